@@ -1,0 +1,131 @@
+"""Documents as Arrow record batches, and the Parquet parts they rest in between passes.
+
+A part's bytes depend on its documents alone: row groups are cut at document boundaries by the documents' own sizes,
+however the documents arrived in batches.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import AbstractContextManager
+from typing import IO
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from prep.corpus.columns import string_buffers
+from prep.corpus.storage import atomic_output, open_input
+
+ID = pa.field("id", pa.string(), nullable=False)
+TEXT = pa.field("text", pa.large_string())
+HTML = pa.field("html", pa.large_binary())
+"""The page's bytes as they came, before extraction."""
+CHARSET = pa.field("charset", pa.string())
+"""The character set that the page's transport declared; null where it declared none."""
+URL = pa.field("url", pa.string())
+DATE = pa.field("date", pa.string())
+"""When the document was fetched or published, as ISO 8601, as precisely as the source says."""
+SOURCE = pa.field("source", pa.string())
+"""The name that the configuration gives to where the document came from."""
+
+REJECTED = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("stage", pa.string()),
+        pa.field("rule", pa.string()),
+        pa.field("value", pa.float64()),
+        pa.field("failed", pa.bool_()),
+        pa.field("detail", pa.string()),
+    ]
+)
+"""One row per lost document: `failed` tells an error from a decision; `value` is what the rule looked at."""
+
+ROW_GROUP_BYTES = 16 << 20
+ROW_GROUP_ROWS = 1 << 16
+
+
+class DocumentWriter(AbstractContextManager["DocumentWriter"]):
+    """Writes record batches to one Parquet file (zstd) that appears only when all of it is written.
+
+    Row groups end after the document that brings them to 16 MiB of text or 65,536 rows.
+    """
+
+    def __init__(self, path: str, schema: pa.Schema) -> None:
+        self.rows = 0
+        self.text_bytes = 0
+        self._schema = schema
+        self._output = atomic_output(path)
+        self._sink: IO[bytes] = self._output.__enter__()
+        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
+        self._pending: list[pa.RecordBatch] = []
+        self._pending_rows = 0
+        self._pending_bytes = 0
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append the batch's documents."""
+        sizes = _text_sizes(batch)
+        self.rows += batch.num_rows
+        self.text_bytes += int(sizes.sum())
+        start = 0
+        while start < batch.num_rows:
+            filled = self._pending_bytes + np.cumsum(sizes[start:])
+            by_bytes = int(np.searchsorted(filled, ROW_GROUP_BYTES)) + 1
+            take = min(batch.num_rows - start, by_bytes, ROW_GROUP_ROWS - self._pending_rows)
+            self._pending.append(batch.slice(start, take))
+            self._pending_rows += take
+            self._pending_bytes = int(filled[take - 1])
+            start += take
+            if self._pending_bytes >= ROW_GROUP_BYTES or self._pending_rows >= ROW_GROUP_ROWS:
+                self._flush()
+
+    def _flush(self) -> None:
+        if self._pending:
+            table = pa.Table.from_batches(self._pending, self._schema).combine_chunks()
+            self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+        self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
+
+    def __exit__(self, *error: object) -> None:
+        if error[0] is None:
+            self._flush()
+            self._writer.close()
+        self._output.__exit__(*error)  # type: ignore[arg-type]
+
+
+def write_table(path: str, table: pa.Table) -> None:
+    """Write a small table (rejected documents, statistics) as one Parquet file, atomically."""
+    with atomic_output(path) as sink:
+        pq.write_table(table, sink, compression="zstd")
+
+
+def read_documents(path: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+    """Yield a part's documents, one batch per row group, so that memory is bounded whatever the part's size."""
+    with open_input(path) as source:
+        file = pq.ParquetFile(source, memory_map=False)
+        for group in range(file.num_row_groups):
+            table = file.read_row_group(group, columns=None if columns is None else list(columns), use_threads=False)
+            yield from table.combine_chunks().to_batches()
+
+
+def read_schema(path: str) -> pa.Schema:
+    """Return a Parquet file's columns without reading its rows."""
+    with open_input(path) as source:
+        return pq.read_schema(source)
+
+
+def row_count(path: str) -> int:
+    """Return a Parquet file's number of rows without reading them."""
+    with open_input(path) as source:
+        return int(pq.ParquetFile(source).metadata.num_rows)
+
+
+def select(batch: pa.RecordBatch, keep: pa.BooleanArray) -> pa.RecordBatch:
+    """Return the rows where `keep` is true."""
+    return batch if pc.all(keep).as_py() else batch.filter(keep)
+
+
+def _text_sizes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
+    index = batch.schema.get_field_index("text")
+    if index < 0:
+        return np.zeros(batch.num_rows, np.int64)
+    return np.diff(string_buffers(batch.column(index))[1])

@@ -1,0 +1,257 @@
+"""The contract between the engine and the stages.
+
+A stage is a frozen pydantic model: its fields are the options of the YAML, their bounds the validation, its docstring
+the reference that `prep stages NAME` prints. There are three kinds:
+
+- `SourceStage` reads: it lists input files, cuts them into partitions and yields batches of documents.
+- `RowStage` works on each document by itself: it changes or adds columns and gives verdicts.
+- `GlobalStage` needs all documents: deduplication, tokenizer training, packing, training. It runs in phases of
+  independent tasks that exchange data through files, so that any executor can run them.
+
+No stage drops a document. It names the documents to lose in `Verdicts`; the engine drops, counts and records them.
+What a stage gives for a row may depend on that row alone, never on the batch it travels in.
+"""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import ClassVar, NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import BaseModel, ConfigDict
+
+from prep.corpus.errors import Problem
+from prep.corpus.storage import read_arrow
+
+
+class Settings(BaseModel):
+    """A frozen group of options; unknown names are refused."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+@dataclass(frozen=True)
+class Verdicts:
+    """Which rows of a batch are lost, and why. All arrays have one entry per row of the batch."""
+
+    rule: pa.StringArray
+    """Null keeps the row; otherwise the name of the rule that rejects it, or of the error that broke it."""
+    failed: pa.BooleanArray | None = None
+    """True where `rule` names an error rather than a decision. None: nowhere."""
+    value: pa.DoubleArray | None = None
+    """The value that the rule looked at, null where there is none."""
+    detail: pa.StringArray | None = None
+    """What a person would want to know beyond the rule, such as an error message."""
+
+    @staticmethod
+    def from_codes(
+        codes: npt.NDArray[np.integer], rules: Sequence[str], values: npt.NDArray[np.float64] | None = None
+    ) -> "Verdicts":
+        """Build verdicts from a kernel's codes: −1 keeps the row, k ≥ 0 rejects it under `rules[k]`."""
+        lost = codes >= 0
+        indices = pa.array(np.maximum(codes, 0), pa.int32(), mask=~lost)
+        rule = pa.array(list(rules), pa.string()).take(indices)
+        return Verdicts(rule, value=None if values is None else pa.array(values, pa.float64(), mask=~lost))
+
+
+class Outcome(NamedTuple):
+    """What a stage makes of a batch: the same rows in the same order, and the verdicts (None keeps every row)."""
+
+    batch: pa.RecordBatch
+    verdicts: Verdicts | None = None
+
+
+RowFunction = Callable[[pa.RecordBatch], Outcome]
+
+
+@dataclass(frozen=True)
+class InputFile:
+    """A file to read: its path or URL, its size in bytes and a digest of its content (or the store's etag)."""
+
+    path: str
+    size: int
+    digest: str
+
+
+@dataclass(frozen=True)
+class Partition:
+    """What one task reads: whole files, in order."""
+
+    files: tuple[InputFile, ...]
+
+    @property
+    def size(self) -> int:
+        """Bytes on disk."""
+        return sum(file.size for file in self.files)
+
+
+@dataclass(frozen=True)
+class CheckContext:
+    """What is known when a configuration is checked, before any data moves."""
+
+    schema: pa.Schema
+    """Columns that the stages before this one provide."""
+    input_bytes: int
+    """Size of all input files."""
+    artefacts: frozenset[str]
+    """What earlier stages make: "tokenizer", "shards", "model"."""
+    upstream: tuple["Stage", ...] = ()
+    """The stages before this one, in order."""
+
+
+class Stage(Settings):
+    """What every kind of stage has in common."""
+
+    name: ClassVar[str]
+    """The key in the YAML."""
+    version: ClassVar[int] = 1
+    """Raised whenever the stage's output changes for the same input and settings."""
+    libraries: ClassVar[tuple[str, ...]] = ()
+    """Distributions whose version decides the output; part of the fingerprint."""
+    columns: ClassVar[tuple[str, ...]] = ()
+    """Columns that the stage reads; the plan refuses a stage whose columns nobody makes."""
+
+    def problems(self, context: CheckContext) -> Iterator[Problem]:
+        """Yield what cannot work, beyond what the fields' types and bounds say. Reads no documents."""
+        yield from ()
+
+    def files(self) -> Mapping[str, str]:
+        """Return other files whose content decides the output (a model, a list), by option name."""
+        return {}
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings that decide the output, as JSON-ready values."""
+        return self.model_dump(mode="json")
+
+
+class SourceStage(Stage):
+    """Reads documents."""
+
+    def list_files(self) -> tuple[str, ...]:
+        """Return the paths to read, in a stable order."""
+        raise NotImplementedError
+
+    def output_schema(self) -> pa.Schema:
+        """Return the columns of the batches that `read` yields."""
+        raise NotImplementedError
+
+    def partitions(self, files: Sequence[InputFile]) -> tuple[Partition, ...]:
+        """Cut the files into tasks. Depends on the files alone, never on the number of workers."""
+        raise NotImplementedError
+
+    def read(self, partition: Partition, batch_bytes: int) -> Iterator[Outcome]:
+        """Yield the partition's records in order, in batches of about `batch_bytes`; every record is a row.
+
+        A record that is no document, or is broken, is a row with a verdict. Raises nothing for bad data.
+        """
+        raise NotImplementedError
+
+
+class RowStage(Stage):
+    """Works on each document by itself."""
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Return the columns after this stage."""
+        return schema
+
+    def open(self) -> RowFunction:
+        """Load what is heavy (a model, a compiled kernel), once per worker, and return the function over batches."""
+        raise NotImplementedError
+
+
+class Tap(Settings):
+    """Extracts a small table from each part of the documents while they pass, so that the text is read only once.
+
+    Its fields decide the table's content; a Global stage derives its tap from its own settings.
+    """
+
+    name: ClassVar[str]
+    version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ()
+    columns: ClassVar[tuple[str, ...]] = ()
+
+    def open(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        """Return a function from documents to one row each, in order; the table is stored as Arrow IPC."""
+        raise NotImplementedError
+
+
+@dataclass(frozen=True)
+class Phase:
+    """A set of independent tasks of a Global stage; phases run in order."""
+
+    name: str
+    tasks: int
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The documents that a Global stage works on, as files.
+
+    `parts[i]` is a Parquet file; `taps[i]` the Arrow IPC file that the stage's tap made of it (empty without a tap);
+    `drops[i]` the Arrow IPC files of one boolean column `drop` that earlier Global stages wrote for that part.
+    """
+
+    parts: tuple[str, ...]
+    taps: tuple[str, ...] = ()
+    drops: tuple[tuple[str, ...], ...] = ()
+
+    def dropped(self, part: int) -> npt.NDArray[np.bool_] | None:
+        """Return which rows of a part are already lost (rows), or None where no stage has dropped any."""
+        lost: npt.NDArray[np.bool_] | None = None
+        for path in self.drops[part] if self.drops else ():
+            column = read_arrow(path).column("drop").to_numpy()
+            lost = column if lost is None else lost | column
+        return lost
+
+
+@dataclass(frozen=True)
+class GlobalContext:
+    """Where a task of a Global stage reads and writes. Paths are local folders or fsspec URLs.
+
+    `output` is the stage's result; a stage that drops documents writes `output/drops/{part:05d}.arrow` (column `drop`)
+    and `output/rejected/{part:05d}.parquet` (schema `prep.corpus.documents.REJECTED`).
+    `scratch` is for files between phases and is deleted when the stage is complete.
+    """
+
+    upstream: Upstream
+    output: str
+    scratch: str
+    artefacts: Mapping[str, str] = field(default_factory=dict)
+    """Folders that earlier stages made: "tokenizer", "shards"."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What happened to documents in one stage. `entered` = `kept` + all rejected + all failed."""
+
+    entered: int = 0
+    kept: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, int] = field(default_factory=dict)
+
+
+class GlobalStage(Stage):
+    """Needs all documents at once."""
+
+    makes: ClassVar[str | None] = None
+    """The artefact that `output` is for later stages and for the user: "tokenizer", "shards", "model"."""
+    needs: ClassVar[tuple[str, ...]] = ()
+    """Artefacts that must have been made before."""
+    drops: ClassVar[bool] = False
+    """Whether the stage loses documents (deduplication)."""
+
+    def tap(self) -> Tap | None:
+        """Return what to extract from the documents in the pass before; None reads the Parquet parts themselves."""
+        return None
+
+    def phases(self, parts: int) -> tuple[Phase, ...]:
+        """Return the phases, their task counts known from the number of document parts."""
+        raise NotImplementedError
+
+    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
+        """Run one task. Files are written atomically and hold the same bytes on every run.
+
+        Counts returned by tasks are added up; a stage that returns None everywhere keeps every document.
+        """
+        raise NotImplementedError
