@@ -1,0 +1,139 @@
+"""Reading compressed files so that damage is noticed, named and survived.
+
+Decompressors disagree about a file that is cut off: some end in silence, some raise after losing what they had. Here
+a file is a sequence of pieces of its content, and damage is a piece of its own, in its place. A gzip file is a
+sequence of members, each a stream of its own (RFC 1952, section 2.2): after a broken member the reading goes on at
+the next one. Archives of the web store one record per member, so pieces also say where a member begins.
+"""
+
+import zlib
+from collections.abc import Iterator
+from typing import IO, NamedTuple, Protocol
+
+import pyarrow as pa
+
+from prep.corpus.storage import open_input
+
+PIECE = 256 << 10
+"""At most this many bytes of content travel at a time, however well they compress."""
+
+SUFFIXES = {".gz": "gzip", ".gzip": "gzip", ".zst": "zstd", ".zstd": "zstd", ".bz2": "bz2", ".lz4": "lz4"}
+"""File name endings → codecs."""
+
+TRUNCATED = "truncated"
+"""The file ends before its content does."""
+
+_BLOCK = 64 << 10
+_GZIP_MAGIC = b"\x1f\x8b\x08"
+_GZIP_WINDOW = 31  # the largest window (15) plus 16: a gzip header is expected
+
+
+class Piece(NamedTuple):
+    """A run of a file's content, or (with `rule`) damage found after the content before it."""
+
+    data: bytes
+    begins_member: bool = False
+    """Whether a compressed member, or the file, begins with this piece."""
+    rule: str | None = None
+    """What is broken: "truncated", or "bad_" and the codec's name."""
+    detail: str = ""
+
+
+class _Reader(Protocol):
+    def read(self, size: int, /) -> bytes: ...
+
+
+def codec_of(path: str) -> str | None:
+    """Return the codec that a file's name announces: "gzip", "zstd", "bz2", "lz4", or None for none."""
+    return next((codec for suffix, codec in SUFFIXES.items() if path.lower().endswith(suffix)), None)
+
+
+def strip_codec(path: str) -> str:
+    """Return the file's name without the ending that announces its compression."""
+    return next((path[: -len(suffix)] for suffix in SUFFIXES if path.lower().endswith(suffix)), path)
+
+
+def pieces(path: str) -> Iterator[Piece]:
+    """Yield a file's content, decompressed as its name announces, in pieces of at most 256 KiB.
+
+    Raises FileNotFoundError where there is no such file; damage is yielded, never raised.
+    """
+    codec = codec_of(path)
+    with open_input(path) as source:
+        if codec == "gzip":
+            yield from _gzip_pieces(source)
+        elif codec is None:
+            yield from _plain_pieces(source, None)
+        else:
+            yield from _plain_pieces(pa.CompressedInputStream(source, codec), codec)
+
+
+def _plain_pieces(source: _Reader, codec: str | None) -> Iterator[Piece]:
+    """Yield what a stream gives; an error ends it, since only gzip members can be found again after damage."""
+    first = True
+    while True:
+        try:
+            data = source.read(PIECE)
+        except OSError as error:
+            if codec is None or error.errno is not None:  # the file system's error, not the codec's
+                raise
+            yield Piece(b"", rule=TRUNCATED if "runcated" in str(error) else f"bad_{codec}", detail=str(error))
+            return
+        if not data:
+            return
+        yield Piece(data, begins_member=first)
+        first = False
+
+
+def _gzip_pieces(source: IO[bytes]) -> Iterator[Piece]:
+    """Inflate member after member; after damage, look for the next member."""
+    held = b""  # compressed bytes read but not yet used
+    offset = 0  # where in the file `held` begins
+    while True:
+        held, offset = _skip_padding(source, held, offset)
+        if not held:
+            return
+        inflator = zlib.decompressobj(_GZIP_WINDOW)
+        start, begins, full = offset, True, False
+        while not inflator.eof:
+            # A full piece may leave output behind in the inflator even where all input is used.
+            if not held and not full and not (held := source.read(_BLOCK)):
+                yield Piece(b"", rule=TRUNCATED, detail=f"the gzip member at byte {start} is cut off")
+                return
+            try:
+                data = inflator.decompress(held, PIECE)
+            except zlib.error as error:
+                yield Piece(b"", rule="bad_gzip", detail=f"the gzip member at byte {start}: {error}")
+                skip = 1 if begins else 0  # a member that never began must not be found again
+                held, offset = _next_member(source, held[skip:], offset + skip)
+                break
+            rest = inflator.unused_data if inflator.eof else inflator.unconsumed_tail
+            offset += len(held) - len(rest)
+            held = rest
+            full = len(data) == PIECE
+            if data:
+                yield Piece(data, begins_member=begins)
+                begins = False
+
+
+def _next_member(source: IO[bytes], held: bytes, offset: int) -> tuple[bytes, int]:
+    """Return compressed bytes that begin like a gzip member, and their place in the file; nothing at its end."""
+    while True:
+        found = held.find(_GZIP_MAGIC)
+        if found >= 0:
+            return held[found:], offset + found
+        kept = held[-(len(_GZIP_MAGIC) - 1) :]
+        more = source.read(_BLOCK)
+        if not more:
+            return b"", offset + len(held)
+        offset += len(held) - len(kept)
+        held = kept + more
+
+
+def _skip_padding(source: IO[bytes], held: bytes, offset: int) -> tuple[bytes, int]:
+    """Drop zero bytes between members: tapes and block devices pad with them, and gzip ignores them."""
+    while True:
+        rest = held.lstrip(b"\0")
+        offset += len(held) - len(rest)
+        if rest or not (held := source.read(_BLOCK)):
+            return rest, offset

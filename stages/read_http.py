@@ -1,0 +1,189 @@
+"""HTTP responses as archives store them: header, transfer coding, content codings, and what kind of body it is.
+
+Servers and archives are careless: header lines end in a bare newline, codings are declared that crawlers have already
+undone, types are missing or wrong. What can be read without guessing is read; the rest has a name.
+Sources: RFC 9110 (semantics), RFC 9112 section 7 (chunked), the WHATWG MIME Sniffing standard, section 7.1.
+"""
+
+import io
+import re
+import zlib
+from collections.abc import Mapping
+from typing import NamedTuple
+
+from fastwarc.stream_io import BrotliReader, ZstdReader
+
+_CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
+_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]+)", re.IGNORECASE)
+_LEADING = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|<\?xml[^>]*>|<!--.*?-->)*", re.DOTALL)
+_MARKUP = re.compile(
+    rb"<(?:!doctype\s+html|html|head|body|title|meta|script|iframe|h1|div|font|table|a|style|br|p)[\s>]", re.IGNORECASE
+)
+_DOCUMENT = re.compile(rb"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
+_BLOCK = 64 << 10
+_SNIFFED = 1445  # bytes of the body that the standard looks at
+
+HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
+UNTOLD_TYPES = frozenset({"", "unk", "unknown/unknown", "application/unknown", "*/*"})
+LYING_TYPES = frozenset({"text/plain", "application/octet-stream", "application/xml", "text/xml", "no-type"})
+"""Types that servers also send with pages; only a document's own first tag proves one."""
+
+
+class BodyError(Exception):
+    """A body that cannot be decoded: `rule` names the failure, the message tells what was seen."""
+
+    def __init__(self, rule: str, detail: str) -> None:
+        self.rule = rule
+        super().__init__(detail)
+
+
+class Response(NamedTuple):
+    """A parsed response; header names are in lower case, the body is still coded."""
+
+    status: int
+    headers: Mapping[str, str]
+    body: bytes
+
+
+def parse_response(block: bytes) -> Response | None:
+    """Split a response into status, header and body; None where it does not begin like one."""
+    if not block.startswith(b"HTTP/"):
+        return None
+    end = re.search(rb"\r?\n\r?\n", block)
+    head = block[: end.start()] if end else block
+    status_line, *lines = head.decode("latin-1").split("\n")
+    words = status_line.split(None, 2)
+    if len(words) < 2 or not words[1].isdecimal():
+        return None
+    return Response(int(words[1]), parse_fields(lines), block[end.end() :] if end else b"")
+
+
+def parse_fields(lines: list[str]) -> dict[str, str]:
+    """Parse header lines into lower-case names and values; folded lines continue the one before, the first wins."""
+    fields: dict[str, str] = {}
+    name = ""
+    for raw in lines:
+        line = raw.rstrip("\r")
+        if line[:1] in {" ", "\t"} and name:
+            fields[name] = f"{fields[name]} {line.strip()}"
+            continue
+        key, colon, value = line.partition(":")
+        key = key.strip().lower()
+        if colon and key not in fields:
+            name = key
+            fields[name] = value.strip()
+    return fields
+
+
+def media_type(content_type: str) -> tuple[str, str | None]:
+    """Return the type in lower case and the declared character set of a Content-Type value."""
+    charset = _CHARSET.search(content_type)
+    return content_type.partition(";")[0].strip().lower(), charset.group(1) if charset else None
+
+
+def is_html(kind: str, body: bytes) -> bool:
+    """Say whether a body is a page: by its declared type, or its first tag where the type says nothing or may lie."""
+    if kind in HTML_TYPES:
+        return True
+    if kind in UNTOLD_TYPES:
+        return _starts_with(_MARKUP, body)
+    return kind in LYING_TYPES and _starts_with(_DOCUMENT, body)
+
+
+def may_be_html(kind: str) -> bool:
+    """Say whether a body of this declared type is worth decoding to look at."""
+    return kind in HTML_TYPES or kind in UNTOLD_TYPES or kind in LYING_TYPES
+
+
+def decode_body(response: Response, limit: int, *, cut: bool = False) -> bytes:
+    """Undo the transfer and content codings; returns at most `limit` + 1 bytes.
+
+    `cut` says that the crawler stopped early, so that a coding may end before its time. Raises BodyError: "truncated"
+    for a body that ends early, "bad_content" for one that is not what its header says.
+    """
+    body = response.body
+    if "chunked" in response.headers.get("transfer-encoding", "").lower():
+        body = _join_chunks(body, cut=cut)
+    codings = [name.strip().lower() for name in response.headers.get("content-encoding", "").split(",")]
+    for coding in reversed(codings):
+        body = _decode(body, coding, limit, cut=cut)
+    return body[: limit + 1]
+
+
+def _starts_with(pattern: re.Pattern[bytes], body: bytes) -> bool:
+    head = body[:_SNIFFED]
+    leading = _LEADING.match(head)
+    return pattern.match(head, leading.end() if leading else 0) is not None
+
+
+def _join_chunks(body: bytes, *, cut: bool) -> bytes:
+    """Join the chunks; a body that does not begin with a chunk was joined by the crawler already."""
+    size = _CHUNK_SIZE.match(body)
+    if size is None:
+        return body
+    joined = bytearray()
+    while size is not None:
+        length = int(size.group(1), 16)
+        if length == 0:
+            return bytes(joined)
+        chunk = body[size.end() : size.end() + length]
+        joined += chunk
+        if len(chunk) < length:
+            break
+        position = size.end() + length
+        position += 2 if body.startswith(b"\r\n", position) else 1 if body.startswith(b"\n", position) else 0
+        size = _CHUNK_SIZE.match(body, position)
+        if size is None and position < len(body):
+            raise BodyError("bad_content", f"chunked: no chunk size at byte {position} of the body")
+    if not cut:
+        raise BodyError("truncated", "chunked: the last chunk is missing")
+    return bytes(joined)
+
+
+def _decode(body: bytes, coding: str, limit: int, *, cut: bool) -> bytes:
+    try:
+        match coding:
+            case "gzip" | "x-gzip" if body.startswith(b"\x1f\x8b"):
+                return _inflate(body, 31, limit, cut=cut)
+            case "deflate":
+                return _inflate(body, 15 if _has_zlib_header(body) else -15, limit, cut=cut)
+            case "br":
+                return _drain(BrotliReader(io.BytesIO(body)), limit + 1)
+            case "zstd" if body.startswith(b"\x28\xb5\x2f\xfd"):
+                return _drain(ZstdReader(io.BytesIO(body)), limit + 1)
+            case "" | "identity" | "none" | "utf-8":
+                return body
+    except (zlib.error, OSError) as error:
+        if not _starts_with(_MARKUP, body):
+            raise BodyError("bad_content", f"{coding}: {error}") from error
+    # Archives also keep bodies whose coding the crawler has undone but not struck from the header.
+    if _starts_with(_MARKUP, body) or not body:
+        return body
+    raise BodyError("bad_content", f"declared as {coding}, but begins with {body[:8]!r}")
+
+
+def _inflate(body: bytes, window: int, limit: int, *, cut: bool) -> bytes:
+    inflated = b""
+    while True:
+        inflator = zlib.decompressobj(window)
+        inflated += inflator.decompress(body, limit + 1 - len(inflated))
+        if len(inflated) > limit:
+            return inflated
+        if not inflator.eof:
+            if cut:
+                return inflated
+            raise BodyError("truncated", "the compressed body is cut off")
+        body = inflator.unused_data
+        if not body.startswith(b"\x1f\x8b"):
+            return inflated
+
+
+def _drain(reader: BrotliReader | ZstdReader, limit: int) -> bytes:
+    drained = bytearray()
+    while len(drained) < limit and (data := reader.read(min(_BLOCK, limit - len(drained)))):
+        drained += data
+    return bytes(drained)
+
+
+def _has_zlib_header(body: bytes) -> bool:
+    return len(body) > 1 and body[0] & 0x0F == 8 and (body[0] << 8 | body[1]) % 31 == 0
