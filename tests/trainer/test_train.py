@@ -1,0 +1,207 @@
+"""Training: it learns, it resumes exactly, it writes the same bytes twice, and it fails with a clear word."""
+
+import hashlib
+import itertools
+import json
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import torch
+
+from prep.corpus.errors import CorruptFileError, RunError
+from prep.corpus.shards import ShardReader
+from prep.trainer.evaluate import evaluate
+from prep.trainer.model import Decoder, ModelSettings
+from prep.trainer.sample import SampleSettings, draw
+from prep.trainer.tensors import read_tensors
+from prep.trainer.train import CHECKPOINT, Data, Progress, TrainSettings, Writing, learning_rate, train
+
+VOCABULARY = 258
+SEPARATOR = 256
+MODEL = ModelSettings(VOCABULARY, 32, layers=2, width=32, heads=2)
+SETTINGS = TrainSettings(
+    steps=20, batch_rows=4, warmup=4, evaluate_every=5, checkpoint_every=6, device="cpu", learning_rate=5e-3
+)
+
+
+def decode(ids: Sequence[int]) -> str:
+    return bytes(ids).decode("utf-8", "replace")
+
+
+WRITING = Writing(decode, settings=SampleSettings(tokens=40))
+
+
+class Killed(Exception):
+    """Stands for the end of the process."""
+
+
+def kill_at(step: int) -> Callable[[Progress], None]:
+    def tell(progress: Progress) -> None:
+        if progress.step == step:
+            raise Killed
+
+    return tell
+
+
+def hashes(folder: Path) -> dict[str, str]:
+    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
+
+
+@pytest.fixture
+def data(
+    tmp_path: Path,
+    write_shards: Callable[..., ShardReader],
+    documents: Sequence[bytes],
+    token_bytes: npt.NDArray[np.int32],
+) -> Data:
+    training = write_shards(tmp_path / "shards" / "train", documents[4:])
+    validation = write_shards(tmp_path / "shards" / "validation", documents[:4])
+    return Data(training, validation, token_bytes)
+
+
+def test_writes_all_files_and_the_same_bytes_again(data: Data, tmp_path: Path) -> None:
+    for name in ("one", "two"):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / name))
+    written = hashes(tmp_path / "one")
+    assert set(written) == {
+        "checkpoint.safetensors", "model.safetensors", "config.json", "report.json", "sample.txt", "loss.svg",
+    }  # fmt: skip
+    assert hashes(tmp_path / "two") == written
+
+
+@pytest.mark.parametrize("accumulate", [1, 2])
+def test_a_killed_run_ends_with_the_same_files(data: Data, tmp_path: Path, accumulate: int) -> None:
+    settings = replace(SETTINGS, batch_rows=4 // accumulate, accumulate=accumulate)
+    train(data, MODEL, settings, WRITING, str(tmp_path / "whole"))
+    for step in (3, 10, 17):
+        with pytest.raises(Killed):
+            train(data, MODEL, settings, WRITING, str(tmp_path / "killed"), kill_at(step))
+    train(data, MODEL, settings, WRITING, str(tmp_path / "killed"))
+    assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
+
+
+def test_how_often_a_checkpoint_is_written_changes_nothing(data: Data, tmp_path: Path) -> None:
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "six"))
+    train(data, MODEL, replace(SETTINGS, checkpoint_every=7), WRITING, str(tmp_path / "seven"))
+    assert hashes(tmp_path / "six") == hashes(tmp_path / "seven")
+
+
+def test_accumulated_batches_equal_one_large_batch(data: Data, tmp_path: Path) -> None:
+    train(data, MODEL, replace(SETTINGS, batch_rows=8), WRITING, str(tmp_path / "large"))
+    train(data, MODEL, replace(SETTINGS, batch_rows=2, accumulate=4), WRITING, str(tmp_path / "small"))
+    losses = [json.loads((tmp_path / name / "report.json").read_text())["loss"] for name in ("large", "small")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-3)
+
+
+def test_the_seed_decides(data: Data, tmp_path: Path) -> None:
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "zero"))
+    train(data, MODEL, replace(SETTINGS, seed=1), WRITING, str(tmp_path / "one"))
+    assert hashes(tmp_path / "zero")["model.safetensors"] != hashes(tmp_path / "one")["model.safetensors"]
+
+
+def test_learns_a_pattern_by_heart(
+    tmp_path: Path, write_shards: Callable[..., ShardReader], token_bytes: npt.NDArray[np.int32]
+) -> None:
+    pattern = [b"one two three four five six", b"seven eight nine ten eleven"]
+    reader = write_shards(tmp_path / "shards", pattern * 8, length=28)
+    model = replace(MODEL, length=28)
+    settings = replace(SETTINGS, steps=120, learning_rate=1e-2, warmup=10)
+    writing = Writing(decode, tuple(b"seven"), SampleSettings(tokens=23, temperature=0.1))
+    train(Data(reader, reader, token_bytes), model, settings, writing, str(tmp_path / "model"))
+    report = json.loads((tmp_path / "model" / "report.json").read_text())
+    assert report["validation"]["bits_per_byte"] < 0.1 < 3 < report["validation"]["unigram_bits_per_byte"]
+    assert (tmp_path / "model" / "sample.txt").read_text().startswith("seven eight nine ten eleven\n")
+
+
+def test_real_text_beats_the_unigram(data: Data, tmp_path: Path) -> None:
+    train(data, MODEL, replace(SETTINGS, steps=150, batch_rows=16), WRITING, str(tmp_path / "model"))
+    report = json.loads((tmp_path / "model" / "report.json").read_text())
+    assert report["validation"]["bits_per_byte"] < 0.85 * report["validation"]["unigram_bits_per_byte"]
+    bits = [evaluation["bits_per_byte"] for evaluation in report["evaluations"]]
+    assert [evaluation["step"] for evaluation in report["evaluations"]] == list(range(5, 151, 5))
+    assert bits[-1] < bits[10] < bits[0]
+    assert len(report["loss"]) == 150
+
+
+def test_the_weights_on_disk_are_the_model_that_was_measured(data: Data, tmp_path: Path) -> None:
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "model"))
+    model = Decoder(MODEL)
+    model.load_state_dict(read_tensors(str(tmp_path / "model" / "model.safetensors"))[0])
+    report = json.loads((tmp_path / "model" / "report.json").read_text())
+    assert data.validation is not None
+    score = evaluate(model, data.validation, data.token_bytes, len(data.validation), SETTINGS.batch_rows)
+    assert score.bits_per_byte == pytest.approx(report["validation"]["bits_per_byte"], rel=1e-6)
+    assert (score.tokens, score.bytes) == (report["validation"]["tokens"], report["validation"]["bytes"])
+
+
+def test_trains_without_validation(data: Data, tmp_path: Path) -> None:
+    train(replace(data, validation=None), MODEL, SETTINGS, WRITING, str(tmp_path / "model"))
+    report = json.loads((tmp_path / "model" / "report.json").read_text())
+    assert report["validation"] is None
+    assert report["evaluations"] == []
+    assert b"</svg>" in (tmp_path / "model" / "loss.svg").read_bytes()
+
+
+def test_the_rate_rises_then_falls_to_a_tenth() -> None:
+    settings = TrainSettings(steps=100, warmup=10, learning_rate=1.0)
+    rates = [learning_rate(settings, step) for step in range(100)]
+    assert rates[:10] == pytest.approx([0.1 * (step + 1) for step in range(10)])
+    assert all(after <= before for before, after in itertools.pairwise(rates[9:]))
+    assert rates[10] == 1.0
+    assert learning_rate(settings, 100) == pytest.approx(0.1)
+
+
+def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoint(data: Data, tmp_path: Path) -> None:
+    folder = tmp_path / "model"
+    with pytest.raises(Killed):
+        train(data, MODEL, SETTINGS, WRITING, str(folder), kill_at(6))
+    before = (folder / CHECKPOINT).read_bytes()
+    poisoned = replace(MODEL, rope_base=float("nan"))
+    with pytest.raises(RunError, match=r"step 1: the loss is nan.*lower learning_rate"):
+        train(data, poisoned, SETTINGS, WRITING, str(tmp_path / "poisoned"))
+    with pytest.raises(RunError, match=r"step \d+: the loss is .*lower learning_rate"):
+        train(data, MODEL, replace(SETTINGS, learning_rate=1e30, warmup=0), WRITING, str(tmp_path / "fast"))
+    assert (folder / CHECKPOINT).read_bytes() == before
+
+
+def test_a_damaged_checkpoint_is_named(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path), kill_at(6))
+    checkpoint = tmp_path / CHECKPOINT
+    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
+    with pytest.raises(CorruptFileError, match=r"checkpoint\.safetensors: expected \d+ bytes.*delete it"):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path))
+
+
+def test_a_checkpoint_of_another_run_is_refused(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(Killed):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path), kill_at(6))
+    with pytest.raises(RunError, match=r"another run \(seed: 0 there, 1 here\)"):
+        train(data, MODEL, replace(SETTINGS, seed=1), WRITING, str(tmp_path))
+
+
+def test_a_tokenizer_that_does_not_fit_is_refused(data: Data, tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="257 tokens, the shards were written with 258"):
+        train(replace(data, token_bytes=data.token_bytes[1:]), MODEL, SETTINGS, WRITING, str(tmp_path))
+
+
+def test_torch_is_left_as_it_was_found(data: Data, tmp_path: Path) -> None:
+    threads, state = torch.get_num_threads(), torch.get_rng_state()
+    train(data, MODEL, replace(SETTINGS, steps=2, threads=threads + 1), WRITING, str(tmp_path))
+    assert torch.get_num_threads() == threads
+    assert torch.equal(torch.get_rng_state(), state)
+    assert not torch.are_deterministic_algorithms_enabled()
+
+
+def test_a_sample_goes_on_past_the_models_length_and_begins_anew_after_an_end() -> None:
+    torch.manual_seed(0)
+    model = Decoder(replace(MODEL, length=8))
+    texts = draw(model, (1, 2), SEPARATOR, SampleSettings(tokens=400, top=VOCABULARY, temperature=1.0))
+    assert sum(len(text) - 2 for text in texts) + len(texts) - 1 == 400
+    assert max(map(len, texts)) > 8
+    assert len(texts) > 1
+    assert all(text[:2] == [1, 2] and SEPARATOR not in text for text in texts)

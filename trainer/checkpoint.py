@@ -1,0 +1,112 @@
+"""Everything a training run needs to go on as if it had never stopped, in one file.
+
+The model's and the optimiser's tensors, the state of torch's generator, the steps done, the rows consumed, and what
+has been measured so far. The schedule is a function of the step and needs no state. The settings lie beside the
+tensors, so that a checkpoint of another run is refused instead of continued.
+"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import orjson
+import torch
+from torch import Tensor
+
+from prep.corpus.errors import CorruptFileError, RunError
+from prep.trainer.model import Decoder
+from prep.trainer.tensors import MEND, read_tensors, write_tensors
+
+Identity = Mapping[str, object]
+
+
+@dataclass
+class History:
+    """What has been measured, by step."""
+
+    loss: list[float] = field(default_factory=list)
+    """Nats per predicted token of each step's batch."""
+    bits_per_byte: list[float] = field(default_factory=list)
+    """Bits per byte of each step's batch."""
+    evaluations: list[tuple[int, float, float]] = field(default_factory=list)
+    """Steps done, nats per token and bits per byte on the validation rows."""
+
+
+@dataclass
+class State:
+    """A training run between two steps."""
+
+    model: Decoder
+    optimizer: torch.optim.AdamW
+    step: int = 0
+    """Optimiser steps done."""
+    rows: int = 0
+    """Rows consumed."""
+    tokens: int = 0
+    """Tokens predicted."""
+    history: History = field(default_factory=History)
+
+
+def save_checkpoint(path: str, state: State, identity: Identity) -> None:
+    """Write the state atomically. `identity` is what must be equal for a run to be continued, JSON-ready."""
+    tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
+    moments = state.optimizer.state_dict()["state"]
+    for index, name in enumerate(_optimised(state)):
+        tensors |= {f"optimizer.{name}.{key}": value for key, value in moments[index].items()}
+    history = state.history
+    tensors["generator"] = torch.get_rng_state()
+    tensors["progress"] = torch.tensor([state.step, state.rows, state.tokens])
+    tensors["history.loss"] = torch.tensor(history.loss, dtype=torch.float64)
+    tensors["history.bits_per_byte"] = torch.tensor(history.bits_per_byte, dtype=torch.float64)
+    tensors["history.evaluations"] = torch.tensor(history.evaluations, dtype=torch.float64).reshape(-1, 3)
+    write_tensors(path, tensors, {"identity": _json(identity)})
+
+
+def load_checkpoint(path: str, state: State, identity: Identity) -> None:
+    """Bring a fresh state to where the checkpoint was written.
+
+    Raises CorruptFileError where the file is damaged, RunError where it belongs to a run with other settings.
+    """
+    tensors, metadata = read_tensors(path)
+    differences = _differences(metadata.get("identity", "{}"), identity)
+    if differences:
+        raise RunError(f"{path}: a checkpoint of another run ({differences}); {MEND}, or write to another folder")
+    try:
+        state.model.load_state_dict(_below("model.", tensors))
+        moments = {index: _below(f"optimizer.{name}.", tensors) for index, name in enumerate(_optimised(state))}
+        groups = state.optimizer.state_dict()["param_groups"]
+        state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        history = state.history
+        history.loss = tensors["history.loss"].tolist()
+        history.bits_per_byte = tensors["history.bits_per_byte"].tolist()
+        history.evaluations = [(int(step), *rest) for step, *rest in tensors["history.evaluations"].tolist()]
+        state.step, state.rows, state.tokens = tensors["progress"].tolist()
+        torch.set_rng_state(tensors["generator"])
+    except (KeyError, ValueError, RuntimeError) as error:
+        raise CorruptFileError(f"{path}: not a whole checkpoint ({error}); {MEND}") from error
+
+
+def _optimised(state: State) -> list[str]:
+    """Return the parameters' names in the optimiser's order."""
+    names = {id(parameter): name for name, parameter in state.model.named_parameters()}
+    return [names[id(parameter)] for group in state.optimizer.param_groups for parameter in group["params"]]
+
+
+def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
+    found = {name.removeprefix(prefix): tensor for name, tensor in tensors.items() if name.startswith(prefix)}
+    if not found:
+        raise KeyError(f"no tensor {prefix}*")
+    return found
+
+
+def _json(identity: Identity) -> str:
+    return orjson.dumps(identity, option=orjson.OPT_SORT_KEYS).decode()
+
+
+def _differences(seen: str, expected: Identity) -> str:
+    """Return which values differ, as the user reads it; empty where none do."""
+    before, after = orjson.loads(seen), orjson.loads(_json(expected))
+    return ", ".join(
+        f"{key}: {before.get(key)} there, {after.get(key)} here"
+        for key in sorted(before.keys() | after.keys())
+        if before.get(key) != after.get(key)
+    )

@@ -1,0 +1,51 @@
+"""The loss curve: bits per byte by step, of the training batches, the validation rows and the unigram baseline.
+
+One unit for all three, so that they can be compared. The SVG holds no date and no random identifiers: the same curve is
+the same file.
+"""
+
+import numpy as np
+import numpy.typing as npt
+
+from prep.corpus.storage import atomic_output
+from prep.trainer.checkpoint import History
+
+WINDOW = 20
+"""Steps that the smoothed curve averages over."""
+
+
+def draw_loss(path: str, history: History, unigram: float | None) -> None:
+    """Draw the curve as SVG; `unigram` is the baseline's bits per byte, None where there is no validation shard."""
+    import matplotlib as mpl
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+    from matplotlib.figure import Figure
+
+    with mpl.rc_context({"svg.hashsalt": "prep", "font.size": 10}):
+        figure = Figure(figsize=(8, 4.5), layout="constrained")
+        FigureCanvasSVG(figure)
+        axes = figure.add_subplot()
+        steps = np.arange(1, len(history.bits_per_byte) + 1)
+        curve = np.array(history.bits_per_byte)
+        axes.plot(steps, curve, color="tab:blue", alpha=0.25, linewidth=0.8, label="training, each step")
+        axes.plot(steps, smoothed(curve), color="tab:blue", label=f"training, mean of {WINDOW} steps")
+        if history.evaluations:
+            places, _, bits = zip(*history.evaluations, strict=True)
+            axes.plot(
+                places, bits, color="tab:red", marker="o", markersize=4, label=f"validation, {bits[-1]:.3f} at the end"
+            )
+        if unigram is not None:
+            axes.axhline(unigram, color="tab:gray", linestyle="--", label=f"unigram on validation, {unigram:.3f}")
+        axes.set(xlabel="step", ylabel="bits per byte", xlim=(0, max(len(curve), 1)), ylim=(0, None))
+        axes.grid(alpha=0.3)
+        axes.legend(frameon=False)
+        with atomic_output(path) as sink:
+            figure.savefig(sink, format="svg", metadata={"Date": None})
+
+
+def smoothed(curve: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+    """Return for each step the mean of up to `WINDOW` steps that end there (steps,)."""
+    sums = np.concatenate(([0.0], np.cumsum(curve)))
+    ends = np.arange(1, len(curve) + 1)
+    starts = np.maximum(ends - WINDOW, 0)
+    means: npt.NDArray[np.float64] = (sums[ends] - sums[starts]) / (ends - starts)
+    return means
