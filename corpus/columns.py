@@ -15,6 +15,7 @@ import pyarrow as pa
 
 P = ParamSpec("P")
 R = TypeVar("R")
+Number = TypeVar("Number", bound=np.generic)
 
 Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
@@ -26,11 +27,21 @@ def kernel(function: Callable[P, R]) -> Callable[P, R]:
     return compiled
 
 
+def leaf(function: Callable[P, R]) -> Callable[P, R]:
+    """Compile into the kernels that call it, without reference counts: for a hot function that allocates no array.
+
+    Reference counts are atomic; in a function called once per word they cost more than its work.
+    """
+    compiled: Callable[P, R] = numba.njit(cache=True, nogil=True, forceinline=True, _nrt=False)(function)  # type: ignore[call-overload]
+    return compiled
+
+
 def string_buffers(column: pa.Array | pa.ChunkedArray) -> tuple[Bytes, Offsets]:
     """Return the UTF-8 bytes and the offsets (int64, rows + 1) of a string or binary column.
 
     Document i is `data[offsets[i]:offsets[i + 1]]`; offsets need not start at zero. A null row is an empty slice.
-    Copies nothing for a large_string or large_binary array without nulls; 32-bit offsets are widened.
+    Copies nothing for a large_string or large_binary array without nulls; 32-bit offsets are widened. Both arrays are
+    read-only, so that kernels over them are compiled for one type.
     """
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
@@ -41,11 +52,11 @@ def string_buffers(column: pa.Array | pa.ChunkedArray) -> tuple[Bytes, Offsets]:
         column = column.fill_null(b"" if _is_binary(column.type) else "")
     _, offset_buffer, data_buffer = column.buffers()
     if len(column) == 0 or offset_buffer is None:
-        return np.empty(0, np.uint8), np.zeros(len(column) + 1, np.int64)
+        return _read_only(np.empty(0, np.uint8)), _read_only(np.zeros(len(column) + 1, np.int64))
     raw = np.frombuffer(offset_buffer, np.int64 if wide else np.int32)
     offsets = raw[column.offset : column.offset + len(column) + 1].astype(np.int64, copy=False)
     data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.empty(0, np.uint8)
-    return data, offsets
+    return _read_only(data), _read_only(offsets)
 
 
 def string_array(data: Bytes, offsets: Offsets) -> pa.LargeStringArray:
@@ -64,6 +75,11 @@ def set_column(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordB
     if index < 0:
         return batch.append_column(field, column)
     return batch.set_column(index, field, column)
+
+
+def _read_only(array: npt.NDArray[Number]) -> npt.NDArray[Number]:
+    array.flags.writeable = False
+    return array
 
 
 def _is_binary(kind: pa.DataType) -> bool:

@@ -1,0 +1,73 @@
+"""Reading UTF-8 bytes in kernels: one code point, or eight bytes at once.
+
+Text in Arrow string columns is valid UTF-8. On other bytes the code points are arbitrary, but nothing outside the
+text is read and every step goes forward.
+"""
+
+from collections.abc import Callable
+from typing import cast
+
+import numpy as np
+from llvmlite import ir  # type: ignore[import-untyped]
+from numba import types
+from numba.extending import intrinsic
+
+from prep.corpus.columns import Bytes, leaf
+
+CODE_POINTS = 0x110000
+ONES = np.uint64(0x0101010101010101)
+"""One in each byte: times a byte, that byte eight times."""
+HIGH_BITS = np.uint64(0x80) * ONES
+"""A byte's highest bit tells that it is not ASCII."""
+
+_REPLACEMENT = 0xFFFD
+
+
+def every_code_point() -> str:
+    """Return every code point in the planes that hold characters, without surrogates and private use."""
+    ranges = np.r_[0:0xD800, 0xF900:0x40000, 0xE0000:0xE0200].astype("<u4")
+    text: str = ranges.tobytes().decode("utf-32-le")
+    return text
+
+
+@leaf
+def decode(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Return the code point that begins at a byte, and where the next begins. Never reads at or beyond `end`."""
+    lead = int(data[at])
+    if lead < 0x80:
+        return lead, at + 1
+    if lead < 0xE0:
+        if at + 2 > end:
+            return _REPLACEMENT, end
+        return ((lead & 0x1F) << 6) | (data[at + 1] & 0x3F), at + 2
+    if lead < 0xF0:
+        if at + 3 > end:
+            return _REPLACEMENT, end
+        return ((lead & 0x0F) << 12) | ((data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F), at + 3
+    if at + 4 > end:
+        return _REPLACEMENT, end
+    high = ((lead & 0x07) << 18) | ((data[at + 1] & 0x3F) << 12)
+    return min(high | ((data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F), CODE_POINTS - 1), at + 4
+
+
+def _load64(_typing, _data, _at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def generate(context, builder, signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        array = context.make_array(signature.args[0])(context, builder, arguments[0])
+        pointer = builder.bitcast(builder.gep(array.data, [arguments[1]]), ir.IntType(64).as_pointer())
+        return builder.load(pointer, align=1)
+
+    return types.uint64(_data, types.int64), generate
+
+
+def _trailing_zeros(_typing, _word):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+    def generate(_context, builder, _signature, arguments):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        return builder.cttz(arguments[0], ir.Constant(ir.IntType(1), 0))
+
+    return types.int64(types.uint64), generate
+
+
+load64 = cast("Callable[[Bytes, int], np.uint64]", intrinsic(_load64))
+"""Return the eight bytes from `data[at]` on as a little-endian number. They must lie within the array: not checked."""
+
+trailing_zeros = cast("Callable[[np.uint64], int]", intrinsic(_trailing_zeros))
+"""Return how many zeros a number ends with; 64 for zero."""
