@@ -73,7 +73,7 @@ def _hash_lower_unicode(data: Bytes, at: int, end: int, lower: npt.NDArray[np.in
         code, at = decode(data, at, end)
         code = int(lower[code])
         extra = 0 if code < 0x80 else 1 if code < 0x800 else 2 if code < 0x10000 else 3
-        lead = 0 if extra == 0 else (0xF00 >> extra) & 0xFF
+        lead = 0 if extra == 0 else (0xFF00 >> (extra + 1)) & 0xFF
         for shift in range(extra, -1, -1):
             byte = lead | (code >> (6 * shift)) if shift == extra else 0x80 | ((code >> (6 * shift)) & 0x3F)
             word |= np.uint64(byte) << np.uint64(8 * (length & 7))
@@ -122,3 +122,26 @@ def _load(data: Bytes, at: int, end: int) -> np.uint64:
     for index in range(end - at if end - at < 8 else 8):
         word |= np.uint64(data[at + index]) << np.uint64(8 * index)
     return word
+
+
+@leaf
+def find_slot(keys: npt.NDArray[np.uint64], size: int, key: np.uint64) -> np.uint64:
+    """Return where a key stands, or would stand, in an open-addressing hash table with linear probing.
+
+    `keys[:size]` holds the keys and zeros in free slots; `size` is a power of two above the number of keys, and the
+    key is not zero. The caller enters a new key itself: `keys[slot] = key`.
+    """
+    mask = np.uint64(size - 1)
+    slot = key & mask
+    while keys[slot] != 0 and keys[slot] != key:
+        slot = (slot + np.uint64(1)) & mask
+    return slot
+
+
+@leaf
+def table_size(elements: int) -> int:
+    """Return the size of a hash table for up to so many elements: a power of two, at most half full."""
+    size = 16
+    while size < 2 * elements:
+        size *= 2
+    return size

@@ -4,10 +4,11 @@ Text in Arrow string columns is valid UTF-8. On other bytes the code points are 
 text is read and every step goes forward.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import cast
 
 import numpy as np
+import regex
 from llvmlite import ir  # type: ignore[import-untyped]
 from numba import types
 from numba.extending import intrinsic
@@ -30,24 +31,17 @@ def every_code_point() -> str:
     return text
 
 
-@leaf
-def decode(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Return the code point that begins at a byte, and where the next begins. Never reads at or beyond `end`."""
-    lead = int(data[at])
-    if lead < 0x80:
-        return lead, at + 1
-    if lead < 0xE0:
-        if at + 2 > end:
-            return _REPLACEMENT, end
-        return ((lead & 0x1F) << 6) | (data[at + 1] & 0x3F), at + 2
-    if lead < 0xF0:
-        if at + 3 > end:
-            return _REPLACEMENT, end
-        return ((lead & 0x0F) << 12) | ((data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F), at + 3
-    if at + 4 > end:
-        return _REPLACEMENT, end
-    high = ((lead & 0x07) << 18) | ((data[at + 1] & 0x3F) << 12)
-    return min(high | ((data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F), CODE_POINTS - 1), at + 4
+def code_point_table(marks: Iterable[tuple[str, int]]) -> Bytes:
+    """Return one byte per code point: the flags of all patterns (of the regex library, V1) that match it, combined."""
+    text = every_code_point()
+    flags = np.zeros(len(text), np.uint8)
+    for pattern, flag in marks:
+        for run in regex.finditer(f"(?V1){pattern}+", text):
+            flags[run.start() : run.end()] |= flag
+    table = np.zeros(CODE_POINTS, np.uint8)
+    table[np.frombuffer(text.encode("utf-32-le"), np.uint32)] = flags
+    table.flags.writeable = False
+    return table
 
 
 def _load64(_typing, _data, _at):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
@@ -71,3 +65,54 @@ load64 = cast("Callable[[Bytes, int], np.uint64]", intrinsic(_load64))
 
 trailing_zeros = cast("Callable[[np.uint64], int]", intrinsic(_trailing_zeros))
 """Return how many zeros a number ends with; 64 for zero."""
+
+
+@leaf
+def decode(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Return the code point that begins at a byte, and where the next begins. Never reads at or beyond `end`."""
+    lead = int(data[at])
+    if lead < 0x80:
+        return lead, at + 1
+    if lead < 0xE0:
+        if at + 2 > end:
+            return _REPLACEMENT, end
+        return ((lead & 0x1F) << 6) | (data[at + 1] & 0x3F), at + 2
+    if lead < 0xF0:
+        if at + 3 > end:
+            return _REPLACEMENT, end
+        return ((lead & 0x0F) << 12) | ((data[at + 1] & 0x3F) << 6) | (data[at + 2] & 0x3F), at + 3
+    if at + 4 > end:
+        return _REPLACEMENT, end
+    high = ((lead & 0x07) << 18) | ((data[at + 1] & 0x3F) << 12)
+    return min(high | ((data[at + 2] & 0x3F) << 6) | (data[at + 3] & 0x3F), CODE_POINTS - 1), at + 4
+
+
+@leaf
+def code_points(data: Bytes, start: int, end: int) -> int:
+    """Return how many code points the text `data[start:end]` has."""
+    continuing = 0
+    at = start
+    while at + 8 <= end:
+        word = load64(data, at)
+        bytes_continuing = (word >> np.uint64(7)) & ~(word >> np.uint64(6)) & ONES
+        continuing += int((bytes_continuing * ONES) >> np.uint64(56))
+        at += 8
+    while at < end:
+        continuing += (data[at] & 0xC0) == 0x80
+        at += 1
+    return end - start - continuing
+
+
+@leaf
+def find_byte(data: Bytes, at: int, end: int, byte: int) -> int:
+    """Return where the byte stands first in `data[at:end]`; `end` where it does not."""
+    pattern = np.uint64(byte) * ONES
+    while at + 8 <= end:
+        word = load64(data, at) ^ pattern
+        zeros = (word - ONES) & ~word & HIGH_BITS
+        if zeros:
+            return at + (trailing_zeros(zeros) >> 3)
+        at += 8
+    while at < end and data[at] != byte:
+        at += 1
+    return at

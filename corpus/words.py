@@ -5,8 +5,8 @@ writes where each word begins and ends.
 
 - `unicode`: the default word boundaries of Unicode (UAX #29, "Unicode Text Segmentation", section 4.1). A word is a
   segment between two boundaries, without the white space at its ends, unless nothing is left. A run of punctuation is
-  therefore one word per mark. UAX #29 has no dictionary: of Chinese, Japanese and Thai letters, hiragana and
-  ideographs are one word each, katakana and Thai run on.
+  therefore one word per mark. UAX #29 has no dictionary: every ideograph, every hiragana and every letter of
+  Thai, Lao, Khmer and Burmese with its marks is a word; katakana are not split.
 - `whitespace`: what stands between white space, as `str.split()`.
 
 White space is what `str.isspace` says. Cost: one pass, O(bytes); about 2 ns per byte on ASCII text.
@@ -17,10 +17,9 @@ from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
-import regex
 
 from prep.corpus.columns import Bytes, kernel, leaf
-from prep.corpus.utf8 import CODE_POINTS, HIGH_BITS, ONES, decode, every_code_point, load64, trailing_zeros
+from prep.corpus.utf8 import HIGH_BITS, ONES, code_point_table, decode, load64, trailing_zeros
 
 Splitter = Literal["unicode", "whitespace"]
 Positions = npt.NDArray[np.int64]
@@ -28,18 +27,28 @@ Positions = npt.NDArray[np.int64]
 SYMBOLS, DIGITS, LETTERS = 0, 1, 2
 """Kinds of word: neither digit nor letter; a digit (Unicode N) but no letter; a letter (Unicode L)."""
 
-# A table's byte: the class below, and three flags.
-_CLASS = 0x1F
-_NUMBER = 0x20
-_LETTER = 0x40
-_SPACE = 0x80
+SPACE = 0x80
+"""The flag for white space, in every table."""
+WHITE_SPACE = r"[\s\x1c-\x1f]"
+"""What `str.isspace` says, as a pattern of the regex library."""
 
-# Word_Break classes. ExtendedPictographic is a property of its own, which only two classes overlap with: Other and
-# ALetter. The last three join each other in any order, which the ASCII path relies on.
-_PROPERTIES = (
-    *("Other", "CR", "LF", "Newline", "Extend", "ZWJ", "Format", "Regional_Indicator", "Katakana", "Hebrew_Letter"),
-    *("Single_Quote", "Double_Quote", "MidNumLet", "MidLetter", "MidNum", "WSegSpace", "Pictographic"),
-    *("PictographicLetter", "ALetter", "Numeric", "ExtendNumLet"),
+# The other bits of a table's byte: two flags, and the class below.
+_LETTER = 0x40
+_NUMBER = 0x20
+_CLASS = 0x1F
+
+# Word_Break classes, as patterns of the regex library. Extended_Pictographic is a property of its own, which overlaps
+# with the classes Other and ALetter only. The last three join each other in any order; the ASCII path relies on that.
+_CLASSES = (
+    *(rf"\p{{Word_Break={name}}}" for name in ("Other", "CR", "LF", "Newline", "Extend", "ZWJ", "Format")),
+    *(rf"\p{{Word_Break={name}}}" for name in ("Regional_Indicator", "Katakana", "Hebrew_Letter")),
+    *(rf"\p{{Word_Break={name}}}" for name in ("Single_Quote", "Double_Quote", "MidNumLet", "MidLetter", "MidNum")),
+    r"\p{Word_Break=WSegSpace}",
+    r"[\p{Extended_Pictographic}--\p{Word_Break=ALetter}]",
+    r"[\p{Extended_Pictographic}&&\p{Word_Break=ALetter}]",
+    r"[\p{Word_Break=ALetter}--\p{Extended_Pictographic}]",
+    r"\p{Word_Break=Numeric}",
+    r"\p{Word_Break=ExtendNumLet}",
 )
 _OTHER, _CR, _LF, _NEWLINE, _EXTEND, _ZWJ, _FORMAT, _REGIONAL, _KATAKANA, _HEBREW = range(10)
 _SINGLE_QUOTE, _DOUBLE_QUOTE, _MID_NUM_LET, _MID_LETTER, _MID_NUM, _BLANK, _PICTURE = range(10, 17)
@@ -70,40 +79,13 @@ _JOINS = _joins()
 @cache
 def word_table(splitter: Splitter) -> Bytes:
     """Return the table that makes `split_words` follow a splitter (uint8, one per code point; read-only)."""
-    table = _unicode_table()
-    if splitter == "whitespace":
-        blank = (table & _SPACE) != 0
-        table &= ~np.uint8(_CLASS)
-        table |= np.where(blank, np.uint8(_NEWLINE), np.uint8(_CONNECTOR))
+    kinds = [(r"\p{L}", _LETTER), (r"\p{N}", _NUMBER), (WHITE_SPACE, SPACE)]
+    if splitter == "unicode":
+        return code_point_table([*zip(_CLASSES[1:], range(1, len(_CLASSES)), strict=True), *kinds])
+    table = code_point_table(kinds).copy()
+    table |= np.where(table & SPACE, np.uint8(_NEWLINE), np.uint8(_CONNECTOR))
     table.flags.writeable = False
     return table
-
-
-def _unicode_table() -> Bytes:
-    text = every_code_point()
-    codes = np.frombuffer(text.encode("utf-32-le"), np.uint32)
-    flags = np.zeros(len(text), np.uint8)
-    for value, name in enumerate(_PROPERTIES):
-        if name not in ("Other", "Pictographic", "PictographicLetter"):
-            _mark(flags, text, rf"\p{{Word_Break={name}}}+", value)
-    for begin, end in _runs(text, r"\p{Extended_Pictographic}+"):
-        for index in range(begin, end):
-            flags[index] = {_OTHER: _PICTURE, _ALETTER: _PICTURE_LETTER}[int(flags[index])]
-    _mark(flags, text, r"\p{N}+", _NUMBER)
-    _mark(flags, text, r"\p{L}+", _LETTER)
-    _mark(flags, text, r"[\s\x1c-\x1f]+", _SPACE)
-    table = np.zeros(CODE_POINTS, np.uint8)
-    table[codes] = flags
-    return table
-
-
-def _runs(text: str, pattern: str) -> list[tuple[int, int]]:
-    return [match.span() for match in regex.finditer(pattern, text)]
-
-
-def _mark(flags: Bytes, text: str, pattern: str, value: int) -> None:
-    for begin, end in _runs(text, pattern):
-        flags[begin:end] |= value
 
 
 _CASE_BITS = np.uint64(0x20) * ONES
@@ -137,14 +119,14 @@ def split_words(
                 seen |= table[byte]
             elif at < end and data[at] >= 128:
                 simple = False
-            elif seen & _SPACE:
+            elif seen & SPACE:
                 continue
         last = at
         if not simple:
             at, seen = _segment(data, begin, end, table)
             last = at
-            if seen & _SPACE:
-                begin, last = _trim(data, begin, at, table)
+            if seen & SPACE:
+                begin, last = trim(data, begin, at, table)
                 if begin == last:
                     continue
         starts[count] = begin
@@ -269,11 +251,14 @@ def _next_class(data: Bytes, at: int, end: int, table: Bytes) -> int:
 
 
 @leaf
-def _trim(data: Bytes, begin: int, end: int, table: Bytes) -> tuple[int, int]:
-    """Return where a segment begins and ends without the white space at its ends."""
+def trim(data: Bytes, begin: int, end: int, table: Bytes) -> tuple[int, int]:
+    """Return where the text `data[begin:end]` begins and ends without the white space at its ends (`str.strip`).
+
+    Takes any table that flags white space with SPACE. Both are `end` or less, and equal, where all is white space.
+    """
     while begin < end:
         code, after = decode(data, begin, end)
-        if not table[code] & _SPACE:
+        if not table[code] & SPACE:
             break
         begin = after
     while begin < end:
@@ -281,7 +266,7 @@ def _trim(data: Bytes, begin: int, end: int, table: Bytes) -> tuple[int, int]:
         while at > begin and data[at] & 0xC0 == 0x80:
             at -= 1
         code, _ = decode(data, at, end)
-        if not table[code] & _SPACE:
+        if not table[code] & SPACE:
             break
         end = at
     return begin, end
