@@ -1,8 +1,10 @@
 """Hashes: equal for equal bytes, whatever their alignment; different, well mixed bits for different ones."""
 
 import numpy as np
+import numpy.typing as npt
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from prep.corpus.columns import Bytes, kernel
 from prep.corpus.hashing import find_slot, hash_bytes, hash_lower, lower_table, mix, table_size
 
@@ -17,7 +19,7 @@ def byte_hash(data: Bytes, start: int, end: int, seed: np.uint64) -> np.uint64:
 
 
 @kernel
-def lower_hash(data: Bytes, start: int, end: int, lower: Bytes, seed: np.uint64) -> np.uint64:
+def lower_hash(data: Bytes, start: int, end: int, lower: npt.NDArray[np.int32], seed: np.uint64) -> np.uint64:
     return hash_lower(data, start, end, lower, seed)
 
 
@@ -126,13 +128,25 @@ def test_no_collisions_and_even_low_bits_on_numbers_and_short_words() -> None:
 
 
 @kernel
-def slot_of(keys: Bytes, size: int, key: np.uint64) -> np.uint64:
+def slot_of(keys: npt.NDArray[np.uint64], size: int, key: np.uint64) -> np.uint64:
     return find_slot(keys, size, key)
+
+
+@kernel
+def size_of(elements: int) -> int:
+    return table_size(elements)
+
+
+@given(st.integers(0, 1 << 40))
+def test_hash_tables_are_powers_of_two_and_at_most_half_full(elements: int) -> None:
+    size = size_of(elements)
+    assert size.bit_count() == 1
+    assert 2 * elements <= size <= max(16, 4 * elements)
 
 
 @given(st.lists(st.integers(1, 60), max_size=100))
 def test_hash_table_finds_what_was_entered(numbers: list[int]) -> None:
-    size = int(table_size.py_func(len(numbers)))
+    size = 256
     keys = np.zeros(size, np.uint64)
     for number in numbers:
         keys[slot_of(keys, size, np.uint64(number * 16))] = number * 16  # many share their low bits

@@ -1,15 +1,18 @@
 """Sentences against the rules of UAX #29, section 5.1, applied one by one."""
 
 from functools import cache
+from itertools import pairwise
 
 import numpy as np
 import pytest
 import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from prep.corpus.sentences import count_sentences, sentence_table
 
-NAMES = "CR LF Sep Extend Format Sp Lower Upper OLetter Numeric ATerm STerm SContinue Close".split()
+NAMES = ("CR", "LF", "Sep", "Extend", "Format", "Sp", "Lower", "Upper", "OLetter", "Numeric", "ATerm", "STerm")
+NAMES += ("SContinue", "Close")
 PARAGRAPH_ENDS = ("CR", "LF", "Sep")
 TERMINATORS = ("ATerm", "STerm")
 IGNORABLE = ("Extend", "Format")
@@ -60,7 +63,7 @@ def is_boundary(text: str, at: int) -> bool:
 
 def sentences(text: str) -> list[str]:
     cuts = [0, *(at for at in range(1, len(text)) if is_boundary(text, at)), len(text)]
-    return [sentence for a, b in zip(cuts, cuts[1:], strict=False) if (sentence := text[a:b].strip())]
+    return [sentence for a, b in pairwise(cuts) if (sentence := text[a:b].strip())]
 
 
 def kernel_count(text: str) -> int:

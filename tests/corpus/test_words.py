@@ -1,6 +1,7 @@
 """The splitters against the rules of UAX #29 applied one by one, and against `str.split`."""
 
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 
 import numpy as np
@@ -8,10 +9,11 @@ import pytest
 import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
+
 from prep.corpus.words import DIGITS, LETTERS, SYMBOLS, Splitter, split_words, trim, word_table
 
-NAMES = "CR LF Newline Extend ZWJ Format Regional_Indicator Katakana Hebrew_Letter ALetter Single_Quote".split()
-NAMES += "Double_Quote MidNumLet MidLetter MidNum Numeric ExtendNumLet WSegSpace".split()
+NAMES = ("CR", "LF", "Newline", "Extend", "ZWJ", "Format", "Regional_Indicator", "Katakana", "Hebrew_Letter", "ALetter")
+NAMES += ("Single_Quote", "Double_Quote", "MidNumLet", "MidLetter", "MidNum", "Numeric", "ExtendNumLet", "WSegSpace")
 LETTER = ("ALetter", "Hebrew_Letter")
 IGNORABLE = ("Extend", "Format", "ZWJ")
 LINE_ENDS = ("CR", "LF", "Newline")
@@ -85,7 +87,7 @@ def trailing(kinds: list[str], kind: str) -> int:
 
 def unicode_words(text: str) -> list[str]:
     cuts = [at for at in range(len(text) + 1) if is_boundary(text, at)]
-    segments = [text[begin:end].strip() for begin, end in zip(cuts, cuts[1:], strict=False)]
+    segments = [text[begin:end].strip() for begin, end in pairwise(cuts)]
     return [segment for segment in segments if segment]
 
 
@@ -154,7 +156,7 @@ def test_every_code_point_between_letters_and_digits() -> None:
         characters = [c for c in map(chr, codes) if c not in "'’" and not "🇦" <= c <= "🇿"]
         text = "\n".join(f"a{character}b{character}1{character}2" for character in characters)
         cuts = [0, *(match.start() for match in pattern.finditer(text)), len(text)]
-        segments = [text[begin:end].strip() for begin, end in zip(cuts, cuts[1:], strict=False)]
+        segments = [text[begin:end].strip() for begin, end in pairwise(cuts)]
         assert [word for word, _ in kernel_words(text, "unicode")] == [segment for segment in segments if segment]
 
 
