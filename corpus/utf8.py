@@ -22,6 +22,9 @@ HIGH_BITS = np.uint64(0x80) * ONES
 """A byte's highest bit tells that it is not ASCII."""
 
 _REPLACEMENT = 0xFFFD
+_SPACES = np.uint64(0x20) * ONES
+_LEADS_OF_TWO = np.uint64(0xC2) * ONES  # first byte of U+0085
+_LEADS_OF_THREE = np.uint64(0xE2) * ONES  # first byte of U+2028 and U+2029
 
 
 def every_code_point() -> str:
@@ -116,3 +119,33 @@ def find_byte(data: Bytes, at: int, end: int, byte: int) -> int:
     while at < end and data[at] != byte:
         at += 1
     return at
+
+
+@leaf
+def find_line_end(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Return where the line that begins at `at` ends, and where the next one begins, as `str.splitlines` sees lines.
+
+    Both are `end` for the last line.
+    """
+    while at < end:
+        if at + 8 <= end:
+            word = load64(data, at)
+            controls = (word - _SPACES) & ~word
+            two = word ^ _LEADS_OF_TWO
+            three = word ^ _LEADS_OF_THREE
+            candidates = (controls | ((two - ONES) & ~two) | ((three - ONES) & ~three)) & HIGH_BITS
+            if not candidates:
+                at += 8
+                continue
+            at += trailing_zeros(candidates) >> 3
+        byte = data[at]
+        if byte == 0x0D and at + 1 < end and data[at + 1] == 0x0A:
+            return at, at + 2
+        if 0x0A <= byte <= 0x0D or 0x1C <= byte <= 0x1E:
+            return at, at + 1
+        if byte == 0xC2 and at + 1 < end and data[at + 1] == 0x85:
+            return at, at + 2
+        if byte == 0xE2 and at + 2 < end and data[at + 1] == 0x80 and (data[at + 2] == 0xA8 or data[at + 2] == 0xA9):
+            return at, at + 3
+        at += 1
+    return end, end

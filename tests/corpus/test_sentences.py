@@ -11,7 +11,20 @@ from hypothesis import strategies as st
 
 from prep.corpus.sentences import count_sentences, sentence_table
 
-NAMES = ("CR", "LF", "Sep", "Extend", "Format", "Sp", "Lower", "Upper", "OLetter", "Numeric", "ATerm", "STerm")
+NAMES: tuple[str, ...] = (
+    "CR",
+    "LF",
+    "Sep",
+    "Extend",
+    "Format",
+    "Sp",
+    "Lower",
+    "Upper",
+    "OLetter",
+    "Numeric",
+    "ATerm",
+    "STerm",
+)
 NAMES += ("SContinue", "Close")
 PARAGRAPH_ENDS = ("CR", "LF", "Sep")
 TERMINATORS = ("ATerm", "STerm")

@@ -12,7 +12,18 @@ from hypothesis import strategies as st
 
 from prep.corpus.words import DIGITS, LETTERS, SYMBOLS, Splitter, split_words, trim, word_table
 
-NAMES = ("CR", "LF", "Newline", "Extend", "ZWJ", "Format", "Regional_Indicator", "Katakana", "Hebrew_Letter", "ALetter")
+NAMES: tuple[str, ...] = (
+    "CR",
+    "LF",
+    "Newline",
+    "Extend",
+    "ZWJ",
+    "Format",
+    "Regional_Indicator",
+    "Katakana",
+    "Hebrew_Letter",
+    "ALetter",
+)
 NAMES += ("Single_Quote", "Double_Quote", "MidNumLet", "MidLetter", "MidNum", "Numeric", "ExtendNumLet", "WSegSpace")
 LETTER = ("ALetter", "Hebrew_Letter")
 IGNORABLE = ("Extend", "Format", "ZWJ")
