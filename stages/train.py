@@ -38,19 +38,19 @@ class Train(GlobalStage):
 
     layers: int = Field(default=4, ge=1, le=64)
     """Transformer blocks."""
-    width: int = Field(default=192, ge=8, le=8192)
+    width: int = Field(default=128, ge=8, le=8192)
     """Numbers that describe a token inside the model; a multiple of `heads`."""
-    heads: int = Field(default=6, ge=1, le=128)
+    heads: int = Field(default=4, ge=1, le=128)
     """Attention heads; width / heads must be even."""
-    steps: int = Field(default=300, ge=1)
+    steps: int = Field(default=1000, ge=1)
     """Optimiser steps."""
-    batch_rows: int = Field(default=8, ge=1)
+    batch_rows: int = Field(default=4, ge=1)
     """Rows that go through the model at once."""
     accumulate: int = Field(default=1, ge=1)
     """Batches per step: their gradients are added up, for batches larger than memory."""
-    learning_rate: float = Field(default=2e-3, gt=0, le=1)
+    learning_rate: float = Field(default=6e-3, gt=0, le=1)
     """The highest rate, reached after the warm-up; a cosine takes it down to a tenth."""
-    warmup: int = Field(default=30, ge=0)
+    warmup: int = Field(default=100, ge=0)
     """Steps over which the rate rises."""
     weight_decay: float = Field(default=0.1, ge=0)
     """Decay of matrices, decoupled from the gradient (AdamW)."""
@@ -58,7 +58,7 @@ class Train(GlobalStage):
     """The gradient is scaled down to this norm."""
     seed: int = Field(default=0, ge=0)
     """Decides the first weights, the order of the rows and the sample."""
-    evaluate_every: int = Field(default=50, ge=1)
+    evaluate_every: int = Field(default=100, ge=1)
     """Steps between two measurements on the validation rows."""
     evaluate_rows: int = Field(default=512, ge=1)
     """Validation rows to measure on, at most."""

@@ -27,11 +27,13 @@ class SampleSettings:
 
 
 @torch.no_grad()
-def draw(model: Decoder, prompt: Sequence[int], separator: int, settings: SampleSettings) -> list[list[int]]:
+def draw(
+    model: Decoder, prompt: Sequence[int], separator: int, padding: int, settings: SampleSettings
+) -> list[list[int]]:
     """Return texts of token ids, each beginning with the prompt; a new one begins where the model ends the last.
 
-    Draws `settings.tokens` ids in all, at the cost of a forward pass each. The numbers drawn come from the CPU's
-    generator, on whatever device the model lies.
+    Draws `settings.tokens` ids in all, never the padding, at the cost of a forward pass each. The numbers drawn come
+    from the CPU's generator, on whatever device the model lies.
     """
     device = model.embedding.weight.device
     generator = torch.Generator().manual_seed(settings.seed)
@@ -40,6 +42,8 @@ def draw(model: Decoder, prompt: Sequence[int], separator: int, settings: Sample
         seen = [separator, *texts[-1]][-model.settings.length :]
         with autocast(device):
             logits = model(torch.tensor([seen], device=device))[0, -1]
+        if padding != separator:
+            logits[padding] = -torch.inf
         likely, ids = logits.float().cpu().topk(min(settings.top, len(logits)))
         chosen = torch.multinomial((likely / settings.temperature).softmax(0), 1, generator=generator)
         token = int(ids[chosen])
@@ -50,7 +54,9 @@ def draw(model: Decoder, prompt: Sequence[int], separator: int, settings: Sample
     return texts
 
 
-def sample_text(model: Decoder, prompt: Sequence[int], separator: int, settings: SampleSettings, decode: Decode) -> str:
+def sample_text(
+    model: Decoder, prompt: Sequence[int], separator: int, padding: int, settings: SampleSettings, decode: Decode
+) -> str:
     """Draw texts and return them as one, a rule between them."""
-    texts = draw(model, prompt, separator, settings)
+    texts = draw(model, prompt, separator, padding, settings)
     return RULE.join(decode(text).strip("\n") for text in texts) + "\n"

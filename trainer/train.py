@@ -33,14 +33,14 @@ WEIGHTS = "model.safetensors"
 class TrainSettings:
     """How to train."""
 
-    steps: int = 300
-    batch_rows: int = 8
+    steps: int = 1000
+    batch_rows: int = 4
     """Rows that go through the model at once."""
     accumulate: int = 1
     """Batches whose gradients are added up for one step."""
-    learning_rate: float = 2e-3
+    learning_rate: float = 6e-3
     """The peak, reached after the warm-up."""
-    warmup: int = 30
+    warmup: int = 100
     """Steps over which the rate rises from nothing."""
     final_rate: float = 0.1
     """What is left of the peak at the last step."""
@@ -48,7 +48,7 @@ class TrainSettings:
     clip: float = 1.0
     """The largest norm of the gradient."""
     seed: int = 0
-    evaluate_every: int = 50
+    evaluate_every: int = 100
     """Steps between two evaluations; the last step is always evaluated."""
     evaluate_rows: int = 512
     """Validation rows used, from the first."""
@@ -121,9 +121,8 @@ def train(
                 save_checkpoint(path, state, identity)
             tell(progress)
         _write_results(output, state, data, settings, identity)
-        text = sample_text(
-            state.model, writing.prompt, data.training.manifest.separator_id, writing.settings, writing.decode
-        )
+        separator, padding = data.training.manifest.separator_id, data.training.manifest.padding_id
+        text = sample_text(state.model, writing.prompt, separator, padding, writing.settings, writing.decode)
     write_bytes(join(output, "sample.txt"), text.encode("utf-8", "replace"))
 
 
@@ -208,12 +207,14 @@ def _step(state: State, data: Data, order: RowOrder, settings: TrainSettings, ra
 def _identity(data: Data, model: ModelSettings, settings: TrainSettings) -> Identity:
     """Return what decides the result, as JSON-ready values: one flat mapping."""
     manifest = data.training.manifest
+    validation = data.validation.manifest.shards if data.validation is not None else ()
     training = {key: value for key, value in asdict(settings).items() if key != "checkpoint_every"}
     return {
         **asdict(model),
         **training,
         "tokenizer_sha256": manifest.tokenizer_sha256,
-        "shards": [shard.sha256 for shard in manifest.shards],
+        "training_shards": [shard.sha256 for shard in manifest.shards],
+        "validation_shards": [shard.sha256 for shard in validation],
     }
 
 

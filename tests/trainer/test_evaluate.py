@@ -32,7 +32,8 @@ def reader(tmp_path: Path, write_shards: Callable[..., ShardReader], documents: 
 
 def predicted_places(reader: ShardReader, row: int) -> list[int]:
     """The places of a row that have a predecessor in their own document, or begin a row's first document."""
-    places, start = [], 0
+    places: list[int] = []
+    start = 0
     for number, length in enumerate(reader.lengths(row)):
         begins = start if number == 0 and not reader.continued(row) else start + 1
         places += range(begins, start + int(length))

@@ -1,11 +1,22 @@
 """Training: it learns, it resumes exactly, it writes the same bytes twice, and it fails with a clear word."""
 
+import argparse
+import datetime
+import decimal
 import hashlib
 import itertools
 import json
+import logging
+import mailbox
+import os
+import shutil
+import statistics
+import subprocess
+import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
+from types import ModuleType
 
 import numpy as np
 import numpy.typing as npt
@@ -22,6 +33,7 @@ from prep.trainer.train import CHECKPOINT, Data, Progress, TrainSettings, Writin
 
 VOCABULARY = 258
 SEPARATOR = 256
+PADDING = 257
 MODEL = ModelSettings(VOCABULARY, 32, layers=2, width=32, heads=2)
 SETTINGS = TrainSettings(
     steps=20, batch_rows=4, warmup=4, evaluate_every=5, checkpoint_every=6, device="cpu", learning_rate=5e-3
@@ -35,14 +47,14 @@ def decode(ids: Sequence[int]) -> str:
 WRITING = Writing(decode, settings=SampleSettings(tokens=40))
 
 
-class Killed(Exception):
+class KilledError(Exception):
     """Stands for the end of the process."""
 
 
 def kill_at(step: int) -> Callable[[Progress], None]:
     def tell(progress: Progress) -> None:
         if progress.step == step:
-            raise Killed
+            raise KilledError
 
     return tell
 
@@ -78,7 +90,7 @@ def test_a_killed_run_ends_with_the_same_files(data: Data, tmp_path: Path, accum
     settings = replace(SETTINGS, batch_rows=4 // accumulate, accumulate=accumulate)
     train(data, MODEL, settings, WRITING, str(tmp_path / "whole"))
     for step in (3, 10, 17):
-        with pytest.raises(Killed):
+        with pytest.raises(KilledError):
             train(data, MODEL, settings, WRITING, str(tmp_path / "killed"), kill_at(step))
     train(data, MODEL, settings, WRITING, str(tmp_path / "killed"))
     assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
@@ -109,22 +121,42 @@ def test_learns_a_pattern_by_heart(
     pattern = [b"one two three four five six", b"seven eight nine ten eleven"]
     reader = write_shards(tmp_path / "shards", pattern * 8, length=28)
     model = replace(MODEL, length=28)
-    settings = replace(SETTINGS, steps=120, learning_rate=1e-2, warmup=10)
+    settings = replace(SETTINGS, steps=200, learning_rate=1e-2, warmup=20)
     writing = Writing(decode, tuple(b"seven"), SampleSettings(tokens=23, temperature=0.1))
     train(Data(reader, reader, token_bytes), model, settings, writing, str(tmp_path / "model"))
     report = json.loads((tmp_path / "model" / "report.json").read_text())
-    assert report["validation"]["bits_per_byte"] < 0.1 < 3 < report["validation"]["unigram_bits_per_byte"]
+    assert report["validation"]["bits_per_byte"] < 0.1
+    assert report["validation"]["unigram_bits_per_byte"] > 3
     assert (tmp_path / "model" / "sample.txt").read_text().startswith("seven eight nine ten eleven\n")
 
 
-def test_real_text_beats_the_unigram(data: Data, tmp_path: Path) -> None:
-    train(data, MODEL, replace(SETTINGS, steps=150, batch_rows=16), WRITING, str(tmp_path / "model"))
+def test_real_text_beats_the_unigram(
+    tmp_path: Path, write_shards: Callable[..., ShardReader], token_bytes: npt.NDArray[np.int32]
+) -> None:
+    texts = docstrings(argparse, datetime, decimal, logging, mailbox, os, shutil, statistics, subprocess, tarfile)
+    data = Data(
+        write_shards(tmp_path / "train", [text for number, text in enumerate(texts) if number % 20]),
+        write_shards(tmp_path / "validation", texts[::20]),
+        token_bytes,
+    )
+    settings = replace(SETTINGS, steps=120, batch_rows=16, warmup=10)
+    train(data, replace(MODEL, width=64), settings, WRITING, str(tmp_path / "model"))
     report = json.loads((tmp_path / "model" / "report.json").read_text())
-    assert report["validation"]["bits_per_byte"] < 0.85 * report["validation"]["unigram_bits_per_byte"]
+    assert report["validation"]["bits_per_byte"] < 0.8 * report["validation"]["unigram_bits_per_byte"]
     bits = [evaluation["bits_per_byte"] for evaluation in report["evaluations"]]
-    assert [evaluation["step"] for evaluation in report["evaluations"]] == list(range(5, 151, 5))
+    assert [evaluation["step"] for evaluation in report["evaluations"]] == list(range(5, 121, 5))
     assert bits[-1] < bits[10] < bits[0]
-    assert len(report["loss"]) == 150
+    assert len(report["loss"]) == 120
+
+
+def docstrings(*modules: ModuleType) -> list[bytes]:
+    """The documentation of the modules' classes, their methods, and functions; each text once."""
+    things = [value for module in modules for value in vars(module).values() if callable(value)]
+    things += [
+        value for thing in things if isinstance(thing, type) for value in vars(thing).values() if callable(value)
+    ]
+    texts = {thing.__doc__ for thing in things if isinstance(thing.__doc__, str)}
+    return sorted(text.encode() for text in texts if len(text) > 100)
 
 
 def test_the_weights_on_disk_are_the_model_that_was_measured(data: Data, tmp_path: Path) -> None:
@@ -157,7 +189,7 @@ def test_the_rate_rises_then_falls_to_a_tenth() -> None:
 
 def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoint(data: Data, tmp_path: Path) -> None:
     folder = tmp_path / "model"
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(data, MODEL, SETTINGS, WRITING, str(folder), kill_at(6))
     before = (folder / CHECKPOINT).read_bytes()
     poisoned = replace(MODEL, rope_base=float("nan"))
@@ -169,7 +201,7 @@ def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoint(data: 
 
 
 def test_a_damaged_checkpoint_is_named(data: Data, tmp_path: Path) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(data, MODEL, SETTINGS, WRITING, str(tmp_path), kill_at(6))
     checkpoint = tmp_path / CHECKPOINT
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
@@ -178,7 +210,7 @@ def test_a_damaged_checkpoint_is_named(data: Data, tmp_path: Path) -> None:
 
 
 def test_a_checkpoint_of_another_run_is_refused(data: Data, tmp_path: Path) -> None:
-    with pytest.raises(Killed):
+    with pytest.raises(KilledError):
         train(data, MODEL, SETTINGS, WRITING, str(tmp_path), kill_at(6))
     with pytest.raises(RunError, match=r"another run \(seed: 0 there, 1 here\)"):
         train(data, MODEL, replace(SETTINGS, seed=1), WRITING, str(tmp_path))
@@ -200,8 +232,8 @@ def test_torch_is_left_as_it_was_found(data: Data, tmp_path: Path) -> None:
 def test_a_sample_goes_on_past_the_models_length_and_begins_anew_after_an_end() -> None:
     torch.manual_seed(0)
     model = Decoder(replace(MODEL, length=8))
-    texts = draw(model, (1, 2), SEPARATOR, SampleSettings(tokens=400, top=VOCABULARY, temperature=1.0))
-    assert sum(len(text) - 2 for text in texts) + len(texts) - 1 == 400
+    texts = draw(model, (1, 2), SEPARATOR, PADDING, SampleSettings(tokens=1500, top=VOCABULARY, temperature=1.0))
+    assert sum(len(text) - 2 for text in texts) + len(texts) - 1 == 1500
     assert max(map(len, texts)) > 8
     assert len(texts) > 1
-    assert all(text[:2] == [1, 2] and SEPARATOR not in text for text in texts)
+    assert all(text[:2] == [1, 2] and not {SEPARATOR, PADDING} & set(text) for text in texts)
