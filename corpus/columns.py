@@ -36,6 +36,15 @@ def leaf(function: Callable[P, R]) -> Callable[P, R]:
     return compiled
 
 
+@leaf
+def longest_row(offsets: Offsets) -> int:
+    """Return the length in bytes of the longest row, zero where there is none. For kernels."""
+    length = 0
+    for row in range(len(offsets) - 1):
+        length = max(length, offsets[row + 1] - offsets[row])
+    return length
+
+
 def string_buffers(column: pa.Array | pa.ChunkedArray) -> tuple[Bytes, Offsets]:
     """Return the UTF-8 bytes and the offsets (int64, rows + 1) of a string or binary column.
 

@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.columns import Bytes, leaf
-from prep.corpus.utf8 import CODE_POINTS, HIGH_BITS, ONES, decode, every_code_point, load64
+from prep.corpus.utf8 import CODE_POINTS, HIGH_BITS, ONES, decode, every_code_point, load_up_to
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xFF51AFD7ED558CCD)
@@ -40,7 +40,7 @@ def hash_bytes(data: Bytes, start: int, end: int, seed: np.uint64) -> np.uint64:
     state = seed
     at = start
     while at < end:
-        state = _absorb(state, _load(data, at, end))
+        state = _absorb(state, load_up_to(data, at, end))
         at += 8
     return _finish(state, np.uint64(end - start))
 
@@ -52,7 +52,7 @@ def hash_lower(data: Bytes, start: int, end: int, lower: npt.NDArray[np.int32], 
     seen = np.uint64(0)
     at = start
     while at < end:
-        word = _load(data, at, end)
+        word = load_up_to(data, at, end)
         seen |= word
         upper = (word + _BELOW_A) & ~(word + _BELOW_Z) & HIGH_BITS
         state = _absorb(state, word | (upper >> _TO_LOWER))
@@ -111,20 +111,6 @@ def _finish(state: np.uint64, length: np.uint64) -> np.uint64:
 
 
 @leaf
-def _load(data: Bytes, at: int, end: int) -> np.uint64:
-    """Return up to eight bytes from `at` as a little-endian number, zeros beyond `end`."""
-    if at + 8 <= len(data):
-        word = load64(data, at)
-        if at + 8 > end:
-            word &= (np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1)
-        return word
-    word = np.uint64(0)
-    for index in range(end - at if end - at < 8 else 8):
-        word |= np.uint64(data[at + index]) << np.uint64(8 * index)
-    return word
-
-
-@leaf
 def find_slot(keys: npt.NDArray[np.uint64], size: int, key: np.uint64) -> np.uint64:
     """Return where a key stands, or would stand, in an open-addressing hash table with linear probing.
 
@@ -133,7 +119,7 @@ def find_slot(keys: npt.NDArray[np.uint64], size: int, key: np.uint64) -> np.uin
     """
     mask = np.uint64(size - 1)
     slot = key & mask
-    while keys[slot] != 0 and keys[slot] != key:
+    while (keys[slot] != 0) & (keys[slot] != key):  # one branch, well predicted
         slot = (slot + np.uint64(1)) & mask
     return slot
 

@@ -6,8 +6,10 @@ letters and an upper-case letter ends no sentence; abbreviations are not known. 
 
 from functools import cache
 
+import numpy as np
+
 from prep.corpus.columns import Bytes, kernel, leaf
-from prep.corpus.utf8 import code_point_table, decode
+from prep.corpus.utf8 import HIGH_BITS, ONES, code_point_table, decode, load64
 from prep.corpus.words import SPACE, WHITE_SPACE
 
 # A table's byte: the Sentence_Break class below, and the flag SPACE.
@@ -18,6 +20,11 @@ _NAMES = (
 )
 _OTHER, _CR, _LF, _SEP, _EXTEND, _FORMAT, _SP, _LOWER, _UPPER, _OLETTER, _NUMERIC, _ATERM, _STERM = range(13)
 _SCONTINUE, _CLOSE = range(13, 15)
+
+_SPACES = np.uint64(ord(" ")) * ONES
+_FULL_STOPS = np.uint64(ord(".")) * ONES
+_EXCLAMATION_MARKS = np.uint64(ord("!")) * ONES
+_QUESTION_MARKS = np.uint64(ord("?")) * ONES
 
 
 @cache
@@ -38,6 +45,11 @@ def count_sentences(data: Bytes, start: int, end: int, table: Bytes) -> int:
     before = _OTHER  # the class of the last code point that is not ignorable
     at = start
     while at < end:
+        if at + 8 <= end and _is_plain(load64(data, at)):
+            visible = True
+            before = int(table[data[at + 7]] & _CLASS)
+            at += 8
+            continue
         code, at = decode(data, at, end)
         flags = table[code]
         kind = int(flags & _CLASS)
@@ -55,6 +67,15 @@ def count_sentences(data: Bytes, start: int, end: int, table: Bytes) -> int:
             count += 1
             visible = False
     return count + visible
+
+
+@leaf
+def _is_plain(word: np.uint64) -> bool:
+    """Return whether eight bytes are ASCII, not all spaces, and neither control characters nor terminators."""
+    special = (word | (word - _SPACES)) & HIGH_BITS
+    for mark in (_FULL_STOPS, _EXCLAMATION_MARKS, _QUESTION_MARKS):
+        special |= ((word ^ mark) - ONES) & HIGH_BITS
+    return bool(special == 0 and word != _SPACES)
 
 
 @leaf

@@ -91,18 +91,29 @@ def decode(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 @leaf
+def load_up_to(data: Bytes, at: int, end: int) -> np.uint64:
+    """Return up to eight bytes from `at` as a little-endian number, zeros beyond `end`."""
+    if at + 8 <= len(data):
+        word = load64(data, at)
+        if at + 8 > end:
+            word &= (np.uint64(1) << np.uint64(8 * (end - at))) - np.uint64(1)
+        return word
+    word = np.uint64(0)
+    for index in range(end - at if end - at < 8 else 8):
+        word |= np.uint64(data[at + index]) << np.uint64(8 * index)
+    return word
+
+
+@leaf
 def code_points(data: Bytes, start: int, end: int) -> int:
     """Return how many code points the text `data[start:end]` has."""
     continuing = 0
     at = start
-    while at + 8 <= end:
-        word = load64(data, at)
+    while at < end:
+        word = load_up_to(data, at, end)
         bytes_continuing = (word >> np.uint64(7)) & ~(word >> np.uint64(6)) & ONES
         continuing += int((bytes_continuing * ONES) >> np.uint64(56))
         at += 8
-    while at < end:
-        continuing += (data[at] & 0xC0) == 0x80
-        at += 1
     return end - start - continuing
 
 

@@ -136,6 +136,14 @@ def split_words(
     return count
 
 
+def words(text: str, splitter: Splitter) -> list[str]:
+    """Return the words of a text: for checks and tests, not for hot paths."""
+    data = np.frombuffer(text.encode(), np.uint8)
+    starts, ends = np.empty((2, len(data)), np.int64)
+    count = split_words(data, 0, len(data), word_table(splitter), starts, ends, np.empty(len(data), np.uint8))
+    return [bytes(data[begin:end]).decode() for begin, end in zip(starts[:count], ends[:count], strict=True)]
+
+
 @leaf
 def _ascii_word(data: Bytes, at: int, end: int, table: Bytes) -> tuple[int, np.uint8, bool]:
     """Follow a word of ASCII letters, digits and underscores from its second byte on.

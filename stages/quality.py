@@ -15,12 +15,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
+from prep.corpus.characters import character_table
 from prep.corpus.columns import set_column, string_array, string_buffers
 from prep.corpus.documents import TEXT
 from prep.corpus.errors import Problem
 from prep.corpus.sentences import sentence_table
-from prep.corpus.words import Splitter, split_words, word_table
-from prep.stages.quality_characters import character_table
+from prep.corpus.words import Splitter, word_table, words
 from prep.stages.quality_kernels import FINEWEB, GOPHER, Counts, fineweb_counts, gopher_counts, word_set
 from prep.stages.quality_line_kernels import (
     JAVASCRIPT,
@@ -198,6 +198,7 @@ class GopherRepetition(_TextFilter):
         """Return the function over batches."""
         splitter, characters = word_table(self.splitter), character_table()
         lengths = [*self.top_ngrams, *self.duplicate_ngrams]
+        duplicates_from = min(self.duplicate_ngrams, default=max(lengths, default=0) + 1)
         rules = self.rules()
 
         def judge_batch(batch: pa.RecordBatch) -> Outcome:
@@ -212,10 +213,11 @@ class GopherRepetition(_TextFilter):
                 "line_characters": ratio(count["duplicate_line_characters"], text),
             }
             if lengths:
-                top, duplicate = ngram_characters(data, offsets, splitter, min(lengths), max(lengths))
-                for n in range(min(lengths), max(lengths) + 1):
-                    signals[f"top_{n}_gram"] = ratio(top[:, n - min(lengths)], text)
-                    signals[f"dup_{n}_gram"] = ratio(duplicate[:, n - min(lengths)], text)
+                shortest, longest = min(lengths), max(lengths)
+                top, duplicate = ngram_characters(data, offsets, splitter, shortest, longest, duplicates_from)
+                for n in range(shortest, longest + 1):
+                    signals[f"top_{n}_gram"] = ratio(top[:, n - shortest], text)
+                    signals[f"dup_{n}_gram"] = ratio(duplicate[:, n - shortest], text)
             return Outcome(batch, judge(signals, rules))
 
         return judge_batch
@@ -338,14 +340,6 @@ class FineWeb(_TextFilter):
             return Outcome(batch, judge(signals, rules))
 
         return judge_batch
-
-
-def words(text: str, splitter: Splitter) -> list[str]:
-    """Return the words of a text: for checks and tests, not for hot paths."""
-    data = np.frombuffer(text.encode(), np.uint8)
-    starts, ends = np.empty((2, len(data)), np.int64)
-    count = split_words(data, 0, len(data), word_table(splitter), starts, ends, np.empty(len(data), np.uint8))
-    return [bytes(data[begin:end]).decode() for begin, end in zip(starts[:count], ends[:count], strict=True)]
 
 
 def _columns(names: tuple[str, ...], counts: Counts) -> dict[str, Counts]:

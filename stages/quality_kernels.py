@@ -10,11 +10,11 @@ Penedo et al. 2024, "The FineWeb Datasets", section 3.6.
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
+from prep.corpus.characters import PUNCTUATION, TERMINAL
+from prep.corpus.columns import Bytes, Offsets, kernel, leaf, longest_row
 from prep.corpus.hashing import find_slot, hash_bytes, table_size
 from prep.corpus.utf8 import code_points, decode, find_byte, find_line_end
-from prep.corpus.words import LETTERS, SYMBOLS, split_words, trim
-from prep.stages.quality_characters import PUNCTUATION, TERMINAL
+from prep.corpus.words import LETTERS, SYMBOLS, Positions, split_words, trim
 
 Counts = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
@@ -39,7 +39,7 @@ _SEED = np.uint64(0)
 @kernel
 def word_set(data: Bytes, offsets: Offsets) -> Keys:
     """Return a hash table (for `find_slot`) of the words `data[offsets[i]:offsets[i + 1]]`."""
-    size = table_size(len(offsets) - 1)
+    size = table_size(16 * len(offsets))  # sparse, so that a look-up is one step
     keys = np.zeros(size, np.uint64)
     for index in range(len(offsets) - 1):
         key = _key(data, offsets[index], offsets[index + 1])
@@ -57,7 +57,7 @@ def gopher_counts(
     """
     rows = len(offsets) - 1
     counts = np.zeros((rows, len(GOPHER)), np.int64)
-    largest = longest(offsets)
+    largest = longest_row(offsets)
     starts = np.empty(largest, np.int64)
     ends = np.empty(largest, np.int64)
     kinds = np.empty(largest, np.uint8)
@@ -66,14 +66,10 @@ def gopher_counts(
         start, end = offsets[row], offsets[row + 1]
         words = split_words(data, start, end, splitter, starts, ends, kinds)
         counts[row, _WORDS] = words
+        _count_words(data, starts[:words], ends[:words], kinds, characters, counts[row])
         for word in range(words):
-            begin, stop = starts[word], ends[word]
-            if kinds[word] != SYMBOLS or not _is_punctuation(data, begin, stop, characters):
-                counts[row, _PLAIN_WORDS] += 1
-                counts[row, _PLAIN_CHARACTERS] += code_points(data, begin, stop)
-            counts[row, _ALPHABETIC_WORDS] += kinds[word] == LETTERS
-            if stop - begin <= longest_stop_word:
-                key = _key(data, begin, stop)
+            if ends[word] - starts[word] <= longest_stop_word:
+                key = _key(data, starts[word], ends[word])
                 slot = find_slot(stop_words, len(stop_words), key)
                 if stop_words[slot] == key and last_seen[slot] != row:
                     last_seen[slot] = row
@@ -82,6 +78,24 @@ def gopher_counts(
         counts[row, _ELLIPSES] = _count_ellipses(data, start, end)
         _count_lines(data, start, end, characters, counts[row])
     return counts
+
+
+@kernel
+def _count_words(
+    data: Bytes, starts: Positions, ends: Positions, kinds: Bytes, characters: Bytes, counts: Counts
+) -> None:
+    """Count plain words, their code points, and words with a letter."""
+    plain = 0
+    length = 0
+    alphabetic = 0
+    for word in range(len(starts)):
+        if kinds[word] != SYMBOLS or not _is_punctuation(data, starts[word], ends[word], characters):
+            plain += 1
+            length += code_points(data, starts[word], ends[word])
+        alphabetic += kinds[word] == LETTERS
+    counts[_PLAIN_WORDS] = plain
+    counts[_PLAIN_CHARACTERS] = length
+    counts[_ALPHABETIC_WORDS] = alphabetic
 
 
 @kernel
@@ -110,7 +124,7 @@ def fineweb_counts(data: Bytes, offsets: Offsets, splitter: Bytes, characters: B
     """
     rows = len(offsets) - 1
     counts = np.zeros((rows, len(FINEWEB)), np.int64)
-    largest = longest(offsets)
+    largest = longest_row(offsets)
     starts = np.empty(largest, np.int64)
     ends = np.empty(largest, np.int64)
     kinds = np.empty(largest, np.uint8)
@@ -141,15 +155,6 @@ def fineweb_counts(data: Bytes, offsets: Offsets, splitter: Bytes, characters: B
                 keys[slot] = key
             at = stop + 1
     return counts
-
-
-@leaf
-def longest(offsets: Offsets) -> int:
-    """Return the length in bytes of the longest document."""
-    length = 0
-    for row in range(len(offsets) - 1):
-        length = max(length, offsets[row + 1] - offsets[row])
-    return length
 
 
 @leaf

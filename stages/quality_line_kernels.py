@@ -10,11 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from prep.corpus.characters import DECIMAL
 from prep.corpus.columns import Bytes, Offsets, kernel, leaf
 from prep.corpus.sentences import count_sentences
 from prep.corpus.utf8 import decode, find_byte, find_line_end
 from prep.corpus.words import SPACE, trim
-from prep.stages.quality_characters import DECIMAL
 
 LOREM_IPSUM, JAVASCRIPT, POLICY = 1, 2, 4
 """Bits of what a phrase means for its line."""
@@ -116,15 +116,14 @@ def _clean(
         at = following
         stop, following = find_line_end(data, at, end)
         first, last = trim(data, at, stop, characters)
-        words, longest = _measure_words(data, first, last, characters)
-        if 0 <= rules.max_word_length < longest:
+        if rules.max_word_length >= 0 and _has_long_word(data, first, last, characters, rules.max_word_length):
             continue
         # A line that stays is written behind a newline; what came before it in the text was at least as long.
         line = written + 1 if written > begin else written
         line_end = _copy_line(data, first, last, characters, rules.citations, out, line)
         if rules.terminal and not _ends_in_terminal(out, line, line_end):
             continue
-        if words < rules.min_words:
+        if not _has_words(data, first, last, characters, rules.min_words):
             continue
         found = _find_phrases(out, line, line_end, phrases)
         if found & rules.rejecting:
@@ -145,20 +144,26 @@ def _clean(
 
 
 @leaf
-def _measure_words(data: Bytes, at: int, end: int, characters: Bytes) -> tuple[int, int]:
-    """Return how many words white space separates, and the code points of the longest."""
-    words = 0
-    length = 0
-    longest = 0
-    while at < end:
+def _has_words(data: Bytes, at: int, end: int, characters: Bytes, words: int) -> bool:
+    """Return whether white space separates at least so many words."""
+    behind_space = True
+    while at < end and words > 0:
         code, at = decode(data, at, end)
-        if characters[code] & SPACE:
-            length = 0
-        else:
-            words += length == 0
-            length += 1
-            longest = max(longest, length)
-    return words, longest
+        space = characters[code] & SPACE != 0
+        words -= behind_space and not space
+        behind_space = space
+    return words <= 0
+
+
+@leaf
+def _has_long_word(data: Bytes, at: int, end: int, characters: Bytes, longest: int) -> bool:
+    """Return whether a word has more code points than the longest allowed."""
+    length = 0
+    if end - at > longest:
+        while at < end and length <= longest:
+            code, at = decode(data, at, end)
+            length = 0 if characters[code] & SPACE else length + 1
+    return length > longest
 
 
 @leaf

@@ -11,7 +11,7 @@ everything repeats; memory about 50 bytes per word of the largest document.
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
+from prep.corpus.columns import Bytes, Offsets, kernel, leaf, longest_row
 from prep.corpus.hashing import find_slot, hash_bytes, mix, table_size
 from prep.corpus.utf8 import code_points, find_byte
 from prep.corpus.words import Positions, split_words, trim
@@ -26,6 +26,8 @@ PIECES = (
 """Columns of `piece_counts`. A duplicate is every copy after the first."""
 
 _NEWLINE = 0x0A
+_MET = np.uint64(1 << 63)  # flags an n-gram's occurrences once the search for duplicates has passed one
+_TIMES = ~_MET
 _SEED = np.uint64(0)
 
 
@@ -76,32 +78,29 @@ def _count_duplicates(data: Bytes, at: int, end: int, newlines: int, keys: Keys,
 
 @kernel
 def ngram_characters(
-    data: Bytes, offsets: Offsets, splitter: Bytes, shortest: int, longest: int
+    data: Bytes, offsets: Offsets, splitter: Bytes, shortest: int, longest: int, duplicates_from: int
 ) -> tuple[Counts, Counts]:
     """Return the code points in the most frequent n-gram and in duplicate n-grams.
 
     Both are int64, documents × (longest − shortest + 1), for n from shortest to longest. The most frequent n-gram
     (the first of several) counts with one space between words, times its occurrences; zero where the text has fewer
     than n words. Duplicates are found from left to right: an n-gram met before counts without spaces, and the search
-    goes on behind it.
+    goes on behind it; not sought, and zero, for n below `duplicates_from`.
     """
     rows = len(offsets) - 1
     top = np.zeros((rows, longest - shortest + 1), np.int64)
     duplicate = np.zeros((rows, longest - shortest + 1), np.int64)
-    largest = 0
-    for row in range(rows):
-        largest = max(largest, offsets[row + 1] - offsets[row])
+    largest = longest_row(offsets)
     starts = np.empty(largest, np.int64)
     ends = np.empty(largest, np.int64)
     kinds = np.empty(largest, np.uint8)
     capacity = 0
-    hashes = np.empty(capacity, np.uint64)
-    grams = np.empty(capacity, np.uint64)
-    positions = np.empty(capacity, np.int64)
-    slots = np.empty(capacity, np.int64)
-    lengths = np.empty(capacity, np.int64)
-    keys = np.empty(capacity, np.uint64)
-    times = np.empty(capacity, np.int64)
+    hashes = np.empty(0, np.uint64)
+    grams = np.empty(0, np.uint64)
+    positions = np.empty(0, np.int64)
+    slots = np.empty(0, np.int64)
+    lengths = np.empty(0, np.int64)
+    table = np.empty((0, 2), np.uint64)
     for row in range(rows):
         words = split_words(data, offsets[row], offsets[row + 1], splitter, starts, ends, kinds)
         if words > capacity:
@@ -111,94 +110,106 @@ def ngram_characters(
             positions = np.empty(capacity, np.int64)
             slots = np.empty(capacity, np.int64)
             lengths = np.empty(capacity + 1, np.int64)
-            keys = np.empty(table_size(capacity), np.uint64)
-            times = np.empty(table_size(capacity), np.int64)
-        lengths[0] = 0
-        for word in range(words):
-            hashes[word] = hash_bytes(data, starts[word], ends[word], _SEED)
-            lengths[word + 1] = lengths[word] + code_points(data, starts[word], ends[word])
-        candidates = max(0, words - shortest + 1)
-        for at in range(candidates):
-            positions[at] = at
-            grams[at] = hashes[at]
-            for later in range(1, shortest):
-                grams[at] = mix(grams[at], hashes[at + later])
-        for n in range(shortest, longest + 1):
-            if words < n:
-                break
-            _count_grams(candidates, grams, keys, times, slots)
-            top[row, n - shortest] = _most_frequent(n, candidates, positions, slots, times, lengths)
-            duplicate[row, n - shortest] = _duplicates(n, candidates, positions, slots, times, lengths)
-            candidates = _grow(n, words, candidates, positions, grams, hashes, slots, times)
+            table = np.empty((table_size(capacity), 2), np.uint64)
+        _hash_words(data, starts[:words], ends, hashes, lengths)
+        candidates = _first_grams(shortest, words, hashes, positions, grams)
+        for n in range(shortest, min(longest, words) + 1):
+            _count_grams(candidates, grams, table, slots)
+            column = n - shortest
+            top[row, column], candidates = _weigh(n, candidates, positions, grams, lengths, table, slots)
+            if n >= duplicates_from:
+                duplicate[row, column] = _duplicates(n, candidates, positions, slots, table, lengths)
+            candidates = _grow(n, words, candidates, positions, grams, hashes)
     return top, duplicate
 
 
+@kernel
+def _hash_words(data: Bytes, starts: Positions, ends: Positions, hashes: Keys, lengths: Counts) -> None:
+    """Give each word its hash, and the code points of the words before it."""
+    lengths[0] = 0
+    for word in range(len(starts)):
+        hashes[word] = hash_bytes(data, starts[word], ends[word], _SEED)
+        lengths[word + 1] = lengths[word] + code_points(data, starts[word], ends[word])
+
+
 @leaf
-def _count_grams(candidates: int, grams: Keys, keys: Keys, times: Counts, slots: Positions) -> None:
-    """Give each candidate the slot of its n-gram, and each slot the number of times that its n-gram occurs."""
+def _first_grams(n: int, words: int, hashes: Keys, positions: Positions, grams: Keys) -> int:
+    """Make a candidate of the n-gram at every position, and return how many there are."""
+    candidates = max(0, words - n + 1)
+    for at in range(candidates):
+        positions[at] = at
+        grams[at] = hashes[at]
+        for later in range(1, n):
+            grams[at] = mix(grams[at], hashes[at + later])
+    return candidates
+
+
+@leaf
+def _count_grams(candidates: int, grams: Keys, table: Keys, slots: Positions) -> None:
+    """Enter each candidate's n-gram in the table (key, occurrences) and note its slot."""
     size = table_size(candidates)
+    mask = np.uint64(size - 1)
     for slot in range(size):
-        keys[slot] = 0
-        times[slot] = 0
+        table[slot, 0] = 0
+        table[slot, 1] = 0
     for candidate in range(candidates):
         key = grams[candidate] | np.uint64(1)
-        found = find_slot(keys, size, key)
-        keys[found] = key
-        times[found] += 1
+        found = key >> np.uint64(8) & mask
+        while (table[found, 0] != 0) & (table[found, 0] != key):  # one branch, well predicted
+            found = (found + np.uint64(1)) & mask
+        table[found, 0] = key
+        table[found, 1] += np.uint64(1)
         slots[candidate] = found
 
 
 @leaf
-def _most_frequent(
-    n: int, candidates: int, positions: Positions, slots: Positions, times: Counts, lengths: Counts
-) -> int:
-    """Return the code points of the most frequent n-gram, with spaces, times its occurrences."""
-    best = 1
-    at = 0  # where no n-gram is repeated, the text's first is the most frequent
+def _weigh(
+    n: int, candidates: int, positions: Positions, grams: Keys, lengths: Counts, table: Keys, slots: Positions
+) -> tuple[int, int]:
+    """Keep the candidates that occur more than once.
+
+    Returns the code points in the most frequent n-gram, and how many candidates are left.
+    """
+    best = np.uint64(1)
+    best_at = 0  # where no n-gram is repeated, the text's first is the most frequent
+    kept = 0
     for candidate in range(candidates):
-        if times[slots[candidate]] > best:
-            best = times[slots[candidate]]
-            at = positions[candidate]
-    return best * int(lengths[at + n] - lengths[at] + n - 1)
+        at = positions[candidate]
+        slot = slots[candidate]
+        times = table[slot, 1]
+        if times > best:
+            best = times
+            best_at = at
+        positions[kept] = at
+        slots[kept] = slot
+        grams[kept] = grams[candidate]
+        kept += times > 1  # without a branch, which nobody could predict
+    return int(best) * int(lengths[best_at + n] - lengths[best_at] + n - 1), kept
 
 
 @leaf
-def _duplicates(n: int, candidates: int, positions: Positions, slots: Positions, times: Counts, lengths: Counts) -> int:
-    """Return the code points in n-grams that were met before. Negates the times of those that were met."""
+def _duplicates(n: int, candidates: int, positions: Positions, slots: Positions, table: Keys, lengths: Counts) -> int:
+    """Return the code points in n-grams met before, from left to right without overlap. Uses up the occurrences."""
     total = 0
     resume = 0
     for candidate in range(candidates):
         at = positions[candidate]
-        slot = slots[candidate]
         if at >= resume:
-            if times[slot] < 0:
+            if table[slots[candidate], 1] == 0:
                 total += lengths[at + n] - lengths[at]
                 resume = at + n
-            else:
-                times[slot] = -times[slot]
+            table[slots[candidate], 1] = 0
     return total
 
 
 @leaf
-def _grow(
-    n: int,
-    words: int,
-    candidates: int,
-    positions: Positions,
-    grams: Keys,
-    hashes: Keys,
-    slots: Positions,
-    times: Counts,
-) -> int:
-    """Keep the n-grams that occur more than once, and add a word to each; return how many candidates are left."""
-    kept = 0
+def _grow(n: int, words: int, candidates: int, positions: Positions, grams: Keys, hashes: Keys) -> int:
+    """Add the next word to each n-gram, and return how many have one."""
+    while candidates > 0 and positions[candidates - 1] + n >= words:
+        candidates -= 1
     for candidate in range(candidates):
-        at = positions[candidate]
-        if abs(times[slots[candidate]]) > 1 and at + n < words:
-            positions[kept] = at
-            grams[kept] = mix(grams[candidate], hashes[at + n])
-            kept += 1
-    return kept
+        grams[candidate] = mix(grams[candidate], hashes[positions[candidate] + n])
+    return candidates
 
 
 @leaf

@@ -11,12 +11,12 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
+from prep.corpus.characters import character_table
 from prep.corpus.columns import string_buffers
 from prep.corpus.documents import TEXT
 from prep.corpus.sentences import count_sentences, sentence_table
-from prep.corpus.words import Splitter, word_table
-from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition, words
-from prep.stages.quality_characters import character_table
+from prep.corpus.words import Splitter, word_table, words
+from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition
 from prep.stages.quality_kernels import FINEWEB, GOPHER, fineweb_counts, gopher_counts, word_set
 from prep.stages.repetition_kernels import PIECES, ngram_characters, piece_counts
 from prep.stages.stage import CheckContext, Outcome, RowStage
@@ -212,16 +212,16 @@ def slow_duplicate(found: list[str], n: int) -> int:
 
 
 @settings(max_examples=500, deadline=None)
-@given(TEXTS, st.sampled_from(SPLITTERS), st.integers(1, 4), st.integers(0, 4))
-@example(["a a a a a a a a a b a a a a"], "unicode", 1, 4)
-@example(["ab c a bc ab c"], "unicode", 1, 1)
-def test_ngram_characters(texts: list[str], splitter: Splitter, shortest: int, more: int) -> None:
+@given(TEXTS, st.sampled_from(SPLITTERS), st.integers(1, 4), st.integers(0, 4), st.integers(0, 5))
+@example(["a a a a a a a a a b a a a a"], "unicode", 1, 4, 0)
+@example(["ab c a bc ab c"], "unicode", 1, 1, 0)
+def test_ngram_characters(texts: list[str], splitter: Splitter, shortest: int, more: int, skipped: int) -> None:
     data, offsets = string_buffers(column(texts))
-    top, duplicate = ngram_characters(data, offsets, word_table(splitter), shortest, shortest + more)
+    top, duplicate = ngram_characters(data, offsets, word_table(splitter), shortest, shortest + more, skipped)
     lengths = range(shortest, shortest + more + 1)
     found = [words(text, splitter) for text in texts]
     assert top.tolist() == [[slow_top(each, n) for n in lengths] for each in found]
-    assert duplicate.tolist() == [[slow_duplicate(each, n) for n in lengths] for each in found]
+    assert duplicate.tolist() == [[slow_duplicate(each, n) if n >= skipped else 0 for n in lengths] for each in found]
 
 
 def slow_c4(text: str, stage: C4) -> tuple[str | None, str | None]:

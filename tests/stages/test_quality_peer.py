@@ -25,8 +25,8 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
 from prep.corpus.sentences import count_sentences, sentence_table
-from prep.corpus.words import Splitter
-from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition, words
+from prep.corpus.words import Splitter, words
+from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition
 from prep.stages.stage import RowStage
 
 RULES = {
