@@ -10,7 +10,7 @@ import numpy.typing as npt
 from prep.corpus.storage import atomic_output
 from prep.trainer.checkpoint import History
 
-WINDOW = 20
+WINDOW = 50
 """Steps that the smoothed curve averages over."""
 
 
