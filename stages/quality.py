@@ -95,7 +95,8 @@ class GopherQuality(_TextFilter):
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Find stop words that the splitter never gives."""
         for index, stop_word in enumerate(self.stop_words):
-            if words(stop_word, self.splitter) != [stop_word]:
+            plain = stop_word.isascii() and stop_word.isalnum()  # needs no kernel, which takes time to compile
+            if not plain and words(stop_word, self.splitter) != [stop_word]:
                 yield Problem(
                     f"the {self.splitter} splitter never gives the stop word {stop_word!r}",
                     field=("stop_words", index),
