@@ -28,7 +28,7 @@ from prep.corpus.storage import read_arrow
 class Settings(BaseModel):
     """A frozen group of options; unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
 
 
 @dataclass(frozen=True)

@@ -1,0 +1,236 @@
+"""The configuration: one YAML file, overrides from the command line, and errors that say where.
+
+output: runs/mine
+workers: 2
+executor: local
+stages:
+- read: {paths: "crawl/*.warc.gz"}
+- extract
+- minhash: {ngram: 5}
+"""
+
+import difflib
+import os
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, replace
+from pathlib import Path as FilePath
+from typing import Annotated, Literal
+
+from pydantic import Field, ValidationError
+from pydantic_core import ErrorDetails
+
+from prep.corpus.errors import ConfigurationError, Problem
+from prep.pipeline.located import Located, Path, parse_value, read_yaml
+from prep.stages.catalogue import STAGES
+from prep.stages.stage import Settings, Stage
+
+
+class LocalExecutor(Settings):
+    """Worker processes on this machine."""
+
+    kind: Literal["local"] = "local"
+
+
+class RayExecutor(Settings):
+    """Tasks on a Ray cluster that this process can join."""
+
+    kind: Literal["ray"]
+    address: str | None = None
+    """Address of the cluster; left out: RAY_ADDRESS, or a cluster that runs on this machine."""
+    cpus_per_task: int = Field(1, ge=1)
+    memory_gb_per_cpu: float = Field(2.0, gt=0)
+
+
+class SlurmExecutor(Settings):
+    """Job arrays on a Slurm cluster; `prep run` submits each step and waits for it."""
+
+    kind: Literal["slurm"]
+    partition: str
+    time: str = "24:00:00"
+    """Time limit of a task."""
+    cpus_per_task: int = Field(1, ge=1)
+    memory_gb_per_cpu: int = Field(4, ge=1)
+    qos: str = ""
+    setup: str = ""
+    """Shell commands that prepare a task's environment; left out: this process's own Python."""
+    arguments: dict[str, str] = Field(default_factory=dict)
+    """Further sbatch options, such as `account: mine`."""
+
+
+Executor = Annotated[LocalExecutor | RayExecutor | SlurmExecutor, Field(discriminator="kind")]
+
+
+class RunSettings(Settings):
+    """What the configuration says besides the stages. None of it changes the result but `output`'s place."""
+
+    output: str = Field(min_length=1)
+    """Folder for the results and the steps' folders."""
+    workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
+    """Tasks that run at the same time."""
+    executor: Executor = LocalExecutor()
+    batch_bytes: int = Field(8 << 20, ge=1 << 10)
+    """Documents travel in batches of about this many bytes."""
+
+
+@dataclass(frozen=True)
+class Configuration:
+    """A whole pipeline, validated."""
+
+    settings: RunSettings
+    stages: tuple[Stage, ...]
+
+    def label(self, position: int) -> str:
+        """Return how messages name the stage at a position: `stage 3 (minhash)`."""
+        return f"stage {position + 1} ({self.stages[position].name})"
+
+
+def load(file: str, overrides: Sequence[str] = ()) -> tuple[Configuration, Located]:
+    """Read and validate a pipeline file, with `a.b=c` overrides applied.
+
+    Raises ConfigurationError with every problem found, each with its file and line.
+    """
+    try:
+        text = FilePath(file).read_text(encoding="utf-8")
+    except FileNotFoundError as error:
+        raise ConfigurationError([f"{file}: no such file; expected a pipeline in YAML"]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
+    located = read_yaml(file, text)
+    for override in overrides:
+        located = _override(located, override)
+    return _validate(located), located
+
+
+def complaint(located: Located, path: Path, problem: Problem, label: str = "") -> str:
+    """Write a problem as one line: `pipeline.yaml:14: stage 3 (minhash): …`."""
+    return f"{located.where((*path, *problem.field))}: {label}{': ' if label else ''}{problem}"
+
+
+def stage_path(located: Located, position: int) -> Path:
+    """Return the path of a stage's options in the YAML."""
+    stages = located.value["stages"] if isinstance(located.value, dict) else []
+    entry = stages[position]
+    return ("stages", position, *(entry if isinstance(entry, dict) else ()))
+
+
+def _validate(located: Located) -> Configuration:
+    value = located.value
+    if not isinstance(value, dict):
+        raise ConfigurationError([f"{located.where(())}: expected the keys 'output' and 'stages', seen {value!r}"])
+    complaints: list[str] = []
+    entries = value.get("stages")
+    if not isinstance(entries, list) or not entries:
+        complaints.append(f"{located.where(('stages',))}: 'stages' must be a list of at least one stage")
+        entries = []
+    stages = [_stage(located, position, entry, complaints) for position, entry in enumerate(entries)]
+    settings = _settings(located, {key: item for key, item in value.items() if key != "stages"}, complaints)
+    if complaints or settings is None:
+        raise ConfigurationError(complaints)
+    return Configuration(settings=settings, stages=tuple(stage for stage in stages if stage is not None))
+
+
+def _settings(located: Located, value: dict[str, object], complaints: list[str]) -> RunSettings | None:
+    if isinstance(value.get("executor"), str):
+        value = {**value, "executor": {"kind": value["executor"]}}
+    try:
+        return RunSettings.model_validate(value)
+    except ValidationError as error:
+        complaints += [complaint(located, (), _problem(details, RunSettings)) for details in error.errors()]
+        return None
+
+
+def _stage(located: Located, position: int, entry: object, complaints: list[str]) -> Stage | None:
+    path: Path = ("stages", position)
+    if isinstance(entry, str):
+        name, options = entry, None
+    elif isinstance(entry, dict) and len(entry) == 1:
+        name, options = next(iter(entry.items()))
+    else:
+        seen = f"the keys {', '.join(entry)}" if isinstance(entry, dict) else repr(entry)
+        problem = Problem(
+            f"stage {position + 1}", expected="a stage's name, or one name with its options below it", seen=seen
+        )
+        complaints.append(complaint(located, path, problem))
+        return None
+    label = f"stage {position + 1} ({name})"
+    kind = STAGES.get(name)
+    if kind is None:
+        problem = Problem(f"unknown stage '{name}'{_nearest(name, STAGES)}", mend=f"there are {', '.join(STAGES)}")
+        complaints.append(complaint(located, path, problem, f"stage {position + 1}"))
+        return None
+    if options is not None and not isinstance(options, dict):
+        problem = Problem("wrong type", expected="options as 'name: value' pairs", seen=repr(options))
+        complaints.append(complaint(located, (*path, name), problem, label))
+        return None
+    try:
+        return kind.model_validate(options or {})
+    except ValidationError as error:
+        problems = [_problem(details, kind) for details in error.errors()]
+        complaints += [complaint(located, (*path, name), problem, label) for problem in problems]
+        return None
+
+
+def _problem(details: ErrorDetails, model: type[Settings]) -> Problem:
+    location = tuple(part for part in details["loc"] if part not in ("local", "ray", "slurm"))
+    option = ".".join(str(part) for part in location)
+    if details["type"] == "extra_forbidden":
+        known = list(model.model_fields) if len(location) == 1 else []
+        takes = f"; it takes {', '.join(known)}" if known else ""
+        return Problem(
+            f"unknown option '{option}'{_nearest(str(location[-1]), known)}{takes}", location[:-1] or location
+        )
+    if details["type"] == "missing":
+        return Problem(f"option '{option}' is missing", location[:-1])
+    if details["type"] == "union_tag_invalid":
+        return Problem(
+            f"option '{option}'", location, expected="local, ray or slurm", seen=repr(details["input"]["kind"])
+        )
+    message = details["msg"]
+    for prefix in ("Input should be ", "Value error, "):
+        message = message.removeprefix(prefix)
+    return Problem(f"option '{option}'", location, expected=message, seen=repr(details["input"]))
+
+
+def _nearest(name: str, known: Mapping[str, object] | Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, list(known), n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
+
+
+def _override(located: Located, text: str) -> Located:
+    """Apply one `a.b=c`; the first name is a top-level key or a stage's name, or `stages.N` for the N-th stage."""
+    target, equals, raw = text.partition("=")
+    if not equals or not target:
+        raise ConfigurationError([f"--set {text}: expected name=value, such as minhash.ngram=8"])
+    path = _resolve(located, target.split("."), text)
+    value = _replaced(located.value, path, parse_value(raw))
+    return replace(located, value=value, overridden={**located.overridden, path: text})
+
+
+def _resolve(located: Located, names: list[str], text: str) -> Path:
+    top = located.value if isinstance(located.value, dict) else {}
+    entries = top.get("stages") or []
+    known = [next(iter(entry)) if isinstance(entry, dict) and entry else entry for entry in entries]
+    if names[0] == "stages" and len(names) > 1 and names[1].isdigit() and 1 <= int(names[1]) <= len(known):
+        position = int(names[1]) - 1
+        return ("stages", position, str(known[position]), *names[2:])
+    if known.count(names[0]) > 1:
+        places = ", ".join(f"stages.{index + 1}" for index, name in enumerate(known) if name == names[0])
+        raise ConfigurationError([f"--set {text}: there are several stages '{names[0]}'; write one of {places}"])
+    if names[0] in known:
+        return ("stages", known.index(names[0]), *names)
+    if names[0] in RunSettings.model_fields:
+        return tuple(names)
+    choices = [*RunSettings.model_fields, *(str(name) for name in known)]
+    raise ConfigurationError([f"--set {text}: no option or stage '{names[0]}'{_nearest(names[0], choices)}"])
+
+
+def _replaced(value: object, path: Path, new: object) -> object:
+    if not path:
+        return new
+    first, rest = path[0], path[1:]
+    if isinstance(value, list) and isinstance(first, int):
+        return [_replaced(item, rest, new) if index == first else item for index, item in enumerate(value)]
+    if isinstance(value, str) and value == first:
+        value = None  # a stage written as its bare name gets options
+    mapping = value if isinstance(value, dict) else {}
+    return {**mapping, str(first): _replaced(mapping.get(str(first)), rest, new)}

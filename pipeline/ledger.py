@@ -1,0 +1,65 @@
+"""The ledger: for every stage, documents in = kept + rejected (each under a rule) + failed (each under an error).
+
+Tasks count; their counts are added up by stage, and the run stops where a sum does not hold or where a stage did not
+receive exactly what the stage before it kept.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+
+from prep.corpus.errors import LedgerError
+from prep.stages.stage import Counts
+
+
+def add(counts: Iterable[Counts]) -> Counts:
+    """Add up counts; rules and errors in alphabetical order."""
+    entered = kept = 0
+    rejected: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for item in counts:
+        entered += item.entered
+        kept += item.kept
+        rejected.update(item.rejected)
+        failed.update(item.failed)
+    return Counts(entered, kept, dict(sorted(rejected.items())), dict(sorted(failed.items())))
+
+
+def to_json(counts: Counts) -> dict[str, object]:
+    """Return counts as the ledger's file and the task records hold them."""
+    return {"in": counts.entered, "kept": counts.kept, "rejected": dict(counts.rejected), "failed": dict(counts.failed)}
+
+
+def from_json(value: Mapping[str, object]) -> Counts:
+    """Read counts back."""
+    return Counts(value["in"], value["kept"], value["rejected"], value["failed"])  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What happened to the documents, stage by stage."""
+
+    names: Sequence[str]
+    counts: Sequence[Counts]
+    truncated: Sequence[str] = field(default=())
+    """Ids of the records at which input files broke off."""
+
+    def verify(self) -> None:
+        """Raise LedgerError where a document is not accounted for."""
+        for position, (name, item) in enumerate(zip(self.names, self.counts, strict=True)):
+            lost = sum(item.rejected.values()) + sum(item.failed.values())
+            if item.entered != item.kept + lost:
+                raise LedgerError(
+                    f"stage {position + 1} ({name}): {item.entered} documents in, but {item.kept} kept + {lost} lost; "
+                    "this is a defect of the stage, and nothing after it can be trusted"
+                )
+            if position and item.entered != self.counts[position - 1].kept:
+                raise LedgerError(
+                    f"stage {position + 1} ({name}): {item.entered} documents in, but stage {position} "
+                    f"({self.names[position - 1]}) kept {self.counts[position - 1].kept}"
+                )
+
+    def as_json(self) -> dict[str, object]:
+        """Return the ledger as `ledger.json` holds it."""
+        stages = [{"name": name, **to_json(item)} for name, item in zip(self.names, self.counts, strict=True)]
+        return {"stages": stages, "truncated": list(self.truncated)}

@@ -1,0 +1,104 @@
+"""YAML with line numbers: the values, and the line on which each key or item stands.
+
+Uses PyYAML's node graph (`yaml.compose`), whose marks survive where plain loading drops them.
+"""
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+
+import yaml
+
+from prep.corpus.errors import ConfigurationError
+
+Path = tuple[str | int, ...]
+"""Keys and indices from the top of the document down to a value."""
+
+VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
+
+
+@dataclass(frozen=True)
+class Located:
+    """A parsed YAML file: plain values and, by path, the place each of them was written."""
+
+    name: str
+    value: object
+    lines: Mapping[Path, int]
+    overridden: Mapping[Path, str] = field(default_factory=dict)
+    """Paths whose value came from the command line, with the text given there."""
+
+    def where(self, path: Path) -> str:
+        """Return `file:line` of a path, or of the closest thing above it that was written down."""
+        for end in range(len(path), -1, -1):
+            if path[:end] in self.overridden:
+                return f"--set {self.overridden[path[:end]]}"
+            if path[:end] in self.lines:
+                return f"{self.name}:{self.lines[path[:end]]}"
+        return self.name
+
+
+def read_yaml(name: str, text: str, environment: Mapping[str, str] = os.environ) -> Located:
+    """Parse YAML; `${NAME}` inside strings stands for an environment variable.
+
+    Raises ConfigurationError, with the place, for invalid YAML, a key given twice, or a variable that is not set.
+    """
+    try:
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark
+        where = f"{name}:{mark.line + 1}" if mark else name
+        raise ConfigurationError([f"{where}: not valid YAML: {error.problem}"]) from error
+    if root is None:
+        raise ConfigurationError([f"{name}: the file is empty; expected the keys 'output' and 'stages'"])
+    lines: dict[Path, int] = {}
+    return Located(name, _Builder(name, environment, lines).build(root, ()), lines)
+
+
+def parse_value(text: str) -> object:
+    """Parse one value as YAML would (`8` is a number, `[a, b]` a list), for `--set`."""
+    try:
+        return yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ConfigurationError([f"--set: not a YAML value: {text!r}"]) from error
+
+
+class _Builder:
+    """Turns YAML nodes into plain values and notes their lines."""
+
+    def __init__(self, name: str, environment: Mapping[str, str], lines: dict[Path, int]) -> None:
+        self._name = name
+        self._environment = environment
+        self._lines = lines
+        self._scalars = yaml.SafeLoader("")
+
+    def build(self, node: yaml.Node, path: Path) -> object:
+        self._lines.setdefault(path, node.start_mark.line + 1)
+        if isinstance(node, yaml.MappingNode):
+            return self._mapping(node, path)
+        if isinstance(node, yaml.SequenceNode):
+            return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
+        value = self._scalars.construct_object(node)
+        return self._substitute(value, node) if isinstance(value, str) else value
+
+    def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+        mapping: dict[str, object] = {}
+        for key_node, value_node in node.value:
+            key = str(key_node.value)
+            line = key_node.start_mark.line + 1
+            if key in mapping:
+                first = self._lines[(*path, key)]
+                raise ConfigurationError([f"{self._name}:{line}: '{key}' is given twice, first on line {first}"])
+            self._lines[(*path, key)] = line
+            mapping[key] = self.build(value_node, (*path, key))
+        return mapping
+
+    def _substitute(self, text: str, node: yaml.Node) -> str:
+        def value(match: re.Match[str]) -> str:
+            variable = match.group(1)
+            if variable not in self._environment:
+                place = f"{self._name}:{node.start_mark.line + 1}"
+                raise ConfigurationError([f"{place}: the environment variable {variable} is not set; export it"])
+            return self._environment[variable]
+
+        return VARIABLE.sub(value, text)

@@ -1,0 +1,285 @@
+"""One task of a fused pass: read a partition, apply every row stage, write what is kept and record what is lost.
+
+The text is touched once: batches flow from the reader through all stages to the Parquet part, and the taps of the
+deduplication stages that follow take what they need on the way.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from itertools import chain
+from pathlib import Path
+from time import monotonic
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prep.corpus.documents import REJECTED, DocumentWriter, read_documents, read_schema, select
+from prep.corpus.errors import PrepError
+from prep.corpus.storage import atomic_output, write_bytes
+from prep.pipeline import records
+from prep.pipeline.plan import PassStep, TapPlan
+from prep.stages.stage import Counts, Outcome, RowFunction, RowStage, Tap, Upstream, Verdicts
+
+PHASE = "pass"
+HEARTBEAT_SECONDS = 1.0
+
+
+@cache
+def opened(stage: RowStage) -> RowFunction:
+    """Return a row stage's function, loading its model or kernels once per process."""
+    return stage.open()
+
+
+@dataclass(frozen=True)
+class PassTask:
+    """Everything a worker needs to run any task of a pass."""
+
+    step: PassStep
+    steps_folder: str
+    batch_bytes: int
+
+    def run(self, task: int) -> None:
+        """Run one task and write its record. Running it again writes the same bytes."""
+        folder = f"{self.steps_folder}/{self.step.folder}"
+        account = Account(self.step)
+        part, rejected = f"parts/{task:05d}.parquet", f"rejected/{task:05d}.parquet"
+        heartbeat = Heartbeat(f"{folder}/tasks/{PHASE}-{task:05d}.progress")
+        with ExitStack() as stack:
+            writer = stack.enter_context(DocumentWriter(f"{folder}/{part}", self.step.schema))
+            losses = stack.enter_context(DocumentWriter(f"{folder}/{rejected}", REJECTED))
+            taps = [
+                stack.enter_context(TapWriter(tap_path(self.steps_folder, plan, task), plan.tap))
+                for plan in self.step.taps
+            ]
+            for outcome in self._read(task):
+                batch = self._apply(outcome, account, losses)
+                if batch.num_rows:
+                    writer.write(batch)
+                    for tap in taps:
+                        tap.write(batch)
+                heartbeat.beat(account.entered)
+            for tap in taps:
+                tap.close_empty(self.step.schema)
+        records.write_task(folder, PHASE, task, account.counts(), [part, rejected])
+        heartbeat.stop()
+
+    def _read(self, task: int) -> Iterator[Outcome]:
+        if self.step.source is not None:
+            source = self.step.source[1]
+            yield from source.read(self.step.partitions[task], self.batch_bytes)
+            return
+        part = f"{self.steps_folder}/{self.step.previous}/parts/{task:05d}.parquet"
+        yield from map(Outcome, surviving(part, self._drops(task)))
+
+    def _drops(self, task: int) -> Upstream:
+        paths = tuple(f"{self.steps_folder}/{folder}/output/drops/{task:05d}.arrow" for folder in self.step.drops)
+        return Upstream(parts=(), drops=(paths,))
+
+    def _apply(self, outcome: Outcome, account: "Account", losses: DocumentWriter) -> pa.RecordBatch:
+        if self.step.source is not None:
+            position, source = self.step.source
+            batch = account.settle(position, source.name, outcome, losses)
+        else:
+            batch = outcome.batch
+        for position, stage in self.step.stages:
+            if batch.num_rows == 0:
+                return batch
+            batch = account.settle(position, stage.name, isolate(opened(stage), batch), losses)
+        columns = [batch.column(field.name) for field in self.step.schema]
+        return pa.RecordBatch.from_arrays(columns, schema=self.step.schema)
+
+
+def surviving(part: str, upstream: Upstream) -> Iterator[pa.RecordBatch]:
+    """Yield a part's documents without those that the bitmaps of `upstream.drops[0]` lose."""
+    lost = upstream.dropped(0)
+    start = 0
+    for batch in read_documents(part):
+        if lost is None:
+            yield batch
+        else:
+            yield select(batch, pa.array(~lost[start : start + batch.num_rows]))
+        start += batch.num_rows
+
+
+def isolate(function: RowFunction, batch: pa.RecordBatch) -> Outcome:
+    """Apply a stage; where it breaks, find the documents that break it and fail them alone, by halving the batch."""
+    try:
+        return function(batch)
+    except PrepError:
+        raise
+    except Exception as error:
+        if batch.num_rows == 1:
+            return _broken(batch, error)
+    middle = batch.num_rows // 2
+    halves = [isolate(function, part) for part in (batch.slice(0, middle), batch.slice(middle))]
+    return _joined(halves)
+
+
+def _broken(batch: pa.RecordBatch, error: Exception) -> Outcome:
+    verdicts = Verdicts(
+        rule=pa.array([type(error).__name__], pa.string()),
+        failed=pa.array([True]),
+        detail=pa.array([str(error)], pa.string()),
+    )
+    return Outcome(batch, verdicts)
+
+
+def _joined(halves: list[Outcome]) -> Outcome:
+    """Put the outcomes of two halves together; a broken document may lack the columns that the stage would add."""
+    schema = max((half.batch.schema for half in halves if not _all_lost(half)), key=len, default=halves[0].batch.schema)
+    batches = [_conform(half.batch, schema) for half in halves]
+    verdicts = [half.verdicts or Verdicts(pa.nulls(half.batch.num_rows, pa.string())) for half in halves]
+    counts = [half.batch.num_rows for half in halves]
+    return Outcome(
+        pa.Table.from_batches(batches, schema).combine_chunks().to_batches()[0],
+        Verdicts(
+            rule=pa.concat_arrays([item.rule for item in verdicts]),
+            failed=_concatenated([item.failed for item in verdicts], counts, pa.bool_()),
+            value=_concatenated([item.value for item in verdicts], counts, pa.float64()),
+            detail=_concatenated([item.detail for item in verdicts], counts, pa.string()),
+        ),
+    )
+
+
+def _all_lost(outcome: Outcome) -> bool:
+    return outcome.verdicts is not None and outcome.verdicts.rule.null_count == 0
+
+
+def _conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
+    columns = [
+        batch.column(field.name) if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
+        for field in schema
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=pa.schema([field.with_nullable(True) for field in schema]))
+
+
+def _concatenated(arrays: list[pa.Array | None], counts: list[int], kind: pa.DataType) -> pa.Array:
+    filled = [pa.nulls(count, kind) if item is None else item for item, count in zip(arrays, counts, strict=True)]
+    return pa.concat_arrays(filled)
+
+
+class Account:
+    """Counts what enters and leaves each stage of a task, and writes the rejects."""
+
+    def __init__(self, step: PassStep) -> None:
+        positions = [step.source[0]] if step.source else []
+        positions += [position for position, _ in step.stages]
+        self.entered = 0
+        """Documents that entered the pass."""
+        self._first = positions[0] if positions else None
+        self._entered = dict.fromkeys(positions, 0)
+        self._kept = dict.fromkeys(positions, 0)
+        self._rejected: dict[int, Counter[str]] = {position: Counter() for position in positions}
+        self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
+
+    def settle(self, position: int, name: str, outcome: Outcome, losses: DocumentWriter) -> pa.RecordBatch:
+        """Drop the rows that the verdicts lose, count them and record them; return the rows kept."""
+        batch, verdicts = outcome
+        self._entered[position] += batch.num_rows
+        if position == self._first:
+            self.entered += batch.num_rows
+        if verdicts is None or verdicts.rule.null_count == batch.num_rows:
+            self._kept[position] += batch.num_rows
+            return batch
+        lost = verdicts.rule.is_valid()
+        rejects = _rejects(batch, verdicts, name).filter(lost)
+        for is_failure, counter in ((False, self._rejected[position]), (True, self._failed[position])):
+            rules = rejects.filter(pc.equal(rejects.column("failed"), is_failure)).column("rule")
+            counter.update({item["values"]: item["counts"] for item in pc.value_counts(rules).to_pylist()})
+        losses.write(rejects)
+        kept = batch.filter(pc.invert(lost))
+        self._kept[position] += kept.num_rows
+        return kept
+
+    def counts(self) -> Mapping[int, Counts]:
+        """Return the counts by the stages' positions."""
+        return {
+            position: Counts(
+                self._entered[position],
+                self._kept[position],
+                dict(sorted(self._rejected[position].items())),
+                dict(sorted(self._failed[position].items())),
+            )
+            for position in self._entered
+        }
+
+
+def _rejects(batch: pa.RecordBatch, verdicts: Verdicts, stage: str) -> pa.RecordBatch:
+    rows = batch.num_rows
+    columns = [
+        batch.column("id").cast(pa.string()),
+        pa.array(np.full(rows, stage), pa.string()),
+        verdicts.rule.cast(pa.string()),
+        pa.nulls(rows, pa.float64()) if verdicts.value is None else verdicts.value,
+        pa.array(np.zeros(rows, np.bool_)) if verdicts.failed is None else verdicts.failed.fill_null(False),
+        pa.nulls(rows, pa.string()) if verdicts.detail is None else verdicts.detail,
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=REJECTED)
+
+
+def tap_path(steps_folder: str, plan: TapPlan, task: int) -> str:
+    """Return where a tap's table for a part stands."""
+    return f"{steps_folder}/{plan.folder}/{task:05d}.arrow"
+
+
+class TapWriter:
+    """Writes a tap's table as the documents pass; the file appears when the part is complete."""
+
+    def __init__(self, path: str, tap: Tap) -> None:
+        self._function = tap.open()
+        self._output = atomic_output(path)
+        self._writer: pa.RecordBatchWriter | None = None
+
+    def __enter__(self) -> "TapWriter":
+        self._sink = self._output.__enter__()
+        return self
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append the table of a batch of documents."""
+        table = self._function(batch)
+        if self._writer is None:
+            self._writer = pa.ipc.new_file(self._sink, table.schema)
+        self._writer.write_batch(table)
+
+    def close_empty(self, documents: pa.Schema) -> None:
+        """Give the file its columns where no document came."""
+        if self._writer is None:
+            self.write(pa.RecordBatch.from_pylist([], schema=documents))
+
+    def __exit__(self, *error: object) -> None:
+        if self._writer is not None and error[0] is None:
+            self._writer.close()
+        self._output.__exit__(*error)  # type: ignore[arg-type]
+
+
+def run_tap(plan: TapPlan, steps_folder: str, part: str, task: int) -> None:
+    """Extract a tap's table from a part already written, where the pass did not do it on the way."""
+    path = tap_path(steps_folder, plan, task)
+    if Path(path).exists():
+        return
+    with TapWriter(path, plan.tap) as writer:
+        for batch in chain(read_documents(part)):
+            writer.write(batch)
+        writer.close_empty(read_schema(part))
+
+
+class Heartbeat:
+    """Tells the progress display how far a task is, at most once a second; never part of the result."""
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._last = monotonic()
+
+    def beat(self, documents: int) -> None:
+        """Note the number of documents read so far."""
+        if monotonic() - self._last >= HEARTBEAT_SECONDS:
+            self._last = monotonic()
+            write_bytes(self._path, str(documents).encode())
+
+    def stop(self) -> None:
+        """Forget the task; its record speaks from now on."""
+        Path(self._path).unlink(missing_ok=True)

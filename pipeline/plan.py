@@ -1,0 +1,294 @@
+"""The plan: a configuration cut into steps, each with its fingerprint. Pure: it moves no document.
+
+The list of stages is cut at the Global stages. What lies between two cuts is one fused pass that reads, applies every
+row stage and writes Parquet parts. A deduplication stage loses documents by a bitmap that the next pass applies, so
+the text is not copied to deduplicate; and what it needs to know of each document (its tap) is extracted in the pass
+before it, so the text is not read again either. Between two deduplication stages in a row there is no pass at all.
+
+    read  extract  language │ exact │ minhash │ (pass) │ tokenizer │ pack
+    └── pass, taps of both ─┘                 └ applies both bitmaps
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import pyarrow as pa
+
+from prep.corpus.errors import ConfigurationError, Problem
+from prep.corpus.storage import is_remote, size
+from prep.pipeline.config import Configuration, complaint, stage_path
+from prep.pipeline.fingerprint import FORMAT, Identity, fingerprint, input_identity, stage_identity
+from prep.pipeline.located import Located
+from prep.stages.stage import CheckContext, GlobalStage, InputFile, Partition, Phase, RowStage, SourceStage, Stage, Tap
+
+
+@dataclass(frozen=True)
+class TapPlan:
+    """A table that a pass extracts for a Global stage, kept under its own fingerprint."""
+
+    tap: Tap
+    fingerprint: str
+
+    @property
+    def folder(self) -> str:
+        """Name of its folder among the steps."""
+        return f"tap-{self.tap.name}-{self.fingerprint}"
+
+
+@dataclass(frozen=True)
+class Step:
+    """One step of the plan; `folder` is its place among the steps' folders."""
+
+    index: int
+    title: str
+    identity: Identity
+    fingerprint: str
+
+    @property
+    def folder(self) -> str:
+        """`NN-title-fingerprint`."""
+        return f"{self.index:02d}-{self.title}-{self.fingerprint}"
+
+
+@dataclass(frozen=True)
+class PassStep(Step):
+    """A fused pass: read, row stages, write. One task per partition or per part of the pass before."""
+
+    schema: pa.Schema = field(repr=False)
+    """Columns of the parts it writes."""
+    stages: tuple[tuple[int, RowStage], ...]
+    """The row stages with their positions in the configuration."""
+    taps: tuple[TapPlan, ...]
+    tasks: int
+    source: tuple[int, SourceStage] | None = None
+    partitions: tuple[Partition, ...] = field(default=(), repr=False)
+    previous: str | None = None
+    """Folder of the pass whose parts it reads, where it has no source."""
+    drops: tuple[str, ...] = ()
+    """Folders of the Global stages whose bitmaps it applies."""
+
+
+@dataclass(frozen=True)
+class GlobalStep(Step):
+    """A Global stage: an optional tap, then its phases."""
+
+    position: int
+    stage: GlobalStage
+    parts: int
+    previous: str
+    """Folder of the pass whose documents it works on."""
+    drops: tuple[str, ...]
+    tap: TapPlan | None
+    phases: tuple[Phase, ...]
+    artefacts: Mapping[str, str]
+    """Folders of the steps that made what it needs, by artefact."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The steps in order."""
+
+    steps: tuple[PassStep | GlobalStep, ...]
+
+    @property
+    def documents(self) -> PassStep:
+        """The last pass: its parts are the documents that survive."""
+        return [step for step in self.steps if isinstance(step, PassStep)][-1]
+
+    def artefacts(self) -> Mapping[str, str]:
+        """Return the folder of the step that makes each artefact, the last one where several do."""
+        made = [step for step in self.steps if isinstance(step, GlobalStep) and step.stage.makes]
+        return {str(step.stage.makes): step.folder for step in made}
+
+
+def check(configuration: Configuration, located: Located) -> None:
+    """Refuse a configuration that cannot work. Raises ConfigurationError with every problem found."""
+    complaints = [
+        complaint(located, stage_path(located, position), problem, configuration.label(position))
+        if position is not None
+        else complaint(located, (), problem)
+        for position, problem in _problems(configuration)
+    ]
+    if complaints:
+        raise ConfigurationError(complaints)
+
+
+def _problems(configuration: Configuration) -> Iterator[tuple[int | None, Problem]]:
+    if is_remote(configuration.settings.output):
+        yield (
+            None,
+            Problem(
+                "output",
+                ("output",),
+                expected="a folder on this machine or on a shared file system",
+                seen=configuration.settings.output,
+            ),
+        )
+    first = configuration.stages[0]
+    if not isinstance(first, SourceStage):
+        yield 0, Problem("the first stage must read documents", expected="read", seen=first.name)
+        return
+    found = list(first.problems(CheckContext(pa.schema([]), 0, frozenset())))
+    yield from ((0, problem) for problem in found)
+    if found:
+        return
+    schema, artefacts = first.output_schema(), frozenset[str]()
+    input_bytes = sum(size(path) for path in first.list_files())
+    for position, stage in enumerate(configuration.stages[1:], start=1):
+        context = CheckContext(schema, input_bytes, artefacts, configuration.stages[:position])
+        found = [*_contract_problems(stage, context), *stage.problems(context)]
+        yield from ((position, problem) for problem in found)
+        if isinstance(stage, RowStage) and not found:
+            schema = stage.output_schema(schema)
+        if isinstance(stage, GlobalStage) and stage.makes:
+            artefacts |= {stage.makes}
+
+
+def _contract_problems(stage: Stage, context: CheckContext) -> Iterator[Problem]:
+    if isinstance(stage, SourceStage):
+        yield Problem("only the first stage can read documents", mend="give it all paths")
+    for column in stage.columns:
+        if column not in context.schema.names:
+            yield Problem(
+                f"needs a column '{column}' that no earlier stage makes",
+                seen=f"the columns {', '.join(context.schema.names)}",
+                mend=_maker_of(column),
+            )
+    for artefact in stage.needs if isinstance(stage, GlobalStage) else ():
+        if artefact not in context.artefacts:
+            yield Problem(f"needs a '{artefact}' that no earlier stage makes", mend=_maker_of(artefact))
+
+
+def _maker_of(product: str) -> str:
+    maker = {"text": "extract", "html": "read", "language": "language", "tokenizer": "tokenizer", "shards": "pack"}
+    return f"put the stage '{maker[product]}' before it" if product in maker else ""
+
+
+def make_plan(configuration: Configuration, files: Sequence[InputFile]) -> Plan:
+    """Cut a checked configuration into steps for these input files."""
+    return _Planner(configuration, tuple(files)).plan()
+
+
+class _Planner:
+    """Walks the stages once, holding the row stages and bitmaps that the next pass will take along."""
+
+    def __init__(self, configuration: Configuration, files: tuple[InputFile, ...]) -> None:
+        self._stages = configuration.stages
+        self._files = files
+        self._steps: list[PassStep | GlobalStep] = []
+        self._rows: list[tuple[int, RowStage]] = []
+        self._drops: list[GlobalStep] = []
+        self._documents: PassStep | None = None
+        self._made: dict[str, GlobalStep] = {}
+
+    def plan(self) -> Plan:
+        for position, stage in enumerate(self._stages[1:], start=1):
+            if isinstance(stage, RowStage):
+                self._rows.append((position, stage))
+            elif isinstance(stage, GlobalStage):
+                self._global(position, stage)
+        if self._documents is None or self._rows or self._drops:
+            self._pass(position=len(self._stages))
+        return Plan(tuple(self._steps))
+
+    def _global(self, position: int, stage: GlobalStage) -> None:
+        reads_text = stage.tap() is None
+        if self._documents is None or self._rows or (reads_text and self._drops):
+            self._pass(position)
+        documents = self._documents
+        assert documents is not None
+        tap = self._tap(stage, documents.fingerprint)
+        artefacts = {name: self._made[name] for name in stage.needs}
+        identity: Identity = {
+            "format": FORMAT,
+            "documents": documents.fingerprint,
+            stage.name: stage_identity(stage),
+            "after": {drop.title: drop.fingerprint for drop in self._drops},
+            "uses": {name: step.fingerprint for name, step in artefacts.items()},
+        }
+        step = GlobalStep(
+            index=len(self._steps),
+            title=stage.name,
+            identity=identity,
+            fingerprint=fingerprint(identity),
+            position=position,
+            stage=stage,
+            parts=documents.tasks,
+            previous=documents.folder,
+            drops=tuple(drop.folder for drop in self._drops),
+            tap=tap,
+            phases=stage.phases(documents.tasks),
+            artefacts={name: made.folder for name, made in artefacts.items()},
+        )
+        self._steps.append(step)
+        if stage.drops:
+            self._drops.append(step)
+        if stage.makes:
+            self._made[stage.makes] = step
+
+    def _pass(self, position: int) -> None:
+        """Close a pass before the stage at `position`."""
+        previous = self._documents
+        source = self._stages[0]
+        assert isinstance(source, SourceStage)
+        stages: list[Stage] = [stage for _, stage in self._rows]
+        if previous is None:
+            partitions = source.partitions(self._files)
+            stages = [source, *stages]
+            schema = source.output_schema()
+            origin: Identity = {"input": input_identity(self._files)}
+        else:
+            partitions = ()
+            drops = {drop.title: drop.fingerprint for drop in self._drops}
+            schema = previous.schema
+            origin = {"documents": previous.fingerprint, "without": drops}
+        for _, stage in self._rows:
+            schema = stage.output_schema(schema)
+        identity = {"format": FORMAT, **origin, **_sequence_identity(stages)}
+        mark = fingerprint(identity)
+        step = PassStep(
+            index=len(self._steps),
+            title=self._title(previous is None),
+            identity=identity,
+            fingerprint=mark,
+            schema=schema,
+            stages=tuple(self._rows),
+            taps=tuple(self._following_taps(position, mark)),
+            tasks=len(partitions) if previous is None else previous.tasks,
+            source=(0, source) if previous is None else None,
+            partitions=partitions,
+            previous=None if previous is None else previous.folder,
+            drops=tuple(drop.folder for drop in self._drops),
+        )
+        self._steps.append(step)
+        self._documents, self._rows, self._drops = step, [], []
+
+    def _title(self, reads: bool) -> str:
+        names = [*([self._stages[0].name] if reads else []), *(stage.name for _, stage in self._rows)]
+        if len(names) > 2:
+            return f"{names[0]}-to-{names[-1]}"
+        return "-".join(names) or "documents"
+
+    def _following_taps(self, position: int, documents: str) -> Iterator[TapPlan]:
+        """Yield the taps of the Global stages that will work on this pass's parts."""
+        for stage in self._stages[position:]:
+            tap = self._tap(stage, documents) if isinstance(stage, GlobalStage) else None
+            if tap is None:
+                return
+            yield tap
+
+    @staticmethod
+    def _tap(stage: GlobalStage, documents: str) -> TapPlan | None:
+        tap = stage.tap()
+        if tap is None:
+            return None
+        return TapPlan(tap, fingerprint({"format": FORMAT, "documents": documents, tap.name: stage_identity(tap)}))
+
+
+def _sequence_identity(stages: Sequence[Stage]) -> Identity:
+    """Return the identities of a pass's stages by name, and their order; a name used again gets a number."""
+    names: list[str] = []
+    for stage in stages:
+        uses = sum(name.split("#")[0] == stage.name for name in names)
+        names.append(f"{stage.name}#{uses + 1}" if uses else stage.name)
+    return {"order": " ".join(names), **dict(zip(names, map(stage_identity, stages), strict=True))}

@@ -1,0 +1,76 @@
+"""Progress on the terminal: bars where there is one, plain lines where output goes to a file.
+
+It reads what the tasks leave on disk (records and heartbeats), so it shows tasks on this machine, on Ray and on Slurm
+alike.
+"""
+
+import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from time import monotonic
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import Progress as Bars
+
+from prep.pipeline import records
+from prep.pipeline.plan import Step
+
+INTERVAL_SECONDS = 0.5
+PLAIN_INTERVAL_SECONDS = 30.0
+
+
+class Progress:
+    """Shows the steps of one run."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def skip(self, step: Step) -> None:
+        """Say that a step stands already."""
+        self._console.print(f"[dim]{step.index:02d} {step.title}: complete, nothing to do[/dim]")
+
+    @contextmanager
+    def phase(self, step: Step, label: str, folder: str, phase: str, tasks: int) -> Iterator[None]:
+        """Show a phase while the block runs it."""
+        started = monotonic()
+        stop = threading.Event()
+        watch = self._watch_bars if self._console.is_terminal else self._watch_plain
+        name = f"{step.index:02d} {label}"
+        watcher = threading.Thread(target=watch, args=(stop, name, folder, phase, tasks), daemon=True)
+        watcher.start()
+        try:
+            yield
+        except BaseException:
+            stop.set()
+            watcher.join()
+            raise
+        stop.set()
+        watcher.join()
+        unit = "task" if tasks == 1 else "tasks"
+        self._console.print(f"{name}: {tasks} {unit} done in {monotonic() - started:.1f} s")
+
+    def _watch_bars(self, stop: threading.Event, name: str, folder: str, phase: str, tasks: int) -> None:
+        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+        with Bars(*columns, TextColumn("{task.fields[documents]}"), console=self._console, transient=True) as bars:
+            bar = bars.add_task(name, total=tasks, documents="")
+            while not stop.wait(INTERVAL_SECONDS):
+                finished, documents = _look(folder, phase, tasks)
+                bars.update(bar, completed=finished, documents=f"{documents:,} documents" if documents else "")
+
+    def _watch_plain(self, stop: threading.Event, name: str, folder: str, phase: str, tasks: int) -> None:
+        while not stop.wait(PLAIN_INTERVAL_SECONDS):
+            finished, documents = _look(folder, phase, tasks)
+            self._console.print(f"{name}: {finished} of {tasks} tasks, {documents:,} documents in running tasks")
+
+
+def _look(folder: str, phase: str, tasks: int) -> tuple[int, int]:
+    """Return how many tasks are done and how many documents the running ones have read."""
+    documents = 0
+    for path in Path(folder, "tasks").glob(f"{phase}-*.progress"):
+        try:
+            documents += int(path.read_text())
+        except (FileNotFoundError, ValueError):
+            continue
+    return tasks - len(records.pending(folder, phase, tasks)), documents
