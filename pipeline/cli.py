@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 from rich.markup import escape
 
-from prep.corpus.errors import PrepError
+from prep.corpus.errors import PrepError, RunError
 
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
@@ -105,6 +105,8 @@ def main() -> None:
         app()
     except PrepError as error:
         _stop(error)
+    except OSError as error:  # a full disk, a folder that cannot be written: the system's words say it best
+        _stop(RunError(str(error)))
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted; run the same command again to go on where it stopped")
         raise SystemExit(130) from None

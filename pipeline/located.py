@@ -43,16 +43,18 @@ def read_yaml(name: str, text: str, environment: Mapping[str, str] = os.environ)
 
     Raises ConfigurationError, with the place, for invalid YAML, a key given twice, or a variable that is not set.
     """
+    lines: dict[Path, int] = {}
     try:
         root = yaml.compose(text, Loader=yaml.SafeLoader)
+        if root is None:
+            raise ConfigurationError([f"{name}: the file is empty; expected the keys 'output' and 'stages'"])
+        return Located(name, _Builder(name, environment, lines).build(root, ()), lines)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
         raise ConfigurationError([f"{where}: not valid YAML: {error.problem}"]) from error
-    if root is None:
-        raise ConfigurationError([f"{name}: the file is empty; expected the keys 'output' and 'stages'"])
-    lines: dict[Path, int] = {}
-    return Located(name, _Builder(name, environment, lines).build(root, ()), lines)
+    except RecursionError as error:
+        raise ConfigurationError([f"{name}: an anchor that holds itself, or thousands of levels"]) from error
 
 
 def parse_value(text: str) -> object:
@@ -70,7 +72,7 @@ class _Builder:
         self._name = name
         self._environment = environment
         self._lines = lines
-        self._scalars = yaml.SafeLoader("")
+        self._values = yaml.SafeLoader("")
 
     def build(self, node: yaml.Node, path: Path) -> object:
         self._lines.setdefault(path, node.start_mark.line + 1)
@@ -78,18 +80,21 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        value = self._scalars.construct_object(node)
+        value = self._values.construct_object(node)
         return self._substitute(value, node) if isinstance(value, str) else value
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
+        first: dict[str, int] = {}
+        for key_node, _ in node.value:
+            key, line = str(key_node.value), key_node.start_mark.line + 1
+            if key in first:
+                raise ConfigurationError([f"{self._name}:{line}: '{key}' is given twice, first on line {first[key]}"])
+            first[key] = line
+        self._values.flatten_mapping(node)  # puts what `<<` merges in front of the mapping's own keys
         mapping: dict[str, object] = {}
         for key_node, value_node in node.value:
             key = str(key_node.value)
-            line = key_node.start_mark.line + 1
-            if key in mapping:
-                first = self._lines[(*path, key)]
-                raise ConfigurationError([f"{self._name}:{line}: '{key}' is given twice, first on line {first}"])
-            self._lines[(*path, key)] = line
+            self._lines[(*path, key)] = key_node.start_mark.line + 1
             mapping[key] = self.build(value_node, (*path, key))
         return mapping
 

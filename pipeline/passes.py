@@ -14,6 +14,7 @@ from pathlib import Path
 from time import monotonic
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -28,10 +29,14 @@ PHASE = "pass"
 HEARTBEAT_SECONDS = 1.0
 
 
-@cache
 def opened(stage: RowStage) -> RowFunction:
     """Return a row stage's function, loading its model or kernels once per process."""
-    return stage.open()
+    return _opened(type(stage), stage.model_dump_json())
+
+
+@cache
+def _opened(kind: type[RowStage], settings: str) -> RowFunction:
+    return kind.model_validate_json(settings).open()
 
 
 @dataclass(frozen=True)
@@ -80,15 +85,19 @@ class PassTask:
         return Upstream(parts=(), drops=(paths,))
 
     def _apply(self, outcome: Outcome, account: "Account", losses: DocumentWriter) -> pa.RecordBatch:
+        losing = Losing(account, outcome.batch.num_rows)
         if self.step.source is not None:
             position, source = self.step.source
-            batch = account.settle(position, source.name, outcome, losses)
+            batch = losing.settle(position, source.name, outcome)
         else:
             batch = outcome.batch
         for position, stage in self.step.stages:
             if batch.num_rows == 0:
-                return batch
-            batch = account.settle(position, stage.name, isolate(opened(stage), batch), losses)
+                break
+            batch = losing.settle(position, stage.name, isolate(opened(stage), batch))
+        losing.write(losses)
+        if batch.num_rows == 0:
+            return batch
         columns = [batch.column(field.name) for field in self.step.schema]
         return pa.RecordBatch.from_arrays(columns, schema=self.step.schema)
 
@@ -135,7 +144,7 @@ def _joined(halves: list[Outcome]) -> Outcome:
     verdicts = [half.verdicts or Verdicts(pa.nulls(half.batch.num_rows, pa.string())) for half in halves]
     counts = [half.batch.num_rows for half in halves]
     return Outcome(
-        pa.Table.from_batches(batches, schema).combine_chunks().to_batches()[0],
+        pa.Table.from_batches(batches).combine_chunks().to_batches()[0],
         Verdicts(
             rule=pa.concat_arrays([item.rule for item in verdicts]),
             failed=_concatenated([item.failed for item in verdicts], counts, pa.bool_()),
@@ -163,7 +172,7 @@ def _concatenated(arrays: list[pa.Array | None], counts: list[int], kind: pa.Dat
 
 
 class Account:
-    """Counts what enters and leaves each stage of a task, and writes the rejects."""
+    """Counts what enters and leaves each stage of a task."""
 
     def __init__(self, step: PassStep) -> None:
         positions = [step.source[0]] if step.source else []
@@ -172,40 +181,59 @@ class Account:
         """Documents that entered the pass."""
         self._first = positions[0] if positions else None
         self._entered = dict.fromkeys(positions, 0)
-        self._kept = dict.fromkeys(positions, 0)
         self._rejected: dict[int, Counter[str]] = {position: Counter() for position in positions}
         self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
 
-    def settle(self, position: int, name: str, outcome: Outcome, losses: DocumentWriter) -> pa.RecordBatch:
-        """Drop the rows that the verdicts lose, count them and record them; return the rows kept."""
-        batch, verdicts = outcome
-        self._entered[position] += batch.num_rows
+    def enter(self, position: int, documents: int) -> None:
+        """Count documents that enter a stage."""
+        self._entered[position] += documents
         if position == self._first:
-            self.entered += batch.num_rows
-        if verdicts is None or verdicts.rule.null_count == batch.num_rows:
-            self._kept[position] += batch.num_rows
-            return batch
-        lost = verdicts.rule.is_valid()
-        rejects = _rejects(batch, verdicts, name).filter(lost)
+            self.entered += documents
+
+    def lose(self, position: int, rejects: pa.RecordBatch) -> None:
+        """Count documents that a stage lost (columns of REJECTED)."""
         for is_failure, counter in ((False, self._rejected[position]), (True, self._failed[position])):
             rules = rejects.filter(pc.equal(rejects.column("failed"), is_failure)).column("rule")
             counter.update({item["values"]: item["counts"] for item in pc.value_counts(rules).to_pylist()})
-        losses.write(rejects)
-        kept = batch.filter(pc.invert(lost))
-        self._kept[position] += kept.num_rows
-        return kept
 
     def counts(self) -> Mapping[int, Counts]:
         """Return the counts by the stages' positions."""
-        return {
-            position: Counts(
-                self._entered[position],
-                self._kept[position],
-                dict(sorted(self._rejected[position].items())),
-                dict(sorted(self._failed[position].items())),
-            )
-            for position in self._entered
-        }
+        return {position: self._counts(position) for position in self._entered}
+
+    def _counts(self, position: int) -> Counts:
+        rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))
+        kept = self._entered[position] - sum(rejected.values()) - sum(failed.values())
+        return Counts(self._entered[position], kept, rejected, failed)
+
+
+class Losing:
+    """Takes out of one batch what the stages lose, and writes it in the documents' order, whichever stage lost it."""
+
+    def __init__(self, account: Account, rows: int) -> None:
+        self._account = account
+        self._rows = np.arange(rows)
+        self._lost: list[tuple[npt.NDArray[np.int64], pa.RecordBatch]] = []
+
+    def settle(self, position: int, name: str, outcome: Outcome) -> pa.RecordBatch:
+        """Drop the rows that the verdicts lose; return the rows kept."""
+        batch, verdicts = outcome
+        self._account.enter(position, batch.num_rows)
+        if verdicts is None or verdicts.rule.null_count == batch.num_rows:
+            return batch
+        lost = verdicts.rule.is_valid()
+        rejects = _rejects(batch, verdicts, name).filter(lost)
+        self._account.lose(position, rejects)
+        gone = lost.to_numpy(zero_copy_only=False)
+        self._lost.append((self._rows[gone], rejects))
+        self._rows = self._rows[~gone]
+        return batch.filter(pc.invert(lost))
+
+    def write(self, losses: DocumentWriter) -> None:
+        """Write what was lost."""
+        if self._lost:
+            order = np.argsort(np.concatenate([rows for rows, _ in self._lost]))
+            table = pa.Table.from_batches([rejects for _, rejects in self._lost]).take(pa.array(order))
+            losses.write(table.combine_chunks().to_batches()[0])
 
 
 def _rejects(batch: pa.RecordBatch, verdicts: Verdicts, stage: str) -> pa.RecordBatch:

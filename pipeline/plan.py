@@ -11,11 +11,12 @@ before it, so the text is not read again either. Between two deduplication stage
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import pyarrow as pa
 
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.corpus.storage import is_remote, size
+from prep.corpus.storage import exists, is_remote, size
 from prep.pipeline.config import Configuration, complaint, stage_path
 from prep.pipeline.fingerprint import FORMAT, Identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located
@@ -114,16 +115,11 @@ def check(configuration: Configuration, located: Located) -> None:
 
 
 def _problems(configuration: Configuration) -> Iterator[tuple[int | None, Problem]]:
-    if is_remote(configuration.settings.output):
-        yield (
-            None,
-            Problem(
-                "output",
-                ("output",),
-                expected="a folder on this machine or on a shared file system",
-                seen=configuration.settings.output,
-            ),
-        )
+    output = configuration.settings.output
+    if is_remote(output):
+        yield None, Problem("output", ("output",), "a folder on this machine or on a shared file system", output)
+    elif not Path(output).is_dir() and exists(output):
+        yield None, Problem("output", ("output",), "a folder", f"{output}, which is a file", "name another one")
     first = configuration.stages[0]
     if not isinstance(first, SourceStage):
         yield 0, Problem("the first stage must read documents", expected="read", seen=first.name)

@@ -16,6 +16,7 @@ from rich.progress import Progress as Bars
 
 from prep.pipeline import records
 from prep.pipeline.plan import Step
+from prep.stages.stage import PROGRESS
 
 INTERVAL_SECONDS = 0.5
 PLAIN_INTERVAL_SECONDS = 30.0
@@ -53,24 +54,28 @@ class Progress:
 
     def _watch_bars(self, stop: threading.Event, name: str, folder: str, phase: str, tasks: int) -> None:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Bars(*columns, TextColumn("{task.fields[documents]}"), console=self._console, transient=True) as bars:
-            bar = bars.add_task(name, total=tasks, documents="")
+        with Bars(*columns, TextColumn("{task.fields[note]}"), console=self._console, transient=True) as bars:
+            bar = bars.add_task(name, total=tasks, note="")
             while not stop.wait(INTERVAL_SECONDS):
-                finished, documents = _look(folder, phase, tasks)
-                bars.update(bar, completed=finished, documents=f"{documents:,} documents" if documents else "")
+                finished, note = _look(folder, phase, tasks)
+                bars.update(bar, completed=finished, note=note)
 
     def _watch_plain(self, stop: threading.Event, name: str, folder: str, phase: str, tasks: int) -> None:
         while not stop.wait(PLAIN_INTERVAL_SECONDS):
-            finished, documents = _look(folder, phase, tasks)
-            self._console.print(f"{name}: {finished} of {tasks} tasks, {documents:,} documents in running tasks")
+            finished, note = _look(folder, phase, tasks)
+            self._console.print(f"{name}: {finished} of {tasks} tasks{f', {note}' if note else ''}", markup=False)
 
 
-def _look(folder: str, phase: str, tasks: int) -> tuple[int, int]:
-    """Return how many tasks are done and how many documents the running ones have read."""
+def _look(folder: str, phase: str, tasks: int) -> tuple[int, str]:
+    """Return how many tasks are done, and what the running ones say of themselves."""
+    finished = tasks - len(records.pending(folder, phase, tasks))
+    said = Path(folder, "scratch", PROGRESS)
+    if said.exists():
+        return finished, said.read_text(encoding="utf-8").strip()
     documents = 0
     for path in Path(folder, "tasks").glob(f"{phase}-*.progress"):
         try:
             documents += int(path.read_text())
         except (FileNotFoundError, ValueError):
             continue
-    return tasks - len(records.pending(folder, phase, tasks)), documents
+    return finished, f"{documents:,} documents in running tasks" if documents else ""

@@ -1,8 +1,12 @@
 """A run: the plan's steps in order, each only where its manifest does not stand already; then the results published."""
 
+import fcntl
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from prep.corpus.errors import RunError
 from prep.corpus.storage import remove_tree, write_json
 from prep.pipeline import phases, records
 from prep.pipeline.config import Configuration
@@ -14,6 +18,8 @@ from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
 from prep.pipeline.progress import Progress
 from prep.pipeline.publish import publish, truncated_records
 from prep.stages.stage import Counts, SourceStage
+
+LOCK = ".lock"
 
 
 def steps_folder(configuration: Configuration) -> str:
@@ -42,19 +48,34 @@ def run(configuration: Configuration, progress: Progress) -> Result:
 
     Raises TaskError where a task fails, LedgerError where documents are not accounted for.
     """
-    plan = plan_for(configuration)
     folder = steps_folder(configuration)
-    ran = []
-    for step in plan.steps:
-        if records.complete(f"{folder}/{step.folder}"):
-            progress.skip(step)
-            continue
-        _run_step(step, configuration, progress)
-        ran.append(step.title)
-    ledger = read_ledger(configuration, plan)
-    ledger.verify()
-    publish(plan, ledger, folder, configuration.settings.output)
+    with _alone(folder):
+        plan = plan_for(configuration)
+        ran = []
+        for step in plan.steps:
+            if records.complete(f"{folder}/{step.folder}"):
+                progress.skip(step)
+                continue
+            _run_step(step, configuration, progress)
+            ran.append(step.title)
+        ledger = read_ledger(configuration, plan)
+        ledger.verify()
+        publish(plan, ledger, folder, configuration.settings.output)
+        for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
+            leftover.unlink(missing_ok=True)
     return Result(ledger, tuple(ran))
+
+
+@contextmanager
+def _alone(folder: str) -> Iterator[None]:
+    """Hold the folder of steps against a second run; the system lets go of it however this process ends."""
+    Path(folder).mkdir(parents=True, exist_ok=True)
+    with Path(folder, LOCK).open("w") as lock:
+        try:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            raise RunError(f"{folder}: another run is at work here; wait for it, or set another output") from error
+        yield
 
 
 def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
@@ -108,7 +129,7 @@ def _finish_pass(step: PassStep, folder: str) -> None:
     positions = sorted({position for task in tasks for position in task.counts})
     counts = {position: add(task.counts[position] for task in tasks) for position in positions}
     files = {name: stamp for task in tasks for name, stamp in task.files.items()}
-    _close(folder, records.Record(counts, files))
+    records.write_manifest(folder, records.Record(counts, files))
 
 
 def _finish_global(step: GlobalStep, folder: str) -> None:
@@ -116,10 +137,4 @@ def _finish_global(step: GlobalStep, folder: str) -> None:
     counted = [task.counts[step.position] for task in tasks if step.position in task.counts]
     counts = {step.position: add(counted)} if counted else {}
     remove_tree(f"{folder}/scratch")
-    _close(folder, records.Record(counts, records.stamp_folder(folder, "output")))
-
-
-def _close(folder: str, record: records.Record) -> None:
-    for leftover in Path(folder).rglob(".*.tmp"):
-        leftover.unlink(missing_ok=True)
-    records.write_manifest(folder, record)
+    records.write_manifest(folder, records.Record(counts, records.stamp_folder(folder, "output")))

@@ -205,6 +205,10 @@ class Upstream:
         return lost
 
 
+PROGRESS = "progress.txt"
+"""A long task may say in this file of its scratch folder, in one line, how far it is."""
+
+
 @dataclass(frozen=True)
 class GlobalContext:
     """Where a task of a Global stage reads and writes. Paths are local folders or fsspec URLs.

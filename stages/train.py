@@ -12,13 +12,10 @@ from pydantic import Field
 from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.shards import MANIFEST, ShardReader
 from prep.corpus.storage import exists, join, open_input, write_bytes
-from prep.stages.stage import CheckContext, GlobalContext, GlobalStage, Phase
+from prep.stages.stage import PROGRESS, CheckContext, GlobalContext, GlobalStage, Phase
 
 if TYPE_CHECKING:
     from prep.trainer.train import Progress
-
-PROGRESS = "progress.txt"
-"""In the scratch folder while the stage runs: one line that says how far it is."""
 
 
 class Train(GlobalStage):

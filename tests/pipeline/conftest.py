@@ -1,0 +1,190 @@
+"""Small pipelines over text of our own, and stages made for tests."""
+
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import ClassVar
+
+import numpy as np
+import orjson
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+import yaml
+
+from prep.corpus.columns import set_column
+from prep.corpus.documents import REJECTED, read_documents, write_table
+from prep.corpus.storage import join, read_arrow, write_arrow, write_bytes
+from prep.pipeline import config
+from prep.stages.catalogue import STAGES
+from prep.stages.stage import (
+    Counts,
+    GlobalContext,
+    GlobalStage,
+    Outcome,
+    Phase,
+    RowFunction,
+    RowStage,
+    Stage,
+    Tap,
+    Verdicts,
+)
+
+WritePipeline = Callable[..., Path]
+
+
+class Shout(RowStage):
+    """Writes the text in upper case; breaks on documents that say so."""
+
+    name: ClassVar[str] = "shout"
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+    mark: str = "!"
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        return schema.append(pa.field("loud", pa.large_string()))
+
+    def open(self) -> RowFunction:
+        def shout(batch: pa.RecordBatch) -> Outcome:
+            if pc.any(pc.match_substring(batch.column("text"), "BREAK")).as_py():
+                raise ValueError("this document breaks the stage")
+            words = [
+                pc.utf8_upper(batch.column("text")),
+                *(pa.scalar(text, pa.large_string()) for text in (self.mark, "")),
+            ]
+            loud = pc.binary_join_element_wise(*words)
+            return Outcome(set_column(batch, "loud", loud))
+
+        return shout
+
+
+class Short(RowStage):
+    """Rejects long documents, and fails empty ones."""
+
+    name: ClassVar[str] = "short"
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+    most: int = 20
+
+    def open(self) -> RowFunction:
+        def judge(batch: pa.RecordBatch) -> Outcome:
+            lengths = pc.utf8_length(batch.column("text")).to_numpy()
+            codes = np.where(lengths > self.most, 0, np.where(lengths == 1, 1, -1))
+            verdicts = Verdicts.from_codes(codes, ("too_long", "one_letter"), lengths.astype(np.float64))
+            return Outcome(batch, Verdicts(verdicts.rule, pa.array(codes == 1), verdicts.value))
+
+        return judge
+
+
+class FirstLetter(Tap):
+    name: ClassVar[str] = "first-letter"
+    columns: ClassVar[tuple[str, ...]] = ("id", "text")
+
+    def open(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        def letters(batch: pa.RecordBatch) -> pa.RecordBatch:
+            first = pc.utf8_slice_codeunits(batch.column("text"), 0, 1)
+            return pa.record_batch({"id": batch.column("id"), "letter": first})
+
+        return letters
+
+
+class OnePerLetter(GlobalStage):
+    """Keeps the first document of each initial letter."""
+
+    name: ClassVar[str] = "one_per_letter"
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+    drops: ClassVar[bool] = True
+
+    def tap(self) -> Tap:
+        return FirstLetter()
+
+    def phases(self, parts: int) -> tuple[Phase, ...]:
+        return (Phase("choose", 1), Phase("drop", parts))
+
+    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
+        if phase == "choose":
+            seen: set[str] = set()
+            for part, path in enumerate(context.upstream.taps):
+                lost = context.upstream.dropped(part)
+                letters = read_arrow(path).column("letter").to_pylist()
+                drop = []
+                for row, letter in enumerate(letters):
+                    gone = lost is not None and bool(lost[row])
+                    drop.append(gone or letter in seen)
+                    seen |= set() if gone else {letter}
+                write_arrow(join(context.scratch, f"{part}.arrow"), pa.table({"drop": pa.array(drop, pa.bool_())}))
+            return None
+        table = read_arrow(context.upstream.taps[task])
+        drop = read_arrow(join(context.scratch, f"{task}.arrow"))
+        lost = context.upstream.dropped(task)
+        entered = np.ones(table.num_rows, np.bool_) if lost is None else ~lost
+        rejected = drop.column("drop").to_numpy() & entered
+        ids = table.filter(pa.array(rejected)).column("id").to_pylist()
+        write_arrow(join(context.output, "drops", f"{task:05d}.arrow"), drop)
+        rows = [{"id": row, "stage": self.name, "rule": "same_letter", "failed": False} for row in ids]
+        write_table(join(context.output, "rejected", f"{task:05d}.parquet"), pa.Table.from_pylist(rows, REJECTED))
+        return Counts(int(entered.sum()), int(entered.sum() - rejected.sum()), {"same_letter": len(ids)} if ids else {})
+
+
+class Count(GlobalStage):
+    """Writes the number of characters of all documents: an artefact."""
+
+    name: ClassVar[str] = "count"
+    makes: ClassVar[str | None] = "tokenizer"
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+    factor: int = 1
+
+    def phases(self, parts: int) -> tuple[Phase, ...]:
+        return (Phase("part", parts), Phase("sum", 1))
+
+    def run(self, phase: str, task: int, context: GlobalContext) -> None:
+        if phase == "part":
+            total = sum(len(text) for text in texts(context.upstream.parts[task]))
+            write_bytes(join(context.scratch, f"{task}.txt"), str(total).encode())
+            return
+        totals = [int(Path(context.scratch, f"{part}.txt").read_text()) for part in range(len(context.upstream.parts))]
+        write_bytes(join(context.output, "tokenizer.json"), str(self.factor * sum(totals)).encode())
+
+
+class Needs(GlobalStage):
+    """Copies the artefact it needs."""
+
+    name: ClassVar[str] = "needs"
+    makes: ClassVar[str | None] = "shards"
+    needs: ClassVar[tuple[str, ...]] = ("tokenizer",)
+
+    def phases(self, parts: int) -> tuple[Phase, ...]:
+        return (Phase("copy", 1),)
+
+    def run(self, phase: str, task: int, context: GlobalContext) -> None:
+        content = Path(context.artefacts["tokenizer"], "tokenizer.json").read_bytes()
+        write_bytes(join(context.output, "train", "copy.txt"), content)
+
+
+def texts(part: str) -> Iterator[str]:
+    for batch in read_documents(part, ["text"]):
+        yield from batch.column("text").to_pylist()
+
+
+MADE: Mapping[str, type[Stage]] = {kind.name: kind for kind in (Shout, Short, OnePerLetter, Count, Needs)}
+
+
+@pytest.fixture(autouse=True)
+def stages_for_tests(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the stages made for tests beside the real ones."""
+    monkeypatch.setattr(config, "STAGES", {**STAGES, **MADE})
+
+
+@pytest.fixture
+def write_pipeline(tmp_path: Path) -> WritePipeline:
+    """Return a function that writes a pipeline over JSON Lines files of texts, and the files; gives its path."""
+
+    def write(stages: list[object], *files: list[str], **settings: object) -> Path:
+        for number, file in enumerate(files):
+            lines = [orjson.dumps({"id": f"{number}-{row}", "text": text}) for row, text in enumerate(file)]
+            (tmp_path / "in").mkdir(exist_ok=True)
+            (tmp_path / "in" / f"{number}.jsonl").write_bytes(b"\n".join(lines) + b"\n")
+        read = {"read": {"paths": str(tmp_path / "in" / "*.jsonl")}}
+        whole = {"output": str(tmp_path / "out"), "workers": 1, **settings, "stages": [read, *stages]}
+        path = tmp_path / "pipeline.yaml"
+        path.write_text(yaml.safe_dump(whole, sort_keys=False))
+        return path
+
+    return write

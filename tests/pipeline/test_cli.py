@@ -1,0 +1,110 @@
+"""The command line: exit status, messages, frozen commands."""
+
+from pathlib import Path
+
+import pytest
+import yaml
+from typer.testing import CliRunner
+
+from prep.pipeline.cli import app, main
+
+from .conftest import WritePipeline
+
+TEXTS = ["apple tree", "avocado", "bean"]
+
+
+def call(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], *arguments: str) -> tuple[int, str, str]:
+    monkeypatch.setattr("sys.argv", ["prep", *arguments])
+    status = 0
+    try:
+        main()
+    except SystemExit as stop:
+        status = stop.code if isinstance(stop.code, int) else 1
+    captured = capsys.readouterr()
+    return status, captured.out, captured.err
+
+
+def test_a_run_ends_with_the_funnel_and_where_the_results_lie(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = write_pipeline(["shout", "one_per_letter"], TEXTS)
+    status, out, err = call(monkeypatch, capsys, "run", str(path))
+    assert (status, err) == (0, "")
+    lines = out.replace("\n", " ").split()
+    assert "same_letter" in lines
+    assert out.strip().endswith("/out/")
+    status, out, _ = call(monkeypatch, capsys, "run", str(path))
+    assert status == 0
+    assert out.count("complete, nothing to do") == 3
+
+
+def test_check_shows_the_plan_and_moves_nothing(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = write_pipeline(["shout", "one_per_letter"], TEXTS)
+    status, out, _ = call(monkeypatch, capsys, "check", str(path))
+    assert status == 0
+    assert "00 read-shout: 1 tasks: shout" in out
+    assert "01 one_per_letter: tap × 1, then choose × 1, then drop × 1" in out
+    assert "no problem found" in out
+    assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
+def test_a_bad_configuration_exits_with_2_and_no_traceback(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_pipeline([{"shout": {"makr": "?"}}], TEXTS)
+    for command in ("run", "check", "status"):
+        status, _, err = call(monkeypatch, capsys, command, str(path))
+        assert status == 2
+        assert f"error: {path}:7: stage 2 (shout): unknown option 'makr'; did you mean 'mark'?; it takes mark" in err
+
+
+def test_a_failed_run_exits_with_1(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    path = write_pipeline(["shout"], TEXTS)
+    (tmp_path / "out").mkdir()
+    (tmp_path / "out" / "steps").write_text("a file where the folder should be")
+    status, _, err = call(monkeypatch, capsys, "run", str(path))
+    assert status == 1
+    assert err.startswith("error: [Errno ")
+    assert "Traceback" not in err
+
+
+def test_stages_are_explained(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = call(monkeypatch, capsys, "stages")
+    assert status == 0
+    assert "gopher_quality" in out
+    status, out, _ = call(monkeypatch, capsys, "stages", "gopher_quality")
+    assert "min_words (50)" in out
+    assert "Fewest plain words" in out
+    status, _, err = call(monkeypatch, capsys, "stages", "gopher")
+    assert status == 2
+    assert "unknown stage 'gopher'; there are read, " in err
+
+
+def test_the_commands_and_their_flags_are_frozen() -> None:
+    runner = CliRunner()
+    flags = {
+        "run": ["--set", "--workers", "--executor"],
+        "check": ["--set"],
+        "status": ["--set"],
+        "stages": [],
+    }
+    listed = runner.invoke(app, ["--help"]).output
+    for command, expected in flags.items():
+        assert command in listed
+        shown = runner.invoke(app, [command, "--help"], env={"COLUMNS": "200", "TERM": "dumb"}).output
+        assert sorted({word for word in shown.split() if word.startswith("--")} - {"--help"}) == sorted(expected)
+
+
+def test_flags_go_before_the_file(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    path = write_pipeline(["shout"], TEXTS)
+    loaded = yaml.safe_load(path.read_text())
+    assert loaded["workers"] == 1
+    status, _, err = call(monkeypatch, capsys, "run", str(path), "--workers", "0")
+    assert status == 2
+    assert "--set workers=0: option 'workers'; expected greater than or equal to 1, seen 0" in err

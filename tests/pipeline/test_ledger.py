@@ -1,0 +1,40 @@
+"""The ledger's sums."""
+
+import pytest
+
+from prep.corpus.errors import LedgerError
+from prep.pipeline.ledger import Ledger, add, from_json, to_json
+from prep.stages.stage import Counts
+
+READ = Counts(10, 7, {"empty": 2}, {"bad_utf8": 1})
+
+
+def test_counts_add_up_by_rule() -> None:
+    total = add([READ, Counts(5, 3, {"empty": 1, "a": 1})])
+    assert total == Counts(15, 10, {"a": 1, "empty": 3}, {"bad_utf8": 1})
+    assert list(total.rejected) == ["a", "empty"]
+    assert from_json(to_json(total)) == total
+
+
+def test_a_balanced_ledger_stands() -> None:
+    ledger = Ledger(["read", "short"], [READ, Counts(7, 6, {"long": 1})], ["x#3"])
+    ledger.verify()
+    assert ledger.as_json() == {
+        "stages": [
+            {"name": "read", "in": 10, "kept": 7, "rejected": {"empty": 2}, "failed": {"bad_utf8": 1}},
+            {"name": "short", "in": 7, "kept": 6, "rejected": {"long": 1}, "failed": {}},
+        ],
+        "truncated": ["x#3"],
+    }
+
+
+@pytest.mark.parametrize(
+    ("second", "message"),
+    [
+        (Counts(7, 7, {"long": 1}), r"stage 2 \(short\): 7 documents in, but 7 kept \+ 1 lost"),
+        (Counts(6, 6), r"stage 2 \(short\): 6 documents in, but stage 1 \(read\) kept 7"),
+    ],
+)
+def test_a_document_that_is_not_accounted_for_stops_the_run(second: Counts, message: str) -> None:
+    with pytest.raises(LedgerError, match=message):
+        Ledger(["read", "short"], [READ, second]).verify()

@@ -1,0 +1,216 @@
+"""Runs from end to end: what is published, what the ledger says, what runs again, what survives a kill."""
+
+import fcntl
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+import pyarrow.parquet as pq
+import pytest
+from rich.console import Console
+
+from prep.corpus.errors import RunError, TaskError
+from prep.pipeline import config, plan, records
+from prep.pipeline.progress import Progress
+from prep.pipeline.run import LOCK, Result, plan_for, run, steps_folder
+from prep.pipeline.status import status
+
+from .conftest import Short, WritePipeline
+
+FILES = (
+    ["apple tree", "BREAK", "avocado", "x", "bean"],
+    ["cherry", "cedar", "a document that is much too long to be kept"],
+    ["date", "bread", "elder"],
+)
+WHOLE: list[object] = ["shout", "short", "one_per_letter", "count", "needs"]
+
+
+def run_it(path: Path, *overrides: str) -> Result:
+    configuration, located = config.load(str(path), overrides)
+    plan.check(configuration, located)
+    return run(configuration, Progress(Console(quiet=True)))
+
+
+def tree(folder: Path) -> dict[str, str]:
+    """Return the SHA-256 of every published file."""
+    files = (
+        path for path in sorted(folder.rglob("*")) if path.is_file() and "steps" not in path.relative_to(folder).parts
+    )
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+
+
+def test_everything_is_accounted_for_and_published(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    path = write_pipeline(WHOLE, *FILES)
+    result = run_it(path)
+    assert result.ran == ("read-shout-short", "one_per_letter", "documents", "count", "needs") or result.ran[
+        0
+    ].startswith("read")
+    ledger = json.loads((tmp_path / "out" / "ledger.json").read_text())
+    assert ledger["stages"] == [
+        {"name": "read", "in": 11, "kept": 11, "rejected": {}, "failed": {}},
+        {"name": "shout", "in": 11, "kept": 10, "rejected": {}, "failed": {"ValueError": 1}},
+        {"name": "short", "in": 10, "kept": 8, "rejected": {"too_long": 1}, "failed": {"one_letter": 1}},
+        {"name": "one_per_letter", "in": 8, "kept": 5, "rejected": {"same_letter": 3}, "failed": {}},
+        {"name": "count", "in": 5, "kept": 5, "rejected": {}, "failed": {}},
+        {"name": "needs", "in": 5, "kept": 5, "rejected": {}, "failed": {}},
+    ]
+    documents = pq.read_table(tmp_path / "out" / "documents")
+    assert documents.column("text").to_pylist() == ["apple tree", "bean", "cherry", "date", "elder"]
+    assert documents.column("loud").to_pylist()[0] == "APPLE TREE!"
+    rejected = {row["id"]: row for row in pq.read_table(tmp_path / "out" / "rejected").to_pylist()}
+    assert len(rejected) == 6
+    assert rejected["0-1"]["failed"]
+    assert rejected["0-1"]["detail"] == "this document breaks the stage"
+    assert (rejected["1-2"]["stage"], rejected["1-2"]["rule"], rejected["1-2"]["value"]) == ("short", "too_long", 43.0)
+    assert rejected["2-1"]["rule"] == "same_letter"
+    assert list(rejected)[:3] == ["0-1", "0-3", "1-2"], "in the documents' order, whichever stage lost them"
+    assert (tmp_path / "out" / "tokenizer" / "tokenizer.json").read_text() == "29"
+    assert (tmp_path / "out" / "shards" / "train" / "copy.txt").read_text() == "29"
+
+
+def test_a_second_run_has_nothing_to_do(write_pipeline: WritePipeline) -> None:
+    path = write_pipeline(WHOLE, *FILES)
+    first = run_it(path)
+    second = run_it(path)
+    assert second.ran == ()
+    assert second.ledger == first.ledger
+
+
+@pytest.mark.parametrize(
+    ("override", "again"),
+    [("count.factor=3", ["count", "needs"]), ("short.most=3", None)],
+)
+def test_only_what_a_change_touches_runs_again(
+    write_pipeline: WritePipeline, tmp_path: Path, override: str, again: list[str] | None
+) -> None:
+    path = write_pipeline(WHOLE, *FILES)
+    everything = run_it(path).ran
+    assert list(run_it(path, override).ran) == (list(everything) if again is None else again)
+    assert run_it(path).ran == (), "the steps of before still stand"
+    assert (tmp_path / "out" / "tokenizer" / "tokenizer.json").read_text() == "29"
+
+
+def test_what_the_plan_no_longer_makes_is_taken_away(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    run_it(write_pipeline(WHOLE, *FILES))
+    run_it(write_pipeline(["shout"], *FILES))
+    assert not (tmp_path / "out" / "tokenizer").exists()
+    assert not (tmp_path / "out" / "shards").exists()
+
+
+@pytest.mark.parametrize("options", [{"workers": 2}, {"batch_bytes": 1024}])
+def test_execution_never_changes_a_byte(
+    write_pipeline: WritePipeline, tmp_path: Path, options: dict[str, object]
+) -> None:
+    files = [[f"{letter}{word} " * 9 for word in range(40)] for letter in "abc"]
+    stages: list[object] = ["language", "gopher_quality"]
+    run_it(write_pipeline(stages, *files))
+    before = tree(tmp_path / "out")
+    run_it(write_pipeline(stages, *files, output=str(tmp_path / "other"), **options))
+    assert tree(tmp_path / "other") == before
+
+
+def test_a_damaged_step_is_made_again(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    path = write_pipeline(WHOLE, *FILES)
+    run_it(path)
+    before = tree(tmp_path / "out")
+    part = next((tmp_path / "out" / "steps").glob("*read*/parts/00000.parquet"))
+    part.unlink()
+    configuration, _ = config.load(str(path))
+    found = status(plan_for(configuration), steps_folder(configuration))
+    assert [item.complete for item in found] == [False, True, True, True, True]
+    assert found[0].reasons == ("files are missing or have another size than its manifest says",)
+    assert run_it(path).ran == (found[0].step.title,)
+    assert tree(tmp_path / "out") == before
+
+
+def test_a_failing_task_is_named_with_its_log_and_the_rest_is_kept(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path = write_pipeline(WHOLE, *FILES)
+    original = Short.open
+
+    def breaks(stage: Short) -> object:
+        raise RunError("the model is gone; put it back")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Short, "open", breaks)
+        with pytest.raises(
+            TaskError, match=r"task 0: the model is gone; put it back\n  the whole story is in "
+        ) as caught:
+            run_it(path, "short.most=19")
+    log = Path(str(caught.value).rsplit(" in ", 1)[1])
+    assert "Traceback" in log.read_text()
+    assert Short.open is original
+    assert run_it(path, "short.most=19").ledger.counts[-1].kept == 5
+
+
+def test_status_says_why(write_pipeline: WritePipeline) -> None:
+    path = write_pipeline(WHOLE, *FILES)
+
+    def reasons(*overrides: str) -> list[tuple[str, ...]]:
+        configuration, _ = config.load(str(path), overrides)
+        return [tuple(item.reasons) for item in status(plan_for(configuration), steps_folder(configuration))]
+
+    assert reasons() == [("never ran",)] * 5
+    run_it(path)
+    assert reasons() == [()] * 5
+    assert reasons("count.factor=2") == [(), (), (), ("count.factor 1 → 2",), ("follows count",)]
+    assert reasons("short.most=9")[0] == ("short.most 20 → 9",)
+    configuration, _ = config.load(str(path))
+    step = plan_for(configuration).steps[0]
+    Path(steps_folder(configuration), step.folder, records.MANIFEST).unlink()
+    Path(records.task_path(f"{steps_folder(configuration)}/{step.folder}", "pass", 0)).unlink()
+    assert reasons()[0] == ("interrupted: 0 of 1 tasks are done",)
+
+
+SCRIPT = """
+import sys
+from prep.pipeline.cli import main
+sys.argv = ["prep", *sys.argv[1:]]
+main()
+"""
+
+
+def start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
+    return subprocess.Popen(
+        [sys.executable, "-c", SCRIPT, *arguments],
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+        start_new_session=True,
+    )
+
+
+def test_killed_runs_end_with_the_same_bytes(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    words = ["bread", "water", "stone", "river", "cloud", "light", "honey", "glass"]
+    files = [
+        [" ".join(words[(number * row + place) % 8] for place in range(200)) + f" {number} {row}" for row in range(400)]
+        for number in range(8)
+    ]
+    stages: list[object] = ["language", {"gopher_repetition": {"top_ngrams": {}}}]
+    run_it(write_pipeline(stages, *files))
+    whole = tree(tmp_path / "out")
+    path = write_pipeline(stages, *files, output=str(tmp_path / "killed"), workers=2)
+    for seconds in (1.0, 1.6, 2.2):
+        process = start(["run", str(path)])
+        time.sleep(seconds)
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
+    run_it(path)
+    assert tree(tmp_path / "killed") == whole
+    assert not list((tmp_path / "killed").rglob("*.tmp"))
+
+
+def test_a_second_run_at_the_same_time_is_refused(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    path = write_pipeline(WHOLE, *FILES)
+    (tmp_path / "out" / "steps").mkdir(parents=True)
+    with (tmp_path / "out" / "steps" / LOCK).open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)
+        with pytest.raises(RunError, match="another run is at work here; wait for it, or set another output"):
+            run_it(path)
+    run_it(path)
