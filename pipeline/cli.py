@@ -47,13 +47,13 @@ def run(pipeline: Pipeline, set_: Set = None, workers: Workers = None, executor:
 def check(pipeline: Pipeline, set_: Set = None) -> None:
     """Find what cannot work, before any data moves, and show the plan."""
     from prep.pipeline import config, plan
+    from prep.pipeline.inputs import survey
     from prep.pipeline.phases import phases
-    from prep.pipeline.run import plan_for
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
     console = Console(highlight=False)
-    steps = plan_for(configuration).steps
+    steps = plan.make_plan(configuration, survey).steps
     for step in steps:
         if isinstance(step, plan.PassStep):
             names = ", ".join(stage.name for _, stage in step.stages) or "applies what deduplication lost"

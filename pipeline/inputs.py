@@ -5,6 +5,7 @@ untouched file is hashed once; a remote one by what its store says (an etag or c
 """
 
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from prep.corpus.storage import exists, is_remote, read_json, remote_tag, sha256, size, write_json
@@ -13,21 +14,27 @@ from prep.stages.stage import InputFile
 MEMORY = "inputs.json"
 
 
-def identify(paths: Sequence[str], folder: str) -> tuple[InputFile, ...]:
+def survey(paths: Sequence[str]) -> tuple[InputFile, ...]:
+    """Return the files with their sizes, unread: enough to plan, not to tell whether a step is up to date."""
+    return tuple(InputFile(path, size(path), "") for path in paths)
+
+
+def identify(paths: Sequence[str], folder: str, threads: int) -> tuple[InputFile, ...]:
     """Return the files with sizes and digests; `folder` is where digests are remembered between runs."""
     memory_path = f"{folder}/{MEMORY}"
     known = read_json(memory_path) if exists(memory_path) else {}
-    seen: dict[str, object] = {}
-    files = []
-    for path in paths:
-        if is_remote(path):
-            files.append(InputFile(path, size(path), remote_tag(path)))
-            continue
-        status = Path(path).stat()
-        key = f"{Path(path).resolve()} {status.st_size} {status.st_mtime_ns}"
-        digest = str(known.get(key) or sha256(path))
-        seen[key] = digest
-        files.append(InputFile(path, status.st_size, digest))
-    if seen.items() - known.items():
-        write_json(memory_path, {**known, **seen})
-    return tuple(files)
+    keys = {path: _key(path) for path in paths if not is_remote(path)}
+    fresh = [path for path, key in keys.items() if key not in known]
+    with ThreadPoolExecutor(threads) as pool:  # hashing releases the interpreter
+        learnt = dict(zip(map(keys.__getitem__, fresh), pool.map(sha256, fresh), strict=True))
+    if learnt:
+        known = {**known, **learnt}
+        write_json(memory_path, known)
+    return tuple(
+        InputFile(path, size(path), str(known[keys[path]]) if path in keys else remote_tag(path)) for path in paths
+    )
+
+
+def _key(path: str) -> str:
+    status = Path(path).stat()
+    return f"{Path(path).resolve()} {status.st_size} {status.st_mtime_ns}"

@@ -9,7 +9,7 @@ before it, so the text is not read again either. Between two deduplication stage
     └── pass, taps of both ─┘                 └ applies both bitmaps
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -160,9 +160,11 @@ def _maker_of(product: str) -> str:
     return f"put the stage '{maker[product]}' before it" if product in maker else ""
 
 
-def make_plan(configuration: Configuration, files: Sequence[InputFile]) -> Plan:
-    """Cut a checked configuration into steps for these input files."""
-    return _Planner(configuration, tuple(files)).plan()
+def make_plan(configuration: Configuration, identify: Callable[[Sequence[str]], tuple[InputFile, ...]]) -> Plan:
+    """Cut a checked configuration into steps; `identify` says what the input files hold."""
+    source = configuration.stages[0]
+    assert isinstance(source, SourceStage)
+    return _Planner(configuration, identify(source.list_files())).plan()
 
 
 class _Planner:

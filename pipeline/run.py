@@ -17,7 +17,7 @@ from prep.pipeline.passes import PHASE, PassTask
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
 from prep.pipeline.progress import Progress
 from prep.pipeline.publish import publish, truncated_records
-from prep.stages.stage import Counts, SourceStage
+from prep.stages.stage import Counts
 
 LOCK = ".lock"
 
@@ -29,9 +29,8 @@ def steps_folder(configuration: Configuration) -> str:
 
 def plan_for(configuration: Configuration) -> Plan:
     """Identify the input files and plan the steps."""
-    source = configuration.stages[0]
-    assert isinstance(source, SourceStage)
-    return make_plan(configuration, identify(source.list_files(), steps_folder(configuration)))
+    folder, threads = steps_folder(configuration), configuration.settings.workers
+    return make_plan(configuration, lambda paths: identify(paths, folder, threads))
 
 
 @dataclass(frozen=True)
