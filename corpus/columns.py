@@ -12,6 +12,7 @@ import numba
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -49,23 +50,49 @@ def string_buffers(column: pa.Array | pa.ChunkedArray) -> tuple[Bytes, Offsets]:
     """Return the UTF-8 bytes and the offsets (int64, rows + 1) of a string or binary column.
 
     Document i is `data[offsets[i]:offsets[i + 1]]`; offsets need not start at zero. A null row is an empty slice.
-    Copies nothing for a large_string or large_binary array without nulls; 32-bit offsets are widened. Both arrays are
-    read-only, so that kernels over them are compiled for one type.
+    Copies nothing for a large_string or large_binary array without nulls; 32-bit offsets are widened, chunks joined.
+    Both arrays are read-only, so that kernels over them are compiled for one type. Raises TypeError for other columns.
     """
+    if not _is_variable(column.type):
+        raise TypeError(f"expected a column of strings or bytes, seen {column.type}")
+    column = column.cast(pa.large_binary())
     if isinstance(column, pa.ChunkedArray):
         column = column.chunk(0) if column.num_chunks == 1 else column.combine_chunks()
-        if isinstance(column, pa.ChunkedArray):
-            column = pa.concat_arrays(column.chunks) if column.num_chunks else pa.array([], column.type)
-    wide = pa.types.is_large_string(column.type) or pa.types.is_large_binary(column.type)
     if column.null_count:
-        column = column.fill_null(b"" if _is_binary(column.type) else "")
+        column = column.fill_null(b"")
     _, offset_buffer, data_buffer = column.buffers()
-    if len(column) == 0 or offset_buffer is None:
-        return _read_only(np.empty(0, np.uint8)), _read_only(np.zeros(len(column) + 1, np.int64))
-    raw = np.frombuffer(offset_buffer, np.int64 if wide else np.int32)
-    offsets = raw[column.offset : column.offset + len(column) + 1].astype(np.int64, copy=False)
-    data = np.frombuffer(data_buffer, np.uint8) if data_buffer is not None else np.empty(0, np.uint8)
+    if len(column) == 0:
+        return _read_only(np.empty(0, np.uint8)), _read_only(np.zeros(1, np.int64))
+    offsets = np.frombuffer(offset_buffer, np.int64, column.offset + len(column) + 1)[column.offset :]
+    data = np.empty(0, np.uint8) if data_buffer is None else np.frombuffer(data_buffer, np.uint8)
     return _read_only(data), _read_only(offsets)
+
+
+def row_sizes(column: pa.Array) -> npt.NDArray[np.int64]:
+    """Return how many bytes each row's value takes (rows), whatever the slice or dictionary that holds it."""
+    kind = column.type
+    if isinstance(kind, pa.BaseExtensionType):
+        return row_sizes(column.storage)
+    if pa.types.is_dictionary(kind):
+        sizes = np.append(row_sizes(column.dictionary), 0)  # the last one is for nulls
+        rows: npt.NDArray[np.intp] = column.indices.cast(pa.int64()).fill_null(len(sizes) - 1).to_numpy()
+        return sizes[rows]
+    if pa.types.is_string_view(kind) or pa.types.is_binary_view(kind):
+        return row_sizes(column.cast(pa.large_binary()))
+    if pa.types.is_map(kind):
+        return row_sizes(column.cast(pa.list_(pa.struct([kind.key_field, kind.item_field]))))
+    if pa.types.is_struct(kind):
+        total = np.zeros(len(column), np.int64)
+        for field in column.flatten():
+            total += row_sizes(field)
+        return total
+    if pa.types.is_nested(kind):  # lists of every kind
+        ends = np.cumsum(_zero_where_null(pc.list_value_length(column)))
+        totals = np.concatenate([[0], np.cumsum(row_sizes(column.flatten()))])
+        return np.diff(totals[ends], prepend=0)
+    if _is_variable(kind):
+        return _zero_where_null(pc.binary_length(column))
+    return np.full(len(column), 0 if pa.types.is_null(kind) else (kind.bit_width + 7) // 8, np.int64)
 
 
 def string_array(data: Bytes, offsets: Offsets) -> pa.LargeStringArray:
@@ -91,5 +118,15 @@ def _read_only(array: npt.NDArray[Number]) -> npt.NDArray[Number]:
     return array
 
 
-def _is_binary(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_binary(kind) or pa.types.is_large_binary(kind))
+def _is_variable(kind: pa.DataType) -> bool:
+    return bool(
+        pa.types.is_string(kind)
+        or pa.types.is_large_string(kind)
+        or pa.types.is_binary(kind)
+        or pa.types.is_large_binary(kind)
+    )
+
+
+def _zero_where_null(lengths: pa.Array) -> npt.NDArray[np.int64]:
+    filled: npt.NDArray[np.int64] = lengths.fill_null(0).to_numpy(zero_copy_only=False).astype(np.int64)
+    return filled
