@@ -4,17 +4,18 @@ A part's bytes depend on its documents alone: row groups are cut at document bou
 however the documents arrived in batches.
 """
 
+import io
 from collections.abc import Iterator, Sequence
-from contextlib import AbstractContextManager
-from typing import IO
+from contextlib import AbstractContextManager, contextmanager
+from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from prep.corpus.columns import string_buffers
+from prep.corpus.columns import row_sizes
+from prep.corpus.errors import CorruptFileError
 from prep.corpus.storage import atomic_output, open_input
 
 ID = pa.field("id", pa.string(), nullable=False)
@@ -48,30 +49,37 @@ ROW_GROUP_ROWS = 1 << 16
 class DocumentWriter(AbstractContextManager["DocumentWriter"]):
     """Writes record batches to one Parquet file (zstd) that appears only when all of it is written.
 
-    Row groups end after the document that brings them to 16 MiB of text or 65,536 rows.
+    Row groups end after the document that brings them to 16 MiB or 65,536 rows.
     """
 
     def __init__(self, path: str, schema: pa.Schema) -> None:
-        self.rows = 0
-        self.text_bytes = 0
+        self._path = path
         self._schema = schema
-        self._output = atomic_output(path)
-        self._sink: IO[bytes] = self._output.__enter__()
-        self._writer = pq.ParquetWriter(self._sink, schema, compression="zstd")
         self._pending: list[pa.RecordBatch] = []
         self._pending_rows = 0
         self._pending_bytes = 0
 
+    @contextmanager
+    def _file(self) -> Iterator[pq.ParquetWriter]:
+        with atomic_output(self._path) as sink, pq.ParquetWriter(sink, self._schema, compression="zstd") as writer:
+            yield writer
+            self._flush()
+
+    def __enter__(self) -> Self:
+        self._opened = self._file()
+        self._writer = self._opened.__enter__()
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._opened.__exit__(*error)  # type: ignore[arg-type]
+
     def write(self, batch: pa.RecordBatch) -> None:
         """Append the batch's documents."""
-        sizes = _text_sizes(batch)
-        self.rows += batch.num_rows
-        self.text_bytes += int(sizes.sum())
+        sizes = sum((row_sizes(column) for column in batch.columns), np.zeros(batch.num_rows, np.int64))
         start = 0
         while start < batch.num_rows:
-            filled = self._pending_bytes + np.cumsum(sizes[start:])
-            by_bytes = int(np.searchsorted(filled, ROW_GROUP_BYTES)) + 1
-            take = min(batch.num_rows - start, by_bytes, ROW_GROUP_ROWS - self._pending_rows)
+            filled = self._pending_bytes + np.cumsum(sizes[start : start + ROW_GROUP_ROWS - self._pending_rows])
+            take = min(len(filled), int(np.searchsorted(filled, ROW_GROUP_BYTES)) + 1)
             self._pending.append(batch.slice(start, take))
             self._pending_rows += take
             self._pending_bytes = int(filled[take - 1])
@@ -82,14 +90,8 @@ class DocumentWriter(AbstractContextManager["DocumentWriter"]):
     def _flush(self) -> None:
         if self._pending:
             table = pa.Table.from_batches(self._pending, self._schema).combine_chunks()
-            self._writer.write_table(table, row_group_size=max(1, table.num_rows))
+            self._writer.write_table(table, row_group_size=table.num_rows)
         self._pending, self._pending_rows, self._pending_bytes = [], 0, 0
-
-    def __exit__(self, *error: object) -> None:
-        if error[0] is None:
-            self._flush()
-            self._writer.close()
-        self._output.__exit__(*error)  # type: ignore[arg-type]
 
 
 def write_table(path: str, table: pa.Table) -> None:
@@ -99,12 +101,20 @@ def write_table(path: str, table: pa.Table) -> None:
 
 
 def read_documents(path: str, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-    """Yield a part's documents, one batch per row group, so that memory is bounded whatever the part's size."""
+    """Yield a part's documents, one batch per row group, so that memory is bounded whatever the part's size.
+
+    Raises CorruptFileError where the part is damaged.
+    """
     with open_input(path) as source:
-        file = pq.ParquetFile(source, memory_map=False)
-        for group in range(file.num_row_groups):
-            table = file.read_row_group(group, columns=None if columns is None else list(columns), use_threads=False)
-            yield from table.combine_chunks().to_batches()
+        try:
+            file = pq.ParquetFile(source)
+            for group in range(file.num_row_groups):
+                table = file.read_row_group(group, None if columns is None else list(columns), use_threads=False)
+                yield from table.combine_chunks().to_batches()
+        except (pa.ArrowException, OSError) as error:
+            if isinstance(error, OSError) and error.errno is not None:  # the file system's error, not the content's
+                raise
+            raise CorruptFileError(f"{path} cannot be read: {error}; delete it and run again") from error
 
 
 def read_schema(path: str) -> pa.Schema:
@@ -119,13 +129,16 @@ def row_count(path: str) -> int:
         return int(pq.ParquetFile(source).metadata.num_rows)
 
 
+def storable(schema: pa.Schema) -> pa.Schema:
+    """Return the columns as they come back from a part: Parquet keeps some types as others.
+
+    Raises ArrowException where it cannot keep one.
+    """
+    part = io.BytesIO()
+    pq.write_table(schema.empty_table(), part)
+    return pq.read_schema(part).remove_metadata()
+
+
 def select(batch: pa.RecordBatch, keep: pa.BooleanArray) -> pa.RecordBatch:
     """Return the rows where `keep` is true."""
     return batch if pc.all(keep).as_py() else batch.filter(keep)
-
-
-def _text_sizes(batch: pa.RecordBatch) -> npt.NDArray[np.int64]:
-    index = batch.schema.get_field_index("text")
-    if index < 0:
-        return np.zeros(batch.num_rows, np.int64)
-    return np.diff(string_buffers(batch.column(index))[1])
