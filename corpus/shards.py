@@ -1,14 +1,23 @@
 """Packed rows of tokens on disk: the writer, and a memory-mapped reader.
 
-A folder of shards is a Hugging Face dataset as it stands (`datasets.load_from_disk`): Arrow IPC *stream* files, whose
-row i holds `length` token ids, the lengths of the documents' pieces in it (what they leave free at the end of the row
-is padding) and whether its first piece continues a document begun in another row. `manifest.json` beside them says
-what the rows are and what each file must hold. Source: Arrow columnar format, "IPC streaming format".
+A folder of shards is a Hugging Face dataset as it stands (`datasets.load_from_disk`): Arrow IPC *stream* files with
+one row of `length` token ids after another. A row holds pieces of documents, end to end; what they leave free at its
+end is padding. Only its first piece may continue a document begun in another row. Columns:
+
+- `input_ids`: the ids.
+- `lengths`: tokens of each piece. Attention masks, positions and the number of ids before the padding follow from it.
+- `documents`: the number of each piece's document, counted from zero over all documents that were packed.
+- `continued`: how many tokens of the first piece's document lie in rows elsewhere before it; zero where it begins here.
+
+`documents` and `continued` say where every token came from: a document is its pieces in the order of `continued`.
+`manifest.json` beside the files says what the rows are and what each file must hold. Source: Arrow columnar format,
+"IPC streaming format".
 """
 
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -22,8 +31,24 @@ LARGEST_16_BIT_VOCABULARY = 65_499
 
 MANIFEST = "manifest.json"
 FORMAT = 1
+MEND = "write the shards again"
 
 Ids = npt.NDArray[np.unsignedinteger]
+
+
+class Rows(NamedTuple):
+    """Packed rows. Row i holds the pieces from `offsets[i]` to `offsets[i + 1]`."""
+
+    ids: Ids
+    """(rows, length)"""
+    offsets: npt.NDArray[np.int32]
+    """(rows + 1)"""
+    lengths: npt.NDArray[np.int32]
+    """(pieces)"""
+    documents: npt.NDArray[np.int64]
+    """(pieces)"""
+    continued: npt.NDArray[np.int64]
+    """(rows)"""
 
 
 @dataclass(frozen=True)
@@ -49,11 +74,15 @@ class ShardManifest:
     """The id that ends each document."""
     padding_id: int
     tokenizer_sha256: str
+    strategy: str
+    """How documents were packed into rows."""
     seed: int
+    """Decides the order of the rows."""
     rows: int
     documents: int
     cut_documents: int
     """Documents that lie in more than one row."""
+    max_documents_per_row: int
     tokens: int
     """Ids that are not padding, separators included."""
     text_bytes: int
@@ -79,31 +108,23 @@ def row_schema(length: int, dtype: str) -> pa.Schema:
         [
             pa.field("input_ids", pa.list_(item, length)),
             pa.field("lengths", pa.list_(pa.int32())),
-            pa.field("continued", pa.bool_()),
+            pa.field("documents", pa.list_(pa.int64())),
+            pa.field("continued", pa.int64()),
         ]
     )
 
 
-def rows_batch(
-    ids: Ids,
-    piece_lengths: npt.NDArray[np.int32],
-    piece_offsets: npt.NDArray[np.int32],
-    continued: npt.NDArray[np.bool_],
-) -> pa.RecordBatch:
-    """Build a batch of rows.
-
-    Takes ids (rows, length), the lengths of all pieces in order, the rows' offsets into them (rows + 1), and for
-    each row whether its first piece continues a document (rows).
-    """
-    length = ids.shape[1]
-    schema = row_schema(length, str(ids.dtype))
-    values = pa.array(np.ascontiguousarray(ids).reshape(-1))
+def rows_batch(rows: Rows) -> pa.RecordBatch:
+    """Return rows as a batch of a shard, without copying their ids."""
+    length = rows.ids.shape[1]
+    offsets = pa.array(rows.offsets, pa.int32())
     columns = [
-        pa.FixedSizeListArray.from_arrays(values, length),
-        pa.ListArray.from_arrays(pa.array(piece_offsets, pa.int32()), pa.array(piece_lengths, pa.int32())),
-        pa.array(continued, pa.bool_()),
+        pa.FixedSizeListArray.from_arrays(pa.array(np.ascontiguousarray(rows.ids).reshape(-1)), length),
+        pa.ListArray.from_arrays(offsets, pa.array(rows.lengths, pa.int32())),
+        pa.ListArray.from_arrays(offsets, pa.array(rows.documents, pa.int64())),
+        pa.array(rows.continued, pa.int64()),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=schema)
+    return pa.RecordBatch.from_arrays(columns, schema=row_schema(length, str(rows.ids.dtype)))
 
 
 def write_shard(folder: str, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> ShardFile:
@@ -137,93 +158,110 @@ def write_manifest(folder: str, manifest: ShardManifest) -> None:
             "citation": "",
             "description": "",
             "features": {
-                "input_ids": {
-                    "feature": {"dtype": manifest.dtype, "_type": "Value"},
-                    "length": manifest.length,
-                    "_type": "List",
-                },
-                "lengths": {"feature": {"dtype": "int32", "_type": "Value"}, "_type": "List"},
-                "continued": {"dtype": "bool", "_type": "Value"},
+                "input_ids": _list_of(manifest.dtype, manifest.length),
+                "lengths": _list_of("int32"),
+                "documents": _list_of("int64"),
+                "continued": {"dtype": "int64", "_type": "Value"},
             },
             "homepage": "",
             "license": "",
         },
     )
-    write_json(join(folder, MANIFEST), asdict(manifest))
+    write_json(join(folder, MANIFEST), {**asdict(manifest), "utilisation": manifest.utilisation})
+
+
+def write_splits(folder: str, names: Sequence[str]) -> None:
+    """Make a folder of folders of shards one that `datasets.load_from_disk` opens as a `DatasetDict`."""
+    write_json(join(folder, "dataset_dict.json"), {"splits": list(names)})
+
+
+def _list_of(dtype: str, length: int = -1) -> dict[str, object]:
+    return {"feature": {"dtype": dtype, "_type": "Value"}, "length": length, "_type": "List"}
 
 
 def read_manifest(folder: str) -> ShardManifest:
-    """Read a folder's manifest. Raises CorruptFileError where it is missing or of another format."""
+    """Read a folder's manifest. Raises CorruptFileError where it is missing, damaged or of another format."""
+    path = join(folder, MANIFEST)
     try:
-        value = read_json(join(folder, MANIFEST))
-        if value.get("format") != FORMAT:
-            raise CorruptFileError(
-                f"{folder}: shards of format {value.get('format')}; this version reads format {FORMAT}"
-            )
-        shards = tuple(ShardFile(**shard) for shard in value.pop("shards"))  # type: ignore[attr-defined]
-        return ShardManifest(shards=shards, **value)  # type: ignore[arg-type]
+        value = read_json(path)
+        seen = value.get("format")
+        if seen == FORMAT:
+            del value["utilisation"]  # follows from the other fields
+            shards = tuple(ShardFile(**shard) for shard in value.pop("shards"))  # type: ignore[attr-defined]
+            return ShardManifest(shards=shards, **value)  # type: ignore[arg-type]
     except FileNotFoundError as error:
-        raise CorruptFileError(f"{folder}: no {MANIFEST}; is this a folder of shards?") from error
+        raise CorruptFileError(f"{path}: not found; is {folder} a folder of shards?") from error
+    except (TypeError, KeyError) as error:
+        raise CorruptFileError(f"{path}: not a manifest of shards ({error}); {MEND}") from error
+    raise CorruptFileError(f"{path}: expected format {FORMAT}, seen {seen}; {MEND}")
 
 
 class ShardReader:
     """Random access to the rows of a local folder of shards; ids are read from the mapped files, nothing is loaded.
 
-    Raises CorruptFileError where a file is missing or does not have the manifest's rows.
+    Raises CorruptFileError where a file is missing or does not have the manifest's size, columns and rows. Checksums
+    are not looked at, which would read everything.
     """
 
     def __init__(self, folder: str) -> None:
         self.manifest = read_manifest(folder)
-        self._ids: list[Ids] = []
-        self._lengths: list[tuple[npt.NDArray[np.int32], npt.NDArray[np.int32]]] = []
-        self._continued: list[npt.NDArray[np.bool_]] = []
+        self._rows: list[Rows] = []
         starts = [0]
         for shard in self.manifest.shards:
             for batch in self._batches(str(Path(folder) / shard.name), shard):
-                self._map(batch)
+                self._rows.append(_mapped(batch))
                 starts.append(starts[-1] + batch.num_rows)
+        if starts[-1] != self.manifest.rows:
+            raise CorruptFileError(
+                f"{join(folder, MANIFEST)}: expected {self.manifest.rows} rows in all, seen {starts[-1]}; {MEND}"
+            )
         self._starts = np.array(starts, np.int64)
 
     def _batches(self, path: str, shard: ShardFile) -> list[pa.RecordBatch]:
         try:
-            batches = list(pa.ipc.open_stream(pa.memory_map(path)))
+            if size(path) != shard.bytes:
+                raise CorruptFileError(f"{path}: expected {shard.bytes} bytes, seen {size(path)}; {MEND}")
+            stream = pa.ipc.open_stream(pa.memory_map(path))
+            batches = list(stream)
         except (OSError, pa.ArrowInvalid) as error:
-            raise CorruptFileError(f"{path}: cannot be read as a shard: {error}") from error
+            raise CorruptFileError(f"{path}: cannot be read as a shard ({error}); {MEND}") from error
+        schema = row_schema(self.manifest.length, self.manifest.dtype)
+        if not stream.schema.equals(schema):
+            raise CorruptFileError(
+                f"{path}: expected the columns {_words(schema)}, seen {_words(stream.schema)}; {MEND}"
+            )
         seen = sum(batch.num_rows for batch in batches)
         if seen != shard.rows:
-            raise CorruptFileError(f"{path}: expected {shard.rows} rows, seen {seen}; write the shards again")
+            raise CorruptFileError(f"{path}: expected {shard.rows} rows, seen {seen}; {MEND}")
         return batches
-
-    def _map(self, batch: pa.RecordBatch) -> None:
-        length = self.manifest.length
-        self._ids.append(batch.column("input_ids").flatten().to_numpy(zero_copy_only=True).reshape(-1, length))
-        pieces = batch.column("lengths")
-        self._lengths.append((pieces.values.to_numpy(), pieces.offsets.to_numpy()))
-        self._continued.append(batch.column("continued").to_numpy(zero_copy_only=False))
 
     def __len__(self) -> int:
         return int(self._starts[-1])
 
-    def _locate(self, row: int) -> tuple[int, int]:
+    def _locate(self, row: int) -> tuple[Rows, int]:
         batch = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return batch, row - int(self._starts[batch])
+        return self._rows[batch], row - int(self._starts[batch])
 
     def ids(self, row: int) -> Ids:
         """Return a row's token ids (length,), a view of the mapped file."""
-        batch, offset = self._locate(row)
-        ids: Ids = self._ids[batch][offset]
+        rows, index = self._locate(row)
+        ids: Ids = rows.ids[index]
         return ids
 
     def lengths(self, row: int) -> npt.NDArray[np.int32]:
         """Return the lengths of the documents' pieces in a row; their sum is the number of ids before the padding."""
-        batch, offset = self._locate(row)
-        values, offsets = self._lengths[batch]
-        return values[offsets[offset] : offsets[offset + 1]]
+        rows, index = self._locate(row)
+        return rows.lengths[rows.offsets[index] : rows.offsets[index + 1]]
 
-    def continued(self, row: int) -> bool:
-        """Say whether a row's first piece continues a document begun in another row."""
-        batch, offset = self._locate(row)
-        return bool(self._continued[batch][offset])
+    def documents(self, row: int) -> npt.NDArray[np.int64]:
+        """Return the numbers of the documents whose pieces lie in a row."""
+        rows, index = self._locate(row)
+        return rows.documents[rows.offsets[index] : rows.offsets[index + 1]]
+
+    def continued(self, row: int) -> int:
+        """Return how many tokens of the first piece's document come before it, in other rows; zero: it begins here."""
+        rows, index = self._locate(row)
+        return int(rows.continued[index])
 
     def gather(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Ids:
         """Copy several rows' token ids into one array (rows, length)."""
@@ -231,3 +269,20 @@ class ShardReader:
         for position, row in enumerate(rows):
             out[position] = self.ids(int(row))
         return out
+
+
+def _mapped(batch: pa.RecordBatch) -> Rows:
+    """Return a batch's columns as numpy arrays without a copy."""
+    ids = batch.column("input_ids")
+    pieces = batch.column("lengths")
+    return Rows(
+        ids.flatten().to_numpy().reshape(-1, ids.type.list_size),
+        pieces.offsets.to_numpy(),
+        pieces.values.to_numpy(),
+        batch.column("documents").values.to_numpy(),
+        batch.column("continued").to_numpy(),
+    )
+
+
+def _words(schema: pa.Schema) -> str:
+    return ", ".join(f"{field.name} ({field.type})" for field in schema)

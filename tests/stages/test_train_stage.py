@@ -12,9 +12,9 @@ import pytest
 from pydantic import ValidationError
 
 from prep.corpus.errors import CorruptFileError, Problem
-from prep.corpus.shards import ShardManifest, row_schema, rows_batch, write_manifest, write_shard
-from prep.stages.stage import CheckContext, GlobalContext, Phase, Upstream
-from prep.stages.train import PROGRESS, Train
+from prep.corpus.shards import Rows, ShardManifest, row_schema, rows_batch, write_manifest, write_shard
+from prep.stages.stage import PROGRESS, CheckContext, GlobalContext, Phase, Upstream
+from prep.stages.train import Train
 
 LENGTH = 24
 SEPARATOR = 256
@@ -50,7 +50,8 @@ def write_rows(folder: Path, texts: Sequence[bytes]) -> None:
     ids = np.full((len(texts), LENGTH), PADDING, np.uint16)
     for row, text in enumerate(texts):
         ids[row, : lengths[row]] = [*text, SEPARATOR]
-    batch = rows_batch(ids, lengths, np.arange(len(texts) + 1, dtype=np.int32), np.zeros(len(texts), np.bool_))
+    numbers = np.arange(len(texts) + 1)
+    batch = rows_batch(Rows(ids, numbers.astype(np.int32), lengths, numbers[:-1], np.zeros(len(texts), np.int64)))
     shards = (write_shard(str(folder), "data-00000.arrow", row_schema(LENGTH, "uint16"), [batch]),) if texts else ()
     manifest = ShardManifest(
         length=LENGTH,
@@ -59,10 +60,12 @@ def write_rows(folder: Path, texts: Sequence[bytes]) -> None:
         separator_id=SEPARATOR,
         padding_id=PADDING,
         tokenizer_sha256="bytes",
+        strategy="one_per_row",
         seed=0,
         rows=len(texts),
         documents=len(texts),
         cut_documents=0,
+        max_documents_per_row=1,
         tokens=int(lengths.sum()),
         text_bytes=sum(map(len, texts)),
         shards=shards,

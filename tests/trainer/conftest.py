@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from prep.corpus.shards import ShardManifest, ShardReader, row_schema, rows_batch, write_manifest, write_shard
+from prep.corpus.shards import Rows, ShardManifest, ShardReader, row_schema, rows_batch, write_manifest, write_shard
 
 SEPARATOR = 256
 PADDING = 257
@@ -38,8 +38,10 @@ def write_shards(folder: Path, documents: Sequence[bytes], length: int = 32) -> 
         cuts = sorted({first, last, *(end for end in ends if first < end < last)})
         pieces += np.diff(cuts).tolist()
         offsets.append(len(pieces))
-    continued = np.array([row * length not in starts for row in range(rows)])
-    batch = rows_batch(ids, np.array(pieces, np.int32), np.array(offsets, np.int32), continued)
+    begins = np.cumsum([0, *pieces[:-1]])
+    inside = np.searchsorted(ends, begins, side="right")  # the document that each piece belongs to
+    continued = (begins - starts[inside])[np.array(offsets[:-1])]
+    batch = rows_batch(Rows(ids, np.array(offsets, np.int32), np.array(pieces, np.int32), inside, continued))
     shard = write_shard(str(folder), "data-00000.arrow", row_schema(length, "uint16"), [batch])
     manifest = ShardManifest(
         length=length,
@@ -48,10 +50,12 @@ def write_shards(folder: Path, documents: Sequence[bytes], length: int = 32) -> 
         separator_id=SEPARATOR,
         padding_id=PADDING,
         tokenizer_sha256="bytes",
+        strategy="concatenate",
         seed=0,
         rows=rows,
         documents=len(documents),
         cut_documents=0,
+        max_documents_per_row=int(np.diff(offsets).max()),
         tokens=len(stream),
         text_bytes=len(stream) - len(documents),
         shards=(shard,),
