@@ -4,10 +4,10 @@ A piece is a run of one document's tokens that lies in one row. Only the first p
 begun elsewhere; the others begin one. Both packers keep to that: concatenation by nature; best fit because what is
 left over of a long document is its beginning, and every piece after it fills more than half a row.
 
-- `best_fit`: best-fit decreasing within windows. The free places of open rows are a set of integers, kept as a bitset
-  with a summary, so that the smallest that suffices is found in a few steps whatever the number of rows: O(1) per piece
-  for rows of up to 4,096 tokens, O(length / 4,096) beyond; sorting costs O(log window). Source: Ding et al. 2024,
-  "Fewer Truncations Improve Language Modeling" (arXiv 2404.10830), who use a segment tree.
+- `best_fit`: best-fit decreasing, a window of documents at a time. The numbers of free places in the rows are a set of
+  integers, kept as a bitset with a summary, so that the smallest that suffices is found in a few steps whatever the
+  number of rows: O(1) per piece for rows of up to 4,096 tokens, O(length / 4,096) beyond; sorting costs O(log window).
+  Source: Ding et al. 2024, "Fewer Truncations Improve Language Modeling" (arXiv 2404.10830), who use a segment tree.
 - `concatenate`: documents end to end, cut wherever a row is full. O(1) per piece.
 """
 
@@ -38,12 +38,11 @@ def append_separator(offsets: Offsets, ids: Ids, separator: int, ended: Ids) -> 
     lengths = np.empty(len(offsets) - 1, np.int64)
     at = 0
     for document in range(len(lengths)):
-        for token in range(offsets[document], offsets[document + 1]):
-            ended[at] = ids[token]
-            at += 1
-        ended[at] = separator
-        at += 1
-        lengths[document] = offsets[document + 1] - offsets[document] + 1
+        length = offsets[document + 1] - offsets[document]
+        _copy(ids, offsets[document], length, ended, at)
+        ended[at + length] = separator
+        lengths[document] = length + 1
+        at += length + 1
     return lengths
 
 
@@ -90,19 +89,18 @@ def cut_long(lengths: Integers, row: int, minimum: int) -> tuple[Integers, Integ
 def best_fit(sizes: Integers, windows: Offsets, length: int) -> tuple[Integers, int]:
     """Put pieces into rows of `length` tokens, and return each piece's row (pieces) and the number of rows.
 
-    Window i is the pieces from `windows[i]` to `windows[i + 1]`; it fills rows of its own. Its pieces are placed from
-    the longest to the shortest, the first of equals first, each into the row with the fewest free places that suffice,
-    of equals the one used last.
+    Window i is the pieces from `windows[i]` to `windows[i + 1]`. They are placed from the longest to the shortest, the
+    first of equals first, each into the row with the fewest free places that suffice, of equals the one used last; a
+    row that earlier windows have left free places in counts like any other.
     """
     rows = np.empty(len(sizes), np.int64)
     latest = np.empty(length + 1, np.int64)  # by free places: the row used last
+    below = np.empty(len(sizes), np.int64)  # by row: the one used before it with as many free places
     free = np.zeros((length >> 6) + 1, np.uint64)
     summary = np.zeros((length >> 12) + 1, np.uint64)
-    below = np.empty(_longest(windows), np.int64)  # by row of the window: the one used before it
     count = 0
     for window in range(len(windows) - 1):
         start, end = windows[window], windows[window + 1]
-        first = count
         for index in np.argsort(-sizes[start:end], kind="mergesort"):
             size = sizes[start + index]
             places = _smallest(free, summary, size)
@@ -112,19 +110,15 @@ def best_fit(sizes: Integers, windows: Offsets, length: int) -> tuple[Integers, 
                 count += 1
             else:
                 row = latest[places]
-                latest[places] = below[row - first]
+                latest[places] = below[row]
                 if latest[places] == NOTHING:
                     _remove(free, summary, places)
             rows[start + index] = row
             places -= size
             if places:
-                below[row - first] = latest[places] if _holds(free, places) else NOTHING
+                below[row] = latest[places] if _holds(free, places) else NOTHING
                 latest[places] = row
                 _add(free, summary, places)
-        places = _smallest(free, summary, 0)
-        while places != NOTHING:
-            _remove(free, summary, places)
-            places = _smallest(free, summary, places)
     return rows, count
 
 
@@ -210,17 +204,16 @@ def lay_out(offsets: Offsets, lengths: Integers, row: int) -> Integers:
 def copy_pieces(tokens: Ids, sources: Integers, lengths: Integers, targets: Integers, ids: Ids) -> None:
     """Copy each piece's `lengths[k]` tokens from `sources[k]` in `tokens` to `targets[k]` in `ids`."""
     for piece in range(len(sources)):
-        source, target = sources[piece], targets[piece]
-        for token in range(lengths[piece]):
-            ids[target + token] = tokens[source + token]
+        _copy(tokens, sources[piece], lengths[piece], ids, targets[piece])
 
 
 @leaf
-def _longest(windows: Offsets) -> int:
-    longest = 0
-    for window in range(len(windows) - 1):
-        longest = max(longest, windows[window + 1] - windows[window])
-    return longest
+def _copy(tokens: Ids, source: int, length: int, ids: Ids, target: int) -> None:
+    """Copy a run of tokens. Through slices, whose bounds let the compiler copy many at once."""
+    run = tokens[source : source + length]
+    place = ids[target : target + length]
+    for token in range(length):
+        place[token] = run[token]
 
 
 @leaf
