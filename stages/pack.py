@@ -39,8 +39,7 @@ class Pack(GlobalStage):
     the fewest places free; those are padding, about one in a thousand. `concatenate` lays documents end to end and cuts
     wherever a row is full: no padding, but many documents cut."""
     window: int = Field(default=10_000, ge=1)
-    """Documents that `best_fit` looks at together, in their order; more of them leave less padding. Rows hold documents
-    of one window only."""
+    """Documents that `best_fit` sorts by length and places before it goes on to the next; more leave less padding."""
     minimum_piece: int = Field(default=1, ge=1)
     """No cut leaves a piece of fewer tokens; `concatenate` leaves places free instead. At most half a row."""
     validation: float = Field(default=0.01, ge=0, lt=1)
