@@ -21,7 +21,7 @@ from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.storage import read_arrow, write_arrow
 from prep.corpus.words import words
 from prep.stages.dedup import Exact, MinHash
-from prep.stages.dedup_clusters import buckets
+from prep.stages.dedup_clusters import buckets, neighbours
 from prep.stages.dedup_taps import MinHashTap, band_column
 from prep.stages.stage import CheckContext, Counts, GlobalContext, Tap, Upstream
 
@@ -200,6 +200,14 @@ def test_arrangement_decides_nothing(
     assert deduplicate(stage, parts, tmp_path_factory.mktemp("parts"), data.draw(st.integers(1, 5))) == expected
 
 
+def test_signatures_are_held_for_a_slice_of_a_batch_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    texts = pa.array([POEM, "", "cat", POEM + " cat", article(1), "feet", POEM])
+    batch = pa.record_batch({"id": [str(row) for row in range(len(texts))], "text": texts})
+    expected = MinHash().tap().open()(batch)
+    monkeypatch.setattr("prep.stages.dedup_taps.SIGNATURE_BYTES", 3 * 4 * 112)
+    assert MinHash().tap().open()(batch).equals(expected)
+
+
 def test_many_parts_are_matched_in_buckets(folder: Folder) -> None:
     documents = [(f"{number:03d}", article(number % 50)) for number in range(120)]
     parts = [documents[part::40] for part in range(40)]
@@ -219,6 +227,18 @@ def test_a_run_of_equal_hashes_makes_a_chain(folder: Folder) -> None:
     result = deduplicate(stage, parts, place)
     assert result.kept == {"000"}
     assert read_arrow(str(place / "scratch/pairs/00000.arrow")).num_rows == copies - 1
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
+def test_neighbours_agree_in_all_hashes(hashes: list[tuple[int, int]]) -> None:
+    groups = defaultdict(list)
+    for number, pair in enumerate(hashes):
+        groups[pair].append(number)
+    columns = [np.array([pair[half] for pair in hashes], np.uint64) for half in range(2)]
+    left, right = neighbours(np.arange(len(hashes)), columns)
+    chains = (pair for group in groups.values() for pair in pairwise(group))
+    assert sorted(zip(left.tolist(), right.tolist(), strict=True)) == sorted(chains)
 
 
 @pytest.mark.parametrize("stage", [Exact(), MinHash(keep="smallest_id")])
