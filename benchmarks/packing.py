@@ -4,8 +4,8 @@
 
 Lengths are those of real documents in GPT-2's tokens: the main text of web pages and of the installation guide in many
 languages, and books. For the speed the same lengths are drawn again and again, in random order, until there are enough
-documents. Speed is in million pieces per CPU second: of packing alone, and of the plan with the shuffle and the order of
-the pieces. A document is cut needlessly where it would have fitted into one row.
+documents. Speed is in million pieces per CPU second: of packing alone, and of the plan with the shuffle and the order
+of the pieces. A document is cut needlessly where it would have fitted into one row.
 """
 
 import argparse

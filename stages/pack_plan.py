@@ -1,7 +1,7 @@
 """The second phase of packing: which tokens go into which row of which split, in which order.
 
-Only the documents' lengths are read, never their tokens: about 60 bytes of memory per document and 100 per piece. For
-each split the plan is two tables that the writing tasks map into memory, and what its manifest will say:
+Only the documents' lengths are read, never their tokens: some 150 bytes of memory per piece. For each split the plan is
+two tables that the writing tasks map into memory, and what its manifest will say:
 
     scratch/plan/train-rows.arrow     `offset`: where each row's pieces begin, and where the last one's end
     scratch/plan/train-pieces.arrow   `position` in the sequence of all tokens, `length`, `document`, `start` in it

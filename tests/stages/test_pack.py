@@ -234,6 +234,18 @@ def test_rows_are_shuffled_by_the_seed(tmp_path: Path) -> None:
     assert len({tuple(order(0)), tuple(order(1)), tuple(range(60))}) == 3
 
 
+def test_rows_are_written_in_batches_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Pack(length=32, validation=0, window=4)
+    run(stage, tmp_path / "one", [TEXTS[:6], TEXTS[6:]])
+    monkeypatch.setattr("prep.stages.pack_write.BATCH_BYTES", 3 * 32 * 2)
+    run(stage, tmp_path / "several", [TEXTS[:6], TEXTS[6:]])
+    one, several = (ShardReader(str(tmp_path / name / "shards" / "train")) for name in ("one", "several"))
+    with pa.memory_map(str(tmp_path / "several" / "shards" / "train" / "data-00000.arrow")) as source:
+        assert max(batch.num_rows for batch in pa.ipc.open_stream(source)) == 3 < len(one) == len(several)
+    assert np.array_equal(one.gather(range(len(one))), several.gather(range(len(one))))
+    assert all_documents(tmp_path / "several") == tokens_of(TEXTS)
+
+
 def test_documents_stay_in_their_split_whatever_else_is_there(tmp_path: Path) -> None:
     stage = Pack(length=64, validation=0.3)
     texts = [f"document {number}" for number in range(60)]
@@ -242,6 +254,8 @@ def test_documents_stay_in_their_split_whatever_else_is_there(tmp_path: Path) ->
     drawn = documents_of(tmp_path / "all", "validation").keys()
     assert documents_of(tmp_path / "fewer", "validation").keys() == {number for number in drawn if number < 40}
     assert 8 <= len(drawn) <= 28
+    run(stage.model_copy(update={"seed": 1}), tmp_path / "reseeded", [texts])
+    assert documents_of(tmp_path / "reseeded", "validation").keys() != drawn
 
 
 @pytest.mark.parametrize(
