@@ -94,7 +94,7 @@ class MinHash(_Deduplication):
     without a letter or digit are left out. Documents of fewer words than `ngram` match only where all words are the
     same. Two documents match with probability 1 − (1 − similarity^rows)^bands; clusters are formed by transitivity,
     and one document of each stays. Of each document that goes (rule `near_duplicate`), `detail` names the one that
-    stays. The defaults are FineWeb's: half of the pairs at similarity 0.69 match, 92 % at 0.8.
+    stays. The defaults are FineWeb's: half of the pairs at similarity 0.68 match, 92 % at 0.8.
     """
 
     name: ClassVar[str] = "minhash"
