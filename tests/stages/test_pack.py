@@ -182,7 +182,7 @@ def test_running_a_task_again_changes_nothing(tmp_path: Path) -> None:
 
 
 def test_dropped_documents_stay_out(tmp_path: Path) -> None:
-    lost = [index % 3 == 0 for index in range(len(TEXTS))]
+    lost = [index in {0, 4, 5, 8} for index in range(len(TEXTS))]
     run(Pack(length=32, validation=0), tmp_path, [TEXTS[:7], TEXTS[7:]], drops=[lost[:7], lost[7:]])
     kept = [text for text, drop in zip(TEXTS, lost, strict=True) if not drop]
     assert all_documents(tmp_path) == tokens_of(kept)
