@@ -201,6 +201,7 @@ class _Planner:
             "format": FORMAT,
             "documents": documents.fingerprint,
             stage.name: stage_identity(stage),
+            **({f"tap of {stage.name}": stage_identity(tap.tap)} if tap else {}),
             "after": {drop.title: drop.fingerprint for drop in self._drops},
             "uses": {name: step.fingerprint for name, step in artefacts.items()},
         }

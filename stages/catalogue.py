@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 
+from prep.stages.dedup import Exact, MinHash
 from prep.stages.extract import Extract
 from prep.stages.language import Language
+from prep.stages.pack import Pack
 from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition
 from prep.stages.read import Read
 from prep.stages.stage import Stage
@@ -17,6 +19,9 @@ _CLASSES: tuple[type[Stage], ...] = (
     GopherQuality,
     C4,
     FineWeb,
+    Exact,
+    MinHash,
+    Pack,
     Train,
 )
 

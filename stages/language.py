@@ -1,4 +1,4 @@
-"""Identifies each document's language with fastText's lid.176 (Joulin et al. 2016, "Bag of Tricks")."""
+"""Identifies each document's language with a fastText classifier, by default lid.176 (Joulin et al. 2016)."""
 
 import difflib
 from collections.abc import Iterator, Mapping
@@ -10,7 +10,9 @@ from pydantic import Field
 
 from prep.corpus.columns import set_column
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.stages.language_model import LABEL, find_model, load_model
+from prep.stages.fasttext import TextClassifier
+from prep.stages.fasttext_format import read_classifier
+from prep.stages.language_model import MEND, find_model
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
 LANGUAGE = pa.field("language", pa.string())
@@ -28,7 +30,6 @@ class Language(RowStage):
 
     name: ClassVar[str] = "language"
     version: ClassVar[int] = 1
-    libraries: ClassVar[tuple[str, ...]] = ("fasttext-wheel",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
 
     keep: tuple[str, ...] = ()
@@ -42,9 +43,9 @@ class Language(RowStage):
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield a model that is not there or cannot be read, and codes that it does not know."""
         try:
-            _, labels = load_model(find_model(self.model))
+            labels = read_classifier(find_model(self.model)).labels
         except ConfigurationError as error:
-            yield Problem(str(error), ("model",) if self.model else ())
+            yield Problem(str(error), ("model",) if self.model else (), mend=MEND)
             return
         asked: list[tuple[str, tuple[str | int, ...]]] = [
             (code, ("keep", index)) for index, code in enumerate(self.keep)
@@ -76,35 +77,28 @@ class Language(RowStage):
 
     def open(self) -> RowFunction:
         """Return the function over batches, the model loaded."""
-        model, _ = load_model(find_model(self.model))
+        classifier = TextClassifier(read_classifier(find_model(self.model)))
+        labels = pa.array(classifier.labels, LANGUAGE.type)
+        kept = np.array([not self.keep or label in self.keep for label in classifier.labels])
+        thresholds = np.array([self._threshold_of(label) for label in classifier.labels])
 
         def identify(batch: pa.RecordBatch) -> Outcome:
-            languages: list[str | None] = []
-            scores: list[float | None] = []
-            for text in batch.column("text").to_pylist():
-                line = (text or "").replace("\n", " ") + "\n"
-                found = model.predict(line, 1, 0.0, "strict")
-                languages.append(found[0][1].removeprefix(LABEL) if found else None)
-                scores.append(min(1.0, found[0][0]) if found else None)
-            tagged = set_column(batch, LANGUAGE.name, pa.array(languages, LANGUAGE.type))
-            tagged = set_column(tagged, SCORE.name, pa.array(scores, SCORE.type))
-            return Outcome(tagged.select(self.output_schema(batch.schema).names), self._judge(languages, scores))
+            shares = classifier.probabilities(batch.column("text"))
+            best = np.nan_to_num(shares, nan=-1.0).argmax(axis=1)
+            scores = np.minimum(shares[np.arange(len(shares)), best], 1)
+            unknown = np.isnan(scores)
+            languages = labels.take(pa.array(best, mask=unknown))
+            tagged = set_column(batch, LANGUAGE.name, languages)
+            tagged = set_column(tagged, SCORE.name, pa.array(scores, SCORE.type, mask=unknown))
+            low = unknown | (scores < thresholds[best])
+            codes = np.where(unknown | kept[best], np.where(low, 1, -1), 0)
+            verdicts = Verdicts.from_codes(codes, ("language", "language_score"), scores.astype(np.float64))
+            verdicts = Verdicts(verdicts.rule, value=verdicts.value, detail=languages)
+            return Outcome(tagged.select(self.output_schema(batch.schema).names), verdicts)
 
         return identify
 
-    def _judge(self, languages: list[str | None], scores: list[float | None]) -> Verdicts:
-        kept = frozenset(self.keep)
-        codes = np.full(len(languages), -1, np.int64)
-        for row, (language, score) in enumerate(zip(languages, scores, strict=True)):
-            if kept and language not in kept:
-                codes[row] = 0
-            elif score is None or score < self._threshold_of(language):
-                codes[row] = 1
-        values = np.array([np.nan if score is None else score for score in scores])
-        verdicts = Verdicts.from_codes(codes, ("language", "language_score"), values)
-        return Verdicts(verdicts.rule, value=verdicts.value, detail=pa.array(languages, pa.string()))
-
-    def _threshold_of(self, language: str | None) -> float:
+    def _threshold_of(self, language: str) -> float:
         if isinstance(self.threshold, Mapping):
-            return self.threshold.get(language or "", 0.0)
+            return self.threshold.get(language, 0.0)
         return self.threshold

