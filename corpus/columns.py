@@ -6,6 +6,8 @@ columnar format, "Variable-size Binary Layout".
 """
 
 from collections.abc import Callable
+from functools import cache
+from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 import numba
@@ -13,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from numba.core.dispatcher import Dispatcher
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -22,10 +25,13 @@ Bytes = npt.NDArray[np.uint8]
 Offsets = npt.NDArray[np.int64]
 
 
+KERNEL_ROOMS = ("corpus", "stages", "tokenizers")
+"""Rooms whose files kernels are made of."""
+
+
 def kernel(function: Callable[P, R]) -> Callable[P, R]:
     """Compile a function over numpy arrays to machine code on first use, cached on disk, free of the GIL."""
-    compiled: Callable[P, R] = numba.njit(cache=True, nogil=True)(function)
-    return compiled
+    return _fresh(numba.njit(cache=True, nogil=True)(function))
 
 
 def leaf(function: Callable[P, R]) -> Callable[P, R]:
@@ -33,8 +39,27 @@ def leaf(function: Callable[P, R]) -> Callable[P, R]:
 
     Reference counts are atomic; in a function called once per word they cost more than its work.
     """
-    compiled: Callable[P, R] = numba.njit(cache=True, nogil=True, forceinline=True, _nrt=False)(function)  # type: ignore[call-overload]
+    return _fresh(numba.njit(cache=True, nogil=True, forceinline=True, _nrt=False)(function))  # type: ignore[call-overload]
+
+
+def _fresh(compiled: Callable[P, R]) -> Callable[P, R]:
+    """Make the cache on disk depend on all files that kernels are made of.
+
+    numba itself looks only at the file in which the function stands, and would go on using code that was compiled from
+    what other files held before.
+    """
+    if isinstance(compiled, Dispatcher):  # not where NUMBA_DISABLE_JIT leaves the function as it is
+        compiled._cache._cache_file._source_stamp = _sources()  # type: ignore[attr-defined]
     return compiled
+
+
+@cache
+def _sources() -> tuple[tuple[str, int, int], ...]:
+    """Return names, times of change and sizes of the files that kernels are made of."""
+    rooms = Path(__file__).parents[1]
+    files = (path for room in KERNEL_ROOMS for path in sorted((rooms / room).rglob("*.py")))
+    made_of = (path for path in files if path.parts[-2] == "corpus" or path.stem.endswith("_kernels"))
+    return tuple((path.name, path.stat().st_mtime_ns, path.stat().st_size) for path in made_of)
 
 
 @leaf
