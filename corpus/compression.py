@@ -36,7 +36,7 @@ class Piece(NamedTuple):
 
     data: bytes
     begins_member: bool = False
-    """Whether a compressed member, or the file, begins with this piece."""
+    """Whether a compressed member, or the file, begins with this piece; damage so marked left nothing of a member."""
     rule: str | None = None
     """What is broken: "truncated", or "bad_" and the codec's name."""
     detail: str = ""
@@ -85,7 +85,8 @@ def _stream_pieces(path: str, codec: str) -> Iterator[Piece]:
             raise
         if data := _before_damage(path, codec, known):
             yield Piece(data, begins_member=known == 0)
-        yield Piece(b"", rule=TRUNCATED if "Truncated" in str(error) else f"bad_{codec}", detail=str(error))
+        rule = TRUNCATED if "Truncated" in str(error) else f"bad_{codec}"
+        yield Piece(b"", begins_member=known == len(data) == 0, rule=rule, detail=str(error))
 
 
 @contextmanager
@@ -118,13 +119,18 @@ def _gzip_pieces(source: IO[bytes]) -> Iterator[Piece]:
         while not inflator.eof:
             # A full piece may leave output behind in the inflator even where all input is used.
             if not held and not full and not (held := source.read(_BLOCK)):
-                yield Piece(b"", rule=TRUNCATED, detail=f"the gzip member at byte {start} is cut off")
+                detail = f"the gzip member at byte {start} is cut off"
+                yield Piece(b"", begins_member=begins, rule=TRUNCATED, detail=detail)
                 return
+            before = inflator.copy() if offset > start else None
             try:
                 data = inflator.decompress(held, PIECE)
             except zlib.error as error:
-                lost = f"the rest of the gzip member at byte {start} is lost: {error}"
-                yield Piece(b"", rule="bad_gzip", detail=lost)
+                if data := _before_error(before or zlib.decompressobj(_GZIP_WINDOW), held):
+                    yield Piece(data, begins_member=begins)
+                    begins = False
+                detail = f"the rest of the gzip member at byte {start} is lost: {error}"
+                yield Piece(b"", begins_member=begins, rule="bad_gzip", detail=detail)
                 skip = 1 if offset == start else 0  # the broken member must not be found again
                 held, offset = _next_member(source, held[skip:], offset + skip)
                 break
@@ -135,6 +141,15 @@ def _gzip_pieces(source: IO[bytes]) -> Iterator[Piece]:
             if data:
                 yield Piece(data, begins_member=begins)
                 begins = False
+
+
+def _before_error(inflator: "zlib._Decompress", held: bytes) -> bytes:
+    """Return what broken input gives before the error: a call that fails gives nothing of what it has inflated."""
+    data = bytearray()
+    with suppress(zlib.error):
+        for at in range(len(held)):
+            data += inflator.decompress(held[at : at + 1])
+    return bytes(data)
 
 
 def _next_member(source: IO[bytes], held: bytes, offset: int) -> tuple[bytes, int]:

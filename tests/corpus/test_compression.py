@@ -34,7 +34,7 @@ def joined(found: list[Piece]) -> Content:
     for piece in found:
         assert len(piece.data) <= PIECE
         assert not (piece.data and piece.rule)
-        if piece.begins_member:
+        if piece.begins_member and piece.data:
             members.append(b"")
         if piece.data:
             members[-1] += piece.data
@@ -172,6 +172,31 @@ def test_what_is_no_member_is_named(read: Read, raw: bytes) -> None:
     content = read(raw, ".gz")
     assert content.data == (b"good" if raw.startswith(b"\x1f") else b"")
     assert content.rules == ["bad_gzip"]
+
+
+def test_a_broken_member_gives_all_it_holds_before_the_damage(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    for size in (100, 2000, 20_000):  # members smaller and larger than the blocks that are read
+        contents = [lines(size, seed) for seed in range(3)]
+        members = [bytearray(compress(content, "gzip")) for content in contents]
+        at = len(members[1]) // 2
+        members[1][at:] = b"\xff" * (len(members[1]) - at)
+        path.write_bytes(b"".join(members))
+        content = joined(list(pieces(str(path))))
+        assert content.members[::2] == contents[::2]
+        assert content.members[1].startswith(zlib.decompressobj(31).decompress(bytes(members[1][:at])))
+        assert content.rules == ["bad_gzip"]
+
+
+def test_damage_says_whether_it_left_something_of_a_member(tmp_path: Path) -> None:
+    path = tmp_path / "a.gz"
+    good = compress(b"good", "gzip")
+    for raw, whole in ((good[:-2], False), (good + good[:3], True), (good + b"\x1f\x8b\x08\x00 broken", True)):
+        path.write_bytes(raw)
+        assert [(piece.begins_member, piece.rule is None) for piece in pieces(str(path))] == [
+            (True, True),
+            (whole, False),
+        ]
 
 
 @pytest.mark.parametrize("codec", ["gzip", "zstd", "bz2", "lz4"])
