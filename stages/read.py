@@ -4,9 +4,10 @@ What a file holds is told by its name. Web archives and HTML pages bring bytes (
 stage `extract`); JSON Lines, Parquet, plain text, Markdown and Hugging Face datasets bring text.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from functools import cached_property
 from itertools import groupby
-from typing import ClassVar, Literal
+from typing import Annotated, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import Field
@@ -17,8 +18,9 @@ from prep.corpus.errors import Problem
 from prep.corpus.storage import expand, size
 from prep.stages.read_datasets import arrow_schema, dataset_files, is_dataset
 from prep.stages.read_files import html_rows, text_rows
-from prep.stages.read_rows import METADATA, Columns, Input, Row, batches, label
-from prep.stages.read_tables import arrow_outcomes, json_rows, own_columns, parquet_outcomes, table_problems
+from prep.stages.read_json import json_rows
+from prep.stages.read_rows import METADATA, Columns, Input, Row, batches, labels
+from prep.stages.read_tables import arrow_outcomes, own_columns, parquet_outcomes, table_problems
 from prep.stages.read_warc import warc_rows
 from prep.stages.stage import CheckContext, InputFile, Outcome, Partition, SourceStage
 
@@ -54,6 +56,9 @@ PAGES: frozenset[Format] = frozenset({"warc", "html"})
 TABLES: frozenset[Format] = frozenset({"parquet", "dataset"})
 
 
+Name = Annotated[str, Field(min_length=1)]
+
+
 class Read(SourceStage):
     """Read documents from web archives, HTML, JSON Lines, Parquet, text, Markdown or Hugging Face datasets.
 
@@ -65,22 +70,22 @@ class Read(SourceStage):
     version: ClassVar[int] = 1
     libraries: ClassVar[tuple[str, ...]] = ("fastwarc", "orjson", "pyarrow")
 
-    paths: str | tuple[str, ...]
+    paths: Name | Annotated[tuple[Name, ...], Field(min_length=1)]
     """Files, folders, globs or URLs; or the names of Hugging Face datasets (with `format: dataset`)."""
     format: Literal["auto", "warc", "html", "jsonl", "parquet", "text", "markdown", "dataset"] = "auto"
     """What the files hold; `auto` tells each file's format by its name."""
     source: str = ""
     """The documents' column `source`; a table's own column of that name is kept where this is empty."""
-    text_column: str = Field(default="text", min_length=1)
+    text_column: Name = "text"
     """The field of a JSON record or table that holds the text."""
-    id_column: str = Field(default="id", min_length=1)
+    id_column: Name = "id"
     """The field that holds the document's id."""
-    url_column: str = Field(default="url", min_length=1)
+    url_column: Name = "url"
     """The field that holds the document's URL."""
-    date_column: str = Field(default="date", min_length=1)
+    date_column: Name = "date"
     """The field that says when the document was fetched or published."""
-    split: str = Field(default="train", min_length=1)
-    """The split to read of a Hugging Face dataset."""
+    split: str = Field(default="train", pattern=r"^[\w.]+$")
+    """The split to read of a Hugging Face dataset: one name, no slice."""
     subset: str = ""
     """The subset (configuration) to read of a Hugging Face dataset."""
     max_bytes: int = Field(default=20 << 20, ge=1)
@@ -89,10 +94,12 @@ class Read(SourceStage):
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield paths that match nothing, files of unknown format, and tables that hold no documents."""
         files: list[str] = []
+        total = 0
         for path in self._patterns():
             try:
                 found = self._expand(path)
-            except (OSError, ValueError, ImportError) as error:
+                total += sum(map(size, found))
+            except Exception as error:  # file systems and `datasets` raise what they like
                 yield Problem(f"cannot list {path!r}", ("paths",), seen=f"{type(error).__name__}: {error}")
                 continue
             if not found:
@@ -106,14 +113,19 @@ class Read(SourceStage):
                 "a name ending in " + ", ".join(SUFFIXES) + " (and .gz, .zst, .bz2 or .lz4)",
                 mend="set format, or leave the file out" + (f" ({len(unknown)} such files)" if unknown[1:] else ""),
             )
-        if files and not any(size(path) for path in files):
+        if files and total == 0:
             yield Problem("the input is empty", ("paths",), seen=f"{len(files)} files without a byte")
         elif not unknown:
             yield from self._table_problems(files)
 
     def list_files(self) -> tuple[str, ...]:
         """Return the files of all paths, in the order given and sorted within each, none twice."""
-        return tuple(dict.fromkeys(path for pattern in self._patterns() for path in self._expand(pattern)))
+        return tuple(self._labels)
+
+    @cached_property
+    def _labels(self) -> Mapping[str, str]:
+        """The files, and the names that their records' ids begin with. Listed once: remote stores are slow."""
+        return labels({pattern: self._expand(pattern) for pattern in self._patterns()})
 
     def output_schema(self) -> pa.Schema:
         """Return id, url, date, source; html and charset, or text, or all where kinds are mixed; tables' columns."""
@@ -142,7 +154,7 @@ class Read(SourceStage):
         """Yield every record of the files as a row, in order, in batches of about `batch_bytes`."""
         schema = self.output_schema()
         for tabular, files in groupby(partition.files, lambda file: self._format(file.path) in TABLES):
-            inputs = [Input(file.path, self._label(file.path), self.max_bytes, self._names()) for file in files]
+            inputs = [Input(file.path, self._labels[file.path], self.max_bytes, self._names()) for file in files]
             if not tabular:
                 rows = (row for file in inputs for row in self._rows(file))
                 yield from batches(rows, schema, self.source, batch_bytes)
@@ -167,9 +179,6 @@ class Read(SourceStage):
 
     def _names(self) -> Columns:
         return Columns(self.text_column, self.id_column, self.url_column, self.date_column)
-
-    def _label(self, path: str) -> str:
-        return label(path, self._patterns())
 
     def _expand(self, pattern: str) -> tuple[str, ...]:
         if self.format == "dataset" or (self.format == "auto" and is_dataset(pattern)):
@@ -199,17 +208,20 @@ class Read(SourceStage):
 
     def _table_problems(self, files: Sequence[str]) -> Iterator[Problem]:
         """Yield what is wrong with tables, and tables that disagree about their columns with the first one."""
-        taken = frozenset(column.name for column in self._format_columns(files))
+        taken = frozenset(column.name for column in [*self._format_columns(files), HTML, CHARSET])
         first: tuple[str, list[pa.Field]] | None = None
         for path in files:
             if self._format(path) not in TABLES:
                 continue
             try:
                 schema = self._schema_of(path)
-            except (pa.ArrowException, OSError) as error:
+                found = list(table_problems(path, schema, self._names(), taken))
+            except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 yield Problem(f"cannot read the columns of {path}", ("paths",), seen=str(error), mend="leave it out")
                 continue
-            yield from table_problems(path, schema, self._names(), taken)
+            if found:
+                yield from found
+                continue
             own = sorted(own_columns(schema, self._names()), key=lambda column: str(column.name))
             if first is None:
                 first = (path, own)

@@ -9,10 +9,17 @@ import io
 import re
 import zlib
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from fastwarc.stream_io import BrotliReader, ZstdReader
 
+MAX_HEADER = 64 << 10
+"""A header ends within this many bytes."""
+
+_STATUS = re.compile(rb"HTTP/\S*[ \t]+(\d{3})(?!\d)")
+_HEADER_END = re.compile(rb"\r?\n\r?\n")
+_FOLD = re.compile(r"\r?\n[ \t]+")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
 _CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]+)", re.IGNORECASE)
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|<\?xml[^>]*>|<!--.*?-->)*", re.DOTALL)
@@ -20,8 +27,10 @@ _MARKUP = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|title|meta|script|iframe|h1|div|font|table|a|style|br|p)[\s>]", re.IGNORECASE
 )
 _DOCUMENT = re.compile(rb"<(?:!doctype\s+html|html)[\s>]", re.IGNORECASE)
-_BLOCK = 64 << 10
 _SNIFFED = 1445  # bytes of the body that the standard looks at
+_NO_CODINGS = frozenset({"", "identity", "none", "utf-8"})
+_STEP = 4 << 10
+_MAX_MEMBERS = 100  # gzip streams in one body; honest ones have one, and each costs a copy of what follows it
 
 HTML_TYPES = frozenset({"text/html", "application/xhtml+xml"})
 UNTOLD_TYPES = frozenset({"", "unk", "unknown/unknown", "application/unknown", "*/*"})
@@ -29,8 +38,8 @@ LYING_TYPES = frozenset({"text/plain", "application/octet-stream", "application/
 """Types that servers also send with pages; only a document's own first tag proves one."""
 
 
-class BodyError(Exception):
-    """A body that cannot be decoded: `rule` names the failure, the message tells what was seen."""
+class HttpError(Exception):
+    """A response that cannot be read: `rule` names the failure, the message tells what was seen."""
 
     def __init__(self, rule: str, detail: str) -> None:
         self.rule = rule
@@ -45,36 +54,31 @@ class Response(NamedTuple):
     body: bytes
 
 
-def parse_response(block: bytes) -> Response | None:
-    """Split a response into status, header and body; None where it does not begin like one."""
-    if not block.startswith(b"HTTP/"):
-        return None
-    end = re.search(rb"\r?\n\r?\n", block)
-    head = block[: end.start()] if end else block
-    status_line, *lines = head.decode("latin-1").split("\n")
-    words = status_line.split(None, 2)
-    if len(words) < 2 or not words[1].isdecimal():
-        return None
-    return Response(int(words[1]), parse_fields(lines), block[end.end() :] if end else b"")
+def parse_response(block: bytes) -> Response:
+    """Split a response into status, header and body. Raises HttpError ("bad_http") where it is none."""
+    status = _STATUS.match(block)
+    if status is None:
+        raise HttpError("bad_http", f"no status line: {block[:40]!r}")
+    end = _HEADER_END.search(block, 0, MAX_HEADER)
+    if end is None and len(block) > MAX_HEADER:
+        raise HttpError("bad_http", f"the header does not end within {MAX_HEADER} bytes")
+    head, body = (block, b"") if end is None else (block[: end.start()], block[end.end() :])
+    return Response(int(status.group(1)), parse_fields(head.decode("latin-1")), body)
 
 
-def parse_fields(lines: list[str]) -> dict[str, str]:
-    """Parse header lines into lower-case names and values; folded lines continue the one before, the first wins."""
+def parse_fields(head: str) -> dict[str, str]:
+    """Parse a header's lines into lower-case names and values; folded lines are joined, the first of a name wins."""
+    if "\n " in head or "\n\t" in head:
+        head = _FOLD.sub(" ", head)
     fields: dict[str, str] = {}
-    name = ""
-    for raw in lines:
-        line = raw.rstrip("\r")
-        if line[:1] in {" ", "\t"} and name:
-            fields[name] = f"{fields[name]} {line.strip()}"
-            continue
-        key, colon, value = line.partition(":")
-        key = key.strip().lower()
-        if colon and key not in fields:
-            name = key
-            fields[name] = value.strip()
+    for line in head.split("\n"):
+        name, colon, value = line.partition(":")
+        if colon:
+            fields.setdefault(name.strip().lower(), value.strip())
     return fields
 
 
+@lru_cache(maxsize=1024)
 def media_type(content_type: str) -> tuple[str, str | None]:
     """Return the type in lower case and the declared character set of a Content-Type value."""
     charset = _CHARSET.search(content_type)
@@ -98,15 +102,14 @@ def may_be_html(kind: str) -> bool:
 def decode_body(response: Response, limit: int, *, cut: bool = False) -> bytes:
     """Undo the transfer and content codings; returns at most `limit` + 1 bytes.
 
-    `cut` says that the crawler stopped early, so that a coding may end before its time. Raises BodyError: "truncated"
+    `cut` says that the crawler stopped early, so that a coding may end before its time. Raises HttpError: "truncated"
     for a body that ends early, "bad_content" for one that is not what its header says.
     """
     body = response.body
     if "chunked" in response.headers.get("transfer-encoding", "").lower():
         body = _join_chunks(body, cut=cut)
-    codings = [name.strip().lower() for name in response.headers.get("content-encoding", "").split(",")]
-    for coding in reversed(codings):
-        body = _decode(body, coding, limit, cut=cut)
+    for coding in reversed(response.headers.get("content-encoding", "").lower().split(",")):
+        body = _decode(body, coding.strip(), limit, cut=cut)
     return body[: limit + 1]
 
 
@@ -134,54 +137,54 @@ def _join_chunks(body: bytes, *, cut: bool) -> bytes:
         position += 2 if body.startswith(b"\r\n", position) else 1 if body.startswith(b"\n", position) else 0
         size = _CHUNK_SIZE.match(body, position)
         if size is None and position < len(body):
-            raise BodyError("bad_content", f"chunked: no chunk size at byte {position} of the body")
+            raise HttpError("bad_content", f"chunked: no chunk size at byte {position} of the body")
     if not cut:
-        raise BodyError("truncated", "chunked: the last chunk is missing")
+        raise HttpError("truncated", "chunked: the last chunk is missing")
     return bytes(joined)
 
 
 def _decode(body: bytes, coding: str, limit: int, *, cut: bool) -> bytes:
+    if coding in _NO_CODINGS or not body or _starts_with(_MARKUP, body):
+        return body  # archives also keep bodies whose coding the crawler has undone but not struck from the header
     try:
         match coding:
-            case "gzip" | "x-gzip" if body.startswith(b"\x1f\x8b"):
+            case "gzip" | "x-gzip":
                 return _inflate(body, 31, limit, cut=cut)
             case "deflate":
                 return _inflate(body, 15 if _has_zlib_header(body) else -15, limit, cut=cut)
             case "br":
-                return _drain(BrotliReader(io.BytesIO(body)), limit + 1)
-            case "zstd" if body.startswith(b"\x28\xb5\x2f\xfd"):
-                return _drain(ZstdReader(io.BytesIO(body)), limit + 1)
-            case "" | "identity" | "none" | "utf-8":
-                return body
+                return _drain(BrotliReader(io.BytesIO(body)), limit + 1, cut=cut)
+            case "zstd":
+                return _drain(ZstdReader(io.BytesIO(body)), limit + 1, cut=cut)
     except (zlib.error, OSError) as error:
-        if not _starts_with(_MARKUP, body):
-            raise BodyError("bad_content", f"{coding}: {error}") from error
-    # Archives also keep bodies whose coding the crawler has undone but not struck from the header.
-    if _starts_with(_MARKUP, body) or not body:
-        return body
-    raise BodyError("bad_content", f"declared as {coding}, but begins with {body[:8]!r}")
+        raise HttpError("bad_content", f"{coding}: {error}; it begins with {body[:8]!r}") from error
+    raise HttpError("bad_content", f"unknown coding {coding[:40]!r}; it begins with {body[:8]!r}")
 
 
 def _inflate(body: bytes, window: int, limit: int, *, cut: bool) -> bytes:
-    inflated = b""
-    while True:
+    inflated = bytearray()
+    for _ in range(_MAX_MEMBERS):
         inflator = zlib.decompressobj(window)
         inflated += inflator.decompress(body, limit + 1 - len(inflated))
         if len(inflated) > limit:
-            return inflated
-        if not inflator.eof:
-            if cut:
-                return inflated
-            raise BodyError("truncated", "the compressed body is cut off")
+            break
+        if not inflator.eof and not cut:
+            raise HttpError("truncated", "the compressed body is cut off")
         body = inflator.unused_data
         if not body.startswith(b"\x1f\x8b"):
-            return inflated
+            break
+    return bytes(inflated)
 
 
-def _drain(reader: BrotliReader | ZstdReader, limit: int) -> bytes:
+def _drain(reader: BrotliReader | ZstdReader, limit: int, *, cut: bool) -> bytes:
+    """Read up to `limit` bytes; these readers cannot tell a stream that ends early from a broken one."""
     drained = bytearray()
-    while len(drained) < limit and (data := reader.read(min(_BLOCK, limit - len(drained)))):
-        drained += data
+    try:
+        while len(drained) < limit and (data := reader.read(min(_STEP, limit - len(drained)))):
+            drained += data
+    except OSError:
+        if not (cut and drained):
+            raise
     return bytes(drained)
 
 

@@ -1,19 +1,20 @@
 """What readers yield, one record at a time, and how records become batches that are bounded in bytes."""
 
 import posixpath
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import NamedTuple
 
 import pyarrow as pa
 
 from prep.corpus.documents import CHARSET, DATE, HTML, ID, SOURCE, TEXT, URL
-from prep.corpus.storage import is_remote
+from prep.corpus.storage import absolute, exists, is_glob
 from prep.stages.stage import Outcome, Verdicts
 
 METADATA = pa.field("metadata", pa.string())
 """The fields of a JSON record that have no column of their own, as a JSON object."""
+
+_FIELDS = frozenset(field.name for field in (ID, URL, DATE, HTML, CHARSET, TEXT, METADATA))
 
 ROW_BYTES = 200
 """What a row is taken to cost beside its payload, so that batches of tiny rows are bounded too."""
@@ -28,7 +29,7 @@ class Row(NamedTuple):
     html: bytes | None = None
     charset: str | None = None
     text: str | None = None
-    metadata: bytes | None = None
+    metadata: str | None = None
     rule: str | None = None
     """Null: a document. Otherwise the rule that rejects the record, or the error that broke it."""
     failed: bool = False
@@ -37,8 +38,12 @@ class Row(NamedTuple):
 
     @property
     def size(self) -> int:
-        """About how many bytes the row takes in memory."""
-        return ROW_BYTES + len(self.html or b"") + len(self.text or "") + len(self.metadata or b"")
+        """About how many bytes the row takes in a batch."""
+        size = ROW_BYTES + len(self.html or b"")
+        for value in (self.id, self.url, self.text, self.metadata, self.detail):
+            if value is not None:
+                size += len(value) if value.isascii() else len(value.encode())
+        return size
 
 
 def rejected(row_id: str, rule: str, value: float | None = None, detail: str | None = None) -> Row:
@@ -49,6 +54,22 @@ def rejected(row_id: str, rule: str, value: float | None = None, detail: str | N
 def failed(row_id: str, rule: str, detail: str | None = None) -> Row:
     """Return a record that is broken."""
     return Row(row_id, rule=rule, failed=True, detail=detail)
+
+
+def too_large(row_id: str, length: int, limit: int) -> Row:
+    """Return a document of more bytes than wanted."""
+    return rejected(row_id, "too_large", float(length), f"more than {limit} bytes")
+
+
+def text_row(row_id: str, data: bytes, length: int, limit: int) -> Row:
+    """Return a plain text document of which `data` is what was read of `length` bytes; a leading BOM is left out."""
+    if length > limit:
+        return too_large(row_id, length, limit)
+    try:
+        text = data.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        return failed(row_id, "bad_utf8", f"byte {error.start}: {error.reason}")
+    return Row(row_id, text=text) if text and not text.isspace() else rejected(row_id, "empty")
 
 
 @dataclass(frozen=True)
@@ -94,15 +115,10 @@ def batches(rows: Iterable[Row], schema: pa.Schema, source: str, batch_bytes: in
 def _outcome(rows: Sequence[Row], schema: pa.Schema, source: str) -> Outcome:
     arrays = []
     for column in schema:
-        match column.name:
-            case ID.name | URL.name | DATE.name | HTML.name | CHARSET.name | TEXT.name:
-                values: Sequence[object] = [getattr(row, column.name) for row in rows]
-            case METADATA.name if column.type == METADATA.type:
-                values = [None if row.metadata is None else row.metadata.decode() for row in rows]
-            case SOURCE.name:
-                values = [source] * len(rows)
-            case _:
-                values = [None] * len(rows)
+        if column.name in _FIELDS:
+            values: Sequence[object] = [getattr(row, column.name) for row in rows]
+        else:
+            values = [source if column.name == SOURCE.name else None] * len(rows)
         arrays.append(pa.array(values, column.type))
     batch = pa.RecordBatch.from_arrays(arrays, schema=schema)
     if all(row.rule is None for row in rows):
@@ -116,34 +132,40 @@ def _outcome(rows: Sequence[Row], schema: pa.Schema, source: str) -> Outcome:
     return Outcome(batch, verdicts)
 
 
-def label(path: str, roots: Sequence[str]) -> str:
-    """Return the file's name below the folder that all the configured paths share.
+def labels(found: Mapping[str, Sequence[str]]) -> dict[str, str]:
+    """Return the files found at each root, in order and none twice, with the names that their records' ids begin with.
 
-    The folder's own place is left out, so that ids stay when the data moves; what is left is unique among the files.
+    A file is named by its path below the folder that all roots share: ids stay when the data moves, and no two files
+    have the same.
     """
-    anchors = [_anchor(root) for root in roots]
-    shared = _common(anchors)
-    own = _absolute(path)
-    if shared and own.startswith(shared + "/"):
-        return own[len(shared) + 1 :]
-    return posixpath.basename(own)
+    shared = _common([_home(root) for root in found if is_glob(root) or exists(root)])
+    named: dict[str, tuple[str, str]] = {}
+    for root, files in found.items():
+        for path in files:
+            named.setdefault(absolute(path), (path, _place(root, path).removeprefix(shared + "/")))
+    return dict(named.values())
 
 
-def _absolute(path: str) -> str:
-    return path if is_remote(path) else Path(path).absolute().as_posix()
+def _home(root: str) -> str:
+    """Return the folder above what a root names: above a file, above a folder, or what precedes a glob's first mark."""
+    if not is_glob(root):
+        return posixpath.dirname(absolute(root))
+    before = root[: min(root.find(mark) for mark in "*?[" if mark in root)]
+    return absolute(posixpath.dirname(before) or ".")
 
 
-def _anchor(pattern: str) -> str:
-    """Return the folder above what a path names: above a file, above a folder, or what precedes a glob's first mark."""
-    whole = _absolute(pattern).rstrip("/")
-    marks = [whole.find(mark) for mark in "*?[" if mark in whole]
-    return posixpath.dirname(whole[: min(marks)] if marks else whole)
+def _place(root: str, path: str) -> str:
+    """Return where a file lies. One that `datasets` keeps in its cache is taken to lie in the dataset."""
+    place = absolute(path)
+    if is_glob(root) or place.startswith(absolute(root)):
+        return place
+    return posixpath.join(absolute(root) if exists(root) else root, posixpath.basename(place))
 
 
 def _common(folders: Sequence[str]) -> str:
-    parts = [folder.split("/") for folder in folders]
+    """Return the folder that holds all folders; empty where it is the root, or where they share none."""
     shared = []
-    for level in zip(*parts, strict=False):
+    for level in zip(*(folder.rstrip("/").split("/") for folder in folders), strict=False):
         if len(set(level)) > 1:
             break
         shared.append(level[0])

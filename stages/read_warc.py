@@ -11,11 +11,17 @@ from collections.abc import Iterator, Mapping
 from typing import NamedTuple
 
 from prep.corpus.compression import TRUNCATED, Piece, pieces
-from prep.stages.read_http import BodyError, decode_body, is_html, may_be_html, media_type, parse_fields, parse_response
-from prep.stages.read_rows import Input, Row, failed, rejected
-
-MAX_HEADER = 64 << 10
-"""A record's header, and the HTTP header inside it, end within this many bytes each."""
+from prep.stages.read_http import (
+    MAX_HEADER,
+    HttpError,
+    decode_body,
+    is_html,
+    may_be_html,
+    media_type,
+    parse_fields,
+    parse_response,
+)
+from prep.stages.read_rows import Input, Row, failed, rejected, text_row, too_large
 
 _MAX_RESCUES = 1000
 """Records taken back out of others that claimed them; each costs a copy, so a hostile file gets only so many."""
@@ -25,6 +31,7 @@ _ARC_MAGIC = b"filedesc:"
 _NEXT_RECORD = re.compile(rb"\nWARC/\d")
 _LINE_ENDS = re.compile(rb"[\r\n]+")
 _BLANK_LINE = re.compile(rb"\n\r?\n")
+_NUMBER = re.compile(r"[0-9]{1,18}")
 _PAGE_STATUS = frozenset({200, 203})
 
 
@@ -60,7 +67,7 @@ def _row(row_id: str, frame: Frame, limit: int, *, extracts: bool) -> Row:
     if kind == "response" and content in {"application/http", ""}:
         return _response_row(row_id, frame, limit)
     if kind == "resource":
-        return _page_row(row_id, content, charset, frame.block, limit)
+        return _page_row(row_id, content, charset, frame.block, frame.length, limit)
     if kind == "conversion" and extracts and content == "text/plain":
         return text_row(row_id, frame.block, frame.length, limit)
     if kind == "revisit":
@@ -69,44 +76,32 @@ def _row(row_id: str, frame: Frame, limit: int, *, extracts: bool) -> Row:
 
 
 def _response_row(row_id: str, frame: Frame, limit: int) -> Row:
-    response = parse_response(frame.block)
-    if response is None:
-        if not frame.block.strip():
-            return rejected(row_id, "empty")
-        return failed(row_id, "bad_http", f"no status line: {frame.block[:40]!r}")
-    if response.status not in _PAGE_STATUS:
-        return rejected(row_id, "http_status", float(response.status))
-    content, charset = media_type(response.headers.get("content-type", ""))
-    if not may_be_html(content):
-        return rejected(row_id, "not_html", detail=content)
-    if len(frame.block) < frame.length:
-        return rejected(row_id, "too_large", float(frame.length), f"more than {limit} bytes")
+    if not frame.block or frame.block.isspace():
+        return rejected(row_id, "empty")
     try:
+        response = parse_response(frame.block)
+        if response.status not in _PAGE_STATUS:
+            return rejected(row_id, "http_status", float(response.status))
+        content, charset = media_type(response.headers.get("content-type", ""))
+        if not may_be_html(content):
+            return rejected(row_id, "not_html", detail=content)
+        if len(frame.block) < frame.length:
+            return too_large(row_id, frame.length, limit)
         body = decode_body(response, limit, cut="warc-truncated" in frame.header)
-    except BodyError as error:
+    except HttpError as error:
         return failed(row_id, error.rule, str(error))
-    return _page_row(row_id, content, charset, body, limit)
+    return _page_row(row_id, content, charset, body, len(body), limit)
 
 
-def _page_row(row_id: str, content: str, charset: str | None, body: bytes, limit: int) -> Row:
-    if not body.strip():
+def _page_row(row_id: str, content: str, charset: str | None, body: bytes, length: int, limit: int) -> Row:
+    """Return a page of which `body` is what was read of `length` bytes."""
+    if not body or body.isspace():
         return rejected(row_id, "empty")
     if not is_html(content, body):
         return rejected(row_id, "not_html", detail=content or "no type")
-    if len(body) > limit:
-        return rejected(row_id, "too_large", float(len(body)), f"more than {limit} bytes")
-    return Row(row_id, html=body, charset=charset)
-
-
-def text_row(row_id: str, data: bytes, length: int, limit: int) -> Row:
-    """Return a plain text document of which `data` is what was read of `length` bytes; a leading BOM is left out."""
     if length > limit:
-        return rejected(row_id, "too_large", float(length), f"more than {limit} bytes")
-    try:
-        text = data.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        return failed(row_id, "bad_utf8", f"byte {error.start}: {error.reason}")
-    return Row(row_id, text=text) if text.strip() else rejected(row_id, "empty")
+        return too_large(row_id, length, limit)
+    return Row(row_id, html=body, charset=charset)
 
 
 class Framer:
@@ -125,6 +120,9 @@ class Framer:
 
     def frames(self) -> Iterator[Frame]:
         """Yield every record, and every stretch of bytes that is none, in the file's order."""
+        if self._next is not None and self._next.data.startswith(_ARC_MAGIC):
+            yield Frame({}, b"", 0, "unsupported_arc", "an ARC file (the format before WARC); convert it to WARC")
+            return
         while self._next is not None:
             if self._next.rule is not None:  # damage that no record has answered for
                 yield Frame({}, b"", 0, self._next.rule, self._next.detail)
@@ -132,12 +130,11 @@ class Framer:
                 continue
             self._take()
             while self._skip_line_ends():
-                if self._buffer.startswith(_ARC_MAGIC):
-                    yield self._refuse_arc()
-                elif self._starts_record():
+                if self._starts_record():
                     yield self._record()
                 else:
-                    yield Frame({}, b"", 0, "bad_header", f"{self._skip_to_record()} bytes that are no record")
+                    detail = f"{self._skip_to_record()} bytes that are no record"
+                    yield Frame({}, b"", 0, *self._damage("bad_header", detail))
 
     def _take(self) -> None:
         if self._next is not None:
@@ -153,34 +150,35 @@ class Framer:
         return True
 
     def _skip_line_ends(self) -> bool:
-        """Drop the empty lines between records; False at the end of the run."""
+        """Drop the empty lines between records; False at the end of the run, or of a member."""
         while True:
             blank = _LINE_ENDS.match(self._buffer)
             if blank is not None:
                 del self._buffer[: blank.end()]
-            if self._buffer or not self._grow():
+            if self._buffer or self._next is None or self._next.begins_member or not self._grow():
                 return bool(self._buffer)
 
     def _starts_record(self) -> bool:
+        """Say whether the buffer, which holds something, begins with a record, or with what a cut leaves of it."""
         while len(self._buffer) < len(_MAGIC) and self._grow():
             pass
-        return self._buffer.startswith(_MAGIC)
+        return _MAGIC.startswith(bytes(self._buffer[: len(_MAGIC)]))
 
     def _record(self) -> Frame:
         end = _BLANK_LINE.search(self._buffer)
         while end is None and len(self._buffer) < MAX_HEADER and self._grow():
             end = _BLANK_LINE.search(self._buffer)
-        if end is None:
-            cut = len(self._buffer) < MAX_HEADER
-            detail = f"a record's header breaks off after {len(self._buffer)} bytes"
-            damage = self._damage(TRUNCATED if cut else "bad_header", detail)
-            self._skip_to_record()
-            return Frame({}, b"", 0, *damage)
-        header = parse_fields(self._buffer[: end.start()].decode("utf-8", "replace").split("\n")[1:])
+        other = _NEXT_RECORD.search(self._buffer, 0, MAX_HEADER if end is None else end.start())
+        if end is None or other is not None:
+            rule = TRUNCATED if other is None and len(self._buffer) < MAX_HEADER else "bad_header"
+            detail = f"a record's header breaks off after {self._skip_to_record()} bytes"
+            return Frame({}, b"", 0, *self._damage(rule, detail))
+        header = parse_fields(self._buffer[: end.start()].decode("utf-8", "replace"))
         length = header.get("content-length", "")
-        if not (length.isascii() and length.isdecimal()):
+        if not _NUMBER.fullmatch(length):
             self._skip_to_record()
-            return Frame(header, b"", 0, "bad_header", f"Content-Length: expected a number, seen {length[:40]!r}")
+            detail = f"Content-Length: expected a number, seen {length[:40]!r}"
+            return Frame(header, b"", 0, *self._damage("bad_header", detail))
         del self._buffer[: end.end()]
         return self._block(header, int(length))
 
@@ -189,7 +187,8 @@ class Framer:
         held = min(length, self._limit)
         while len(self._buffer) < held and self._grow():
             pass
-        block = bytes(self._buffer[:held])
+        with memoryview(self._buffer) as view:
+            block = bytes(view[:held])
         del self._buffer[:held]
         left = length - len(block)
         while left and (self._buffer or self._grow()):
@@ -207,14 +206,19 @@ class Framer:
         if left:
             read = f"{length - left} of {length} bytes"
             return Frame(header, b"", length, *self._damage(TRUNCATED, f"the record ends after {read}"))
-        if not more and self._next is not None and self._next.rule is not None:
+        if self._damage_follows() and not (more and (self._starts_record() or _NEXT_RECORD.search(self._buffer))):
+            self._buffer.clear()
             return Frame(header, b"", length, *self._damage(TRUNCATED, ""))
         return Frame(header, block, length)
+
+    def _damage_follows(self) -> bool:
+        """Say whether the run, after what the buffer holds, ends in damage rather than at another member."""
+        return self._next is not None and self._next.rule is not None and not self._next.begins_member
 
     def _damage(self, rule: str, detail: str) -> tuple[str, str]:
         """Name what broke a record: the damage to the file that follows it, which is thereby answered for."""
         coming = self._next
-        if coming is None or coming.rule is None or self._buffer:
+        if self._buffer or coming is None or coming.rule is None or coming.begins_member:
             return rule, detail
         self._next = next(self._content, None)
         return coming.rule, "; ".join(part for part in (detail, coming.detail) if part)
@@ -234,10 +238,3 @@ class Framer:
                 dropped += len(self._buffer)
                 self._buffer.clear()
                 return dropped
-
-    def _refuse_arc(self) -> Frame:
-        self._buffer.clear()
-        for _ in self._content:
-            pass
-        self._next = None
-        return Frame({}, b"", 0, "unsupported_arc", "an ARC file (the format before WARC); convert it to WARC")
