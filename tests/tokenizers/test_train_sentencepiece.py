@@ -1,0 +1,60 @@
+"""sentencepiece models against the library called directly on the same sample, and its errors in our words."""
+
+import io
+from typing import get_args
+
+import pyarrow as pa
+import pytest
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
+
+from prep.corpus.errors import RunError
+from prep.tokenizers.train_sentencepiece import Algorithm, train_sentencepiece
+
+SMALL = ["low lower lowest", "new newer newest", "wide wider widest", "slow and newly widened"]
+
+
+def column(texts: list[str]) -> pa.LargeStringArray:
+    return pa.array(texts, pa.large_string())
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_the_model_is_that_of_the_library(algorithm: Algorithm, training_texts: list[str]) -> None:
+    texts = training_texts[::3]
+    model = io.BytesIO()
+    SentencePieceTrainer.train(
+        sentence_iterator=iter(texts),
+        model_writer=model,
+        model_type=algorithm,
+        vocab_size=2000,
+        character_coverage=0.98,
+        byte_fallback=True,
+        normalization_rule_name="identity",
+        add_dummy_prefix=False,
+        remove_extra_whitespaces=False,
+        allow_whitespace_only_pieces=True,
+        max_sentence_length=1 << 30,
+        pad_id=3,
+        num_threads=16,
+        minloglevel=2,
+    )
+    assert train_sentencepiece(column(texts), 2000, algorithm, 0.98) == model.getvalue()
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_the_largest_possible_vocabulary_is_named(algorithm: Algorithm) -> None:
+    with pytest.raises(RunError, match=r"too small for a vocabulary of 5000: it holds at most \d+ tokens") as caught:
+        train_sentencepiece(column(SMALL), 5000, algorithm, 1)
+    largest = int(str(caught.value).split("at most ")[1].split()[0])
+    model = train_sentencepiece(column(SMALL), largest, algorithm, 1)
+    assert SentencePieceProcessor(model_proto=model).vocab_size() == largest
+
+
+@pytest.mark.parametrize("algorithm", get_args(Algorithm))
+def test_a_vocabulary_without_room_for_the_characters_is_told(algorithm: Algorithm, training_texts: list[str]) -> None:
+    with pytest.raises(RunError, match=r"has no room for the characters of the sample, which take \d+ tokens"):
+        train_sentencepiece(column(training_texts), 300, algorithm, 1)
+
+
+def test_what_the_library_says_otherwise_is_passed_on() -> None:
+    with pytest.raises(RunError, match=r"sentencepiece could not train on the sample: .*all_chars_count"):
+        train_sentencepiece(column(["\0"]), 300, "bpe", 1)

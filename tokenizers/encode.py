@@ -1,0 +1,117 @@
+"""A trained tokenizer, opened from its folder to encode and decode."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+from functools import cached_property
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from prep.corpus.columns import Offsets, string_buffers
+from prep.corpus.errors import CorruptFileError
+from prep.corpus.shards import token_dtype
+from prep.corpus.storage import exists, join, open_input, read_json
+from prep.tokenizers.engines import Engine, GigatokenEngine, SentencePieceEngine, TokenizersEngine
+from prep.tokenizers.exact import ByteLevelEngine, fast_or_reference
+from prep.tokenizers.folder import CONFIG, MODEL, TOKENIZER_JSON
+from prep.tokenizers.pieces import Pieces, byte_level_pieces, joined, sentencepiece_pieces
+
+
+@dataclass(frozen=True)
+class Tokenizer:
+    """Turns text into token ids and back. No text becomes a control token; what looks like one stays text."""
+
+    separator_id: int
+    """The id that ends each document."""
+    padding_id: int
+    """The id that fills rows."""
+    sha256: str
+    """Identifies the tokenizer: the hash of the file that defines it."""
+    pieces: Pieces = field(repr=False)
+    """The bytes of text that each id stands for."""
+    open_engine: Callable[[], Engine] = field(repr=False)
+
+    @property
+    def vocabulary(self) -> int:
+        """The number of ids."""
+        return len(self.pieces)
+
+    @cached_property
+    def _engine(self) -> Engine:
+        return self.open_engine()
+
+    def encode(self, text: str) -> list[int]:
+        """Return the ids of a text. Raises UnicodeEncodeError for a lone surrogate, which UTF-8 cannot hold."""
+        data = np.frombuffer(text.encode(), np.uint8)
+        ids: list[int] = self._engine.encode(data, np.array([0, len(data)], np.int64))[1].tolist()
+        return ids
+
+    def encode_column(self, column: pa.Array | pa.ChunkedArray) -> tuple[Offsets, npt.NDArray[np.unsignedinteger]]:
+        """Return where the ids of each text begin (rows + 1) and all ids, of the dtype that shards have.
+
+        Takes a string column; a null has no ids. The ids of a text depend on it alone. Runs on the calling thread.
+        """
+        offsets, ids = self._engine.encode(*string_buffers(column))
+        return offsets, ids.astype(token_dtype(self.vocabulary))
+
+    def decode(self, ids: Sequence[int]) -> str:
+        """Return the text of ids; control tokens have none, bytes that are no UTF-8 become U+FFFD."""
+        return joined(self.pieces, ids)
+
+
+def open_tokenizer(folder: str) -> Tokenizer:
+    """Open a folder that the stage `tokenizer` wrote. The engine is loaded when the first text is encoded.
+
+    Raises CorruptFileError where a file is missing or cannot be read.
+    """
+    try:
+        config = read_json(join(folder, CONFIG))
+        if exists(join(folder, MODEL)):
+            return _open_sentencepiece(folder, config)
+        return _open_byte_level(_read(folder, TOKENIZER_JSON), config)
+    except Exception as error:
+        reason = f"{type(error).__name__}: {error}"
+        raise CorruptFileError(f"{folder}: cannot be opened as a tokenizer ({reason}); train it again") from error
+
+
+def _open_byte_level(content: bytes, config: dict[str, object]) -> Tokenizer:
+    from tokenizers import Tokenizer as HuggingFaceTokenizer
+
+    text = content.decode()
+    tokenizer = HuggingFaceTokenizer.from_str(text)
+    ids = tokenizer.get_vocab()
+    reference = TokenizersEngine(tokenizer)
+    return Tokenizer(
+        separator_id=ids[str(config["eos_token"])],
+        padding_id=ids[str(config["pad_token"])],
+        sha256=hashlib.sha256(content).hexdigest(),
+        pieces=byte_level_pieces(tokenizer),
+        open_engine=lambda: fast_or_reference(lambda: ByteLevelEngine(GigatokenEngine(text), reference), reference),
+    )
+
+
+def _open_sentencepiece(folder: str, config: dict[str, object]) -> Tokenizer:
+    from sentencepiece import SentencePieceProcessor
+
+    content = _read(folder, MODEL)
+    processor = SentencePieceProcessor(model_proto=content)
+    converted = _read(folder, TOKENIZER_JSON).decode() if exists(join(folder, TOKENIZER_JSON)) else None
+
+    def open_engine() -> Engine:
+        reference = SentencePieceEngine(content)
+        return reference if converted is None else fast_or_reference(lambda: GigatokenEngine(converted), reference)
+
+    return Tokenizer(
+        separator_id=processor.piece_to_id(str(config["eos_token"])),
+        padding_id=processor.piece_to_id(str(config["pad_token"])),
+        sha256=hashlib.sha256(content).hexdigest(),
+        pieces=sentencepiece_pieces(processor),
+        open_engine=open_engine,
+    )
+
+
+def _read(folder: str, name: str) -> bytes:
+    with open_input(join(folder, name)) as source:
+        return source.read()

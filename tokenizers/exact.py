@@ -1,0 +1,74 @@
+"""Holds the fast engine to the reference's ids.
+
+- When it is opened, both encode a probe; where the ids differ, the reference encodes everything, and a warning says so.
+- The two know different versions of Unicode, and cut byte-level text differently around letters that one of them does
+  not know. Texts with a code point that Unicode has not assigned always go to the reference.
+
+What a text's ids are never depends on the texts beside it.
+"""
+
+import logging
+from collections.abc import Callable
+
+import numpy as np
+import pyarrow as pa
+
+from prep.corpus.columns import Bytes, Offsets, string_buffers
+from prep.tokenizers.engines import Engine, Ids
+from prep.tokenizers.row_kernels import flagged_rows
+from prep.tokenizers.unassigned import unassigned_table
+
+PROBE = (
+    "The cat's 1234 mats, don't they? We'LL see: x=3.14; y_1 != {a, b}\n\n\t  indented\r\n    again   \n",
+    "L'été dernier, où étais-tu ? Straße, Ærø, naïve, e\u0301 İstanbul ﬁ CamelCase HTTPServer",
+    "Привет, мир! Γειά σου Κόσμε 12½ שלום עולם مرحبا ١٢٣ हिन्दी ภาษาไทย",
+    "中文，日本語のテキスト。한국어 １２３ 👩\u200d👩\u200d👧 🇩🇪 \u200b\u00a0\u2028\u3000\ufeff\x00\x7f",
+    "<|endoftext|> <s></s><pad><unk> <0x41> \u2581 aaaaaaaaaaaa ------- ababababa",
+)
+"""Texts whose ids differ where libraries differ in scripts, letter case, spaces, digits or control tokens."""
+
+logger = logging.getLogger(__name__)
+
+
+def fast_or_reference(open_fast: Callable[[], Engine], reference: Engine) -> Engine:
+    """Return the fast engine where it can be opened and gives the reference's ids on the probe."""
+    data, offsets = string_buffers(pa.array(PROBE, pa.large_string()))
+    expected_offsets, expected_ids = reference.encode(data, offsets)
+    try:
+        fast = open_fast()
+        fast_offsets, fast_ids = fast.encode(data, offsets)
+        if np.array_equal(fast_offsets, expected_offsets) and np.array_equal(fast_ids, expected_ids):
+            return fast
+        reason = "its ids differ from the reference's"
+    except (ImportError, RuntimeError) as error:
+        reason = f"{type(error).__name__}: {error}"
+    logger.warning("gigatoken cannot encode for this tokenizer (%s); its own library does, more slowly", reason)
+    return reference
+
+
+class ByteLevelEngine:
+    """The fast engine for all texts but those with an unassigned code point, which go to the reference."""
+
+    def __init__(self, fast: Engine, reference: Engine) -> None:
+        self._fast = fast
+        self._reference = reference
+
+    def encode(self, data: Bytes, offsets: Offsets) -> tuple[Offsets, Ids]:
+        """Return where the ids of each text begin (rows + 1), and all ids."""
+        encoded = self._fast.encode(data, offsets)
+        damaged = np.flatnonzero(flagged_rows(data, offsets[:-1], offsets[1:], unassigned_table()))
+        if not len(damaged):
+            return encoded
+        replacements = {int(row): self._reference.encode(data, offsets[row : row + 2])[1] for row in damaged}
+        return _replace_rows(*encoded, replacements)
+
+
+def _replace_rows(offsets: Offsets, ids: Ids, replacements: dict[int, Ids]) -> tuple[Offsets, Ids]:
+    lengths = np.diff(offsets)
+    pieces = []
+    copied = 0
+    for row, replacement in replacements.items():
+        pieces += [ids[copied : offsets[row]], replacement]
+        lengths[row] = len(replacement)
+        copied = offsets[row + 1]
+    return np.concatenate([[0], np.cumsum(lengths)]), np.concatenate([*pieces, ids[copied:]])
