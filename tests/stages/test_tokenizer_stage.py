@@ -1,0 +1,157 @@
+"""The stage `tokenizer`: what it refuses at check time, and runs over parts, drops and broken-off runs."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from random import Random
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from pydantic import ValidationError
+
+from prep.corpus.documents import TEXT
+from prep.corpus.errors import Problem, RunError
+from prep.corpus.storage import write_arrow
+from prep.stages.stage import CheckContext, GlobalContext, Phase, Upstream
+from prep.stages.tokenizer import TrainTokenizer
+from prep.tokenizers.encode import open_tokenizer
+
+RANDOM = Random(0)
+SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeiou"]
+WORDS = ["".join(RANDOM.choices(SYLLABLES, k=RANDOM.randint(1, 4))) for _ in range(300)]
+DOCUMENTS = [(f"page-{index}", " ".join(RANDOM.choices(WORDS, k=40))) for index in range(200)]
+SMALL = TrainTokenizer(vocabulary=400, sample_bytes=20_000)
+
+Documents = Sequence[tuple[str, str | None]]
+
+
+def write_part(path: Path, documents: Documents, rows: int = 10) -> None:
+    ids, texts = zip(*documents, strict=True) if documents else ((), ())
+    table = pa.table({"id": pa.array(ids, pa.string()), "text": pa.array(texts, pa.large_string())})
+    pq.write_table(table, path, row_group_size=rows)
+
+
+def run(
+    stage: TrainTokenizer,
+    folder: Path,
+    parts: Sequence[Documents],
+    drops: Sequence[Sequence[bool]] = (),
+    rows: int = 10,
+) -> dict[str, bytes]:
+    """Run all tasks, the parts' last first, and return the files made."""
+    folder.mkdir()
+    paths, bitmaps = [], []
+    for number, documents in enumerate(parts):
+        paths.append(str(folder / f"{number:05d}.parquet"))
+        write_part(Path(paths[-1]), documents, rows)
+    for number, drop in enumerate(drops):
+        bitmaps.append((str(folder / f"{number:05d}.arrow"),))
+        write_arrow(bitmaps[-1][0], pa.table({"drop": pa.array(drop)}))
+    context = GlobalContext(
+        Upstream(tuple(paths), drops=tuple(bitmaps)), str(folder / "output"), str(folder / "scratch")
+    )
+    for phase in stage.phases(len(parts)):
+        for task in reversed(range(phase.tasks)):
+            stage.run(phase.name, task, context)
+    return {file.name: file.read_bytes() for file in (folder / "output").iterdir()}
+
+
+def check(stage: TrainTokenizer, input_bytes: int = 1_000_000) -> list[Problem]:
+    return list(stage.problems(CheckContext(pa.schema([TEXT]), input_bytes, frozenset())))
+
+
+def test_samples_each_part_then_trains() -> None:
+    assert TrainTokenizer().phases(parts=3) == (Phase("sample", 3), Phase("train", 1))
+
+
+@pytest.mark.parametrize("kind", ["bpe", "sentencepiece_bpe", "sentencepiece_unigram"])
+def test_the_tokenizer_does_not_depend_on_how_documents_are_split(kind: str, tmp_path: Path) -> None:
+    stage = TrainTokenizer.model_validate({"kind": kind, "vocabulary": 330, "sample_bytes": 20_000})
+    whole = run(stage, tmp_path / "whole", [DOCUMENTS])
+    split = run(stage, tmp_path / "split", [DOCUMENTS[150:], [], DOCUMENTS[:150]], rows=7)
+    assert whole == split
+    card = json.loads(whole["card.json"])
+    assert card["settings"]["kind"] == kind
+    assert 20_000 <= card["sample"]["bytes"] < 21_000
+    assert (card["sample"]["of_documents"], card["sample"]["of_bytes"]) == (
+        200,
+        sum(len(text) for _, text in DOCUMENTS),
+    )
+    tokenizer = open_tokenizer(str(tmp_path / "whole" / "output"))
+    assert tokenizer.vocabulary == 330
+    assert {token: tokenizer.pieces[index] for token, index in card["control_tokens"].items()} == dict.fromkeys(
+        card["control_tokens"], b""
+    )
+
+
+def test_dropped_documents_are_not_drawn(tmp_path: Path) -> None:
+    noise = [(f"noise-{index}", "zzzz qqqq " * 40) for index in range(100)]
+    mixed = [document for pair in zip(DOCUMENTS[:100], noise, strict=True) for document in pair]
+    without = run(SMALL, tmp_path / "without", [DOCUMENTS[:100]])
+    dropped = run(SMALL, tmp_path / "dropped", [mixed[:60], mixed[60:]], [[False, True] * 30, [False, True] * 70])
+    assert without == dropped
+    assert b"zzzz" in run(SMALL, tmp_path / "kept", [mixed])["tokenizer.json"]
+
+
+def test_long_documents_are_cut_and_documents_without_text_are_not_drawn(tmp_path: Path) -> None:
+    stage = TrainTokenizer(vocabulary=300, sample_bytes=100_000, document_bytes=50)
+    documents: Documents = [("null", None), ("empty", ""), ("damaged", "\u0378"), *DOCUMENTS]
+    card = json.loads(run(stage, tmp_path / "run", [documents])["card.json"])
+    assert card["sample"] == {
+        "documents": 200,
+        "bytes": 200 * 50,
+        "documents_passed_over": 1,
+        "of_documents": 203,
+        "of_bytes": sum(len(text) for _, text in DOCUMENTS) + 2,
+    }
+
+
+def test_a_vocabulary_that_the_sample_does_not_hold_is_an_error_with_the_mend(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"set vocabulary to \d+ or less, or give more text"):
+        run(TrainTokenizer(vocabulary=30_000), tmp_path / "run", [DOCUMENTS])
+
+
+def test_no_documents_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match="no text to train a tokenizer on: 0 documents"):
+        run(SMALL, tmp_path / "run", [[], []])
+
+
+def test_a_vocabulary_larger_than_the_input_or_the_sample_supports_is_a_problem() -> None:
+    (problem,) = check(TrainTokenizer(vocabulary=32_000), input_bytes=5000)
+    assert str(problem) == (
+        "the input of 5000 bytes is too small for this vocabulary; expected at most 5258, seen 32000; "
+        "lower it, or give more text"
+    )
+    assert problem.field == ("vocabulary",)
+    (problem,) = check(TrainTokenizer(vocabulary=32_000, sample_bytes=60_000))
+    assert problem.expected == "at most 30258"
+    assert check(TrainTokenizer(vocabulary=5258), input_bytes=5000) == []
+    assert check(TrainTokenizer(kind="sentencepiece_bpe", vocabulary=5260), input_bytes=5000) == []
+
+
+@pytest.mark.parametrize(
+    ("options", "field"),
+    [
+        ({"kind": "bpe", "character_coverage": 0.99}, "character_coverage"),
+        ({"kind": "sentencepiece_unigram", "pre_tokenizer": "llama3"}, "pre_tokenizer"),
+    ],
+)
+def test_options_that_the_kind_does_not_use_are_problems(options: dict[str, object], field: str) -> None:
+    (problem,) = check(TrainTokenizer.model_validate(options))
+    assert problem.field == (field,)
+    options.pop(field)
+    assert check(TrainTokenizer.model_validate(options)) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"vocabulary": 100}, {"kind": "wordpiece"}, {"pre_tokenizer": "bert"}, {"sample_bytes": 1 << 40}, {"vocab": 1000}],
+)
+def test_bad_options_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        TrainTokenizer.model_validate(options)
+
+
+def test_every_option_is_described() -> None:
+    assert all(field.description for field in TrainTokenizer.model_fields.values())
