@@ -121,7 +121,8 @@ def _gzip_pieces(source: IO[bytes]) -> Iterator[Piece]:
             if not held and not full and not (held := source.read(_BLOCK)):
                 detail = f"the gzip member at byte {start} is cut off"
                 yield Piece(b"", begins_member=begins, rule=TRUNCATED, detail=detail)
-                return
+                held, offset = _next_member(source, start, held, offset)
+                break
             before = inflator.copy() if offset > start else None
             try:
                 data = inflator.decompress(held, PIECE)
@@ -131,8 +132,7 @@ def _gzip_pieces(source: IO[bytes]) -> Iterator[Piece]:
                     begins = False
                 detail = f"the rest of the gzip member at byte {start} is lost: {error}"
                 yield Piece(b"", begins_member=begins, rule="bad_gzip", detail=detail)
-                skip = 1 if offset == start else 0  # the broken member must not be found again
-                held, offset = _next_member(source, held[skip:], offset + skip)
+                held, offset = _next_member(source, start, held, offset)
                 break
             rest = inflator.unused_data if inflator.eof else inflator.unconsumed_tail
             offset += len(held) - len(rest)
@@ -152,8 +152,17 @@ def _before_error(inflator: "zlib._Decompress", held: bytes) -> bytes:
     return bytes(data)
 
 
-def _next_member(source: IO[bytes], held: bytes, offset: int) -> tuple[bytes, int]:
-    """Return compressed bytes that begin like a gzip member, and their place in the file; nothing at its end."""
+def _next_member(source: IO[bytes], start: int, held: bytes, offset: int) -> tuple[bytes, int]:
+    """Return compressed bytes that begin like a gzip member, and their place in the file; nothing at its end.
+
+    The search begins behind the start of the broken member, whose end damage may have hidden, and with it the members
+    that follow; where the file cannot be read again, behind the first of the bytes in hand.
+    """
+    if source.seekable():
+        held, offset = b"", start + 1
+        source.seek(offset)
+    else:
+        held, offset = held[1:], offset + 1
     while True:
         found = _GZIP_HEADER.search(held)
         if found is not None:

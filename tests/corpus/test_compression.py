@@ -138,6 +138,7 @@ def test_a_cut_gzip_file_gives_all_it_holds(read: Read, contents: list[bytes], s
     place=st.floats(0, 0.999),
     damage=st.binary(min_size=1, max_size=4),
 )
+@example(contents=[lines(20, 119083), lines(20, 1)], broken=0, place=0.9375, damage=bytes(2))
 def test_members_after_a_broken_one_are_found_again(
     read: Read, contents: list[bytes], broken: int, place: float, damage: bytes
 ) -> None:
