@@ -5,7 +5,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from prep.corpus.storage import read_json
+from prep.corpus.storage import open_input, read_json
 
 _STATE = "state.json"
 _SPLITS = "dataset_dict.json"
@@ -39,5 +39,5 @@ def dataset_files(path: str, split: str, subset: str) -> tuple[str, ...]:
 
 def arrow_schema(path: str) -> pa.Schema:
     """Return the columns of an Arrow stream file without reading its rows."""
-    with pa.memory_map(path) as mapped, pa.ipc.open_stream(mapped) as reader:
+    with open_input(path) as source, pa.ipc.open_stream(source) as reader:
         return reader.schema

@@ -6,6 +6,7 @@ from decimal import Decimal
 from itertools import pairwise
 from pathlib import Path
 
+import fsspec
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,7 +17,7 @@ from hypothesis import strategies as st
 from prep.corpus.documents import DocumentWriter, read_documents
 from prep.stages.read import Read
 from prep.stages.read_tables import MAX_ROWS, bounded
-from prep.stages.stage import CheckContext, InputFile, Outcome
+from prep.stages.stage import CheckContext, InputFile, Outcome, Partition
 
 NOTHING = CheckContext(pa.schema([]), 0, frozenset())
 
@@ -310,6 +311,19 @@ def test_texts_above_the_limit(tmp_path: Path) -> None:
     assert verdicts is not None
     assert verdicts.value is not None
     assert verdicts.value.to_pylist() == [None, 12.0, None]
+
+
+def test_tables_in_a_remote_store(tmp_path: Path) -> None:
+    store = fsspec.filesystem("memory")
+    for write in (parquet, arrow):
+        path = Path(write(tmp_path, pa.table({"text": ["a", "b"], "n": [1, 2]})))
+        store.pipe(f"/{tmp_path.name}/{path.name}", path.read_bytes())
+        stage = Read(paths=f"memory://{tmp_path.name}/{path.name}")
+        assert problems(stage) == []
+        part = Partition((InputFile(stage.list_files()[0], 1, ""),))
+        (outcome,) = stage.read(part, 1 << 20)
+        assert outcome.batch.select(["text", "n"]).to_pylist() == [{"text": "a", "n": 1}, {"text": "b", "n": 2}]
+    store.rm(f"/{tmp_path.name}", recursive=True)
 
 
 # Batches.
