@@ -64,6 +64,10 @@ class Read(SourceStage):
 
     A record's id is the one it brings (WARC-Record-ID, or the field `id_column`); otherwise the file's path below the
     folder that all `paths` share, `#`, and the record's number in the file, from 0.
+
+    Rejected are records of archives that are no pages (`record_type`, `revisit`, `http_status`, `not_html`), and
+    documents without text (`empty`, `no_text`) or `too_large`. Failed are broken ones: `truncated`, `bad_header`,
+    `bad_http`, `bad_content`, `bad_json`, `bad_utf8`, `bad_` and the name of a format or codec, `unsupported_arc`.
     """
 
     name: ClassVar[str] = "read"
@@ -89,7 +93,7 @@ class Read(SourceStage):
     subset: str = ""
     """The subset (configuration) to read of a Hugging Face dataset."""
     max_bytes: int = Field(default=20 << 20, ge=1)
-    """Documents of more bytes are rejected as `too_large`, and never held in memory whole."""
+    """Documents of more bytes are rejected as `too_large`; outside tables, none of them is held in memory whole."""
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield paths that match nothing, files of unknown format, and tables that hold no documents."""

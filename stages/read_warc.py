@@ -3,7 +3,7 @@
 A WARC file is a sequence of records: a header, an empty line, as many bytes as Content-Length says, two empty lines.
 FastWARC's iterator stops at the first header it cannot read and takes a cut file for a finished one, so the records are
 framed here, where every byte can be accounted for: after damage the reading goes on at the next record. FastWARC
-undoes the codings inside. Cost: inflating dominates, about 250 MB/s of content. Source: ISO 28500:2017.
+undoes the codings inside. Cost: inflating, 300 to 600 MB/s of content, and 25 µs per record. Source: ISO 28500:2017.
 """
 
 import re
