@@ -62,12 +62,12 @@ Name = Annotated[str, Field(min_length=1)]
 class Read(SourceStage):
     """Read documents from web archives, HTML, JSON Lines, Parquet, text, Markdown or Hugging Face datasets.
 
-    A record's id is the one it brings (WARC-Record-ID, or the field `id_column`); otherwise the file's path below the
-    folder that all `paths` share, `#`, and the record's number in the file, from 0.
+    A record's id is the one it brings (WARC-Record-ID, or the field `id_column`); otherwise, and where it is broken, the
+    file's path below the folder that all `paths` share, `#`, and the record's number in the file, from 0.
 
     Rejected are records of archives that are no pages (`record_type`, `revisit`, `http_status`, `not_html`), and
     documents without text (`empty`, `no_text`) or `too_large`. Failed are broken ones: `truncated`, `bad_header`,
-    `bad_http`, `bad_content`, `bad_json`, `bad_utf8`, `bad_` and the name of a format or codec, `unsupported_arc`.
+    `bad_http`, `truncated_body`, `bad_content`, `bad_json`, `bad_utf8`, `bad_` and the name of a format or codec, `unsupported_arc`.
     """
 
     name: ClassVar[str] = "read"

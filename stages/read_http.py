@@ -102,8 +102,8 @@ def may_be_html(kind: str) -> bool:
 def decode_body(response: Response, limit: int, *, cut: bool = False) -> bytes:
     """Undo the transfer and content codings; returns at most `limit` + 1 bytes.
 
-    `cut` says that the crawler stopped early, so that a coding may end before its time. Raises HttpError: "truncated"
-    for a body that ends early, "bad_content" for one that is not what its header says.
+    `cut` says that the crawler stopped early, so that a coding may end before its time. Raises HttpError:
+    "truncated_body" for a body that ends early, "bad_content" for one that is not what its header says.
     """
     body = response.body
     if "chunked" in response.headers.get("transfer-encoding", "").lower():
@@ -139,7 +139,7 @@ def _join_chunks(body: bytes, *, cut: bool) -> bytes:
         if size is None and position < len(body):
             raise HttpError("bad_content", f"chunked: no chunk size at byte {position} of the body")
     if not cut:
-        raise HttpError("truncated", "chunked: the last chunk is missing")
+        raise HttpError("truncated_body", "chunked: the last chunk is missing")
     return bytes(joined)
 
 
@@ -169,7 +169,7 @@ def _inflate(body: bytes, window: int, limit: int, *, cut: bool) -> bytes:
         if len(inflated) > limit:
             break
         if not inflator.eof and not cut:
-            raise HttpError("truncated", "the compressed body is cut off")
+            raise HttpError("truncated_body", "the compressed body is cut off")
         body = inflator.unused_data
         if not body.startswith(b"\x1f\x8b"):
             break

@@ -2,8 +2,8 @@
 
 A WARC file is a sequence of records: a header, an empty line, as many bytes as Content-Length says, two empty lines.
 FastWARC's iterator stops at the first header it cannot read and takes a cut file for a finished one, so the records are
-framed here, where every byte can be accounted for: after damage the reading goes on at the next record. FastWARC
-undoes the codings inside. Cost: inflating, 300 to 600 MB/s of content, and 25 µs per record. Source: ISO 28500:2017.
+framed here, where every byte can be accounted for: after damage the reading goes on at the next record. Cost:
+inflating, 300 to 600 MB/s of content, and 25 µs per record. Source: ISO 28500:2017.
 """
 
 import re
@@ -49,19 +49,23 @@ class Frame(NamedTuple):
 
 
 def warc_rows(file: Input, *, extracts: bool) -> Iterator[Row]:
-    """Yield one row per record; `extracts` says that records of extracted text (WET) are documents."""
+    """Yield one row per record; `extracts` says that records of extracted text (WET) are documents.
+
+    A record's id is its WARC-Record-ID; that of a broken one is its place in the file.
+    """
     limit = file.max_bytes + MAX_HEADER
     for number, frame in enumerate(Framer(pieces(file.path), limit).frames()):
         name = frame.header.get("warc-record-id", "").strip("<>").removeprefix("urn:uuid:")
-        row_id = name or file.row_id(number)
-        row = _row(row_id, frame, file.max_bytes, extracts=extracts)
+        if frame.rule is not None:
+            detail = f"record {name}: {frame.detail}" if name else frame.detail
+            row = failed(file.row_id(number), frame.rule, detail)
+        else:
+            row = _row(name or file.row_id(number), frame, file.max_bytes, extracts=extracts)
         url, date = frame.header.get("warc-target-uri"), frame.header.get("warc-date")
         yield row._replace(url=url.strip("<>") if url else None, date=date)
 
 
 def _row(row_id: str, frame: Frame, limit: int, *, extracts: bool) -> Row:
-    if frame.rule is not None:
-        return failed(row_id, frame.rule, frame.detail)
     kind = frame.header.get("warc-type", "").lower()
     content, charset = media_type(frame.header.get("content-type", ""))
     if kind == "response" and content in {"application/http", ""}:

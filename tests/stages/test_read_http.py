@@ -163,7 +163,7 @@ def test_a_body_that_is_not_what_its_header_says(coding: str) -> None:
 
 @pytest.mark.parametrize(
     ("coding", "rule"),
-    [("gzip", "truncated"), ("deflate", "truncated"), ("br", "bad_content"), ("zstd", "bad_content")],
+    [("gzip", "truncated_body"), ("deflate", "truncated_body"), ("br", "bad_content"), ("zstd", "bad_content")],
 )
 def test_a_body_that_ends_early(coding: str, rule: str) -> None:
     varied = PAGE + random.Random(1).randbytes(300_000)
@@ -211,7 +211,7 @@ def test_a_missing_last_chunk() -> None:
         response = coded(body[:cut], transfer="chunked")
         with pytest.raises(HttpError) as caught:
             decode_body(response, LIMIT)
-        assert caught.value.rule == "truncated"
+        assert caught.value.rule == "truncated_body"
         assert PAGE.startswith(decode_body(response, LIMIT, cut=True))
 
 

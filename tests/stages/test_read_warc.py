@@ -243,7 +243,7 @@ def test_members_need_not_hold_whole_records(
         (record(PAGE, length="-1"), "!bad_header"),
         (record(PAGE, length=""), "!bad_header"),
         (record(PAGE, length="9" * 5000), "!bad_header"),
-        (page(kind="text/html\r\nContent-Encoding: gzip", body=b"\x1f\x8b\x08"), "!truncated"),
+        (page(kind="text/html\r\nContent-Encoding: gzip", body=b"\x1f\x8b\x08"), "!truncated_body"),
         (page(kind="text/html\r\nContent-Encoding: zstd", body=b"not"), "!bad_content"),
         (page(kind="text/html\r\nContent-Encoding: gzip", body=gzip.compress(b"x" * 2000)), "too_large"),
     ],
@@ -284,7 +284,7 @@ def test_a_page_that_the_crawler_cut_is_kept_as_far_as_it_goes(tmp_path: Path) -
     coded = "text/html\r\nContent-Encoding: gzip"
     path.write_bytes(page(body[:-20], kind=coded, WARC_Truncated="length") + page(body[:-20], kind=coded))
     found = rows(path)
-    assert verdicts(found) == [None, "!truncated"]
+    assert verdicts(found) == [None, "!truncated_body"]
     assert found[0].html
     assert (PAGE * 1000).startswith(found[0].html)
 
@@ -330,6 +330,7 @@ def test_a_file_cut_anywhere_gives_all_records_before_the_cut(test_data: Path, t
         if rest and rest[0] != sound[complete]:
             assert rest[0].rule == "truncated"
             assert rest[0].failed
+            assert rest[0].id == f"{name}#{complete}"
             assert rest[0].detail
         elif rest:  # only the empty lines that end the record are missing
             assert starts[complete + 1] - cut <= 4
@@ -399,7 +400,8 @@ def test_a_length_that_runs_into_the_next_record(tmp_path: Path) -> None:
     path.write_bytes(raw[0] + longer + raw[2] + raw[3])
     found = rows(path)
     assert verdicts(found) == [None, "!bad_header", None, None]
-    assert [row.id for row in found] == ["0", "1", "2", "3"]
+    assert [row.id for row in found] == ["0", "a.warc#1", "2", "3"]
+    assert str(found[1].detail).startswith("record 1: Content-Length 1")
     path = tmp_path / "a.warc.gz"
     path.write_bytes(b"".join(map(gzip.compress, [raw[0], longer, raw[2], raw[3]])))
     found = rows(path)
