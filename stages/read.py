@@ -62,12 +62,12 @@ Name = Annotated[str, Field(min_length=1)]
 class Read(SourceStage):
     """Read documents from web archives, HTML, JSON Lines, Parquet, text, Markdown or Hugging Face datasets.
 
-    A record's id is the one it brings (WARC-Record-ID, or the field `id_column`); otherwise, and where it is broken, the
-    file's path below the folder that all `paths` share, `#`, and the record's number in the file, from 0.
+    A record's id is the one it brings (WARC-Record-ID, or the field `id_column`); otherwise, and where it is broken,
+    the file's path below the folder that all `paths` share, `#`, and the record's number in the file, from 0.
 
     Rejected are records of archives that are no pages (`record_type`, `revisit`, `http_status`, `not_html`), and
     documents without text (`empty`, `no_text`) or `too_large`. Failed are broken ones: `truncated`, `bad_header`,
-    `bad_http`, `truncated_body`, `bad_content`, `bad_json`, `bad_utf8`, `bad_` and the name of a format or codec, `unsupported_arc`.
+    `bad_http`, `truncated_body`, `bad_content`, `bad_utf8`, `unsupported_arc`, `bad_` and a format's or codec's name.
     """
 
     name: ClassVar[str] = "read"
@@ -144,14 +144,14 @@ class Read(SourceStage):
         """Group small files, in order, up to 64 MiB or a sixteenth of the input; larger ones are tasks of their own."""
         target = min(PARTITION_BYTES, max(ALONE_BYTES, sum(file.size for file in files) // 16))
         groups: list[list[InputFile]] = []
-        filled = 0
+        room = 0
         for file in files:
             alone = file.size >= ALONE_BYTES and self._format(file.path) == "warc"
-            if not groups or alone or filled + file.size > target:
+            if not groups or alone or file.size > room:
                 groups.append([])
-                filled = 0
+                room = target
             groups[-1].append(file)
-            filled += target if alone else file.size
+            room = -1 if alone else room - file.size
         return tuple(Partition(tuple(group)) for group in groups)
 
     def read(self, partition: Partition, batch_bytes: int) -> Iterator[Outcome]:
