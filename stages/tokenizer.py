@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from typing import ClassVar
+from unicodedata import unidata_version
 
 import pyarrow as pa
 from pydantic import Field
@@ -13,7 +14,7 @@ from prep.stages.stage import CheckContext, GlobalContext, GlobalStage, Phase, U
 from prep.tokenizers.byte_level import PreTokenizerName
 from prep.tokenizers.folder import LIBRARIES, write_folder
 from prep.tokenizers.sample import Sample, Sampler, SampleSettings, read_sample
-from prep.tokenizers.train import Kind, TokenizerSettings, control_tokens, fixed_tokens, train
+from prep.tokenizers.train import Kind, TokenizerSettings, control_tokens, fixed_tokens, most_learnt_tokens, train
 from prep.tokenizers.train_sentencepiece import LONGEST_TEXT
 
 SAMPLE, TRAIN = "sample", "train"
@@ -36,12 +37,13 @@ class TrainTokenizer(GlobalStage):
 
     kind: Kind = "bpe"
     """`bpe` merges bytes, as GPT and Llama 3 do. `sentencepiece_bpe` merges characters, as Llama 2 and Gemma do.
-    `sentencepiece_unigram` keeps the pieces that make the text most likely, as T5 does; transformers encodes with it
-    through sentencepiece, and its own `decode` does not put the bytes of rare characters together."""
+    `sentencepiece_unigram` keeps the pieces that make the text most likely, as T5 does; it takes a CPU second to train
+    for every 200 KB of the sample. transformers encodes with it through sentencepiece, and its own `decode` does not
+    put the bytes of rare characters together."""
     vocabulary: int = Field(default=32_768, ge=300, le=1_000_000)
     """Token ids. Up to 65,499 take two bytes each in shards, more take four."""
     pre_tokenizer: PreTokenizerName = "gpt2"
-    """Where `bpe` cuts text before merging: the pattern of a published tokenizer. `gpt2` trains several times faster
+    """Where `bpe` cuts text before merging: the pattern of a published tokenizer. `gpt2` trains three times faster
     than the others; they keep digits in groups of three (`llama3`, `o200k`) or apart (`qwen2`), and o200k cuts words
     where upper case begins."""
     character_coverage: float = Field(default=0.9995, ge=0.9, le=1)
@@ -55,26 +57,26 @@ class TrainTokenizer(GlobalStage):
     """Decides the sample."""
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
-        """Yield a vocabulary that the input or the sample is too small for, and options that the kind has no use for.
-
-        A token must occur twice, which takes two bytes of text at least; on text that people wrote, a byte of
-        compressed input gives a seventh of a token at most.
-        """
-        learnt = self.vocabulary - fixed_tokens(self.kind)
-        for name, size, limit, mend in (
-            ("the input", context.input_bytes, context.input_bytes, "lower it, or give more text"),
-            ("the sample", self.sample_bytes, self.sample_bytes // 2, "lower it, or raise sample_bytes"),
+        """Yield a vocabulary that input or sample are too small for, and an option that the kind has no use for."""
+        for name, size, mend in (
+            ("the input", context.input_bytes, "lower it, or give more text"),
+            ("the sample", self.sample_bytes, "lower it, or raise sample_bytes"),
         ):
-            if learnt > limit:
+            largest = fixed_tokens(self.kind) + most_learnt_tokens(self.kind, size)
+            if self.vocabulary > largest:
                 yield Problem(
                     f"{name} of {size} bytes is too small for this vocabulary",
                     ("vocabulary",),
-                    f"at most {fixed_tokens(self.kind) + limit}",
+                    f"at most {largest}",
                     str(self.vocabulary),
                     mend,
                 )
         if self._unused in self.model_fields_set:
             yield Problem(f"the kind {self.kind} has no use for it", (self._unused,), mend="take it out")
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings and the version of Unicode, which decides what text is damaged."""
+        return {**super().identity(), "unicode": unidata_version}
 
     @property
     def _unused(self) -> str:

@@ -29,6 +29,16 @@ def fixed_tokens(kind: Kind) -> int:
     return train_bpe.FIXED if kind == "bpe" else train_sentencepiece.FIXED
 
 
+def most_learnt_tokens(kind: Kind, size: int) -> int:
+    """Return a number of learnt tokens that no input of so many bytes goes beyond.
+
+    For `bpe` and unigram a token must occur twice, which takes two bytes of text; real text gives up to a fifth of a
+    token per byte, and a third when compressed. sentencepiece BPE also merges what occurs once: up to 1.8 tokens per
+    compressed byte in the shortest texts.
+    """
+    return 4 * size if kind == "sentencepiece_bpe" else size // 2
+
+
 def control_tokens(kind: Kind) -> tuple[str, ...]:
     """Return the control tokens in the order of their ids, which begin at 0."""
     return byte_level.CONTROL if kind == "bpe" else train_sentencepiece.CONTROL

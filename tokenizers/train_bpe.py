@@ -3,7 +3,7 @@
 From the 256 bytes on, the pair of neighbouring tokens that is most frequent in the sample becomes a token, again and
 again. Ties go to the pair of the smaller ids. A pair must occur twice: what occurs once is no pattern.
 
-`tokenizers` is the reference. `gigatoken` finds the same merges in a sixth of its time, but knows the pattern of GPT-2
+`tokenizers` is the reference. `gigatoken` finds the same merges in a third of its time, but knows the pattern of GPT-2
 alone, prints to the terminal and goes on with pairs that never occur when the sample is used up. It therefore runs in
 a process of its own, and where its last token does not occur twice in the sample, the reference decides.
 """

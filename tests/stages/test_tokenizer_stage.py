@@ -1,9 +1,12 @@
 """The stage `tokenizer`: what it refuses at check time, and runs over parts, drops and broken-off runs."""
 
+import gzip
 import json
+import unicodedata
 from collections.abc import Sequence
 from pathlib import Path
 from random import Random
+from typing import get_args
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -16,6 +19,7 @@ from prep.corpus.storage import write_arrow
 from prep.stages.stage import CheckContext, GlobalContext, Phase, Upstream
 from prep.stages.tokenizer import TrainTokenizer
 from prep.tokenizers.encode import open_tokenizer
+from prep.tokenizers.train import Kind
 
 RANDOM = Random(0)
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeiou"]
@@ -120,14 +124,23 @@ def test_no_documents_are_an_error(tmp_path: Path) -> None:
 def test_a_vocabulary_larger_than_the_input_or_the_sample_supports_is_a_problem() -> None:
     (problem,) = check(TrainTokenizer(vocabulary=32_000), input_bytes=5000)
     assert str(problem) == (
-        "the input of 5000 bytes is too small for this vocabulary; expected at most 5258, seen 32000; "
+        "the input of 5000 bytes is too small for this vocabulary; expected at most 2758, seen 32000; "
         "lower it, or give more text"
     )
     assert problem.field == ("vocabulary",)
     (problem,) = check(TrainTokenizer(vocabulary=32_000, sample_bytes=60_000))
-    assert problem.expected == "at most 30258"
-    assert check(TrainTokenizer(vocabulary=5258), input_bytes=5000) == []
-    assert check(TrainTokenizer(kind="sentencepiece_bpe", vocabulary=5260), input_bytes=5000) == []
+    assert (problem.expected, problem.mend) == ("at most 30258", "lower it, or raise sample_bytes")
+
+
+@pytest.mark.parametrize("kind", get_args(Kind))
+def test_what_a_short_text_holds_is_no_problem(kind: Kind, test_data: Path, tmp_path: Path) -> None:
+    """Compressed, as the input may be, it is shortest; and the fewer the words, the more tokens for each byte."""
+    text = (test_data / "books" / "carroll-alice.txt").read_text()[5000:7000]
+    size = len(gzip.compress(text.encode()))
+    with pytest.raises(RunError, match="at most") as caught:
+        run(TrainTokenizer(kind=kind, vocabulary=50_000), tmp_path / "run", [[("page", text)]])
+    largest = int(str(caught.value).split("at most ")[1].split()[0])
+    assert check(TrainTokenizer(kind=kind, vocabulary=max(largest, 300)), size) == []
 
 
 @pytest.mark.parametrize(
@@ -151,6 +164,10 @@ def test_options_that_the_kind_does_not_use_are_problems(options: dict[str, obje
 def test_bad_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         TrainTokenizer.model_validate(options)
+
+
+def test_the_version_of_unicode_decides_the_result() -> None:
+    assert TrainTokenizer().identity()["unicode"] == unicodedata.unidata_version
 
 
 def test_every_option_is_described() -> None:
