@@ -30,11 +30,11 @@ def fixed_tokens(kind: Kind) -> int:
 
 
 def most_learnt_tokens(kind: Kind, size: int) -> int:
-    """Return a number of learnt tokens that no input of so many bytes goes beyond.
+    """Return a number of learnt tokens well beyond what an input of so many bytes, perhaps compressed, gives.
 
-    For `bpe` and unigram a token must occur twice, which takes two bytes of text; real text gives up to a fifth of a
-    token per byte, and a third when compressed. sentencepiece BPE also merges what occurs once: up to 1.8 tokens per
-    compressed byte in the shortest texts.
+    For `bpe` and unigram a token must occur twice, which takes two bytes of text. Measured on real text, they learn up
+    to a quarter of a token per byte, and a third per compressed byte, both in the shortest texts. sentencepiece BPE
+    also merges what occurs once: up to 1.8 tokens per compressed byte.
     """
     return 4 * size if kind == "sentencepiece_bpe" else size // 2
 
