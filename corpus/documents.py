@@ -123,12 +123,6 @@ def read_schema(path: str) -> pa.Schema:
         return pq.read_schema(source)
 
 
-def row_count(path: str) -> int:
-    """Return a Parquet file's number of rows without reading them."""
-    with open_input(path) as source:
-        return int(pq.ParquetFile(source).metadata.num_rows)
-
-
 def storable(schema: pa.Schema) -> pa.Schema:
     """Return the columns as they come back from a part: Parquet keeps some types as others.
 
