@@ -1,6 +1,6 @@
 """MinHash signatures against datatrove's, datasketch's and rensa's, on the same documents and one core.
 
-    PREP_TEST_DATA=… python -m benchmarks.dedup [--peer-megabytes 2] [--repeat 5]
+    PREP_TEST_DATA=… python benchmarks/dedup.py [--peer-megabytes 2] [--repeat 5]
 
 Documents are the main text of real web pages and of the installation guide in many languages. Every side makes 112
 hashes of word 5-grams: `prep` from text to band hashes (the tap of the stage `minhash`), datatrove from text to
@@ -21,7 +21,7 @@ import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from benchmarks.texts import batches, megabytes, pages, share
+from texts import batches, megabytes, pages, share
 
 from prep.stages.dedup import Exact, MinHash
 from prep.stages.stage import Tap

@@ -12,13 +12,10 @@ import argparse
 import os
 import sys
 import time
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
-from fastwarc import ArchiveIterator, WarcRecordType
-from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.encoding import bytes_to_str, detect_encoding
+from texts import books, pages
 from tokenizers import ByteLevelBPETokenizer
 
 from prep.stages.pack_kernels import Integers, arrange
@@ -29,21 +26,12 @@ STRATEGIES: tuple[Strategy, ...] = ("best_fit", "concatenate")
 WINDOWS = (1_000, 10_000)
 
 
-def texts(data: Path) -> Iterator[str]:
-    for path in sorted([*data.glob("web/*.warc.gz"), *data.glob("docs/*.warc.gz")]):
-        with path.open("rb") as stream:
-            for record in ArchiveIterator(stream, record_types=WarcRecordType.response):
-                body = record.reader.read()
-                yield extract_plain_text(bytes_to_str(body, detect_encoding(body) or "utf-8"), main_content=True)
-    for path in sorted(data.glob("books/*.txt")):
-        yield path.read_text("utf-8", errors="replace")
-
-
 def token_counts(data: Path) -> Integers:
     """Return the tokens of each document, with a separator (documents)."""
     folder = data / "tokenizers"
     tokenizer = ByteLevelBPETokenizer(str(folder / "gpt2-encoder.json"), str(folder / "gpt2-vocab.bpe"))
-    documents = [text for text in texts(data) if text.strip()]
+    texts = [*pages(data / "web"), *pages(data / "docs"), *books(data / "books")]
+    documents = [text for text in texts if text.strip()]
     return np.array([len(encoding) + 1 for encoding in tokenizer.encode_batch(documents)], np.int64)
 
 

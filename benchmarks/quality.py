@@ -5,7 +5,7 @@
 Documents are the main text of real web pages and of the installation guide in many languages, and books. On both
 sides they go through the filters as in a pipeline (datatrove keeps the words of the last documents, so its second
 filter profits), but no filter drops one, so that each sees them all. Both sides get the same share of each source.
-datatrove splits words with spaCy, which is not among this project's dependencies: `pip install spacy`.
+datatrove splits words with spaCy: pip install -e '.[benchmarks]'
 Times are CPU seconds; compilation, loading and reading are not counted.
 """
 
@@ -17,54 +17,14 @@ import time
 from collections.abc import Sequence
 from pathlib import Path
 
-import pyarrow as pa
-from fastwarc import ArchiveIterator, WarcRecordType
-from resiliparse.extract.html2text import extract_plain_text
-from resiliparse.parse.encoding import bytes_to_str, detect_encoding
+from texts import batches, books, megabytes, pages, share
 
 from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition
 from prep.stages.stage import RowStage
 
 Seconds = dict[str, float]
-BATCH_BYTES = 4 << 20
 STAGES: tuple[RowStage, ...] = (GopherRepetition(), GopherQuality(), C4(), FineWeb())
 """In the order of FineWeb's recipe."""
-
-
-def pages(folder: Path) -> list[str]:
-    texts = []
-    for path in sorted(folder.glob("*.warc.gz")):
-        with path.open("rb") as stream:
-            for record in ArchiveIterator(stream, record_types=WarcRecordType.response):
-                body = record.reader.read()
-                html = bytes_to_str(body, detect_encoding(body) or "utf-8")
-                texts.append(extract_plain_text(html, main_content=True))
-    return texts
-
-
-def books(folder: Path) -> list[str]:
-    return [path.read_text("utf-8", errors="replace") for path in sorted(folder.glob("*.txt"))]
-
-
-def megabytes(texts: Sequence[str]) -> float:
-    return sum(len(text.encode()) for text in texts) / 1e6
-
-
-def share(texts: list[str], wanted: float) -> list[str]:
-    """Return documents spread evenly over the list, about so many megabytes."""
-    step = max(1, round(megabytes(texts) / wanted))
-    return texts[::step]
-
-
-def batches(texts: Sequence[str]) -> list[pa.RecordBatch]:
-    result, pending, size = [], [], 0
-    for text in texts:
-        pending.append(text)
-        size += len(text.encode())
-        if size >= BATCH_BYTES:
-            result.append(pa.record_batch({"text": pa.array(pending, pa.large_string())}))
-            pending, size = [], 0
-    return [*result, pa.record_batch({"text": pa.array(pending, pa.large_string())})]
 
 
 def ours(texts: Sequence[str], repeat: int) -> Seconds:
@@ -129,7 +89,7 @@ def main() -> None:
     if "PREP_TEST_DATA" not in os.environ:
         sys.exit("PREP_TEST_DATA is not set; it names the folder of real web pages and books")
     if importlib.util.find_spec("spacy") is None:
-        sys.exit("datatrove's filters split words with spaCy, which is not installed; pip install spacy")
+        sys.exit("datatrove's filters split words with spaCy, which is not installed; pip install -e '.[benchmarks]'")
     data = Path(os.environ["PREP_TEST_DATA"])
     sources = {"web": pages(data / "web"), "docs": pages(data / "docs"), "books": books(data / "books")}
 

@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prep.corpus.documents import REJECTED, DocumentWriter, read_documents, read_schema, select
+from prep.corpus.documents import REJECTED, DocumentWriter, read_documents, read_schema
 from prep.corpus.errors import PrepError
 from prep.corpus.storage import atomic_output, write_bytes
 from prep.pipeline import records
@@ -78,11 +78,8 @@ class PassTask:
             yield from source.read(self.step.partitions[task], self.batch_bytes)
             return
         part = f"{self.steps_folder}/{self.step.previous}/parts/{task:05d}.parquet"
-        yield from map(Outcome, surviving(part, self._drops(task)))
-
-    def _drops(self, task: int) -> Upstream:
-        paths = tuple(f"{self.steps_folder}/{folder}/output/drops/{task:05d}.arrow" for folder in self.step.drops)
-        return Upstream(parts=(), drops=(paths,))
+        drops = tuple(f"{self.steps_folder}/{folder}/output/drops/{task:05d}.arrow" for folder in self.step.drops)
+        yield from map(Outcome, Upstream(parts=(part,), drops=(drops,)).documents(0))
 
     def _apply(self, outcome: Outcome, account: "Account", losses: DocumentWriter) -> pa.RecordBatch:
         losing = Losing(account, outcome.batch.num_rows)
@@ -100,18 +97,6 @@ class PassTask:
             return batch
         columns = [batch.column(field.name) for field in self.step.schema]
         return pa.RecordBatch.from_arrays(columns, schema=self.step.schema)
-
-
-def surviving(part: str, upstream: Upstream) -> Iterator[pa.RecordBatch]:
-    """Yield a part's documents without those that the bitmaps of `upstream.drops[0]` lose."""
-    lost = upstream.dropped(0)
-    start = 0
-    for batch in read_documents(part):
-        if lost is None:
-            yield batch
-        else:
-            yield select(batch, pa.array(~lost[start : start + batch.num_rows]))
-        start += batch.num_rows
 
 
 def isolate(function: RowFunction, batch: pa.RecordBatch) -> Outcome:

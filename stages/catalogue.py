@@ -9,6 +9,7 @@ from prep.stages.pack import Pack
 from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition
 from prep.stages.read import Read
 from prep.stages.stage import Stage
+from prep.stages.tokenizer import TrainTokenizer
 from prep.stages.train import Train
 
 _CLASSES: tuple[type[Stage], ...] = (
@@ -21,6 +22,7 @@ _CLASSES: tuple[type[Stage], ...] = (
     FineWeb,
     Exact,
     MinHash,
+    TrainTokenizer,
     Pack,
     Train,
 )

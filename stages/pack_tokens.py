@@ -7,7 +7,7 @@
 Together the parts' ids are one sequence in the order of the documents; a position counts from its beginning.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -15,12 +15,11 @@ import numpy as np
 import pyarrow as pa
 
 from prep.corpus.columns import Offsets, string_buffers
-from prep.corpus.documents import read_documents, select
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.shards import Ids
 from prep.corpus.storage import atomic_output, join, read_arrow, size, write_arrow
 from prep.stages.pack_kernels import Integers, Lots, append_separator, copy_pieces, draw_lots
-from prep.stages.stage import GlobalContext, Upstream
+from prep.stages.stage import GlobalContext
 
 DOCUMENTS = pa.schema(
     [pa.field("tokens", pa.int64()), pa.field("text_bytes", pa.int64()), pa.field("lot", pa.uint64())]
@@ -61,7 +60,7 @@ def tokenize_part(part: int, context: GlobalContext, encode: Encode, rows: RowFo
     """Write the token ids and the table of those of a part's documents that no earlier stage has dropped."""
     tables = []
     with atomic_output(_tokens_path(context.scratch, part)) as sink:
-        for batch in _surviving(context.upstream, part):
+        for batch in context.upstream.documents(part, ["id", "text"]):
             text = batch.column("text")
             offsets, ids = encode(text)
             ended = np.empty(len(ids) + len(text), rows.dtype)
@@ -85,15 +84,6 @@ def read_sizes(scratch: str, parts: int, dtype: str) -> Documents:
         tables.append(table)
     table = pa.concat_tables(tables)
     return Documents(*(table.column(name).to_numpy() for name in DOCUMENTS.names))
-
-
-def _surviving(upstream: Upstream, part: int) -> Iterator[pa.RecordBatch]:
-    lost = upstream.dropped(part)
-    start = 0
-    for batch in read_documents(upstream.parts[part], ["id", "text"]):
-        end = start + batch.num_rows
-        yield batch if lost is None else select(batch, pa.array(~lost[start:end]))
-        start = end
 
 
 class TokenSequence:

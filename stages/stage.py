@@ -21,6 +21,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from prep.corpus.documents import read_documents, select
 from prep.corpus.errors import Problem
 from prep.corpus.storage import read_arrow
 
@@ -203,6 +204,15 @@ class Upstream:
             column = read_arrow(path).column("drop").to_numpy()
             lost = column if lost is None else lost | column
         return lost
+
+    def documents(self, part: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield a part's documents, all columns or these, in batches and without those that are lost."""
+        lost = self.dropped(part)
+        start = 0
+        for batch in read_documents(self.parts[part], columns):
+            end = start + batch.num_rows
+            yield batch if lost is None else select(batch, pa.array(~lost[start:end]))
+            start = end
 
 
 PROGRESS = "progress.txt"

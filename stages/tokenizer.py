@@ -4,13 +4,11 @@ from collections.abc import Iterator
 from typing import ClassVar
 from unicodedata import unidata_version
 
-import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.documents import read_documents, select
 from prep.corpus.errors import Problem
 from prep.corpus.storage import join
-from prep.stages.stage import CheckContext, GlobalContext, GlobalStage, Phase, Upstream
+from prep.stages.stage import CheckContext, GlobalContext, GlobalStage, Phase
 from prep.tokenizers.byte_level import PreTokenizerName
 from prep.tokenizers.folder import LIBRARIES, write_folder
 from prep.tokenizers.sample import Sample, Sampler, SampleSettings, read_sample
@@ -92,7 +90,7 @@ class TrainTokenizer(GlobalStage):
         parts = [join(context.scratch, SAMPLE, f"{part:05d}.arrow") for part in range(len(context.upstream.parts))]
         if phase == SAMPLE:
             sampler = Sampler(SampleSettings(self.sample_bytes, self.document_bytes, self.seed))
-            for batch in _surviving(context.upstream, task):
+            for batch in context.upstream.documents(task, ["id", "text"]):
                 sampler.add(batch.column("id"), batch.column("text"))
             sampler.write(parts[task])
             return
@@ -112,12 +110,3 @@ class TrainTokenizer(GlobalStage):
                 "of_bytes": sample.of_bytes,
             },
         }
-
-
-def _surviving(upstream: Upstream, part: int) -> Iterator[pa.RecordBatch]:
-    lost = upstream.dropped(part)
-    start = 0
-    for batch in read_documents(upstream.parts[part], ["id", "text"]):
-        end = start + batch.num_rows
-        yield batch if lost is None else select(batch, pa.array(~lost[start:end]))
-        start = end
