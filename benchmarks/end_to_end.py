@@ -118,7 +118,7 @@ def language_filter(languages: list[str] | None) -> object:
     from datatrove.utils import _import_utils
     from fasttext.FastText import _FastText
 
-    from prep.stages.language_model import find_model
+    from prep.stages.language.model import find_model
 
     model = _FastText(find_model("")).f
 

@@ -14,7 +14,7 @@ from pathlib import Path
 
 from fastwarc import ArchiveIterator
 
-from prep.stages.read import Read
+from prep.stages.read.read import Read
 from prep.stages.stage import InputFile
 
 BATCH_BYTES = 4 << 20

@@ -18,8 +18,8 @@ import numpy as np
 from texts import books, pages
 from tokenizers import ByteLevelBPETokenizer
 
-from prep.stages.pack_kernels import Integers, arrange
-from prep.stages.pack_plan import Packing, Pieces, Strategy, pack
+from prep.stages.pack.pack_kernels import Integers, arrange
+from prep.stages.pack.plan import Packing, Pieces, Strategy, pack
 
 LENGTHS = (512, 2048, 8192)
 STRATEGIES: tuple[Strategy, ...] = ("best_fit", "concatenate")

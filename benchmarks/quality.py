@@ -19,7 +19,7 @@ from pathlib import Path
 
 from texts import batches, books, megabytes, pages, share
 
-from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition
+from prep.stages.quality.quality import C4, FineWeb, GopherQuality, GopherRepetition
 from prep.stages.stage import RowStage
 
 Seconds = dict[str, float]

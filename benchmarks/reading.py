@@ -18,8 +18,8 @@ import pyarrow as pa
 from fastwarc import ArchiveIterator
 
 from prep.corpus.compression import pieces
-from prep.stages.extract import Extract
-from prep.stages.read import Read
+from prep.stages.extract.extract import Extract
+from prep.stages.read.read import Read
 from prep.stages.stage import InputFile
 
 BATCH_BYTES = 4 << 20

@@ -2,12 +2,12 @@
 
 from collections.abc import Mapping
 
-from prep.stages.dedup import Exact, MinHash
-from prep.stages.extract import Extract
-from prep.stages.language import Language
-from prep.stages.pack import Pack
-from prep.stages.quality import C4, FineWeb, GopherQuality, GopherRepetition
-from prep.stages.read import Read
+from prep.stages.dedup.dedup import Exact, MinHash
+from prep.stages.extract.extract import Extract
+from prep.stages.language.language import Language
+from prep.stages.pack.pack import Pack
+from prep.stages.quality.quality import C4, FineWeb, GopherQuality, GopherRepetition
+from prep.stages.read.read import Read
 from prep.stages.stage import Stage
 from prep.stages.tokenizer import TrainTokenizer
 from prep.stages.train import Train

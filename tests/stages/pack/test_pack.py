@@ -1,0 +1,360 @@
+"""The stage `pack`: every token found again, whatever the parts, the batches and the strategy."""
+
+import hashlib
+import sys
+from collections import defaultdict
+from collections.abc import Sequence
+from pathlib import Path
+from types import ModuleType
+from typing import ClassVar
+
+import datasets
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from pydantic import ValidationError
+
+from prep.corpus.columns import Offsets, string_buffers
+from prep.corpus.errors import CorruptFileError, Problem
+from prep.corpus.shards import Ids, ShardReader
+from prep.corpus.storage import write_arrow
+from prep.stages.pack.pack import FINISH, PLAN, TOKENIZE, WRITE, Pack
+from prep.stages.pack.plan import draw_validation
+from prep.stages.pack.write import cut_shards
+from prep.stages.stage import CheckContext, GlobalContext, Phase, Upstream
+
+SEPARATOR = 256
+PADDING = 257
+Text = str | None
+
+
+class ByteTokenizer:
+    """One token per byte, in 16 bits."""
+
+    vocabulary: ClassVar[int] = 258
+    separator_id: ClassVar[int] = SEPARATOR
+    padding_id: ClassVar[int] = PADDING
+    sha256: ClassVar[str] = "bytes"
+    dtype: ClassVar[str] = "uint16"
+
+    def encode_column(self, column: pa.Array) -> tuple[Offsets, Ids]:
+        data, offsets = string_buffers(column)
+        return offsets - offsets[0], data[offsets[0] : offsets[-1]].astype(self.dtype)
+
+
+class WideTokenizer(ByteTokenizer):
+    """The same with a vocabulary that needs 32 bits."""
+
+    vocabulary: ClassVar[int] = 100_000
+    dtype: ClassVar[str] = "uint32"
+
+
+@pytest.fixture(autouse=True)
+def tokenizer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
+    """Stand in for the tokenizers' room, which has its own tests."""
+    module = ModuleType("prep.tokenizers.encode")
+    module.open_tokenizer = lambda folder: ByteTokenizer()  # type: ignore[attr-defined]
+    monkeypatch.setitem(sys.modules, "prep.tokenizers.encode", module)
+    return module
+
+
+def write_part(path: Path, first: int, texts: Sequence[Text], batch: int) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    ids = [f"page-{first + index}" for index in range(len(texts))]
+    table = pa.table({"id": ids, "text": pa.array(texts, pa.large_string()), "url": ids})
+    pq.write_table(table, path, row_group_size=batch)
+
+
+def run(
+    stage: Pack, folder: Path, parts: Sequence[Sequence[Text]], batch: int = 3, drops: Sequence[Sequence[bool]] = ()
+) -> GlobalContext:
+    """Pack parts of texts into `folder/shards`, task by task."""
+    first = 0
+    for number, texts in enumerate(parts):
+        write_part(folder / "parts" / f"{number:05d}.parquet", first, texts, batch)
+        first += len(texts)
+    for number, lost in enumerate(drops):
+        write_arrow(str(folder / "drops" / f"{number:05d}.arrow"), pa.table({"drop": pa.array(lost, pa.bool_())}))
+    upstream = Upstream(
+        tuple(str(folder / "parts" / f"{number:05d}.parquet") for number in range(len(parts))),
+        drops=tuple((str(folder / "drops" / f"{number:05d}.arrow"),) for number in range(len(drops))),
+    )
+    context = GlobalContext(upstream, str(folder / "shards"), str(folder / "scratch"), {"tokenizer": "anywhere"})
+    for phase in stage.phases(len(parts)):
+        for task in reversed(range(phase.tasks)):
+            stage.run(phase.name, task, context)
+    return context
+
+
+def documents_of(folder: Path, split: str) -> dict[int, list[int]]:
+    """Put a split's documents together from the rows' pieces."""
+    reader = ShardReader(str(folder / "shards" / split))
+    pieces: dict[int, list[tuple[int, list[int]]]] = defaultdict(list)
+    for row in range(len(reader)):
+        ids, lengths = reader.ids(row).tolist(), reader.lengths(row).tolist()
+        assert min(lengths) > 0
+        assert ids[sum(lengths) :] == [PADDING] * (reader.manifest.length - sum(lengths))
+        starts = [reader.continued(row), *[0] * (len(lengths) - 1)]
+        for index, (document, start) in enumerate(zip(reader.documents(row).tolist(), starts, strict=True)):
+            begin = sum(lengths[:index])
+            pieces[document].append((start, ids[begin : begin + lengths[index]]))
+    found = {}
+    for document, unordered in pieces.items():
+        in_order = sorted(unordered)
+        found[document] = [token for _, piece in in_order for token in piece]
+        lengths = [len(piece) for _, piece in in_order]
+        assert [start for start, _ in in_order] == [sum(lengths[:index]) for index in range(len(lengths))]
+    return found
+
+
+def all_documents(folder: Path) -> dict[int, list[int]]:
+    """Put the documents of both splits together; none lies in both."""
+    train, validation = documents_of(folder, "train"), documents_of(folder, "validation")
+    assert not train.keys() & validation.keys()
+    return train | validation
+
+
+def tokens_of(texts: Sequence[Text]) -> dict[int, list[int]]:
+    return {number: [*(text or "").encode(), SEPARATOR] for number, text in enumerate(texts)}
+
+
+def files(folder: Path) -> dict[str, str]:
+    paths = (path for path in (folder / "shards").rglob("*") if path.is_file())
+    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+
+
+TEXTS = [
+    *("to be or not to be", "that is the question", "", None, "é" * 40),
+    *("whether 'tis nobler in the mind to suffer", "the slings and arrows", "of outrageous fortune"),
+    *("or to take arms against a sea of troubles " * 4, "and by opposing end them", "to die", "to sleep"),
+]
+
+
+@settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    parts=st.lists(st.lists(st.one_of(st.text(max_size=8), st.text(max_size=90)), max_size=8), min_size=1, max_size=3),
+    length=st.integers(2, 40),
+    strategy=st.sampled_from(["best_fit", "concatenate"]),
+    window=st.integers(1, 9),
+    validation=st.sampled_from([0.0, 0.3, 0.9]),
+    shard_bytes=st.integers(1, 400),
+    data=st.data(),
+)
+def test_every_token_is_found_again_once_and_in_order(
+    tmp_path_factory: pytest.TempPathFactory,
+    parts: list[list[str]],
+    length: int,
+    strategy: str,
+    window: int,
+    validation: float,
+    shard_bytes: int,
+    data: st.DataObject,
+) -> None:
+    folder = tmp_path_factory.mktemp("pack")
+    minimum = data.draw(st.integers(1, length // 2))
+    options = {"length": length, "strategy": strategy, "window": window, "minimum_piece": minimum}
+    run(Pack(**options, validation=validation, shard_bytes=shard_bytes), folder, parts)
+    assert all_documents(folder) == tokens_of([text for part in parts for text in part])
+
+
+@pytest.mark.parametrize("strategy", ["best_fit", "concatenate"])
+def test_parts_and_batches_leave_no_trace(tmp_path: Path, strategy: str) -> None:
+    stage = Pack(length=32, strategy=strategy, validation=0.2, window=5, shard_bytes=300)
+    run(stage, tmp_path / "one", [TEXTS])
+    run(stage, tmp_path / "same", [TEXTS], batch=100)
+    run(stage, tmp_path / "three", [TEXTS[:2], [], TEXTS[2:9], TEXTS[9:]], batch=1)
+    assert len(files(tmp_path / "one")) > 8
+    assert files(tmp_path / "one") == files(tmp_path / "same") == files(tmp_path / "three")
+
+
+def test_running_a_task_again_changes_nothing(tmp_path: Path) -> None:
+    stage = Pack(length=32, validation=0.2, shard_bytes=300)
+    parts = [TEXTS[:5], TEXTS[5:]]
+    context = run(stage, tmp_path, parts)
+    before = files(tmp_path)
+    for phase in reversed(stage.phases(len(parts))):
+        stage.run(phase.name, 0, context)
+    assert files(tmp_path) == before
+
+
+def test_dropped_documents_stay_out(tmp_path: Path) -> None:
+    lost = [index in {0, 4, 5, 8} for index in range(len(TEXTS))]
+    run(Pack(length=32, validation=0), tmp_path, [TEXTS[:7], TEXTS[7:]], drops=[lost[:7], lost[7:]])
+    kept = [text for text, drop in zip(TEXTS, lost, strict=True) if not drop]
+    assert all_documents(tmp_path) == tokens_of(kept)
+
+
+def test_the_manifest_says_what_the_rows_are(tmp_path: Path) -> None:
+    texts = ["a" * 70, "b" * 9, "c" * 20, "d" * 10]  # 71, 10, 21 and 11 tokens
+    run(Pack(length=32, validation=0, seed=5, shard_bytes=128), tmp_path, [texts])
+    manifest = ShardReader(str(tmp_path / "shards" / "train")).manifest
+    assert manifest.rows == 4  # 32, 32, 21 + 11, 10 + 7
+    assert [shard.rows for shard in manifest.shards] == [2, 2]
+    assert (manifest.length, manifest.dtype, manifest.vocabulary) == (32, "uint16", 258)
+    assert (manifest.separator_id, manifest.padding_id, manifest.tokenizer_sha256) == (SEPARATOR, PADDING, "bytes")
+    assert (manifest.strategy, manifest.seed) == ("best_fit", 5)
+    assert (manifest.documents, manifest.cut_documents, manifest.max_documents_per_row) == (4, 1, 2)
+    assert (manifest.tokens, manifest.text_bytes) == (113, 109)
+    assert manifest.utilisation == 113 / 128
+    for shard in manifest.shards:
+        content = (tmp_path / "shards" / "train" / shard.name).read_bytes()
+        assert (shard.bytes, shard.sha256) == (len(content), hashlib.sha256(content).hexdigest())
+
+
+def test_best_fit_cuts_only_what_is_longer_than_a_row_and_fills_rows(tmp_path: Path) -> None:
+    run(Pack(length=32, validation=0), tmp_path, [TEXTS])
+    manifest = ShardReader(str(tmp_path / "shards" / "train")).manifest
+    tokens = tokens_of(TEXTS)
+    assert manifest.cut_documents == sum(len(document) > 32 for document in tokens.values())
+    assert manifest.rows == -(-sum(map(len, tokens.values())) // 32)
+
+
+def test_concatenation_is_the_documents_end_to_end(tmp_path: Path) -> None:
+    run(Pack(length=32, strategy="concatenate", validation=0), tmp_path, [TEXTS])
+    reader = ShardReader(str(tmp_path / "shards" / "train"))
+    rows = [reader.ids(row).tolist() for row in range(len(reader))]
+    first = [(int(reader.documents(row)[0]), reader.continued(row)) for row in range(len(reader))]
+    stream = [token for row in sorted(range(len(rows)), key=first.__getitem__) for token in rows[row]]
+    expected = [token for document in tokens_of(TEXTS).values() for token in document]
+    assert stream == expected + [PADDING] * (-len(expected) % 32)
+
+
+def test_rows_are_shuffled_by_the_seed(tmp_path: Path) -> None:
+    def order(seed: int) -> list[int]:
+        folder = tmp_path / str(seed)
+        run(Pack(length=8, validation=0, seed=seed), folder, [["seven.."] * 60])
+        reader = ShardReader(str(folder / "shards" / "train"))
+        return [int(reader.documents(row)[0]) for row in range(len(reader))]
+
+    assert sorted(order(0)) == sorted(order(1)) == list(range(60))
+    assert len({tuple(order(0)), tuple(order(1)), tuple(range(60))}) == 3
+
+
+def test_rows_are_written_in_batches_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    stage = Pack(length=32, validation=0, window=4)
+    run(stage, tmp_path / "one", [TEXTS[:6], TEXTS[6:]])
+    monkeypatch.setattr("prep.stages.pack.write.BATCH_BYTES", 3 * 32 * 2)
+    run(stage, tmp_path / "several", [TEXTS[:6], TEXTS[6:]])
+    one, several = (ShardReader(str(tmp_path / name / "shards" / "train")) for name in ("one", "several"))
+    with pa.memory_map(str(tmp_path / "several" / "shards" / "train" / "data-00000.arrow")) as source:
+        assert max(batch.num_rows for batch in pa.ipc.open_stream(source)) == 3 < len(one) == len(several)
+    assert np.array_equal(one.gather(range(len(one))), several.gather(range(len(one))))
+    assert all_documents(tmp_path / "several") == tokens_of(TEXTS)
+
+
+def test_documents_stay_in_their_split_whatever_else_is_there(tmp_path: Path) -> None:
+    stage = Pack(length=64, validation=0.3)
+    texts = [f"document {number}" for number in range(60)]
+    run(stage, tmp_path / "all", [texts])
+    run(stage, tmp_path / "fewer", [texts[:25], texts[25:40]])
+    drawn = documents_of(tmp_path / "all", "validation").keys()
+    assert documents_of(tmp_path / "fewer", "validation").keys() == {number for number in drawn if number < 40}
+    assert 8 <= len(drawn) <= 28
+    run(stage.model_copy(update={"seed": 1}), tmp_path / "reseeded", [texts])
+    assert documents_of(tmp_path / "reseeded", "validation").keys() != drawn
+
+
+@pytest.mark.parametrize(
+    ("lots", "share", "expected"),
+    [
+        ([], 0.5, []),
+        ([0.7], 0.9, [False]),
+        ([0.1, 0.6, 0.2], 0.0, [False, False, False]),
+        ([0.1, 0.6, 0.2], 0.5, [True, False, True]),
+        ([0.3, 0.6, 0.2], 0.01, [False, False, True]),
+        ([0.3, 0.6, 0.2], 0.99, [True, False, True]),
+    ],
+)
+def test_the_draw(lots: list[float], share: float, expected: list[bool]) -> None:
+    assert draw_validation(np.array([int(lot * 2.0**64) for lot in lots], np.uint64), share).tolist() == expected
+
+
+@pytest.mark.parametrize("parts", [[[]], [[], []], [["alone"]]])
+def test_a_split_may_be_empty(tmp_path: Path, parts: list[list[str]]) -> None:
+    run(Pack(length=16, validation=0.5), tmp_path, parts)
+    count = sum(map(len, parts))
+    found = datasets.load_from_disk(str(tmp_path / "shards"))
+    assert (found["train"].num_rows, found["validation"].num_rows) == (count, 0)
+    assert ShardReader(str(tmp_path / "shards" / "validation")).manifest.documents == 0
+
+
+def test_two_documents_are_one_for_each_split(tmp_path: Path) -> None:
+    run(Pack(length=16), tmp_path, [["one", "two"]])
+    assert len(documents_of(tmp_path, "train")) == len(documents_of(tmp_path, "validation")) == 1
+
+
+def test_a_large_vocabulary_takes_32_bits(tmp_path: Path, tokenizer: ModuleType) -> None:
+    tokenizer.open_tokenizer = lambda folder: WideTokenizer()  # type: ignore[attr-defined]
+    run(Pack(length=32), tmp_path, [TEXTS])
+    assert ShardReader(str(tmp_path / "shards" / "train")).manifest.dtype == "uint32"
+    assert all_documents(tmp_path) == tokens_of(TEXTS)
+
+
+def test_datasets_and_a_plain_data_loader_read_the_shards(tmp_path: Path) -> None:
+    run(Pack(length=32, validation=0.2, shard_bytes=200), tmp_path, [TEXTS])
+    found = datasets.load_from_disk(str(tmp_path / "shards"))
+    assert found["train"]["input_ids"][:] == datasets.load_from_disk(str(tmp_path / "shards" / "train"))["input_ids"][:]
+    rows = found["train"].with_format("torch", columns=["input_ids"])
+    loader: torch.utils.data.DataLoader[dict[str, torch.Tensor]] = torch.utils.data.DataLoader(rows, batch_size=4)
+    seen = torch.cat([batch["input_ids"] for batch in loader])
+    reader = ShardReader(str(tmp_path / "shards" / "train"))
+    assert np.array_equal(seen.numpy(), reader.gather(np.arange(len(reader))))
+
+
+def test_tokens_that_do_not_fit_their_table_are_named(tmp_path: Path) -> None:
+    stage = Pack(length=32)
+    context = run(stage, tmp_path, [TEXTS[:3], TEXTS[3:]])
+    path = tmp_path / "scratch" / "tokens" / "00001.bin"
+    path.write_bytes(path.read_bytes()[:-2])
+    with pytest.raises(CorruptFileError, match=rf"{path}: expected \d+ bytes, seen \d+"):
+        stage.run(PLAN, 0, context)
+
+
+@pytest.mark.parametrize(
+    ("rows", "per_shard", "sizes"), [(0, 5, [0]), (5, 5, [5]), (11, 5, [3, 4, 4]), (3, 1, [1] * 3)]
+)
+def test_shards_are_even(rows: int, per_shard: int, sizes: list[int]) -> None:
+    shards = cut_shards("train", rows, per_shard)
+    assert [shard.end - shard.first for shard in shards] == sizes
+    assert [shard.name for shard in shards] == [f"data-{index:05d}.arrow" for index in range(len(sizes))]
+    assert [shard.first for shard in shards] == [0, *(shard.end for shard in shards[:-1])]
+
+
+def test_real_books_are_found_again(tmp_path: Path, test_data: Path) -> None:
+    books = [path.read_text(errors="replace") for path in sorted((test_data / "books").glob("*.txt"))]
+    chapters = [chapter for book in books for chapter in book.split("\n\n\n")]
+    run(Pack(length=512, validation=0.05, shard_bytes=1 << 20), tmp_path, [chapters[:400], chapters[400:]], batch=100)
+    assert all_documents(tmp_path) == tokens_of(chapters)
+    manifest = ShardReader(str(tmp_path / "shards" / "train")).manifest
+    assert manifest.utilisation > 0.998
+
+
+def check(stage: Pack) -> list[Problem]:
+    return list(stage.problems(CheckContext(pa.schema([]), 0, frozenset({"tokenizer"}))))
+
+
+def test_a_minimum_of_more_than_half_a_row_is_a_problem() -> None:
+    (problem,) = check(Pack(length=9, minimum_piece=5))
+    assert problem.field == ("minimum_piece",)
+    assert problem.expected.startswith("at most 4")
+    assert check(Pack(length=9, minimum_piece=4)) == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        *({"length": 1}, {"length": 2_000_000}, {"window": 0}, {"validation": 1.0}, {"validation": -0.1}, {"seed": -1}),
+        *({"strategy": "first_fit"}, {"minimum_piece": 0}, {"shard_bytes": 0}, {"lenght": 512}),
+    ],
+)
+def test_bad_options_are_refused(options: dict[str, object]) -> None:
+    with pytest.raises(ValidationError):
+        Pack.model_validate(options)
+
+
+def test_tasks_follow_from_the_number_of_parts() -> None:
+    assert Pack().phases(7) == (Phase(TOKENIZE, 7), Phase(PLAN, 1), Phase(WRITE, 7), Phase(FINISH, 1))

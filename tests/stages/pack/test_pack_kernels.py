@@ -1,0 +1,204 @@
+"""Each kernel of packing against a slow, obvious twin."""
+
+import numpy as np
+import pyarrow as pa
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from prep.corpus.columns import string_buffers
+from prep.stages.pack.pack_kernels import (
+    Integers,
+    append_separator,
+    arrange,
+    best_fit,
+    concatenate,
+    copy_pieces,
+    cut_long,
+    draw_lots,
+    lay_out,
+)
+
+Piece = tuple[int, int, int]
+"""Document, start, length."""
+LENGTHS = st.lists(st.one_of(st.integers(1, 12), st.integers(1, 400)), max_size=40)
+
+
+def integers(values: list[int]) -> Integers:
+    return np.array(values, np.int64)
+
+
+@st.composite
+def rows_and_minimums(draw: st.DrawFn) -> tuple[int, int]:
+    row = draw(st.integers(2, 150))
+    return row, draw(st.integers(1, row // 2))
+
+
+def slow_cut_long(lengths: list[int], row: int, minimum: int) -> list[Piece]:
+    pieces = []
+    for document, length in enumerate(lengths):
+        sizes = [row] * (length // row)
+        if length % row:
+            sizes.insert(0, length % row)
+        if len(sizes) > 1 and sizes[0] < minimum:
+            sizes[1] -= minimum - sizes[0]
+            sizes[0] = minimum
+        pieces += [(document, sum(sizes[:index]), size) for index, size in enumerate(sizes)]
+    return pieces
+
+
+@settings(deadline=None)
+@given(LENGTHS, rows_and_minimums())
+@example([7, 8, 9, 16, 17, 25], (8, 4))
+@example([1000], (3, 1))
+def test_long_documents_are_cut(lengths: list[int], shape: tuple[int, int]) -> None:
+    pieces = list(zip(*(column.tolist() for column in cut_long(integers(lengths), *shape)), strict=True))
+    assert pieces == slow_cut_long(lengths, *shape)
+    row, minimum = shape
+    for document, start, length in pieces:
+        assert length >= min(minimum, lengths[document])
+        assert start == 0 or 2 * length > row  # so that no two of them fit into one row
+
+
+def slow_best_fit(sizes: list[int], window: int, length: int) -> list[int]:
+    rows = [0] * len(sizes)
+    free: list[int] = []
+    used: list[int] = []  # rows, the one used last at the end
+    for start in range(0, len(sizes), window):
+        for piece in sorted(range(start, min(start + window, len(sizes))), key=lambda piece: -sizes[piece]):
+            fitting = [row for row in reversed(used) if free[row] >= sizes[piece]]
+            row = min(fitting, key=free.__getitem__, default=len(free))
+            if row == len(free):
+                free.append(length)
+            else:
+                used.remove(row)
+            free[row] -= sizes[piece]
+            used.append(row)
+            rows[piece] = row
+    return rows
+
+
+@settings(deadline=None)
+@given(
+    st.lists(st.integers(1, 200), max_size=80),
+    st.integers(1, 90),
+    st.sampled_from([1, 2, 63, 64, 65, 200, 4095, 4096, 4097, 9000]),
+)
+@example([5, 5, 3, 3, 2, 2], 6, 10)
+@example([4000, 4000, 97, 96, 1], 5, 4096)
+def test_best_fit(sizes: list[int], window: int, length: int) -> None:
+    sizes = [min(size, length) for size in sizes]
+    windows = np.array([*range(0, len(sizes), window), len(sizes)], np.int64)
+    rows, count = best_fit(integers(sizes), windows, length)
+    assert rows.tolist() == slow_best_fit(sizes, window, length)
+    assert count == len(set(rows.tolist()))
+    assert np.bincount(rows, sizes, minlength=1).max() <= length
+
+
+def test_best_fit_finds_places_far_apart() -> None:
+    """Free places whose words and groups of words lie far apart in the bitset."""
+    length = 1 << 20
+    sizes = [length - 1, length - 5000, length - 300_000, 299_999, 4_999, 70, 1]
+    rows, count = best_fit(integers(sizes), np.array([0, len(sizes)]), length)
+    assert rows.tolist() == [0, 1, 2, 2, 1, 3, 1]
+    assert count == 4
+
+
+def slow_concatenate(lengths: list[int], row: int, minimum: int) -> list[tuple[int, int, int, int]]:
+    """Cut token by token: a document goes on in its row until the row is full, or the next row would get too little."""
+    pieces = []
+    at, filled = 0, 0
+    for document, length in enumerate(lengths):
+        start = 0
+        while start < length:
+            if filled == row:
+                at, filled = at + 1, 0
+            sizes = [size for size in range(1, min(row - filled, length - start) + 1) if size >= minimum]
+            sizes = [size for size in sizes if length - start - size >= minimum]
+            size = length - start if length - start <= row - filled else max(sizes, default=0)
+            if size:
+                pieces.append((document, start, size, at))
+            start += size
+            filled = filled + size if start == length else row
+    return pieces
+
+
+@settings(deadline=None)
+@given(LENGTHS, rows_and_minimums())
+@example([5, 9, 3], (8, 4))
+@example([8, 8, 1], (8, 1))
+def test_concatenation(lengths: list[int], shape: tuple[int, int]) -> None:
+    *columns, count = concatenate(integers(lengths), *shape)
+    pieces = list(zip(*(column.tolist() for column in columns), strict=True))
+    assert pieces == slow_concatenate(lengths, *shape)
+    assert count == len({row for *_, row in pieces})
+
+
+@settings(deadline=None)
+@given(LENGTHS, st.integers(1, 50))
+def test_concatenation_without_a_minimum_fills_every_row(lengths: list[int], row: int) -> None:
+    _, _, sizes, rows, count = concatenate(integers(lengths), row, 1)
+    assert count == -(-sum(lengths) // row)
+    assert (np.bincount(rows, sizes, minlength=1)[:-1] == row).all()
+
+
+@settings(deadline=None)
+@given(st.data(), st.integers(0, 12))
+def test_pieces_are_arranged(data: st.DataObject, count: int) -> None:
+    rows = data.draw(st.lists(st.integers(0, max(0, count - 1)), max_size=30 if count else 0))
+    starts = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)))
+    places = data.draw(st.permutations(range(count)))
+    offsets, order = arrange(integers(rows), integers(starts), integers(places))
+    key = [(places[row], start == 0) for row, start in zip(rows, starts, strict=True)]
+    assert order.tolist() == sorted(range(len(rows)), key=key.__getitem__)
+    assert np.diff(offsets).tolist() == [sum(places[row] == place for row in rows) for place in range(count)]
+
+
+@settings(deadline=None)
+@given(st.lists(st.lists(st.integers(1, 5), max_size=4), max_size=6), st.integers(0, 9))
+def test_pieces_are_laid_out(rows: list[list[int]], first: int) -> None:
+    offsets = integers([first, *(first + np.cumsum([len(row) for row in rows], dtype=int)).tolist()])
+    expected = [20 * index + sum(row[:piece]) for index, row in enumerate(rows) for piece in range(len(row))]
+    assert lay_out(offsets, integers([size for row in rows for size in row]), 20).tolist() == expected
+
+
+@settings(deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 40), st.integers(0, 9)), max_size=8), st.sampled_from(["uint16", "uint32"]))
+def test_pieces_are_copied(pieces: list[tuple[int, int]], dtype: str) -> None:
+    tokens = np.arange(50, dtype=dtype)
+    targets = [10 * index for index in range(len(pieces))]
+    ids = np.full(10 * len(pieces), 99, dtype)
+    expected = ids.copy()
+    for target, (source, length) in zip(targets, pieces, strict=True):
+        expected[target : target + length] = tokens[source : source + length]
+    sources, lengths = ([piece[index] for piece in pieces] for index in (0, 1))
+    copy_pieces(tokens, integers(sources), integers(lengths), integers(targets), ids)
+    assert np.array_equal(ids, expected)
+
+
+@settings(deadline=None)
+@given(st.lists(st.binary(max_size=6), max_size=6), st.integers(0, 3))
+def test_a_separator_follows_every_document(documents: list[bytes], before: int) -> None:
+    ids = np.frombuffer(bytes(before) + b"".join(documents), np.uint8).astype(np.uint16)
+    offsets = integers([before, *(before + np.cumsum([len(document) for document in documents], dtype=int)).tolist()])
+    ended = np.empty(len(ids) - before + len(documents), np.uint16)
+    lengths = append_separator(offsets, ids, 999, ended)
+    assert ended.tolist() == [token for document in documents for token in (*document, 999)]
+    assert lengths.tolist() == [len(document) + 1 for document in documents]
+
+
+@settings(deadline=None)
+@given(st.lists(st.text(), max_size=6), st.integers(0, (1 << 63) - 1))
+def test_a_lot_is_its_ids_own(ids: list[str], seed: int) -> None:
+    lots = draw_lots(*string_buffers(pa.array(ids, pa.string())), np.uint64(seed))
+    alone = [draw_lots(*string_buffers(pa.array([item])), np.uint64(seed))[0] for item in ids]
+    assert lots.tolist() == alone
+    assert len(set(lots.tolist())) == len(set(ids))
+
+
+def test_lots_are_spread_evenly_and_differ_by_seed() -> None:
+    ids = string_buffers(pa.array([f"part-0.parquet#{index}" for index in range(20_000)]))
+    first, second = draw_lots(*ids, np.uint64(0)), draw_lots(*ids, np.uint64(1))
+    tenths = np.bincount((first >> np.uint64(32)) * np.uint64(10) >> np.uint64(32), minlength=10)
+    assert (abs(tenths - 2000) < 200).all()
+    below = first < np.uint64(1 << 63)
+    assert abs((below == (second < np.uint64(1 << 63))).mean() - 0.5) < 0.02
