@@ -23,6 +23,10 @@ Strategy = Literal["best_fit", "concatenate"]
 
 SPLITS = ("train", "validation")
 
+SHUFFLE = 0x73687566666C65
+"""Sets the order of the rows apart from other draws with the same seed: a trainer that drew the same permutation again
+would undo it."""
+
 
 @dataclass(frozen=True)
 class Packing:
@@ -81,7 +85,7 @@ def make_plan(documents: Documents, packing: Packing, validation: float, seed: i
         numbers = np.flatnonzero(drawn == (split == "validation"))
         tokens = documents.tokens[numbers]
         pieces, rows = pack(tokens, packing)
-        places = np.random.default_rng((seed, index)).permutation(rows)
+        places = np.random.default_rng((seed, SHUFFLE, index)).permutation(rows)
         offsets, order = arrange(pieces.rows, pieces.starts, places)
         in_order, starts = numbers[pieces.documents[order]], pieces.starts[order]
         plan = SplitPlan(offsets, positions[in_order] + starts, pieces.lengths[order], in_order, starts)

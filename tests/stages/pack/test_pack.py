@@ -26,6 +26,7 @@ from prep.stages.pack.pack import FINISH, PLAN, TOKENIZE, WRITE, Pack
 from prep.stages.pack.plan import draw_validation
 from prep.stages.pack.write import cut_shards
 from prep.stages.stage import CheckContext, GlobalContext, Phase, Upstream
+from prep.trainer.data import RowOrder
 
 SEPARATOR = 256
 PADDING = 257
@@ -232,6 +233,14 @@ def test_rows_are_shuffled_by_the_seed(tmp_path: Path) -> None:
 
     assert sorted(order(0)) == sorted(order(1)) == list(range(60))
     assert len({tuple(order(0)), tuple(order(1)), tuple(range(60))}) == 3
+
+
+def test_a_trainer_with_the_same_seed_does_not_undo_the_shuffle(tmp_path: Path) -> None:
+    run(Pack(length=8, validation=0, seed=3), tmp_path, [["seven.."] * 60])
+    reader = ShardReader(str(tmp_path / "shards" / "train"))
+    read = [int(reader.documents(int(row))[0]) for row in RowOrder(len(reader), seed=3).take(0, 60)]
+    assert sorted(read) == list(range(60))
+    assert sum(document == place for place, document in enumerate(read)) < 10
 
 
 def test_rows_are_written_in_batches_of_bounded_size(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
