@@ -9,8 +9,9 @@ from pathlib import Path
 from prep.corpus.errors import RunError
 from prep.corpus.storage import remove_tree, write_json
 from prep.pipeline import phases, records
+from prep.pipeline.call import Call, Task
 from prep.pipeline.config import Configuration
-from prep.pipeline.execute import Call, Task, run_tasks
+from prep.pipeline.execute import run_tasks
 from prep.pipeline.inputs import identify
 from prep.pipeline.ledger import Ledger, add
 from prep.pipeline.passes import PHASE, PassTask

@@ -68,7 +68,7 @@ def test_imports_run_down(path: Path) -> None:
         assert foreign <= {"numpy", "prep"}
         assert rooms <= {"corpus", room}
         assert all(name.startswith("prep.corpus.") or "_kernels" in name for name in imports(path) if "prep." in name)
-    if module(path) != "prep.pipeline.execute":
+    if module(path) != "prep.pipeline.executors":
         assert not any(name.startswith("datatrove.executor") for name in imports(path))
 
 
