@@ -9,7 +9,6 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
-from itertools import chain
 from pathlib import Path
 from time import monotonic
 
@@ -271,11 +270,8 @@ class TapWriter:
 
 def run_tap(plan: TapPlan, steps_folder: str, part: str, task: int) -> None:
     """Extract a tap's table from a part already written, where the pass did not do it on the way."""
-    path = tap_path(steps_folder, plan, task)
-    if Path(path).exists():
-        return
-    with TapWriter(path, plan.tap) as writer:
-        for batch in chain(read_documents(part)):
+    with TapWriter(tap_path(steps_folder, plan, task), plan.tap) as writer:
+        for batch in read_documents(part):
             writer.write(batch)
         writer.close_empty(read_schema(part))
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from pathlib import Path
 
 from prep.pipeline import records
 from prep.pipeline.passes import run_tap, tap_path
@@ -30,6 +31,16 @@ class PhaseTask:
             result = self.step.stage.run(self.phase, task, context(self.step, self.steps_folder))
             counts = {} if result is None else {self.step.position: result}
         records.write_task(folder, self.phase, task, counts, [])
+
+
+def record_taps(step: GlobalStep, steps_folder: str) -> None:
+    """Write the records of the tap's tasks whose tables the pass before has made on its way."""
+    if step.tap is None:
+        return
+    folder = f"{steps_folder}/{step.folder}"
+    for task in records.pending(folder, TAP, step.parts):
+        if Path(tap_path(steps_folder, step.tap, task)).exists():
+            records.write_task(folder, TAP, task, {}, [])
 
 
 def phases(step: GlobalStep) -> tuple[Phase, ...]:

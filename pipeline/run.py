@@ -100,6 +100,7 @@ def _run_step(step: PassStep | GlobalStep, configuration: Configuration, progres
         _run_phase(work, step, PHASE, step.tasks, configuration, progress)
         _finish_pass(step, folder)
         return
+    phases.record_taps(step, steps_folder(configuration))
     for phase in phases.phases(step):
         task = phases.PhaseTask(step, phase.name, steps_folder(configuration))
         _run_phase(task, step, phase.name, phase.tasks, configuration, progress)
