@@ -3,16 +3,20 @@
 One rank of an executor is one task. None of them is asked whether a task is done: its record decides that.
 """
 
+import os
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
+from concurrent.futures import ProcessPoolExecutor, as_completed
+from concurrent.futures.process import BrokenProcessPool
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import wait
 from pathlib import Path
+from threading import Thread
 
-import multiprocess
 from datatrove.executor.local import LocalPipelineExecutor
-from datatrove.utils.stats import PipelineStats
 from loguru import logger
 
 from prep.corpus.errors import RunError
@@ -24,22 +28,47 @@ GRACE_SECONDS = 20.0
 """How long a shared file system may take to show the record of a task whose Slurm job has ended."""
 
 
-class QuietLocalExecutor(LocalPipelineExecutor):  # type: ignore[misc]
-    """datatrove's local executor without its log of each task, whose set-up costs more than a small task does."""
+class LocalWorkers(LocalPipelineExecutor):  # type: ignore[misc]
+    """datatrove's local executor on the standard library's process pool.
 
-    def _run_for_rank(self, rank: int, local_rank: int = 0, node_rank: int = -1) -> PipelineStats:
-        logger.disable("datatrove")
-        self.pipeline[0](None, rank, self.world_size)
-        return PipelineStats()
+    Its own pool waits for ever for a worker that the system has killed, and leaves a process behind when this one is
+    killed.
+    """
+
+    def run(self) -> None:
+        """Run the ranks. Raises what the first that fails raises, RunError where a worker dies."""
+        context = get_context("forkserver")
+        context.set_forkserver_preload(["prep.pipeline.executors", "prep.pipeline.phases"])
+        with ProcessPoolExecutor(self.workers, context, _end_with_parent) as pool:
+            ranks = [pool.submit(self.pipeline[0], None, rank) for rank in range(self.world_size)]
+            try:
+                for rank in as_completed(ranks):
+                    rank.result()
+            except BrokenProcessPool as error:
+                raise RunError(
+                    "a worker process was killed, most likely for want of memory; the tasks that are done are kept; "
+                    "run again with fewer workers, or a smaller batch_bytes"
+                ) from error
+            finally:
+                pool.shutdown(cancel_futures=True)
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it has died, however it died."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait_and_end() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=wait_and_end, daemon=True).start()
 
 
 def run_locally(call: Call, workers: int) -> None:
     """Run the tasks in worker processes on this machine."""
     logger.disable("datatrove")
-    multiprocess.get_context("forkserver").set_forkserver_preload(["prep.pipeline.executors", "prep.pipeline.phases"])
-    QuietLocalExecutor(
-        pipeline=[call], tasks=len(call.tasks), workers=workers, logging_dir=call.logs, skip_completed=False
-    ).run()
+    LocalWorkers(pipeline=[call], tasks=len(call.tasks), workers=workers, logging_dir=call.logs).run()
 
 
 def run_on_ray(call: Call, settings: RayExecutor, workers: int) -> None:

@@ -72,8 +72,8 @@ def _alone(folder: str) -> Iterator[None]:
     Path(folder).mkdir(parents=True, exist_ok=True)
     with Path(folder, LOCK).open("w") as lock:
         try:
-            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except BlockingIOError as error:
+            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, never held by a child
+        except (BlockingIOError, PermissionError) as error:
             raise RunError(f"{folder}: another run is at work here; wait for it, or set another output") from error
         yield
 

@@ -1,6 +1,5 @@
 """Runs from end to end: what is published, what the ledger says, what runs again, what survives a kill."""
 
-import fcntl
 import hashlib
 import json
 import os
@@ -8,7 +7,8 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -181,7 +181,7 @@ def start(arguments: Sequence[str]) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
         [sys.executable, "-c", SCRIPT, *arguments],
         stdout=subprocess.DEVNULL,
-        stderr=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
         start_new_session=True,
     )
 
@@ -208,9 +208,60 @@ def test_killed_runs_end_with_the_same_bytes(write_pipeline: WritePipeline, tmp_
 
 def test_a_second_run_at_the_same_time_is_refused(write_pipeline: WritePipeline, tmp_path: Path) -> None:
     path = write_pipeline(WHOLE, *FILES)
-    (tmp_path / "out" / "steps").mkdir(parents=True)
-    with (tmp_path / "out" / "steps" / LOCK).open("w") as lock:
-        fcntl.flock(lock, fcntl.LOCK_EX)
+    lock = tmp_path / "out" / "steps" / LOCK
+    lock.parent.mkdir(parents=True)
+    script = f"import fcntl; file = open({str(lock)!r}, 'w'); fcntl.lockf(file, fcntl.LOCK_EX); print('held'); input()"
+    with subprocess.Popen([sys.executable, "-uc", script], stdin=subprocess.PIPE, stdout=subprocess.PIPE) as other:
+        assert other.stdout is not None
+        assert other.stdout.readline() == b"held\n"
         with pytest.raises(RunError, match="another run is at work here; wait for it, or set another output"):
             run_it(path)
+        other.kill()
     run_it(path)
+
+
+def test_a_worker_that_is_killed_is_told_and_does_not_hang_the_run(busy: subprocess.Popen[bytes]) -> None:
+    os.kill(workers(busy.pid)[0], signal.SIGKILL)
+    _, message = busy.communicate(timeout=20)
+    assert busy.returncode == 1
+    assert b"a worker process was killed, most likely for want of memory" in message
+
+
+def test_workers_end_with_the_run(busy: subprocess.Popen[bytes]) -> None:
+    busy.kill()
+    busy.wait()
+    deadline = time.monotonic() + 10
+    while processes(busy.pid) and time.monotonic() < deadline:
+        time.sleep(0.05)
+    assert processes(busy.pid) == {}
+
+
+@pytest.fixture
+def busy(write_pipeline: WritePipeline, tmp_path: Path) -> Iterator[subprocess.Popen[bytes]]:
+    """Return a run whose two workers are at work."""
+    path = write_pipeline(["language"], *[["word " * 2000] * 400] * 4, workers=2)
+    process = start(["run", str(path)])
+    while not list((tmp_path / "out").rglob("*.tmp")) or not workers(process.pid):
+        time.sleep(0.02)
+    yield process
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.communicate()
+
+
+def workers(session: int) -> list[int]:
+    """Return the processes whose parent is the fork server of a session."""
+    found = processes(session)
+    servers = {pid for pid, (parent, command) in found.items() if "forkserver" in command and parent == session}
+    return [pid for pid, (parent, _) in found.items() if parent in servers]
+
+
+def processes(session: int) -> dict[int, tuple[int, str]]:
+    """Return the parents and commands of a session's processes."""
+    found = {}
+    for folder in Path("/proc").glob("[0-9]*"):
+        with suppress(OSError):
+            _, parent, _, its_session = (folder / "stat").read_text().rpartition(")")[2].split()[:4]
+            if int(its_session) == session:
+                found[int(folder.name)] = (int(parent), (folder / "cmdline").read_text())
+    return found
