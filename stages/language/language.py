@@ -1,6 +1,5 @@
 """Identifies each document's language with a fastText classifier, by default lid.176 (Joulin et al. 2016)."""
 
-import difflib
 from collections.abc import Iterator, Mapping
 from typing import Annotated, ClassVar
 
@@ -12,6 +11,7 @@ from prep.corpus.columns import set_column
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.fasttext.classifier import TextClassifier
 from prep.stages.fasttext.file_format import read_classifier
+from prep.stages.language.codes import language_codes, nearest_code
 from prep.stages.language.model import MEND, find_model
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
@@ -22,7 +22,7 @@ Share = Annotated[float, Field(ge=0, le=1)]
 
 
 class Language(RowStage):
-    """Identify languages: adds the columns `language` (the model's code) and `language_score` (its probability).
+    """Identify languages: adds the columns `language` (a code) and `language_score` (its probability).
 
     Rejects documents in a language that is not in `keep` (rule `language`) and those whose probability is below the
     threshold (`language_score`). The whole text is looked at, its lines as one.
@@ -30,20 +30,22 @@ class Language(RowStage):
 
     name: ClassVar[str] = "language"
     version: ClassVar[int] = 1
+    libraries: ClassVar[tuple[str, ...]] = ("langcodes",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
 
     keep: tuple[str, ...] = ()
-    """Languages to keep, by the model's codes (ISO 639-1 where there is one); empty keeps all."""
+    """Languages to keep, by ISO 639-1 where it has a code, else 639-3, with the script where the model tells scripts
+    apart (`sr-Latn`); empty keeps all."""
     threshold: Share | dict[str, Share] = 0.65
     """Smallest probability, for all languages or by code (0 for those not named). FineWeb's is 0.65 for English."""
     model: str = ""
-    """Path of a fastText model. Left out: PREP_LID_MODEL, the user's cache, an installed package that carries lid.176,
-    or its download."""
+    """Path of a fastText classifier of languages, such as lid.176 or GlotLID. Left out, lid.176 is looked for in
+    PREP_LID_MODEL, the user's cache and installed packages that carry it, then downloaded."""
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield a model that is not there or cannot be read, and codes that it does not know."""
         try:
-            labels = read_classifier(find_model(self.model)).labels
+            known = language_codes(read_classifier(find_model(self.model)).labels)
         except ConfigurationError as error:
             yield Problem(str(error), ("model",) if self.model else (), mend=MEND)
             return
@@ -53,13 +55,13 @@ class Language(RowStage):
         if isinstance(self.threshold, Mapping):
             asked += [(code, ("threshold", code)) for code in self.threshold]
         for code, place in asked:
-            if code not in labels:
-                near = difflib.get_close_matches(code, labels, 1, 0.5)
+            if code not in known:
+                near = nearest_code(code, known)
                 yield Problem(
                     f"the model does not know the language {code!r}",
                     place,
                     "one of its codes, which are ISO 639-1 where there is one",
-                    mend=f"did you mean {near[0]!r}?" if near else "its codes are " + ", ".join(sorted(labels)),
+                    mend=f"did you mean {near!r}?" if near else "its codes are " + ", ".join(sorted(known)),
                 )
 
     def files(self) -> Mapping[str, str]:
@@ -78,21 +80,22 @@ class Language(RowStage):
     def open(self) -> RowFunction:
         """Return the function over batches, the model loaded."""
         classifier = TextClassifier(read_classifier(find_model(self.model)))
-        labels = pa.array(classifier.labels, LANGUAGE.type)
-        kept = np.array([not self.keep or label in self.keep for label in classifier.labels])
-        thresholds = np.array([self._threshold_of(label) for label in classifier.labels])
+        codes = language_codes(classifier.labels)
+        kept = np.array([not self.keep or code in self.keep for code in codes])
+        thresholds = np.array([self._threshold_of(code) for code in codes])
+        names = pa.array(codes, LANGUAGE.type)
 
         def identify(batch: pa.RecordBatch) -> Outcome:
             shares = classifier.probabilities(batch.column("text"))
             best = np.nan_to_num(shares, nan=-1.0).argmax(axis=1)
             scores = np.minimum(shares[np.arange(len(shares)), best], 1)
             unknown = np.isnan(scores)
-            languages = labels.take(pa.array(best, mask=unknown))
+            languages = names.take(pa.array(best, mask=unknown))
             tagged = set_column(batch, LANGUAGE.name, languages)
             tagged = set_column(tagged, SCORE.name, pa.array(scores, SCORE.type, mask=unknown))
             low = unknown | (scores < thresholds[best])
-            codes = np.where(unknown | kept[best], np.where(low, 1, -1), 0)
-            verdicts = Verdicts.from_codes(codes, ("language", "language_score"), scores.astype(np.float64))
+            rules = np.where(unknown | kept[best], np.where(low, 1, -1), 0)
+            verdicts = Verdicts.from_codes(rules, ("language", "language_score"), scores.astype(np.float64))
             verdicts = Verdicts(verdicts.rule, value=verdicts.value, detail=languages)
             return Outcome(tagged.select(self.output_schema(batch.schema).names), verdicts)
 

@@ -3,13 +3,16 @@
 import shutil
 from pathlib import Path
 
+import fasttext
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
 from prep.corpus.documents import TEXT
 from prep.corpus.errors import ConfigurationError
+from prep.stages.fasttext.file_format import read_classifier
 from prep.stages.language import model as language_model
+from prep.stages.language.codes import language_codes
 from prep.stages.language.language import Language
 from prep.stages.language.model import SHA256, VARIABLE, find_model
 from prep.stages.stage import CheckContext, Outcome
@@ -74,7 +77,9 @@ def test_a_row_does_not_depend_on_its_batch() -> None:
     ("stage", "place", "mend"),
     [
         (Language(keep=("en", "eng")), ("keep", 1), "did you mean 'en'?"),
-        (Language(threshold={"zzzz": 0.3}), ("threshold", "zzzz"), "its codes are af, als,"),
+        (Language(keep=("pt-BR",)), ("keep", 0), "did you mean 'pt'?"),
+        (Language(threshold={"ger": 0.3}), ("threshold", "ger"), "did you mean 'de'?"),
+        (Language(threshold={"zzzz": 0.3}), ("threshold", "zzzz"), "its codes are af, am, an,"),
         (Language(model="no/such.ftz"), ("model",), ""),
     ],
 )
@@ -137,3 +142,40 @@ def test_real_sentences_in_their_languages(test_data: Path) -> None:
     found, expected = batch.column("language").to_pylist(), table.column("language").to_pylist()
     right = sum(mine == label for mine, label in zip(found, expected, strict=True))
     assert right / len(found) > 0.75, "single sentences in 75 languages, some of which the model does not know"
+
+
+def test_labels_of_other_models_become_codes(tmp_path: Path) -> None:
+    (tmp_path / "text.txt").write_text(
+        "\n".join(f"__label__{label} {text}" for label, text in zip(LABELS, SENTENCES.values(), strict=True)) + "\n"
+    )
+    options = {"epoch": 200, "lr": 1.0, "minn": 2, "maxn": 3, "dim": 8, "bucket": 5000, "thread": 1, "verbose": 0}
+    path = str(tmp_path / "model.bin")
+    fasttext.train_supervised(str(tmp_path / "text.txt"), **options).save_model(path)
+    batch, verdicts = run(Language(model=path, keep=("en", "deu-Latf")), list(SENTENCES.values()))
+    assert batch.column("language").to_pylist() == ["en", "de-Latn", "de-Latf", "ja"]
+    assert verdicts is not None
+    assert [rule is None for rule in verdicts.rule.to_pylist()] == [True, False, False, False]
+    problems = list(Language(model=path, keep=("en", "deu-Latf")).problems(CONTEXT))
+    assert [problem.mend for problem in problems] == ["did you mean 'de-Latf'?"]
+
+
+LABELS = ("eng_Latn", "deu_Latn", "deu_Latf", "jpn_Jpan")
+
+
+@pytest.mark.parametrize(
+    ("labels", "codes"),
+    [
+        (("en", "als", "sh", "nah", "zh"), ("en", "gsw", "sh", "nah", "zh")),
+        (("eng", "als", "hbs", "ckb"), ("en", "gsw", "hbs", "ckb")),
+        (("als_Latn", "arb_Arab", "cmn_Hani"), ("als", "arb", "cmn")),
+        (("srp_Cyrl", "srp_Latn", "zho_Hans", "zho_Hant"), ("sr-Cyrl", "sr-Latn", "zh-Hans", "zh-Hant")),
+        (("und_Zzzz", "not a code", "x1y"), ("und", "not a code", "x1y")),
+    ],
+)
+def test_codes(labels: tuple[str, ...], codes: tuple[str, ...]) -> None:
+    assert language_codes(labels) == codes
+
+
+def test_codes_of_the_published_model_are_all_different() -> None:
+    labels = read_classifier(find_model("")).labels
+    assert len(set(language_codes(labels))) == len(labels) == 176
