@@ -1,15 +1,15 @@
-"""The command line: `prep run|check|status|stages`. The YAML is the truth; few flags.
+"""The command line. The YAML is the truth; few flags. A command is a function in `prep.pipeline.commands`, listed here.
 
 Exit status: 0 done, 1 a run failed, 2 the configuration cannot work.
 """
 
-from typing import Annotated, NoReturn
+from typing import NoReturn
 
 import typer
 from rich.console import Console
-from rich.markup import escape
 
 from prep.corpus.errors import PrepError, RunError
+from prep.pipeline.commands import pipelines
 
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
@@ -17,86 +17,8 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-
-Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE.yaml", help="The pipeline's configuration.")]
-Set = Annotated[
-    list[str] | None,
-    typer.Option("--set", metavar="NAME=VALUE", help="Override an option, such as minhash.ngram=8. May be repeated."),
-]
-Workers = Annotated[int | None, typer.Option(help="Tasks that run at the same time; never changes the result.")]
-ExecutorName = Annotated[str | None, typer.Option(help="local, ray or slurm; never changes the result.")]
-
-
-@app.command()
-def run(pipeline: Pipeline, set_: Set = None, workers: Workers = None, executor: ExecutorName = None) -> None:
-    """Run a pipeline, or what is left of it, and publish its results."""
-    from prep.pipeline import config, plan
-    from prep.pipeline.progress import Progress
-    from prep.pipeline.report import print_funnel
-    from prep.pipeline.run import run as run_pipeline
-
-    console = Console()
-    configuration, located = config.load(pipeline, [*(set_ or []), *_flags(workers, executor)])
-    plan.check(configuration, located)
-    result = run_pipeline(configuration, Progress(console))
-    print_funnel(console, result.ledger)
-    console.print(f"results: {escape(configuration.settings.output)}/", highlight=False)
-
-
-@app.command()
-def check(pipeline: Pipeline, set_: Set = None) -> None:
-    """Find what cannot work, before any data moves, and show the plan."""
-    from prep.pipeline import config, plan
-    from prep.pipeline.inputs import survey
-    from prep.pipeline.phases import phases
-
-    configuration, located = config.load(pipeline, set_ or [])
-    plan.check(configuration, located)
-    console = Console(highlight=False)
-    steps = plan.make_plan(configuration, survey).steps
-    for step in steps:
-        if isinstance(step, plan.PassStep):
-            names = ", ".join(stage.name for _, stage in step.stages) or "applies what deduplication lost"
-            work = f"{step.tasks} tasks: {names}"
-        else:
-            work = ", then ".join(f"{phase.name} × {phase.tasks}" for phase in phases(step))
-        console.print(f"{step.index:02d} {step.title}: {work}", markup=False)
-    console.print(f"{pipeline}: {len(configuration.stages)} stages in {len(steps)} steps; no problem found")
-
-
-@app.command()
-def status(pipeline: Pipeline, set_: Set = None) -> None:
-    """Say which steps are complete and why the others would run."""
-    from prep.pipeline import config, plan
-    from prep.pipeline.run import plan_for, steps_folder
-    from prep.pipeline.status import status as status_of
-
-    configuration, located = config.load(pipeline, set_ or [])
-    plan.check(configuration, located)
-    console = Console(highlight=False)
-    for item in status_of(plan_for(configuration), steps_folder(configuration)):
-        state = "complete" if item.complete else "to run"
-        reasons = f" ({'; '.join(item.reasons)})" if item.reasons else ""
-        console.print(f"{item.step.index:02d} {item.step.title}: {state}{reasons}", markup=False)
-
-
-@app.command()
-def stages(name: Annotated[str | None, typer.Argument(help="A stage; left out: all of them.")] = None) -> None:
-    """List the stages, or explain one and its options."""
-    from prep.pipeline.reference import describe, overview
-
-    console = Console(highlight=False)
-    console.print(overview() if name is None else describe(name), markup=False)
-
-
-def _flags(workers: int | None, executor: str | None) -> list[str]:
-    flags = [] if workers is None else [f"workers={workers}"]
-    return flags if executor is None else [*flags, f"executor.kind={executor}"]
-
-
-def _stop(error: PrepError) -> NoReturn:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
-    raise SystemExit(error.exit_status)
+for command in (pipelines.run, pipelines.check, pipelines.status, pipelines.stages):
+    app.command()(command)
 
 
 def main() -> None:
@@ -110,3 +32,8 @@ def main() -> None:
     except KeyboardInterrupt:
         Console(stderr=True).print("interrupted; run the same command again to go on where it stopped")
         raise SystemExit(130) from None
+
+
+def _stop(error: PrepError) -> NoReturn:
+    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
+    raise SystemExit(error.exit_status)
