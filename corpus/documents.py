@@ -24,6 +24,9 @@ HTML = pa.field("html", pa.large_binary())
 """The page's bytes as they came, before extraction."""
 CHARSET = pa.field("charset", pa.string())
 """The character set that the page's transport declared; null where it declared none."""
+HEADERS = pa.field("headers", pa.string())
+"""The response's headers that later stages ask about (rights, language, date): lines of `name: value`, names in lower
+case, in the order they came; null where there are none."""
 URL = pa.field("url", pa.string())
 DATE = pa.field("date", pa.string())
 """When the document was fetched or published, as ISO 8601, as precisely as the source says."""
