@@ -128,7 +128,7 @@ def test_an_empty_file_has_no_records(tmp_path: Path) -> None:
 
 
 def test_memory_is_bounded_however_long_a_line(tmp_path: Path) -> None:
-    line = b'{"text": "' + bytes(64 << 20) + b'"}\n'
+    line = b'{"text": "' + bytes(48 << 20) + b'"}\n'
     path = written(tmp_path, line + b'{"text": "the next"}\n', "a.jsonl.gz")
     length = len(line) - 1
     del line
