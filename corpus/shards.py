@@ -14,6 +14,7 @@ end is padding. Only its first piece may continue a document begun in another ro
 "IPC streaming format".
 """
 
+import hashlib
 from collections.abc import Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -23,7 +24,9 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from prep.corpus.addresses import address
 from prep.corpus.errors import CorruptFileError
+from prep.corpus.row_kernels import Table, copy_ids, copy_pieces
 from prep.corpus.storage import atomic_output, join, read_json, sha256, size, write_json
 
 LARGEST_16_BIT_VOCABULARY = 65_499
@@ -34,6 +37,19 @@ FORMAT = 1
 MEND = "write the shards again"
 
 Ids = npt.NDArray[np.unsignedinteger]
+
+
+class Pieces(NamedTuple):
+    """What is known of the pieces in rows. Row i holds the pieces from `offsets[i]` to `offsets[i + 1]`."""
+
+    offsets: npt.NDArray[np.int32]
+    """(rows + 1)"""
+    lengths: npt.NDArray[np.int32]
+    """(pieces)"""
+    documents: npt.NDArray[np.int64]
+    """(pieces)"""
+    continued: npt.NDArray[np.int64]
+    """(rows)"""
 
 
 class Rows(NamedTuple):
@@ -94,6 +110,12 @@ class ShardManifest:
     def utilisation(self) -> float:
         """Share of the rows' places that hold tokens, 0 to 1."""
         return self.tokens / (self.rows * self.length) if self.rows else 0.0
+
+    @property
+    def fingerprint(self) -> str:
+        """Identifies the rows and the tokenizer that made them: 16 hexadecimal digits."""
+        hashes = [self.tokenizer_sha256, *(shard.sha256 for shard in self.shards)]
+        return hashlib.sha256("\n".join(hashes).encode()).hexdigest()[:16]
 
 
 def token_dtype(vocabulary: int) -> str:
@@ -196,14 +218,30 @@ def read_manifest(folder: str) -> ShardManifest:
     raise CorruptFileError(f"{path}: expected format {FORMAT}, seen {seen}; {MEND}")
 
 
+def check_shard(folder: str, shard: ShardFile) -> None:
+    """Read a shard and compare its checksum. Raises CorruptFileError where it is missing or holds other bytes."""
+    path = join(folder, shard.name)
+    try:
+        seen = sha256(path)
+    except OSError as error:
+        raise CorruptFileError(f"{path}: cannot be read as a shard ({error}); {MEND}") from error
+    if seen != shard.sha256:
+        raise CorruptFileError(
+            f"{path}: does not hold what was written: expected the SHA-256 {shard.sha256[:12]}…, seen {seen[:12]}…; "
+            f"the file is damaged, or {MANIFEST} is that of another run; {MEND}"
+        )
+
+
 class ShardReader:
     """Random access to the rows of a local folder of shards; ids are read from the mapped files, nothing is loaded.
 
     Raises CorruptFileError where a file is missing or does not have the manifest's size, columns and rows. Checksums
-    are not looked at, which would read everything.
+    are not looked at, which would read everything (see `check_shard`). A reader that is sent to another process opens
+    the folder there.
     """
 
     def __init__(self, folder: str) -> None:
+        self.folder = folder
         self.manifest = read_manifest(folder)
         self._rows: list[Rows] = []
         starts = [0]
@@ -215,7 +253,10 @@ class ShardReader:
             raise CorruptFileError(
                 f"{join(folder, MANIFEST)}: expected {self.manifest.rows} rows in all, seen {starts[-1]}; {MEND}"
             )
-        self._starts = np.array(starts, np.int64)
+        self._table = _table(np.array(starts, np.int64), self._rows)
+
+    def __reduce__(self) -> tuple[type["ShardReader"], tuple[str]]:
+        return type(self), (self.folder,)
 
     def _batches(self, path: str, shard: ShardFile) -> list[pa.RecordBatch]:
         try:
@@ -236,11 +277,11 @@ class ShardReader:
         return batches
 
     def __len__(self) -> int:
-        return int(self._starts[-1])
+        return int(self._table.starts[-1])
 
     def _locate(self, row: int) -> tuple[Rows, int]:
-        batch = int(np.searchsorted(self._starts, row, side="right")) - 1
-        return self._rows[batch], row - int(self._starts[batch])
+        batch = int(np.searchsorted(self._table.starts, row, side="right")) - 1
+        return self._rows[batch], row - int(self._table.starts[batch])
 
     def ids(self, row: int) -> Ids:
         """Return a row's token ids (length,), a view of the mapped file."""
@@ -263,12 +304,25 @@ class ShardReader:
         rows, index = self._locate(row)
         return int(rows.continued[index])
 
-    def gather(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Ids:
-        """Copy several rows' token ids into one array (rows, length)."""
-        out: Ids = np.empty((len(rows), self.manifest.length), self.manifest.dtype)
-        for position, row in enumerate(rows):
-            out[position] = self.ids(int(row))
+    def gather(self, rows: Sequence[int] | npt.NDArray[np.int64], dtype: str | None = None) -> Ids:
+        """Copy the ids of rows, in any order, into one array (rows, length) of the shards' dtype or another.
+
+        Raises IndexError for a row that there is not.
+        """
+        wanted = self._existing(rows)
+        out: Ids = np.empty((len(wanted), self.manifest.length), self.manifest.dtype if dtype is None else dtype)
+        copy_ids(self._table, wanted, np.empty(0, self.manifest.dtype), out)
         return out
+
+    def pieces(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Pieces:
+        """Copy what is known of the pieces in rows, in any order. Raises IndexError for a row that there is not."""
+        return Pieces(*copy_pieces(self._table, self._existing(rows)))
+
+    def _existing(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
+        wanted = np.ascontiguousarray(rows, np.int64)
+        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
+            raise IndexError(f"expected rows from 0 to {len(self) - 1}, seen {wanted.min()} to {wanted.max()}")
+        return wanted
 
 
 def _mapped(batch: pa.RecordBatch) -> Rows:
@@ -282,6 +336,11 @@ def _mapped(batch: pa.RecordBatch) -> Rows:
         batch.column("documents").values.to_numpy(),
         batch.column("continued").to_numpy(),
     )
+
+
+def _table(starts: npt.NDArray[np.int64], batches: Sequence[Rows]) -> Table:
+    addresses = [[address(column) for column in batch] for batch in batches]
+    return Table(starts, *np.array(addresses, np.uint64).reshape(-1, len(Rows._fields)).T.copy())
 
 
 def _words(schema: pa.Schema) -> str:

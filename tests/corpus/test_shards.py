@@ -1,6 +1,7 @@
 """Shards written and read back: here, by `datasets`, by PyTorch; and what is damaged is named."""
 
 import json
+import pickle
 from collections.abc import Callable, Iterator
 from dataclasses import asdict, replace
 from itertools import chain
@@ -18,6 +19,7 @@ from prep.corpus.shards import (
     Rows,
     ShardManifest,
     ShardReader,
+    check_shard,
     read_manifest,
     row_schema,
     rows_batch,
@@ -92,7 +94,57 @@ def test_rows_come_back(tmp_path: Path, dtype: str) -> None:
         assert reader.lengths(row).tolist() == LENGTHS[row]
         assert reader.documents(row).tolist() == DOCUMENTS[row]
         assert reader.continued(row) == CONTINUED[row]
-    assert np.array_equal(reader.gather([4, 0, 4]), ids_of(dtype)[[4, 0, 4]])
+
+
+@pytest.mark.parametrize("dtype", ["uint16", "uint32"])
+def test_rows_are_gathered_in_any_order(tmp_path: Path, dtype: str) -> None:
+    write(tmp_path, dtype)
+    reader = ShardReader(str(tmp_path))
+    wanted = [4, 0, 4, 2, 3, 1]
+    assert np.array_equal(reader.gather(wanted), ids_of(dtype)[wanted])
+    assert reader.gather(wanted).dtype == dtype
+    assert np.array_equal(reader.gather(wanted, "int64"), ids_of("int64")[wanted])
+    pieces = reader.pieces(wanted)
+    assert pieces.offsets.tolist() == np.cumsum([0, *(len(LENGTHS[row]) for row in wanted)]).tolist()
+    assert pieces.lengths.tolist() == [*chain(*(LENGTHS[row] for row in wanted))]
+    assert pieces.documents.tolist() == [*chain(*(DOCUMENTS[row] for row in wanted))]
+    assert pieces.continued.tolist() == [CONTINUED[row] for row in wanted]
+    assert reader.gather([]).shape == (0, LENGTH)
+    assert reader.pieces([]).offsets.tolist() == [0]
+
+
+@pytest.mark.parametrize("rows", [[5], [-1], [0, 2, 77]])
+def test_rows_that_there_are_not_are_refused(tmp_path: Path, rows: list[int]) -> None:
+    write(tmp_path)
+    reader = ShardReader(str(tmp_path))
+    for ask in (reader.gather, reader.pieces):
+        with pytest.raises(IndexError, match="expected rows from 0 to 4"):
+            ask(rows)
+
+
+def test_a_reader_opens_the_folder_again_in_another_process(tmp_path: Path) -> None:
+    write(tmp_path)
+    reader = pickle.loads(pickle.dumps(ShardReader(str(tmp_path))))
+    assert np.array_equal(reader.gather([3, 1]), ids_of("uint16")[[3, 1]])
+
+
+def test_the_fingerprint_follows_from_content_and_tokenizer(tmp_path: Path) -> None:
+    manifest = write(tmp_path / "one")
+    assert write(tmp_path / "two").fingerprint == manifest.fingerprint
+    others = (replace(manifest, tokenizer_sha256="abd"), replace(manifest, shards=manifest.shards[::-1]))
+    assert len({manifest.fingerprint, *(other.fingerprint for other in others)}) == 3
+
+
+def test_a_flipped_byte_is_found_by_the_checksum(tmp_path: Path) -> None:
+    manifest = write(tmp_path)
+    check_shard(str(tmp_path), manifest.shards[1])
+    path = tmp_path / "data-00001.arrow"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    check_shard(str(tmp_path), manifest.shards[0])
+    with pytest.raises(CorruptFileError, match=r"data-00001\.arrow: does not hold what was written.*write the shards"):
+        check_shard(str(tmp_path), manifest.shards[1])
 
 
 def test_ids_are_views_of_the_mapped_file(tmp_path: Path) -> None:
