@@ -7,7 +7,7 @@ Archives of the web store one record per member, so pieces also say where a memb
 found from the middle of a file, several tasks can read one file.
 """
 
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from contextlib import suppress
 from itertools import chain, repeat
 from typing import IO, NamedTuple
@@ -272,15 +272,24 @@ class _Members:
         if not broken or not _can_move(self._source, start):
             return
         sizes = chain(repeat(_BLOCK, (sound - start) // _BLOCK), [(sound - start) % _BLOCK], repeat(1, len(broken)))
+        held = bytearray()
+        for data in self._until_error(map(self._source.read, sizes)):
+            fresh = data[known:]
+            known -= len(data) - len(fresh)
+            if len(held) + len(fresh) > PIECE:
+                yield bytes(held)
+                held.clear()
+            held += fresh
+        if held:
+            yield bytes(held)
+
+    def _until_error(self, blocks: Iterable[bytes]) -> Iterator[bytes]:
         decompressor = self._new()
         with suppress(*self._codec.errors):
-            for block in map(self._source.read, sizes):
-                data = decompressor.decompress(block, PIECE)
-                while data:
-                    if len(data) > known:
-                        yield data[known:]
-                    known = max(0, known - len(data))
-                    data = b"" if decompressor.needs_input else decompressor.decompress(b"", PIECE)
+            for block in blocks:
+                yield decompressor.decompress(block, PIECE)
+                while not (decompressor.needs_input or decompressor.eof):
+                    yield decompressor.decompress(b"", PIECE)
 
     def _next_member(self, feed: _Feed, start: int) -> _Feed | None:
         """Return what begins like a member, behind the start of the broken one: damage may have hidden its end.
