@@ -201,17 +201,22 @@ def cu_seqlens(pieces: Pieces, length: int, size: int) -> npt.NDArray[np.int32]:
     return out
 
 
+def check_tokenizer(reader: ShardReader, sha256: str) -> None:
+    """Raise CorruptFileError where the shards were not written with the tokenizer that has this hash."""
+    seen = reader.manifest.tokenizer_sha256
+    if seen != sha256:
+        raise CorruptFileError(
+            f"{join(reader.folder, MANIFEST)}: the shards were written with another tokenizer: expected the SHA-256 "
+            f"{sha256[:12]}…, seen {seen[:12]}…; take the tokenizer of their run, or write the shards again"
+        )
+
+
 def _check(reader: ShardReader, settings: LoaderSettings, rank: Rank, tokenizer_sha256: str | None) -> None:
-    manifest, folder = reader.manifest, reader.folder
     if not len(reader):
-        raise RunError(f"{folder}: the shards hold no rows; give more documents, or shorter rows in pack")
+        raise RunError(f"{reader.folder}: the shards hold no rows; give more documents, or shorter rows in pack")
     if not 0 <= rank.index < rank.count:
         raise RunError(f"expected a rank from 0 to {rank.count - 1}, seen {rank.index}")
     if settings.batch_rows < 1 or settings.batch_rows % rank.count:
         raise RunError(f"batch_rows: expected a multiple of the {rank.count} ranks, seen {settings.batch_rows}")
-    if tokenizer_sha256 is not None and tokenizer_sha256 != manifest.tokenizer_sha256:
-        raise CorruptFileError(
-            f"{join(folder, MANIFEST)}: the shards were written with another tokenizer: expected the SHA-256 "
-            f"{tokenizer_sha256[:12]}…, seen {manifest.tokenizer_sha256[:12]}…; take the tokenizer of their run, or "
-            "write the shards again"
-        )
+    if tokenizer_sha256 is not None:
+        check_tokenizer(reader, tokenizer_sha256)

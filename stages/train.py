@@ -28,7 +28,7 @@ class Train(GlobalStage):
     """
 
     name: ClassVar[str] = "train"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy", "matplotlib")
     makes: ClassVar[str | None] = "model"
     needs: ClassVar[tuple[str, ...]] = ("tokenizer", "shards")
@@ -101,7 +101,8 @@ class Train(GlobalStage):
 
         shards, folder = context.artefacts["shards"], context.artefacts["tokenizer"]
         tokenizer = open_tokenizer(folder)
-        data = Data(ShardReader(join(shards, "train")), _validation(shards), _token_bytes(folder))
+        training, validation = ShardReader(join(shards, "train")), _validation(shards)
+        data = Data(training, validation, tokenizer.sha256, _token_bytes(folder))
         manifest = data.training.manifest
         train(
             data,

@@ -15,8 +15,9 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
+from prep.corpus.row_kernels import IGNORED
 from prep.corpus.shards import ShardReader
-from prep.trainer.data import IGNORED, Batch, batches_in_order
+from prep.trainer.data import Batch, batches_in_order
 from prep.trainer.device import autocast
 from prep.trainer.model import Decoder
 
@@ -83,9 +84,10 @@ def unigram_nats(reader: ShardReader) -> npt.NDArray[np.float64]:
     counts = np.ones(vocabulary, np.int64)
     for start in range(0, len(reader), COUNTING_ROWS):
         rows = np.arange(start, min(start + COUNTING_ROWS, len(reader)))
-        filled = np.array([reader.lengths(int(row)).sum() for row in rows])
+        pieces = reader.pieces(rows)
+        ends = np.concatenate(([0], np.cumsum(pieces.lengths)))[pieces.offsets]
         ids = reader.gather(rows)
-        counts += np.bincount(ids[np.arange(ids.shape[1]) < filled[:, None]], minlength=vocabulary)
+        counts += np.bincount(ids[np.arange(ids.shape[1]) < np.diff(ends)[:, None]], minlength=vocabulary)
     nats: npt.NDArray[np.float64] = np.log(counts.sum()) - np.log(counts)
     return nats
 

@@ -14,10 +14,11 @@ import numpy.typing as npt
 import torch
 
 from prep.corpus.errors import RunError
-from prep.corpus.shards import ShardReader
+from prep.corpus.loader import Loader, LoaderSettings, check_tokenizer
+from prep.corpus.shards import ShardReader, check_shard
 from prep.corpus.storage import exists, join, write_bytes, write_json
 from prep.trainer.checkpoint import Identity, State, load_checkpoint, save_checkpoint
-from prep.trainer.data import RowOrder, batch_of
+from prep.trainer.data import Batch, batches_of
 from prep.trainer.device import DeviceName, choose_device, reproducible
 from prep.trainer.evaluate import NOTHING, Score, evaluate, evaluate_unigram, target_size, total_nats, unigram_nats
 from prep.trainer.model import Decoder, ModelSettings
@@ -70,6 +71,8 @@ class Data:
 
     training: ShardReader
     validation: ShardReader | None
+    tokenizer_sha256: str
+    """The tokenizer that must have written the shards."""
     token_bytes: npt.NDArray[np.int32]
     """UTF-8 bytes of each token (vocabulary,), 0 for control tokens."""
 
@@ -108,15 +111,17 @@ def train(
     the checkpoint is damaged.
     """
     _check(data, model)
+    loader = _loader(data, settings)
     with reproducible(settings.seed, settings.threads):
         state = _fresh(model, settings)
         identity = _identity(data, model, settings)
         path = join(output, CHECKPOINT)
         if exists(path):
             load_checkpoint(path, state, identity)
-        order = RowOrder(len(data.training), settings.seed)
+        loader.consumed = state.rows
+        batches = batches_of(loader)
         while state.step < settings.steps:
-            progress = _advance(state, data, order, settings)
+            progress = _advance(state, data, next(batches), settings)
             if state.step % settings.checkpoint_every == 0 or state.step == settings.steps:
                 save_checkpoint(path, state, identity)
             tell(progress)
@@ -139,8 +144,6 @@ def _check(data: Data, model: ModelSettings) -> None:
     manifest = data.training.manifest
     if problem := model.problem():
         raise RunError(f"the model cannot have this shape: {problem}")
-    if not len(data.training):
-        raise RunError("the training shards hold no rows; give more documents, or shorter rows in pack")
     if len(data.token_bytes) != manifest.vocabulary:
         raise RunError(
             f"the tokenizer has {len(data.token_bytes)} tokens, the shards were written with {manifest.vocabulary}; "
@@ -161,10 +164,20 @@ def _fresh(model_settings: ModelSettings, settings: TrainSettings) -> State:
     return State(model, torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), fused=True))
 
 
-def _advance(state: State, data: Data, order: RowOrder, settings: TrainSettings) -> Progress:
+def _loader(data: Data, settings: TrainSettings) -> Loader:
+    """Return what reads the batch of each step, after making sure of the shards of both splits."""
+    if data.validation is not None:
+        check_tokenizer(data.validation, data.tokenizer_sha256)
+        for shard in data.validation.manifest.shards:
+            check_shard(data.validation.folder, shard)
+    loading = LoaderSettings(settings.step_rows, settings.seed, labels=True)
+    return Loader(data.training, loading, tokenizer_sha256=data.tokenizer_sha256)
+
+
+def _advance(state: State, data: Data, batch: Batch, settings: TrainSettings) -> Progress:
     """Take one step and measure it; evaluate where it is due."""
     rate = learning_rate(settings, state.step)
-    score = _step(state, data, order, settings, rate)
+    score = _step(state, data, batch, settings, rate)
     state.history.loss.append(score.loss)
     state.history.bits_per_byte.append(score.bits_per_byte)
     validation = None
@@ -176,15 +189,15 @@ def _advance(state: State, data: Data, order: RowOrder, settings: TrainSettings)
     return Progress(state.step, score.loss, rate, validation)
 
 
-def _step(state: State, data: Data, order: RowOrder, settings: TrainSettings, rate: float) -> Score:
+def _step(state: State, data: Data, batch: Batch, settings: TrainSettings, rate: float) -> Score:
     device = state.model.embedding.weight.device
-    rows = order.take(state.rows, settings.step_rows)
-    batches = [batch_of(data.training, part) for part in np.split(rows, settings.accumulate)]
+    parts = zip(*(np.split(ids, settings.accumulate) for ids in (batch.inputs, batch.targets)), strict=True)
+    batches = [Batch(inputs, targets) for inputs, targets in parts]
     sizes = [target_size(batch, data.token_bytes) for batch in batches]
     tokens = max(sum(count for count, _ in sizes), 1)
     score = NOTHING
-    for batch, size in zip(batches, sizes, strict=True):
-        inputs, targets = torch.from_numpy(batch.inputs).to(device), torch.from_numpy(batch.targets).to(device)
+    for part, size in zip(batches, sizes, strict=True):
+        inputs, targets = torch.from_numpy(part.inputs).to(device), torch.from_numpy(part.targets).to(device)
         nats = total_nats(state.model, inputs, targets)
         (nats / tokens).backward()  # type: ignore[no-untyped-call]
         score += Score(nats.item(), *size)

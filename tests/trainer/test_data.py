@@ -1,15 +1,15 @@
-"""Batches: what is predicted from what, and in which order rows come."""
+"""Batches: what is predicted from what."""
 
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
-import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from prep.corpus.loader import Loader, LoaderSettings
+from prep.corpus.permutation_kernels import permuted
+from prep.corpus.row_kernels import IGNORED
 from prep.corpus.shards import ShardReader
-from prep.trainer.data import IGNORED, RowOrder, batch_of, batches_in_order
+from prep.trainer.data import batch_of, batches_in_order, batches_of
 
 SEPARATOR = 256
 PADDING = 257
@@ -53,24 +53,12 @@ def test_every_target_is_its_inputs_successor(
     assert (batch.inputs[:, 0] == SEPARATOR).all()
 
 
-@given(rows=st.integers(1, 40), seed=st.integers(0, 5), counts=st.lists(st.integers(1, 30), min_size=1, max_size=12))
-def test_an_order_taken_in_any_pieces_is_one_order(rows: int, seed: int, counts: list[int]) -> None:
-    order, whole = RowOrder(rows, seed), RowOrder(rows, seed).take(0, sum(counts))
-    consumed, pieces = 0, []
-    for count in counts:
-        pieces.append(order.take(consumed, count))
-        consumed += count
-    assert np.array_equal(np.concatenate(pieces), whole)
-    for epoch in range(len(whole) // rows):
-        assert sorted(whole[epoch * rows : (epoch + 1) * rows]) == list(range(rows))
-
-
-def test_epochs_and_seeds_have_orders_of_their_own() -> None:
-    two_epochs = RowOrder(100, 3).take(0, 200)
-    assert not np.array_equal(two_epochs[:100], two_epochs[100:])
-    assert not np.array_equal(two_epochs[:100], RowOrder(100, 4).take(0, 100))
-
-
-@pytest.mark.parametrize("consumed", [0, 5, 17, 399])
-def test_an_order_begins_anywhere(consumed: int) -> None:
-    assert np.array_equal(RowOrder(17, 0).take(consumed, 23), RowOrder(17, 0).take(0, 500)[consumed : consumed + 23])
+def test_batches_of_a_loader_are_those_of_its_rows(
+    tmp_path: Path, write_shards: Callable[..., ShardReader], documents: Sequence[bytes]
+) -> None:
+    reader = write_shards(tmp_path, documents, length=40)
+    loader = Loader(reader, LoaderSettings(batch_rows=8, seed=5, labels=True))
+    for consumed, batch in zip(range(0, 3 * len(reader), 8), batches_of(loader), strict=False):
+        expected = batch_of(reader, permuted(consumed, 8, len(reader), 5))
+        assert np.array_equal(batch.inputs, expected.inputs)
+        assert np.array_equal(batch.targets, expected.targets)

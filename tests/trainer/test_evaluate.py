@@ -10,8 +10,9 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from prep.corpus.row_kernels import IGNORED
 from prep.corpus.shards import ShardReader
-from prep.trainer.data import IGNORED, batch_of
+from prep.trainer.data import batch_of
 from prep.trainer.evaluate import evaluate, evaluate_unigram, total_nats, unigram_nats
 from prep.trainer.model import Decoder, ModelSettings
 

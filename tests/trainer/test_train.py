@@ -72,7 +72,7 @@ def data(
 ) -> Data:
     training = write_shards(tmp_path / "shards" / "train", documents[4:])
     validation = write_shards(tmp_path / "shards" / "validation", documents[:4])
-    return Data(training, validation, token_bytes)
+    return Data(training, validation, "bytes", token_bytes)
 
 
 def test_writes_all_files_and_the_same_bytes_again(data: Data, tmp_path: Path) -> None:
@@ -123,7 +123,7 @@ def test_learns_a_pattern_by_heart(
     model = replace(MODEL, length=28)
     settings = replace(SETTINGS, steps=200, learning_rate=1e-2, warmup=20)
     writing = Writing(decode, tuple(b"seven"), SampleSettings(tokens=23, temperature=0.1))
-    train(Data(reader, reader, token_bytes), model, settings, writing, str(tmp_path / "model"))
+    train(Data(reader, reader, "bytes", token_bytes), model, settings, writing, str(tmp_path / "model"))
     report = json.loads((tmp_path / "model" / "report.json").read_text())
     assert report["validation"]["bits_per_byte"] < 0.1
     assert report["validation"]["unigram_bits_per_byte"] > 3
@@ -137,6 +137,7 @@ def test_real_text_beats_the_unigram(
     data = Data(
         write_shards(tmp_path / "train", [text for number, text in enumerate(texts) if number % 20]),
         write_shards(tmp_path / "validation", texts[::20]),
+        "bytes",
         token_bytes,
     )
     settings = replace(SETTINGS, steps=120, batch_rows=16, warmup=10)
@@ -219,6 +220,22 @@ def test_a_checkpoint_of_another_run_is_refused(data: Data, tmp_path: Path) -> N
 def test_a_tokenizer_that_does_not_fit_is_refused(data: Data, tmp_path: Path) -> None:
     with pytest.raises(RunError, match="257 tokens, the shards were written with 258"):
         train(replace(data, token_bytes=data.token_bytes[1:]), MODEL, SETTINGS, WRITING, str(tmp_path))
+
+
+def test_shards_of_another_tokenizer_are_refused(data: Data, tmp_path: Path) -> None:
+    for other in (data, replace(data, validation=None)):
+        with pytest.raises(CorruptFileError, match=r"another tokenizer: expected the SHA-256 other…, seen bytes…"):
+            train(replace(other, tokenizer_sha256="other"), MODEL, SETTINGS, WRITING, str(tmp_path / "model"))
+
+
+@pytest.mark.parametrize("split", ["train", "validation"])
+def test_a_damaged_shard_is_refused(data: Data, tmp_path: Path, split: str) -> None:
+    path = tmp_path / "shards" / split / "data-00000.arrow"
+    content = bytearray(path.read_bytes())
+    content[len(content) // 2] ^= 1
+    path.write_bytes(content)
+    with pytest.raises(CorruptFileError, match=rf"{split}/data-00000\.arrow: does not hold what was written"):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "model"))
 
 
 def test_torch_is_left_as_it_was_found(data: Data, tmp_path: Path) -> None:

@@ -20,13 +20,13 @@ from pydantic import ValidationError
 
 from prep.corpus.columns import Offsets, string_buffers
 from prep.corpus.errors import CorruptFileError, Problem
+from prep.corpus.permutation_kernels import permuted
 from prep.corpus.shards import Ids, ShardReader
 from prep.corpus.storage import write_arrow
 from prep.stages.pack.pack import FINISH, PLAN, TOKENIZE, WRITE, Pack
 from prep.stages.pack.plan import draw_validation
 from prep.stages.pack.write import cut_shards
 from prep.stages.stage import CheckContext, GlobalContext, Phase, Upstream
-from prep.trainer.data import RowOrder
 
 SEPARATOR = 256
 PADDING = 257
@@ -238,7 +238,7 @@ def test_rows_are_shuffled_by_the_seed(tmp_path: Path) -> None:
 def test_a_trainer_with_the_same_seed_does_not_undo_the_shuffle(tmp_path: Path) -> None:
     run(Pack(length=8, validation=0, seed=3), tmp_path, [["seven.."] * 60])
     reader = ShardReader(str(tmp_path / "shards" / "train"))
-    read = [int(reader.documents(int(row))[0]) for row in RowOrder(len(reader), seed=3).take(0, 60)]
+    read = [int(reader.documents(int(row))[0]) for row in permuted(0, 60, len(reader), 3)]
     assert sorted(read) == list(range(60))
     assert sum(document == place for place, document in enumerate(read)) < 10
 
