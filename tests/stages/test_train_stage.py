@@ -5,6 +5,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
+from typing import ClassVar
 
 import numpy as np
 import pyarrow as pa
@@ -28,6 +29,8 @@ SMALL = Train(
 
 class ByteTokenizer:
     """One token per byte."""
+
+    sha256: ClassVar[str] = "bytes"
 
     def encode(self, text: str) -> list[int]:
         return list(text.encode())
