@@ -4,16 +4,19 @@ Every file appears under its name complete or not at all: locally it is written 
 renamed; object stores publish an object when its upload ends.
 """
 
+import errno
 import glob
 import hashlib
 import os
+import re
 import secrets
 import shutil
+import stat
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
-from typing import IO, cast
+from typing import IO, NamedTuple, cast
 
 import fsspec
 import orjson
@@ -138,22 +141,42 @@ def is_glob(path: str) -> bool:
     return any(mark in path for mark in "*?[") and (is_remote(path) or not _local(path).exists())
 
 
+class Stored(NamedTuple):
+    """A file as its folder lists it."""
+
+    path: str
+    size: int = 0
+    """Bytes."""
+    tag: str = ""
+    """What a remote store says identifies the content (see `remote_tag`); empty for local files."""
+    error: str = ""
+    """Why it is no file that can be read: a link that leads nowhere or in a circle, a folder, a pipe."""
+
+
 def expand(pattern: str) -> tuple[str, ...]:
     """Return the files that a path names, sorted: a file itself, a folder's files (recursively), a glob's matches.
 
     Hidden files (a leading dot) inside folders are left out. Returns nothing where nothing matches.
     """
+    return tuple(item.path for item in find(pattern) if not item.error)
+
+
+def find(pattern: str) -> tuple[Stored, ...]:
+    """Return what a path names like `expand`, with what its listing says, and what only looks like a file.
+
+    Linked folders are followed, each folder once, so that links in a circle end. Folders that a glob matches are given
+    as such, unless it goes through folders anyway (`**`).
+    """
     if is_remote(pattern):
-        return _expand_remote(pattern)
+        return tuple(sorted(_find_remote(pattern)))
     path = _local(pattern)
     if is_glob(pattern):
-        # Path.glob takes no absolute pattern, and gives hidden files too.
-        names = glob.glob(str(path), recursive=True)  # noqa: PTH207
-        return tuple(sorted(name for name in names if Path(name).is_file()))
-    if path.is_dir():
-        found = (item for item in path.rglob("*") if item.is_file())
-        return tuple(sorted(str(item) for item in found if not _hidden(str(item.relative_to(path)))))
-    return (str(path),) if path.is_file() else ()
+        names = _walk_glob(str(path)) if "**" in pattern else glob.glob(str(path))  # noqa: PTH207
+    elif path.is_dir():
+        names = _walk(str(path))
+    else:
+        names = [str(path)] if os.path.lexists(path) else []
+    return tuple(sorted(map(_look_at, names)))
 
 
 def size(path: str) -> int:
@@ -161,10 +184,7 @@ def size(path: str) -> int:
     if not is_remote(path):
         return _local(path).stat().st_size
     filesystem, name = fsspec.core.url_to_fs(path)
-    known = filesystem.size(name)
-    if known is None:
-        raise OSError(f"{path}: the server does not tell the file's size; download it first")
-    return int(known)
+    return _size(path, filesystem.info(name))
 
 
 def sha256(path: str) -> str:
@@ -179,11 +199,7 @@ def sha256(path: str) -> str:
 def remote_tag(path: str) -> str:
     """Return what a remote store says identifies a file's content: its etag, checksum or modification time."""
     filesystem, name = fsspec.core.url_to_fs(path)
-    info = filesystem.info(name)
-    for key in ("ETag", "etag", "checksum", "sha256", "blob_id", "LastModified", "mtime"):
-        if info.get(key):
-            return f"{key}:{info[key]}"
-    return f"size:{info.get('size')}"
+    return _tag(filesystem.info(name))
 
 
 def remove_tree(folder: str) -> None:
@@ -204,16 +220,72 @@ def _hidden(path: str) -> bool:
     return any(part.startswith(".") for part in path.split("/"))
 
 
-def _expand_remote(pattern: str) -> tuple[str, ...]:
+def _walk(folder: str) -> Iterator[str]:
+    """Yield what lies in a folder and the folders in it, also through links, and is neither a folder nor hidden."""
+    seen: set[tuple[int, int]] = set()
+    for root, folders, files in os.walk(folder, followlinks=True):
+        status = os.stat(root)  # noqa: PTH116 - os.walk is several times faster than Path's
+        if (status.st_dev, status.st_ino) in seen:
+            folders.clear()
+            continue
+        seen.add((status.st_dev, status.st_ino))
+        folders[:] = sorted(name for name in folders if not name.startswith("."))
+        yield from (f"{root.rstrip('/')}/{name}" for name in files if not name.startswith("."))
+
+
+def _walk_glob(pattern: str) -> Iterator[str]:
+    """Yield what a glob through folders (`**`) matches; unlike `glob`, it does not walk in circles."""
+    folder, slash, _ = re.split(r"[*?\[]", pattern, maxsplit=1)[0].rpartition("/")
+    matches = re.compile(fsspec.utils.glob_translate(pattern.removeprefix(folder + slash)))
+    for path in _walk((folder or slash) or "."):
+        relative = path.removeprefix(folder or ".").removeprefix("/")
+        if matches.match(relative):
+            yield path if slash else relative
+
+
+def _look_at(path: str) -> Stored:
+    try:
+        status = os.stat(path)  # noqa: PTH116
+    except OSError as error:
+        return Stored(path, error=str(error.strerror))
+    if not stat.S_ISREG(status.st_mode):
+        return Stored(path, error=os.strerror(errno.EISDIR) if stat.S_ISDIR(status.st_mode) else "No regular file")
+    return Stored(path, status.st_size)
+
+
+def _find_remote(pattern: str) -> Iterator[Stored]:
     filesystem, name = fsspec.core.url_to_fs(pattern)
     if is_glob(pattern):
-        names = filesystem.glob(name)
+        found = filesystem.glob(name, detail=True)
+        if "**" in pattern:
+            found = {item: info for item, info in found.items() if info["type"] != "directory"}
     else:
         try:
-            kind = filesystem.info(name)["type"]
+            info = filesystem.info(name)
         except FileNotFoundError:
-            return ()
-        if kind != "directory":
-            return (pattern,)
-        names = [item for item in filesystem.find(name) if not _hidden(item.removeprefix(name))]
-    return tuple(sorted(str(filesystem.unstrip_protocol(item)) for item in names))
+            return
+        if info["type"] != "directory":
+            yield Stored(pattern, _size(pattern, info), _tag(info))
+            return
+        listed = filesystem.find(name, detail=True)
+        found = {item: info for item, info in listed.items() if not _hidden(item.removeprefix(name))}
+    for item, info in found.items():
+        path = str(filesystem.unstrip_protocol(item))
+        if info["type"] == "directory":
+            yield Stored(path, error=os.strerror(errno.EISDIR))
+            continue
+        known = info if info.get("size") is not None else filesystem.info(item)
+        yield Stored(path, _size(path, known), _tag(known))
+
+
+def _size(path: str, info: Mapping[str, object]) -> int:
+    if info.get("size") is None:
+        raise OSError(f"{path}: the server does not tell the file's size; download it first")
+    return int(cast("int", info["size"]))
+
+
+def _tag(info: Mapping[str, object]) -> str:
+    for key in ("ETag", "etag", "checksum", "sha256", "blob_id", "LastModified", "mtime"):
+        if info.get(key):
+            return f"{key}:{info[key]}"
+    return f"size:{info.get('size')}"

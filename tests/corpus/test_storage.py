@@ -138,8 +138,10 @@ def test_relative_paths_and_globs(tmp_path: Path, monkeypatch: pytest.MonkeyPatc
     (tmp_path / "in" / "deep" / "a.txt").write_bytes(b"x")
     (tmp_path / "work").mkdir()
     monkeypatch.chdir(tmp_path / "work")
-    for pattern in ("../in", "../in/**/*.txt", "../in/deep/a.txt"):
+    for pattern in ("../in", "../in/**/*.txt", "../in/deep/a.txt", "../in/*/*.txt"):
         assert [storage.absolute(path) for path in storage.expand(pattern)] == [str(tmp_path / "in/deep/a.txt")]
+    monkeypatch.chdir(tmp_path)
+    assert storage.expand("**/*.txt") == storage.expand("in/**/a.*") == storage.expand("in") == ("in/deep/a.txt",)
 
 
 def test_a_name_with_marks_is_a_file_before_it_is_a_glob(tmp_path: Path) -> None:
@@ -148,6 +150,61 @@ def test_a_name_with_marks_is_a_file_before_it_is_a_glob(tmp_path: Path) -> None
     storage.write_bytes(path, b"x")
     assert not storage.is_glob(path)
     assert storage.expand(path) == (path,)
+
+
+def test_a_listing_tells_sizes_and_tags(folder: str) -> None:
+    for name in ("a.txt", "b/c.txt"):
+        storage.write_bytes(storage.join(folder, name), name.encode())
+    for pattern in (folder, storage.join(folder, "**/*.txt")):
+        found = storage.find(pattern)
+        assert names(folder, tuple(item.path for item in found)) == ["a.txt", "b/c.txt"]
+        assert [item.size for item in found] == [5, 7]
+        assert {item.tag for item in found} == ({"size:5", "size:7"} if folder.startswith("memory") else {""})
+    (one,) = storage.find(storage.join(folder, "a.txt"))
+    assert one.size == 5
+    assert storage.find(storage.join(folder, "none")) == ()
+
+
+def test_folders_that_a_glob_matches_are_named(folder: str) -> None:
+    for name in ("a.txt", "b.txt/c.txt"):
+        storage.write_bytes(storage.join(folder, name), b"x")
+    pattern = storage.join(folder, "*.txt")
+    assert names(folder, storage.expand(pattern)) == ["a.txt"]
+    assert [item.error for item in storage.find(pattern)] == ["", "Is a directory"]
+    through = storage.join(folder, "**/*.txt")
+    assert names(folder, tuple(item.path for item in storage.find(through))) == ["a.txt", "b.txt/c.txt"]
+
+
+def test_links(tmp_path: Path) -> None:
+    (tmp_path / "in" / "deep").mkdir(parents=True)
+    (tmp_path / "other").mkdir()
+    (tmp_path / "in" / "a.txt").write_bytes(b"abc")
+    (tmp_path / "other" / "b.txt").write_bytes(b"b")
+    for name, target in {
+        "self.txt": "self.txt",
+        "nowhere.txt": "none",
+        "link.txt": "a.txt",
+        "more": "../other",
+        "deep/circle": "..",
+        "deep/again": "../deep",
+    }.items():
+        (tmp_path / "in" / name).symlink_to(target)
+    os.mkfifo(tmp_path / "in" / "pipe.txt")
+    folder = str(tmp_path / "in")
+    expected = {
+        "a.txt": "",
+        "link.txt": "",
+        "more/b.txt": "",
+        "nowhere.txt": "No such file or directory",
+        "pipe.txt": "No regular file",
+        "self.txt": "Too many levels of symbolic links",
+    }
+    for pattern in (folder, f"{folder}/**/*.txt"):
+        assert {
+            Path(item.path).relative_to(folder).as_posix(): item.error for item in storage.find(pattern)
+        } == expected
+    assert [item.error for item in storage.find(f"{folder}/self.txt")] == ["Too many levels of symbolic links"]
+    assert [item.size for item in storage.find(f"{folder}/link.txt")] == [3]
 
 
 @pytest.mark.parametrize(
@@ -175,7 +232,7 @@ def test_what_a_remote_store_says_of_a_file() -> None:
 def test_a_size_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     filesystem = fsspec.filesystem("memory")
     filesystem.pipe("/sizes/a", b"abc")
-    monkeypatch.setattr(type(filesystem), "size", lambda *_: None)
+    monkeypatch.setattr(type(filesystem), "info", lambda *_: {"type": "file", "size": None})
     with pytest.raises(OSError, match="does not tell"):
         storage.size("memory://sizes/a")
 
