@@ -11,9 +11,11 @@ from prep.stages.read.read import Read
 from prep.stages.stage import Stage
 from prep.stages.tokenizer import TrainTokenizer
 from prep.stages.train import Train
+from prep.stages.url.url_filter import UrlFilter
 
 _CLASSES: tuple[type[Stage], ...] = (
     Read,
+    UrlFilter,
     Extract,
     Language,
     GopherRepetition,
