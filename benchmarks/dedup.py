@@ -23,7 +23,8 @@ from pathlib import Path
 
 from texts import batches, megabytes, pages, share
 
-from prep.stages.dedup.dedup import Exact, MinHash
+from prep.stages.dedup.exact import Exact
+from prep.stages.dedup.minhash import MinHash
 from prep.stages.stage import Tap
 
 NGRAM, BANDS, ROWS = 5, 14, 8

@@ -2,7 +2,8 @@
 
 from collections.abc import Mapping
 
-from prep.stages.dedup.dedup import Exact, MinHash
+from prep.stages.dedup.exact import Exact
+from prep.stages.dedup.minhash import MinHash
 from prep.stages.extract.extract import Extract
 from prep.stages.language.language import Language
 from prep.stages.pack.pack import Pack

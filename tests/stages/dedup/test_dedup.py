@@ -21,7 +21,8 @@ from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.storage import read_arrow, write_arrow
 from prep.corpus.words import words
 from prep.stages.dedup.clusters import buckets, neighbours
-from prep.stages.dedup.dedup import Exact, MinHash
+from prep.stages.dedup.exact import Exact
+from prep.stages.dedup.minhash import MinHash
 from prep.stages.dedup.taps import MinHashTap, band_column
 from prep.stages.stage import CheckContext, Counts, GlobalContext, Tap, Upstream
 
@@ -429,7 +430,7 @@ def test_the_policy_is_no_matter_of_the_tap() -> None:
 
 def test_without_a_threshold_datasketch_is_not_loaded() -> None:
     code = (
-        "import sys; from prep.stages.dedup.dedup import MinHash; s = MinHash(); s.identity(); s.tap(); s.phases(2); "
+        "import sys; from prep.stages.dedup.minhash import MinHash; s = MinHash(); s.identity(); s.tap(); s.phases(2); "
         "assert 'datasketch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)

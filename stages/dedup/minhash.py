@@ -1,9 +1,4 @@
-"""Deduplication: `exact` keeps one of documents with the same text, `minhash` one of documents with nearly the same.
-
-Both take what they need of each document in the pass before (`prep.stages.dedup.taps`), so the text is read once, and
-lose documents by a bitmap, so it is not written again. Documents that an earlier stage has dropped take no part. See
-`prep.stages.dedup.clusters` for how documents are matched, and `prep.stages.dedup.keep` for which of them stays.
-"""
+"""Near deduplication: `minhash` keeps one of documents with nearly the same text."""
 
 from collections.abc import Iterator
 from typing import ClassVar
@@ -12,82 +7,17 @@ from pydantic import Field
 
 from prep.corpus.errors import Problem
 from prep.corpus.words import Splitter
-from prep.stages.dedup import clusters
 from prep.stages.dedup.banding import Banding, solve
+from prep.stages.dedup.deduplication import Deduplication
 from prep.stages.dedup.keep import Keep
-from prep.stages.dedup.taps import TEXT_HASH, ExactTap, MinHashTap, Normalisation, band_column
-from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
+from prep.stages.dedup.taps import MinHashTap, band_column
+from prep.stages.stage import CheckContext
 
 NEAR_ENOUGH = 0.05
 """A threshold is reached where the similarity at which one pair in two matches is no further from it than this."""
 
 
-class _Deduplication(GlobalStage):
-    libraries: ClassVar[tuple[str, ...]] = ("regex",)
-    columns: ClassVar[tuple[str, ...]] = ("id", "text")
-    drops: ClassVar[bool] = True
-    rule: ClassVar[str]
-    """The rule under which duplicates are rejected."""
-
-    keep: Keep
-
-    def hash_count(self) -> int:
-        """Return how many hashes a document has; two match where any of them agrees."""
-        raise NotImplementedError
-
-    def hash_columns(self, index: int) -> tuple[str, ...]:
-        """Return the columns of the tap's table that make up a hash."""
-        raise NotImplementedError
-
-    def phases(self, parts: int) -> tuple[Phase, ...]:
-        """Return the phases match, cluster and drop."""
-        return clusters.phases(self.hash_count(), parts)
-
-    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
-        """Run one task; those of the phase `drop` count documents."""
-        if phase == clusters.MATCH:
-            index, bucket = divmod(task, clusters.buckets(len(context.upstream.parts)))
-            clusters.match(self.hash_columns(index), task, bucket, context)
-            return None
-        if phase == clusters.CLUSTER:
-            clusters.cluster(self.keep, context)
-            return None
-        return clusters.drop(self.name, self.rule, task, context)
-
-
-class Exact(_Deduplication):
-    """Keep one of the documents that have the same text once it is normalised.
-
-    The texts' 128-bit hashes are compared. Empty documents are the same. Of each document that goes (rule
-    `exact_duplicate`), `detail` names the one that stays.
-    """
-
-    name: ClassVar[str] = "exact"
-    rule: ClassVar[str] = "exact_duplicate"
-
-    normalise: Normalisation = "case_and_space"
-    """`none` compares the bytes. `case_and_space` first maps each code point to its lower case where that is a single
-    code point, makes one space of every run of white space (what `str.isspace` says), and cuts white space off both
-    ends."""
-    keep: Keep = "smallest_id"
-    """`smallest_id` keeps the document with the smallest id, compared byte by byte; `longest` the one with the most
-    bytes of text, ties by the smallest id. Neither depends on the order of the input: with it, adding or splitting a
-    file would change which copy stays."""
-
-    def tap(self) -> ExactTap:
-        """Return the tap that hashes texts."""
-        return ExactTap(normalise=self.normalise)
-
-    def hash_count(self) -> int:
-        """Return one."""
-        return 1
-
-    def hash_columns(self, index: int) -> tuple[str, ...]:
-        """Return the two halves of the hash."""
-        return TEXT_HASH
-
-
-class MinHash(_Deduplication):
+class MinHash(Deduplication):
     """Keep one of the documents that share most of their word n-grams (MinHash with locality-sensitive hashing).
 
     The similarity of two documents is the Jaccard similarity of their sets of n-grams of words, in lower case; words

@@ -1,0 +1,39 @@
+"""Exact deduplication: `exact` keeps one of documents with the same text."""
+
+from typing import ClassVar
+
+from prep.stages.dedup.deduplication import Deduplication
+from prep.stages.dedup.keep import Keep
+from prep.stages.dedup.taps import TEXT_HASH, ExactTap, Normalisation
+
+
+class Exact(Deduplication):
+    """Keep one of the documents that have the same text once it is normalised.
+
+    The texts' 128-bit hashes are compared. Empty documents are the same. Of each document that goes (rule
+    `exact_duplicate`), `detail` names the one that stays.
+    """
+
+    name: ClassVar[str] = "exact"
+    rule: ClassVar[str] = "exact_duplicate"
+
+    normalise: Normalisation = "case_and_space"
+    """`none` compares the bytes. `case_and_space` first maps each code point to its lower case where that is a single
+    code point, makes one space of every run of white space (what `str.isspace` says), and cuts white space off both
+    ends."""
+    keep: Keep = "smallest_id"
+    """`smallest_id` keeps the document with the smallest id, compared byte by byte; `longest` the one with the most
+    bytes of text, ties by the smallest id. Neither depends on the order of the input: with it, adding or splitting a
+    file would change which copy stays."""
+
+    def tap(self) -> ExactTap:
+        """Return the tap that hashes texts."""
+        return ExactTap(normalise=self.normalise)
+
+    def hash_count(self) -> int:
+        """Return one."""
+        return 1
+
+    def hash_columns(self, index: int) -> tuple[str, ...]:
+        """Return the two halves of the hash."""
+        return TEXT_HASH
