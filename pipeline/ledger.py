@@ -1,7 +1,8 @@
 """The ledger: for every stage, documents in = kept + rejected (each under a rule) + failed (each under an error).
 
-Tasks count; their counts are added up by stage, and the run stops where a sum does not hold or where a stage did not
-receive exactly what the stage before it kept.
+Where a stage repeats documents, the copies count as coming in beside them. Tasks count; their counts are added up by
+stage, and the run stops where a sum does not hold or where a stage did not receive exactly what the stage before it
+kept.
 """
 
 from collections import Counter
@@ -14,7 +15,7 @@ from prep.stages.stage import Counts
 
 def add(counts: Iterable[Counts]) -> Counts:
     """Add up counts; rules and errors in alphabetical order."""
-    entered = kept = 0
+    entered = kept = repeated = 0
     rejected: Counter[str] = Counter()
     failed: Counter[str] = Counter()
     for item in counts:
@@ -22,17 +23,25 @@ def add(counts: Iterable[Counts]) -> Counts:
         kept += item.kept
         rejected.update(item.rejected)
         failed.update(item.failed)
-    return Counts(entered, kept, dict(sorted(rejected.items())), dict(sorted(failed.items())))
+        repeated += item.repeated
+    return Counts(entered, kept, dict(sorted(rejected.items())), dict(sorted(failed.items())), repeated)
 
 
 def to_json(counts: Counts) -> dict[str, object]:
     """Return counts as the ledger's file and the task records hold them."""
-    return {"in": counts.entered, "kept": counts.kept, "rejected": dict(counts.rejected), "failed": dict(counts.failed)}
+    value = {
+        "in": counts.entered,
+        "kept": counts.kept,
+        "rejected": dict(counts.rejected),
+        "failed": dict(counts.failed),
+    }
+    return {**value, "repeated": counts.repeated} if counts.repeated else value
 
 
 def from_json(value: Mapping[str, object]) -> Counts:
     """Read counts back."""
-    return Counts(value["in"], value["kept"], value["rejected"], value["failed"])  # type: ignore[arg-type]
+    repeated = value.get("repeated", 0)
+    return Counts(value["in"], value["kept"], value["rejected"], value["failed"], repeated)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)
@@ -48,10 +57,11 @@ class Ledger:
         """Raise LedgerError where a document is not accounted for."""
         for position, (name, item) in enumerate(zip(self.names, self.counts, strict=True)):
             lost = sum(item.rejected.values()) + sum(item.failed.values())
-            if item.entered != item.kept + lost:
+            if item.entered + item.repeated != item.kept + lost:
+                copies = f" and {item.repeated} copies" if item.repeated else ""
                 raise LedgerError(
-                    f"stage {position + 1} ({name}): {item.entered} documents in, but {item.kept} kept + {lost} lost; "
-                    "this is a defect of the stage, and nothing after it can be trusted"
+                    f"stage {position + 1} ({name}): {item.entered} documents in{copies}, but {item.kept} kept + "
+                    f"{lost} lost; this is a defect of the stage, and nothing after it can be trusted"
                 )
             if position and item.entered != self.counts[position - 1].kept:
                 raise LedgerError(

@@ -17,6 +17,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prep.corpus.columns import set_column
 from prep.corpus.documents import REJECTED, DocumentWriter, read_documents, read_schema
 from prep.corpus.errors import PrepError
 from prep.corpus.storage import atomic_output, write_bytes
@@ -25,6 +26,8 @@ from prep.pipeline.plan import PassStep, TapPlan
 from prep.stages.stage import Counts, Outcome, RowFunction, RowStage, Tap, Upstream, Verdicts
 
 PHASE = "pass"
+FINDINGS = "findings"
+"""Folder in a pass's folder: one sub-folder per stage that has findings."""
 HEARTBEAT_SECONDS = 1.0
 
 
@@ -51,16 +54,21 @@ class PassTask:
         folder = f"{self.steps_folder}/{self.step.folder}"
         account = Account(self.step)
         part, rejected = f"parts/{task:05d}.parquet", f"rejected/{task:05d}.parquet"
+        findings = findings_paths(self.step, task)
         heartbeat = Heartbeat(f"{folder}/tasks/{PHASE}-{task:05d}.progress")
         with ExitStack() as stack:
             writer = stack.enter_context(DocumentWriter(f"{folder}/{part}", self.step.schema))
             losses = stack.enter_context(DocumentWriter(f"{folder}/{rejected}", REJECTED))
+            found = {
+                position: stack.enter_context(DocumentWriter(f"{folder}/{path}", schema))
+                for position, (path, schema) in findings.items()
+            }
             taps = [
                 stack.enter_context(TapWriter(tap_path(self.steps_folder, plan, task), plan.tap))
                 for plan in self.step.taps
             ]
             for outcome in self._read(task):
-                batch = self._apply(outcome, account, losses)
+                batch = self._apply(outcome, account, losses, found)
                 if batch.num_rows:
                     writer.write(batch)
                     for tap in taps:
@@ -68,7 +76,8 @@ class PassTask:
                 heartbeat.beat(account.entered)
             for tap in taps:
                 tap.close_empty(self.step.schema)
-        records.write_task(folder, PHASE, task, account.counts(), [part, rejected])
+        written = [part, rejected, *(path for path, _ in findings.values())]
+        records.write_task(folder, PHASE, task, account.counts(), written)
         heartbeat.stop()
 
     def _read(self, task: int) -> Iterator[Outcome]:
@@ -80,7 +89,9 @@ class PassTask:
         drops = tuple(f"{self.steps_folder}/{folder}/output/drops/{task:05d}.arrow" for folder in self.step.drops)
         yield from map(Outcome, Upstream(parts=(part,), drops=(drops,)).documents(0))
 
-    def _apply(self, outcome: Outcome, account: "Account", losses: DocumentWriter) -> pa.RecordBatch:
+    def _apply(
+        self, outcome: Outcome, account: "Account", losses: DocumentWriter, found: Mapping[int, DocumentWriter]
+    ) -> pa.RecordBatch:
         losing = Losing(account, outcome.batch.num_rows)
         if self.step.source is not None:
             position, source = self.step.source
@@ -90,12 +101,25 @@ class PassTask:
         for position, stage in self.step.stages:
             if batch.num_rows == 0:
                 break
-            batch = losing.settle(position, stage.name, isolate(opened(stage), batch))
+            outcome = isolate(opened(stage), batch)
+            if outcome.verdicts is not None and outcome.verdicts.findings is not None:
+                found[position].write(outcome.verdicts.findings)
+            batch = losing.settle(position, stage.name, outcome)
         losing.write(losses)
         if batch.num_rows == 0:
             return batch
         columns = [batch.column(field.name) for field in self.step.schema]
         return pa.RecordBatch.from_arrays(columns, schema=self.step.schema)
+
+
+def findings_paths(step: PassStep, task: int) -> Mapping[int, tuple[str, pa.Schema]]:
+    """Return where a task's findings go, below the step's folder, and their columns, by the stage's position."""
+    schemas = [(position, stage.name, stage.findings_schema()) for position, stage in step.stages]
+    return {
+        position: (f"{FINDINGS}/{position:02d}-{name}/{task:05d}.parquet", schema)
+        for position, name, schema in schemas
+        if schema is not None
+    }
 
 
 def isolate(function: RowFunction, batch: pa.RecordBatch) -> Outcome:
@@ -127,6 +151,7 @@ def _joined(halves: list[Outcome]) -> Outcome:
     batches = [_conform(half.batch, schema) for half in halves]
     verdicts = [half.verdicts or Verdicts(pa.nulls(half.batch.num_rows, pa.string())) for half in halves]
     counts = [half.batch.num_rows for half in halves]
+    findings = [item.findings for item in verdicts if item.findings is not None]
     return Outcome(
         pa.Table.from_batches(batches).combine_chunks().to_batches()[0],
         Verdicts(
@@ -134,6 +159,10 @@ def _joined(halves: list[Outcome]) -> Outcome:
             failed=_concatenated([item.failed for item in verdicts], counts, pa.bool_()),
             value=_concatenated([item.value for item in verdicts], counts, pa.float64()),
             detail=_concatenated([item.detail for item in verdicts], counts, pa.string()),
+            findings=pa.concat_batches(findings) if findings else None,
+            copies=np.concatenate(
+                [np.ones(n, np.int64) if v.copies is None else v.copies for v, n in zip(verdicts, counts, strict=True)]
+            ),
         ),
     )
 
@@ -167,6 +196,7 @@ class Account:
         self._entered = dict.fromkeys(positions, 0)
         self._rejected: dict[int, Counter[str]] = {position: Counter() for position in positions}
         self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
+        self._repeated = dict.fromkeys(positions, 0)
 
     def enter(self, position: int, documents: int) -> None:
         """Count documents that enter a stage."""
@@ -180,14 +210,19 @@ class Account:
             rules = rejects.filter(pc.equal(rejects.column("failed"), is_failure)).column("rule")
             counter.update({item["values"]: item["counts"] for item in pc.value_counts(rules).to_pylist()})
 
+    def repeat(self, position: int, copies: int) -> None:
+        """Count copies that a stage made of documents."""
+        self._repeated[position] += copies
+
     def counts(self) -> Mapping[int, Counts]:
         """Return the counts by the stages' positions."""
         return {position: self._counts(position) for position in self._entered}
 
     def _counts(self, position: int) -> Counts:
         rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))
-        kept = self._entered[position] - sum(rejected.values()) - sum(failed.values())
-        return Counts(self._entered[position], kept, rejected, failed)
+        entered, repeated = self._entered[position], self._repeated[position]
+        kept = entered + repeated - sum(rejected.values()) - sum(failed.values())
+        return Counts(entered, kept, rejected, failed, repeated)
 
 
 class Losing:
@@ -199,10 +234,17 @@ class Losing:
         self._lost: list[tuple[npt.NDArray[np.int64], pa.RecordBatch]] = []
 
     def settle(self, position: int, name: str, outcome: Outcome) -> pa.RecordBatch:
-        """Drop the rows that the verdicts lose; return the rows kept."""
+        """Drop the rows that the verdicts lose and copy those they repeat; return the rows kept."""
         batch, verdicts = outcome
         self._account.enter(position, batch.num_rows)
-        if verdicts is None or verdicts.rule.null_count == batch.num_rows:
+        if verdicts is None:
+            return batch
+        copies = np.ones(batch.num_rows, np.int64) if verdicts.copies is None else verdicts.copies
+        kept = verdicts.rule.is_null().to_numpy(zero_copy_only=False)
+        return self._repeat(position, self._drop(position, name, batch, verdicts), copies[kept])
+
+    def _drop(self, position: int, name: str, batch: pa.RecordBatch, verdicts: Verdicts) -> pa.RecordBatch:
+        if verdicts.rule.null_count == batch.num_rows:
             return batch
         lost = verdicts.rule.is_valid()
         rejects = _rejects(batch, verdicts, name).filter(lost)
@@ -212,12 +254,30 @@ class Losing:
         self._rows = self._rows[~gone]
         return batch.filter(pc.invert(lost))
 
+    def _repeat(self, position: int, batch: pa.RecordBatch, copies: npt.NDArray[np.int64]) -> pa.RecordBatch:
+        if (copies == 1).all():
+            return batch
+        self._account.repeat(position, int(copies.sum()) - batch.num_rows)
+        self._rows = np.repeat(self._rows, copies)
+        return repeated(batch, copies)
+
     def write(self, losses: DocumentWriter) -> None:
         """Write what was lost."""
         if self._lost:
             order = np.argsort(np.concatenate([rows for rows, _ in self._lost]))
             table = pa.Table.from_batches([rejects for _, rejects in self._lost]).take(pa.array(order))
             losses.write(table.combine_chunks().to_batches()[0])
+
+
+def repeated(batch: pa.RecordBatch, copies: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """Return each row so many times, at least once; the ids of its copies end in `~2`, `~3` and so on."""
+    first = np.cumsum(copies) - copies
+    ordinal = np.arange(copies.sum()) - np.repeat(first, copies) + 1
+    batch = batch.take(pa.array(np.repeat(np.arange(batch.num_rows), copies)))
+    ids = batch.column("id").cast(pa.string())
+    suffixes = pc.binary_join_element_wise("", pa.array(ordinal).cast(pa.string()), "~")
+    named = pc.binary_join_element_wise(ids, suffixes, "")
+    return set_column(batch, "id", pc.if_else(pa.array(ordinal > 1), named, ids))
 
 
 def _rejects(batch: pa.RecordBatch, verdicts: Verdicts, stage: str) -> pa.RecordBatch:

@@ -1,6 +1,7 @@
 """Publishing: the results of the steps, put under plain names in the output folder.
 
     documents/*.parquet   what survives                rejected/*.parquet   what was lost, by whom and why
+    findings/*/*.parquet  what stages found in documents, such as evaluation items
     tokenizer/  shards/  model/  loss.svg              ledger.json
 
 Files are hard links to those in the steps' folders where the file system allows it, so publishing copies nothing. A
@@ -15,6 +16,7 @@ import pyarrow.parquet as pq
 
 from prep.corpus.storage import write_json
 from prep.pipeline.ledger import Ledger
+from prep.pipeline.passes import FINDINGS
 from prep.pipeline.plan import PassStep, Plan
 
 TRUNCATED = "truncated"
@@ -27,6 +29,7 @@ def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
     documents = steps / plan.documents.folder / "parts"
     folders = {"documents": [(path, path.name) for path in sorted(documents.glob("*.parquet"))]}
     folders["rejected"] = [(path, f"{index:02d}-{path.name}") for index, path in _rejected(plan, steps)]
+    folders[FINDINGS] = _findings(plan, steps)
     for artefact in ("tokenizer", "shards", "model"):
         made = plan.artefacts().get(artefact)
         source = steps / made / "output" if made else None
@@ -52,6 +55,11 @@ def _rejected(plan: Plan, steps: Path) -> list[tuple[int, Path]]:
         folder = steps / step.folder / ("rejected" if isinstance(step, PassStep) else "output/rejected")
         found += [(step.index, path) for path in sorted(folder.glob("*.parquet"))]
     return found
+
+
+def _findings(plan: Plan, steps: Path) -> list[tuple[Path, str]]:
+    folders = [steps / step.folder / FINDINGS for step in plan.steps if isinstance(step, PassStep)]
+    return [(path, str(path.relative_to(folder))) for folder in folders for path in _files(folder)]
 
 
 def _files(folder: Path) -> list[Path]:

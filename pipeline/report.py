@@ -20,6 +20,8 @@ def print_funnel(console: Console, ledger: Ledger) -> None:
         rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
         losses = sorted({**counts.rejected, **counts.failed}.items(), key=lambda item: (-item[1], item[0]))
         why = [f"{rule} {count:,}" for rule, count in losses[:SHOWN]]
+        if counts.repeated:
+            why.insert(0, f"{counts.repeated:,} copies made")
         if len(losses) > SHOWN:
             why.append(f"{len(losses) - SHOWN} more {sum(count for _, count in losses[SHOWN:]):,}")
         table.add_row(name, f"{counts.entered:,}", f"{counts.kept:,}", f"{rejected:,}", f"{failed:,}", ", ".join(why))

@@ -8,7 +8,7 @@ the reference that `prep stages NAME` prints. There are three kinds:
 - `GlobalStage` needs all documents: deduplication, tokenizer training, packing, training. It runs in phases of
   independent tasks that exchange data through files, so that any executor can run them.
 
-No stage drops a document. It names the documents to lose in `Verdicts`; the engine drops, counts and records them.
+No stage drops or repeats a document. It names them in `Verdicts`; the engine drops, copies, counts and records them.
 What a stage gives for a row may depend on that row alone, never on the batch it travels in.
 """
 
@@ -34,7 +34,7 @@ class Settings(BaseModel):
 
 @dataclass(frozen=True)
 class Verdicts:
-    """Which rows of a batch are lost, and why. All arrays have one entry per row of the batch."""
+    """What a stage decides about the rows of a batch. All arrays have one entry per row."""
 
     rule: pa.StringArray
     """Null keeps the row; otherwise the name of the rule that rejects it, or of the error that broke it."""
@@ -44,6 +44,10 @@ class Verdicts:
     """The value that the rule looked at, null where there is none."""
     detail: pa.StringArray | None = None
     """What a person would want to know beyond the rule, such as an error message."""
+    findings: pa.RecordBatch | None = None
+    """What the stage found in documents, kept and lost, in their order (see `RowStage.findings_schema`)."""
+    copies: npt.NDArray[np.int64] | None = None
+    """How often each row goes on, at least once; None: once. The engine makes the copies and gives them ids."""
 
     @staticmethod
     def from_codes(
@@ -156,6 +160,13 @@ class RowStage(Stage):
         """Return the columns after this stage."""
         return schema
 
+    def findings_schema(self) -> pa.Schema | None:
+        """Return the columns of a table that the stage fills beside the documents, or None where it has none.
+
+        The engine writes the `findings` of the verdicts to it and publishes it in the folder `findings`.
+        """
+        return None
+
     def open(self) -> RowFunction:
         """Load what is heavy (a model, a compiled kernel), once per worker, and return the function over batches."""
         raise NotImplementedError
@@ -237,12 +248,14 @@ class GlobalContext:
 
 @dataclass(frozen=True)
 class Counts:
-    """What happened to documents in one stage. `entered` = `kept` + all rejected + all failed."""
+    """What happened to documents in one stage. `entered` + `repeated` = `kept` + all rejected + all failed."""
 
     entered: int = 0
     kept: int = 0
     rejected: Mapping[str, int] = field(default_factory=dict)
     failed: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
+    """Copies made of documents, beside the documents themselves."""
 
 
 class GlobalStage(Stage):

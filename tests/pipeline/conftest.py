@@ -73,6 +73,46 @@ class Short(RowStage):
         return judge
 
 
+class Hapax(RowStage):
+    """Finds the words that a document holds once; rejects documents without any. Breaks as Shout does."""
+
+    name: ClassVar[str] = "hapax"
+    columns: ClassVar[tuple[str, ...]] = ("id", "text")
+
+    def findings_schema(self) -> pa.Schema:
+        return pa.schema({"id": pa.string(), "word": pa.string()})
+
+    def open(self) -> RowFunction:
+        def find(batch: pa.RecordBatch) -> Outcome:
+            found = []
+            for row in batch.select(["id", "text"]).to_pylist():
+                if "BREAK" in row["text"]:
+                    raise ValueError("this document breaks the stage")
+                words = row["text"].split()
+                found.append([{"id": row["id"], "word": word} for word in words if words.count(word) == 1])
+            codes = np.array([-1 if words else 0 for words in found])
+            rule = Verdicts.from_codes(codes, ("no_hapax",)).rule
+            rows = [row for words in found for row in words]
+            return Outcome(batch, Verdicts(rule, findings=pa.RecordBatch.from_pylist(rows, self.findings_schema())))
+
+        return find
+
+
+class Echo(RowStage):
+    """Repeats each document as often as it has words; rejects those without any."""
+
+    name: ClassVar[str] = "echo"
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+
+    def open(self) -> RowFunction:
+        def echo(batch: pa.RecordBatch) -> Outcome:
+            counts = np.array([len(text.split()) for text in batch.column("text").to_pylist()])
+            rule = Verdicts.from_codes(np.where(counts, -1, 0), ("mute",)).rule
+            return Outcome(batch, Verdicts(rule, copies=np.maximum(counts, 1)))
+
+        return echo
+
+
 class FirstLetter(Tap):
     name: ClassVar[str] = "first-letter"
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
@@ -163,7 +203,7 @@ def texts(part: str) -> Iterator[str]:
         yield from batch.column("text").to_pylist()
 
 
-MADE: Mapping[str, type[Stage]] = {kind.name: kind for kind in (Shout, Short, OnePerLetter, Count, Needs)}
+MADE: Mapping[str, type[Stage]] = {kind.name: kind for kind in (Shout, Short, Hapax, Echo, OnePerLetter, Count, Needs)}
 
 
 @pytest.fixture(autouse=True)

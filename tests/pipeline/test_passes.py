@@ -10,7 +10,7 @@ from prep.corpus.errors import RunError
 from prep.pipeline.passes import isolate
 from prep.stages.stage import Outcome, Verdicts
 
-from .conftest import Shout
+from .conftest import Hapax, Shout
 
 
 def documents(texts: list[str]) -> pa.RecordBatch:
@@ -47,6 +47,13 @@ def test_verdicts_of_halves_are_kept() -> None:
     assert verdicts.value.to_pylist() == [None, 4.0, None, 5.0]
     assert verdicts.detail is not None
     assert verdicts.detail.to_pylist()[2] == "broken"
+
+
+def test_findings_of_halves_are_kept() -> None:
+    _, verdicts = isolate(Hapax().open(), documents(["a b", "BREAK", "c c d", "e"]))
+    assert verdicts is not None
+    assert verdicts.findings is not None
+    assert verdicts.findings.to_pydict() == {"id": ["0", "0", "2", "3"], "word": ["a", "b", "d", "e"]}
 
 
 def test_errors_of_the_run_are_not_blamed_on_documents() -> None:

@@ -74,6 +74,29 @@ def test_everything_is_accounted_for_and_published(write_pipeline: WritePipeline
     assert (tmp_path / "out" / "shards" / "train" / "copy.txt").read_text() == "29"
 
 
+def test_findings_are_published(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    texts = ["a b a", "c c", "d", "BREAK", "e f f"]
+    run_it(write_pipeline(["shout", "hapax"], texts))
+    found = pq.read_table(tmp_path / "out" / "findings" / "02-hapax" / "00000.parquet")
+    assert found.to_pydict() == {"id": ["0-0", "0-2", "0-4"], "word": ["b", "d", "e"]}
+    before = tree(tmp_path / "out")
+    run_it(write_pipeline(["shout", "hapax"], texts), f"output={tmp_path}/small", "batch_bytes=1024")
+    assert tree(tmp_path / "small") == before
+    run_it(write_pipeline(["shout"], texts))
+    assert not (tmp_path / "out" / "findings").exists()
+
+
+def test_copies_have_ids_of_their_own_and_are_counted(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    ledger = run_it(write_pipeline(["echo", "shout"], ["b", "a b c", "a BREAK", "!", "d e"])).ledger
+    documents = pq.read_table(tmp_path / "out" / "documents")
+    assert documents.column("id").to_pylist() == ["0-0", "0-1", "0-1~2", "0-1~3", "0-3", "0-4", "0-4~2"]
+    echo, shout = ledger.as_json()["stages"][1:]  # type: ignore[index]
+    assert echo == {"name": "echo", "in": 5, "kept": 9, "rejected": {}, "failed": {}, "repeated": 4}
+    assert shout == {"name": "shout", "in": 9, "kept": 7, "rejected": {}, "failed": {"ValueError": 2}}
+    rejected = pq.read_table(tmp_path / "out" / "rejected")
+    assert rejected.column("id").to_pylist() == ["0-2", "0-2~2"]
+
+
 def test_a_second_run_has_nothing_to_do(write_pipeline: WritePipeline) -> None:
     path = write_pipeline(WHOLE, *FILES)
     first = run_it(path)
