@@ -4,6 +4,7 @@ from collections.abc import Mapping
 
 from prep.stages.dedup.exact import Exact
 from prep.stages.dedup.minhash import MinHash
+from prep.stages.dedup.unique_url import UniqueUrl
 from prep.stages.extract.extract import Extract
 from prep.stages.language.language import Language
 from prep.stages.pack.pack import Pack
@@ -23,6 +24,7 @@ _CLASSES: tuple[type[Stage], ...] = (
     GopherQuality,
     C4,
     FineWeb,
+    UniqueUrl,
     Exact,
     MinHash,
     TrainTokenizer,

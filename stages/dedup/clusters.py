@@ -17,7 +17,7 @@ import pyarrow as pa
 from prep.corpus.documents import REJECTED, write_table
 from prep.corpus.storage import expand, join, read_arrow, write_arrow
 from prep.stages.dedup.cluster_kernels import Numbers, Values, point_to_roots, unite
-from prep.stages.dedup.documents import Documents, read_numbers, read_values
+from prep.stages.dedup.documents import Documents, is_null, read_numbers, read_values
 from prep.stages.dedup.keep import Keep, elect, keys
 from prep.stages.stage import Counts, GlobalContext, Phase
 
@@ -43,7 +43,10 @@ def buckets(parts: int) -> int:
 
 
 def match(columns: tuple[str, ...], task: int, bucket: int, context: GlobalContext) -> None:
-    """Pair the documents that agree in all of these columns, of those whose first column falls in the bucket."""
+    """Pair the documents that agree in all of these columns, of those whose first column falls in the bucket.
+
+    A document whose first column is null matches none.
+    """
     upstream = context.upstream
     documents = Documents(upstream)
     found: list[Numbers] = [np.empty(0, np.int64)]
@@ -51,7 +54,7 @@ def match(columns: tuple[str, ...], task: int, bucket: int, context: GlobalConte
     for part in range(len(upstream.parts)):
         table = documents.table(part)
         values = [read_values(table, name) for name in columns]
-        wanted = _in_bucket(values[0], bucket, buckets(len(upstream.parts)))
+        wanted = _in_bucket(values[0], bucket, buckets(len(upstream.parts))) & ~is_null(table, columns[0])
         lost = upstream.dropped(part)
         rows = np.flatnonzero(wanted if lost is None else wanted & ~lost)
         found.append(rows + documents.offsets[part])

@@ -86,11 +86,18 @@ def read_numbers(table: pa.Table, name: str) -> Numbers:
 
 
 def read_values(table: pa.Table, name: str) -> Values:
-    """Return a column of values (uint64, rows; read-only)."""
+    """Return a column of values (uint64, rows; read-only), zero where it is null."""
     return cast("Values", _read(table, name))
 
 
+def is_null(table: pa.Table, name: str) -> npt.NDArray[np.bool_]:
+    """Return where a column is null (rows)."""
+    nulls: npt.NDArray[np.bool_] = table.column(name).is_null().to_numpy()
+    return nulls
+
+
 def _read(table: pa.Table, name: str) -> npt.NDArray[np.generic]:
-    column: npt.NDArray[np.generic] = table.column(name).to_numpy()
+    stored = table.column(name)
+    column: npt.NDArray[np.generic] = (stored.fill_null(0) if stored.null_count else stored).to_numpy()
     column.flags.writeable = False  # as it is where the column is one piece: kernels are compiled for one type
     return column

@@ -49,7 +49,7 @@ class ExactTap(Tap):
         def extract(batch: pa.RecordBatch) -> pa.RecordBatch:
             data, offsets = string_buffers(batch.column("text"))
             hashes = text_hashes(data, offsets, fold, spaces, lower)
-            return _table(batch, offsets, dict(zip(TEXT_HASH, hashes, strict=True)))
+            return tap_table(batch, offsets, dict(zip(TEXT_HASH, hashes, strict=True)))
 
         return extract
 
@@ -81,12 +81,13 @@ class MinHashTap(Tap):
             starts = range(0, max(1, batch.num_rows), step)
             pieces = [hashes_of(data, offsets[start : start + step + 1]) for start in starts]
             hashes = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
-            return _table(batch, offsets, {band_column(band): column for band, column in enumerate(hashes)})
+            return tap_table(batch, offsets, {band_column(band): column for band, column in enumerate(hashes)})
 
         return extract
 
 
-def _table(batch: pa.RecordBatch, offsets: Offsets, hashes: Mapping[str, Hashes]) -> pa.RecordBatch:
+def tap_table(batch: pa.RecordBatch, offsets: Offsets, hashes: Mapping[str, Hashes | pa.Array]) -> pa.RecordBatch:
+    """Return the table of a batch: ids, lengths of the texts with these offsets, and the columns of hashes."""
     columns = {
         ID: batch.column("id").cast(pa.string()),
         LENGTH: pa.array(np.diff(offsets)),
