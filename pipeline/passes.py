@@ -86,8 +86,14 @@ class PassTask:
             yield from source.read(self.step.partitions[task], self.batch_bytes)
             return
         part = f"{self.steps_folder}/{self.step.previous}/parts/{task:05d}.parquet"
-        drops = tuple(f"{self.steps_folder}/{folder}/output/drops/{task:05d}.arrow" for folder in self.step.drops)
-        yield from map(Outcome, Upstream(parts=(part,), drops=(drops,)).documents(0))
+        changes = self.step.changes
+        drops = self._changes(task, "drops", [change.folder for change in changes if change.drops])
+        cuts = self._changes(task, "cuts", [change.folder for change in changes if change.cuts])
+        columns = self._changes(task, "columns", [change.folder for change in changes if change.columns])
+        yield from map(Outcome, Upstream((part,), drops=(drops,), cuts=(cuts,), columns=(columns,)).documents(0))
+
+    def _changes(self, task: int, kind: str, folders: list[str]) -> tuple[str, ...]:
+        return tuple(f"{self.steps_folder}/{folder}/output/{kind}/{task:05d}.arrow" for folder in folders)
 
     def _apply(
         self, outcome: Outcome, account: "Account", losses: DocumentWriter, found: Mapping[int, DocumentWriter]

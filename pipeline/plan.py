@@ -2,7 +2,8 @@
 
 The list of stages is cut at the Global stages. What lies between two cuts is one fused pass that reads, applies every
 row stage and writes Parquet parts. A deduplication stage loses documents by a bitmap that the next pass applies, so
-the text is not copied to deduplicate; and what it needs to know of each document (its tap) is extracted in the pass
+the text is not copied to deduplicate (columns that a Global stage adds, and pieces that it takes out of texts, are
+applied by the next pass too); and what it needs to know of each document (its tap) is extracted in the pass
 before it, so the text is not read again either. Between two deduplication stages in a row there is no pass at all.
 
     read  extract  language │ exact │ minhash │ (pass) │ tokenizer │ pack
@@ -52,6 +53,17 @@ class Step:
 
 
 @dataclass(frozen=True)
+class Changes:
+    """What a Global stage wrote for the next pass to apply."""
+
+    folder: str
+    """Of its step."""
+    drops: bool
+    cuts: bool
+    columns: bool
+
+
+@dataclass(frozen=True)
 class PassStep(Step):
     """A fused pass: read, row stages, write. One task per partition or per part of the pass before."""
 
@@ -65,8 +77,8 @@ class PassStep(Step):
     partitions: tuple[Partition, ...] = field(default=(), repr=False)
     previous: str | None = None
     """Folder of the pass whose parts it reads, where it has no source."""
-    drops: tuple[str, ...] = ()
-    """Folders of the Global stages whose bitmaps it applies."""
+    changes: tuple[Changes, ...] = ()
+    """Of the Global stages before it, which it applies first."""
 
 
 @dataclass(frozen=True)
@@ -79,10 +91,17 @@ class GlobalStep(Step):
     previous: str
     """Folder of the pass whose documents it works on."""
     drops: tuple[str, ...]
+    """Folders of the Global stages whose losses no pass has applied yet."""
     tap: TapPlan | None
     phases: tuple[Phase, ...]
     artefacts: Mapping[str, str]
     """Folders of the steps that made what it needs, by artefact."""
+
+    @property
+    def changes(self) -> Changes | None:
+        """What the next pass has to apply."""
+        drops, cuts, columns = self.stage.drops, self.stage.cuts, bool(self.stage.adds())
+        return Changes(self.folder, drops, cuts, columns) if drops or cuts or columns else None
 
 
 @dataclass(frozen=True)
@@ -134,10 +153,23 @@ def _problems(configuration: Configuration) -> Iterator[tuple[int | None, Proble
         context = CheckContext(schema, input_bytes, artefacts, configuration.stages[:position])
         found = [*_contract_problems(stage, context), *stage.problems(context)]
         yield from ((position, problem) for problem in found)
-        if isinstance(stage, RowStage) and not found:
+        if isinstance(stage, RowStage | GlobalStage) and not found:
             schema = stage.output_schema(schema)
         if isinstance(stage, GlobalStage) and stage.makes:
             artefacts |= {stage.makes}
+
+
+def remarks(configuration: Configuration, position: int) -> Iterator[str]:
+    """Yield what a stage of a checked configuration says of itself before it runs."""
+    first = configuration.stages[0]
+    assert isinstance(first, SourceStage)
+    schema = first.output_schema()
+    for stage in configuration.stages[1:position]:
+        if isinstance(stage, RowStage | GlobalStage):
+            schema = stage.output_schema(schema)
+    input_bytes = sum(size(path) for path in first.list_files())
+    context = CheckContext(schema, input_bytes, frozenset(), configuration.stages[:position])
+    yield from configuration.stages[position].remarks(context)
 
 
 def _contract_problems(stage: Stage, context: CheckContext) -> Iterator[Problem]:
@@ -175,7 +207,8 @@ class _Planner:
         self._files = files
         self._steps: list[PassStep | GlobalStep] = []
         self._rows: list[tuple[int, RowStage]] = []
-        self._drops: list[GlobalStep] = []
+        self._changed: list[GlobalStep] = []
+        """Global steps whose changes no pass has applied yet."""
         self._documents: PassStep | None = None
         self._made: dict[str, GlobalStep] = {}
 
@@ -185,13 +218,14 @@ class _Planner:
                 self._rows.append((position, stage))
             elif isinstance(stage, GlobalStage):
                 self._global(position, stage)
-        if self._documents is None or self._rows or self._drops:
+        if self._documents is None or self._rows or self._changed:
             self._pass(position=len(self._stages))
         return Plan(tuple(self._steps))
 
     def _global(self, position: int, stage: GlobalStage) -> None:
         reads_text = stage.tap() is None
-        if self._documents is None or self._rows or (reads_text and self._drops):
+        cut = any(step.stage.cuts for step in self._changed)
+        if self._documents is None or self._rows or cut or (reads_text and self._changed):
             self._pass(position)
         documents = self._documents
         assert documents is not None
@@ -202,7 +236,7 @@ class _Planner:
             "documents": documents.fingerprint,
             stage.name: stage_identity(stage),
             **({f"tap of {stage.name}": stage_identity(tap.tap)} if tap else {}),
-            "after": {drop.title: drop.fingerprint for drop in self._drops},
+            "after": {before.title: before.fingerprint for before in self._changed},
             "uses": {name: step.fingerprint for name, step in artefacts.items()},
         }
         step = GlobalStep(
@@ -214,14 +248,14 @@ class _Planner:
             stage=stage,
             parts=documents.tasks,
             previous=documents.folder,
-            drops=tuple(drop.folder for drop in self._drops),
+            drops=tuple(before.folder for before in self._changed if before.stage.drops),
             tap=tap,
             phases=stage.phases(documents.tasks),
             artefacts={name: made.folder for name, made in artefacts.items()},
         )
         self._steps.append(step)
-        if stage.drops:
-            self._drops.append(step)
+        if step.changes:
+            self._changed.append(step)
         if stage.makes:
             self._made[stage.makes] = step
 
@@ -238,9 +272,11 @@ class _Planner:
             origin: Identity = {"input": input_identity(self._files)}
         else:
             partitions = ()
-            drops = {drop.title: drop.fingerprint for drop in self._drops}
+            changes = {before.title: before.fingerprint for before in self._changed}
             schema = previous.schema
-            origin = {"documents": previous.fingerprint, "without": drops}
+            for before in self._changed:
+                schema = before.stage.output_schema(schema)
+            origin = {"documents": previous.fingerprint, "without": changes}
         for _, stage in self._rows:
             schema = stage.output_schema(schema)
         identity = {"format": FORMAT, **origin, **_sequence_identity(stages)}
@@ -257,10 +293,10 @@ class _Planner:
             source=(0, source) if previous is None else None,
             partitions=partitions,
             previous=None if previous is None else previous.folder,
-            drops=tuple(drop.folder for drop in self._drops),
+            changes=tuple(before.changes for before in self._changed if before.changes),
         )
         self._steps.append(step)
-        self._documents, self._rows, self._drops = step, [], []
+        self._documents, self._rows, self._changed = step, [], []
 
     def _title(self, reads: bool) -> str:
         names = [*([self._stages[0].name] if reads else []), *(stage.name for _, stage in self._rows)]
@@ -275,6 +311,8 @@ class _Planner:
             if tap is None:
                 return
             yield tap
+            if isinstance(stage, GlobalStage) and stage.cuts:
+                return
 
     @staticmethod
     def _tap(stage: GlobalStage, documents: str) -> TapPlan | None:

@@ -21,6 +21,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
+from prep.corpus.columns import set_column
+from prep.corpus.cuts import without
 from prep.corpus.documents import read_documents, select
 from prep.corpus.errors import Problem
 from prep.corpus.storage import read_arrow
@@ -121,6 +123,10 @@ class Stage(Settings):
         """Yield what cannot work, beyond what the fields' types and bounds say. Reads no documents."""
         yield from ()
 
+    def remarks(self, context: CheckContext) -> Iterator[str]:
+        """Yield what `prep check` says of a stage without problems, a line each: what it will do, what it will need."""
+        yield from ()
+
     def files(self) -> Mapping[str, str]:
         """Return other files whose content decides the output (a model, a list), by option name."""
         return {}
@@ -201,12 +207,15 @@ class Upstream:
     """The documents that a Global stage works on, as files.
 
     `parts[i]` is a Parquet file; `taps[i]` the Arrow IPC file that the stage's tap made of it (empty without a tap);
-    `drops[i]` the Arrow IPC files of one boolean column `drop` that earlier Global stages wrote for that part.
+    `drops[i]`, `cuts[i]` and `columns[i]` the files that earlier Global stages wrote for that part (see GlobalContext)
+    and that no pass has applied yet.
     """
 
     parts: tuple[str, ...]
     taps: tuple[str, ...] = ()
     drops: tuple[tuple[str, ...], ...] = ()
+    cuts: tuple[tuple[str, ...], ...] = ()
+    columns: tuple[tuple[str, ...], ...] = ()
 
     def dropped(self, part: int) -> npt.NDArray[np.bool_] | None:
         """Return which rows of a part are already lost (rows), or None where no stage has dropped any."""
@@ -217,13 +226,35 @@ class Upstream:
         return lost
 
     def documents(self, part: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield a part's documents, all columns or these, in batches and without those that are lost."""
+        """Yield a part's documents, all columns or these, in batches: changed, and without those that are lost."""
         lost = self.dropped(part)
+        cuts = [read_arrow(path) for path in (self.cuts[part] if self.cuts else ())]
+        added = [read_arrow(path) for path in (self.columns[part] if self.columns else ())]
         start = 0
         for batch in read_documents(self.parts[part], columns):
             end = start + batch.num_rows
-            yield batch if lost is None else select(batch, pa.array(~lost[start:end]))
+            changed = _changed(batch, cuts, added, start)
+            yield changed if lost is None else select(changed, pa.array(~lost[start:end]))
             start = end
+
+
+def _changed(batch: pa.RecordBatch, cuts: list[pa.Table], added: list[pa.Table], start: int) -> pa.RecordBatch:
+    """Return the documents from row `start` of a part on, changed as the part's tables say."""
+    columns = {}
+    for table in cuts:
+        columns["text"] = _cut(batch.column("text"), table, start)
+    for table in added:
+        columns |= {name: table.column(name).slice(start, len(batch)).combine_chunks() for name in table.column_names}
+    for name, column in columns.items():
+        batch = set_column(batch, name, column)
+    return batch
+
+
+def _cut(column: pa.Array, cuts: pa.Table, start: int) -> pa.Array:
+    """Take out of the texts of some rows, the first of which is row `start` of its part, what a table of cuts says."""
+    rows, starts, ends = (cuts.column(name).to_numpy() for name in ("row", "start", "end"))
+    inside = slice(*np.searchsorted(rows, (start, start + len(column))))
+    return without(column, rows[inside] - start, starts[inside], ends[inside])
 
 
 PROGRESS = "progress.txt"
@@ -234,8 +265,14 @@ PROGRESS = "progress.txt"
 class GlobalContext:
     """Where a task of a Global stage reads and writes. Paths are local folders or fsspec URLs.
 
-    `output` is the stage's result; a stage that drops documents writes `output/drops/{part:05d}.arrow` (column `drop`)
-    and `output/rejected/{part:05d}.parquet` (schema `prep.corpus.documents.REJECTED`).
+    `output` is the stage's result. What it changes of the documents it writes there, by part, for the next pass:
+
+    - `drops/{part:05d}.arrow`, where `drops`: one boolean column `drop`, a row per document; and beside it
+      `rejected/{part:05d}.parquet` (schema `prep.corpus.documents.REJECTED`);
+    - `cuts/{part:05d}.arrow`, where `cuts`: the bytes to take out of texts, columns `row`, `start` and `end` (int64),
+      rising, without overlap, at the borders of characters;
+    - `columns/{part:05d}.arrow`, where it `adds` columns: these, a row per document.
+
     `scratch` is for files between phases and is deleted when the stage is complete.
     """
 
@@ -267,6 +304,19 @@ class GlobalStage(Stage):
     """Artefacts that must have been made before."""
     drops: ClassVar[bool] = False
     """Whether the stage loses documents (deduplication)."""
+    cuts: ClassVar[bool] = False
+    """Whether the stage takes pieces out of texts (repeated lines)."""
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Return the columns that the stage adds to the documents, or replaces."""
+        return ()
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Return the columns after this stage."""
+        for added in self.adds():
+            index = schema.get_field_index(added.name)
+            schema = schema.append(added) if index < 0 else schema.set(index, added)
+        return schema
 
     def tap(self) -> Tap | None:
         """Return what to extract from the documents in the pass before; None reads the Parquet parts themselves."""

@@ -163,6 +163,31 @@ class OnePerLetter(GlobalStage):
         return Counts(int(entered.sum()), int(entered.sum() - rejected.sum()), {"same_letter": len(ids)} if ids else {})
 
 
+class Beheaded(GlobalStage):
+    """Takes the first letter off each text and keeps it in a column."""
+
+    name: ClassVar[str] = "beheaded"
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+    cuts: ClassVar[bool] = True
+
+    def tap(self) -> Tap:
+        return FirstLetter()
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        return (pa.field("head", pa.string()),)
+
+    def phases(self, parts: int) -> tuple[Phase, ...]:
+        return (Phase("cut", parts),)
+
+    def run(self, phase: str, task: int, context: GlobalContext) -> None:
+        letters = read_arrow(context.upstream.taps[task]).column("letter").cast(pa.string())
+        rows = np.arange(len(letters))
+        ends = pc.binary_length(letters).cast(pa.int64())
+        cuts = pa.table({"row": rows, "start": np.zeros_like(rows), "end": ends})
+        write_arrow(join(context.output, "cuts", f"{task:05d}.arrow"), cuts)
+        write_arrow(join(context.output, "columns", f"{task:05d}.arrow"), pa.table({"head": letters}))
+
+
 class Count(GlobalStage):
     """Writes the number of characters of all documents: an artefact."""
 
@@ -203,7 +228,9 @@ def texts(part: str) -> Iterator[str]:
         yield from batch.column("text").to_pylist()
 
 
-MADE: Mapping[str, type[Stage]] = {kind.name: kind for kind in (Shout, Short, Hapax, Echo, OnePerLetter, Count, Needs)}
+MADE: Mapping[str, type[Stage]] = {
+    kind.name: kind for kind in (Shout, Short, Hapax, Echo, OnePerLetter, Beheaded, Count, Needs)
+}
 
 
 @pytest.fixture(autouse=True)

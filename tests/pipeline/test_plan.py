@@ -35,7 +35,7 @@ def test_cuts_at_global_stages_and_fuses_between(write_pipeline: WritePipeline) 
     assert isinstance(second, PassStep)
     assert [tap.tap.name for tap in first.taps] == ["first-letter"]
     assert second.taps == ()
-    assert second.drops == (dedup.folder,)
+    assert [change.folder for change in second.changes] == [dedup.folder]
     assert second.previous == first.folder
     assert isinstance(count, GlobalStep)
     assert count.previous == second.folder
@@ -49,10 +49,22 @@ def test_deduplications_in_a_row_share_a_pass(write_pipeline: WritePipeline) -> 
     assert [step.title for step in steps] == ["read", "one_per_letter", "one_per_letter", "documents"]
     last = steps[-1]
     assert isinstance(last, PassStep)
-    assert last.drops == (steps[1].folder, steps[2].folder)
+    assert [change.folder for change in last.changes] == [steps[1].folder, steps[2].folder]
     second = steps[2]
     assert isinstance(second, GlobalStep)
     assert second.drops == (steps[1].folder,)
+
+
+def test_a_stage_after_one_that_cuts_texts_works_on_a_pass_that_has_cut_them(write_pipeline: WritePipeline) -> None:
+    steps = planned(write_pipeline(["one_per_letter", "beheaded", "one_per_letter"], TEXTS)).steps
+    titles = ["read", "one_per_letter", "beheaded", "documents", "one_per_letter", "documents"]
+    assert [step.title for step in steps] == titles
+    first, cut = steps[0], steps[3]
+    assert isinstance(first, PassStep)
+    assert isinstance(cut, PassStep)
+    assert [tap.tap.name for tap in first.taps] == ["first-letter", "first-letter"]
+    assert [tap.tap.name for tap in cut.taps] == ["first-letter"]
+    assert "head" in cut.schema.names
 
 
 def test_a_pipeline_of_documents_ends_with_a_pass(write_pipeline: WritePipeline) -> None:

@@ -97,6 +97,14 @@ def test_copies_have_ids_of_their_own_and_are_counted(write_pipeline: WritePipel
     assert rejected.column("id").to_pylist() == ["0-2", "0-2~2"]
 
 
+def test_what_a_global_stage_cuts_and_adds_reaches_the_documents(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    run_it(write_pipeline(["one_per_letter", "beheaded"], *FILES))
+    parts = sorted((tmp_path / "out" / "documents").glob("*.parquet"))
+    rows = [(row["head"], row["text"]) for part in parts for row in pq.read_table(part).to_pylist()]
+    words = ["apple tree", "BREAK", "x", "bean", "cherry", "a document", "date", "elder"]
+    assert rows == [(text[0], text[1:]) for text in words if text != "a document"]
+
+
 def test_a_second_run_has_nothing_to_do(write_pipeline: WritePipeline) -> None:
     path = write_pipeline(WHOLE, *FILES)
     first = run_it(path)
