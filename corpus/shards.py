@@ -15,7 +15,7 @@ end is padding. Only its first piece may continue a document begun in another ro
 """
 
 import hashlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import NamedTuple
@@ -162,34 +162,31 @@ def write_shard(folder: str, name: str, schema: pa.Schema, batches: Iterable[pa.
 
 def write_manifest(folder: str, manifest: ShardManifest) -> None:
     """Write the manifest and what `datasets.load_from_disk` wants to see, the manifest last."""
-    write_json(
-        join(folder, "state.json"),
-        {
-            "_data_files": [{"filename": shard.name} for shard in manifest.shards],
-            "_fingerprint": manifest.shards[0].sha256[:16] if manifest.shards else "empty",
-            "_format_columns": None,
-            "_format_kwargs": {},
-            "_format_type": None,
-            "_output_all_columns": False,
-            "_split": None,
-        },
-    )
-    write_json(
-        join(folder, "dataset_info.json"),
-        {
-            "citation": "",
-            "description": "",
-            "features": {
-                "input_ids": _list_of(manifest.dtype, manifest.length),
-                "lengths": _list_of("int32"),
-                "documents": _list_of("int64"),
-                "continued": {"dtype": "int64", "_type": "Value"},
-            },
-            "homepage": "",
-            "license": "",
-        },
-    )
+    features = {
+        "input_ids": list_feature(manifest.dtype, manifest.length),
+        "lengths": list_feature("int32"),
+        "documents": list_feature("int64"),
+        "continued": {"dtype": "int64", "_type": "Value"},
+    }
+    fingerprint = manifest.shards[0].sha256[:16] if manifest.shards else "empty"
+    write_dataset(folder, [shard.name for shard in manifest.shards], features, fingerprint)
     write_json(join(folder, MANIFEST), {**asdict(manifest), "utilisation": manifest.utilisation})
+
+
+def write_dataset(folder: str, files: Sequence[str], features: Mapping[str, object], fingerprint: str) -> None:
+    """Write what makes a folder of Arrow stream files one that `datasets.load_from_disk` opens."""
+    state: dict[str, object] = {
+        "_data_files": [{"filename": name} for name in files],
+        "_fingerprint": fingerprint,
+        "_format_columns": None,
+        "_format_kwargs": {},
+        "_format_type": None,
+        "_output_all_columns": False,
+        "_split": None,
+    }
+    write_json(join(folder, "state.json"), state)
+    information = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
+    write_json(join(folder, "dataset_info.json"), information)
 
 
 def write_splits(folder: str, names: Sequence[str]) -> None:
@@ -197,7 +194,8 @@ def write_splits(folder: str, names: Sequence[str]) -> None:
     write_json(join(folder, "dataset_dict.json"), {"splits": list(names)})
 
 
-def _list_of(dtype: str, length: int = -1) -> dict[str, object]:
+def list_feature(dtype: str, length: int = -1) -> dict[str, object]:
+    """Return how `datasets` describes a column of lists of numbers; −1 stands for any length."""
     return {"feature": {"dtype": dtype, "_type": "Value"}, "length": length, "_type": "List"}
 
 
@@ -253,7 +251,8 @@ class ShardReader:
             raise CorruptFileError(
                 f"{join(folder, MANIFEST)}: expected {self.manifest.rows} rows in all, seen {starts[-1]}; {MEND}"
             )
-        self._table = _table(np.array(starts, np.int64), self._rows)
+        self.table = _table(np.array(starts, np.int64), self._rows)
+        """Where the columns lie in memory, for kernels."""
 
     def __reduce__(self) -> tuple[type["ShardReader"], tuple[str]]:
         return type(self), (self.folder,)
@@ -277,11 +276,11 @@ class ShardReader:
         return batches
 
     def __len__(self) -> int:
-        return int(self._table.starts[-1])
+        return int(self.table.starts[-1])
 
     def _locate(self, row: int) -> tuple[Rows, int]:
-        batch = int(np.searchsorted(self._table.starts, row, side="right")) - 1
-        return self._rows[batch], row - int(self._table.starts[batch])
+        batch = int(np.searchsorted(self.table.starts, row, side="right")) - 1
+        return self._rows[batch], row - int(self.table.starts[batch])
 
     def ids(self, row: int) -> Ids:
         """Return a row's token ids (length,), a view of the mapped file."""
@@ -311,12 +310,12 @@ class ShardReader:
         """
         wanted = self._existing(rows)
         out: Ids = np.empty((len(wanted), self.manifest.length), self.manifest.dtype if dtype is None else dtype)
-        copy_ids(self._table, wanted, np.empty(0, self.manifest.dtype), out)
+        copy_ids(self.table, wanted, np.empty(0, self.manifest.dtype), out)
         return out
 
     def pieces(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Pieces:
         """Copy what is known of the pieces in rows, in any order. Raises IndexError for a row that there is not."""
-        return Pieces(*copy_pieces(self._table, self._existing(rows)))
+        return Pieces(*copy_pieces(self.table, self._existing(rows)))
 
     def _existing(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         wanted = np.ascontiguousarray(rows, np.int64)
