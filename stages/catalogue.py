@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from prep.stages.decontaminate.decontaminate import Decontaminate
 from prep.stages.dedup.exact import Exact
 from prep.stages.dedup.minhash import MinHash
 from prep.stages.dedup.unique_url import UniqueUrl
@@ -25,6 +26,7 @@ _CLASSES: tuple[type[Stage], ...] = (
     C4,
     FineWeb,
     UniqueUrl,
+    Decontaminate,
     Exact,
     MinHash,
     TrainTokenizer,

@@ -1,0 +1,195 @@
+"""Finds evaluation items in documents by the n-grams of words they share, and takes them out of the training data."""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar, Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+from pydantic import Field
+
+from prep.corpus.columns import Bytes, Offsets, set_column, string_array, string_buffers
+from prep.corpus.documents import TEXT
+from prep.corpus.errors import ConfigurationError, Problem
+from prep.stages.decontaminate.evaluation_sets import EvaluationSet
+from prep.stages.decontaminate.folding import UNICODE, folding
+from prep.stages.decontaminate.index import ItemIndex, Spans
+from prep.stages.decontaminate.overlap_kernels import cut
+from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+
+FINDINGS = pa.schema(
+    [
+        pa.field("id", pa.string()),
+        pa.field("set", pa.string()),
+        pa.field("item", pa.int64()),
+        pa.field("ngrams", pa.int64()),
+        pa.field("item_ngrams", pa.int64()),
+        pa.field("start", pa.int64()),
+        pa.field("end", pa.int64()),
+        pa.field("text", pa.large_string()),
+    ]
+)
+"""One row per span: the document, the evaluation set, the item's number in it from 0, how many different n-grams of
+the item the span holds and how many the item has, and where in the text it was (bytes of UTF-8)."""
+
+
+class Decontaminate(RowStage):
+    """Find evaluation items in documents, by n-grams of words; reject those documents or cut the items out.
+
+    Documents and items are compared as sequences of normalised words: each code point becomes the letters and digits
+    of NFKD(casefold(NFKD(c))), marks and format characters are left out, and everything else (punctuation, white space,
+    HTML tags and character references) separates words. A letter of a script written without spaces is a word. An item
+    of fewer than `ngram` words is looked for as a whole.
+
+    A rejected document goes under the rule `contaminated_` and the name of the first set it holds items of; `value` is
+    the number of n-grams of the item it holds most of, `detail` names that item. What was found in which document, and
+    where, is published in the folder `findings`, for documents rejected and cut alike.
+    """
+
+    name: ClassVar[str] = "decontaminate"
+    libraries: ClassVar[tuple[str, ...]] = ("regex",)
+    columns: ClassVar[tuple[str, ...]] = ("id", "text")
+
+    sets: dict[str, EvaluationSet] = Field(min_length=1)
+    """Evaluation sets by name."""
+    ngram: int = Field(13, ge=1, le=100)
+    """Words in an n-gram. GPT-3 was decontaminated with 13 (Brown et al. 2020, appendix C)."""
+    min_share: float = Field(0.0, ge=0, le=1)
+    """Smallest share of an item's n-grams that a document must hold; 0: a single one is enough."""
+    shortest: int = Field(8, ge=1)
+    """Fewest words of an item that is looked for: shorter ones stand in clean text too."""
+    skip_short: bool = False
+    """Leave out the items that are shorter; otherwise they are refused when the configuration is checked."""
+    action: Literal["reject", "cut"] = "reject"
+    """`reject` loses the document. `cut` takes the span out of its text, from the first shared word to the last and
+    the punctuation around them; a document of which no word is left is rejected."""
+
+    def problems(self, context: CheckContext) -> Iterator[Problem]:
+        """Find sets that cannot be read, and items too short to be looked for."""
+        for name, evaluation_set in self.sets.items():
+            try:
+                items = evaluation_set.items()
+            except (ConfigurationError, OSError, ValueError) as error:
+                yield Problem(str(error), ("sets", name))
+                continue
+            index = ItemIndex({name: items}, self.ngram, self.shortest)
+            short = np.flatnonzero(index.words < self.shortest)
+            if len(short) == len(items):
+                yield Problem(f"no item has {self.shortest} words", ("sets", name), mend="lower 'shortest'")
+            elif len(short) and not self.skip_short:
+                yield Problem(
+                    f"{len(short)} of {len(items)} items have fewer than {self.shortest} words and would be found in "
+                    f"clean text, such as item {short[0]}: {items[short[0]][:60]!r}",
+                    ("sets", name),
+                    mend="set skip_short: true to leave them out, or lower 'shortest'",
+                )
+
+    def files(self) -> Mapping[str, str]:
+        """Return the sets' files: their content decides the output, their place does not."""
+        return {
+            f"sets.{name}.{number}": path
+            for name, evaluation_set in self.sets.items()
+            for number, path in enumerate(evaluation_set.files())
+        }
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings without the files' places, and the version of Unicode."""
+        settings = self.model_dump(mode="json", exclude={"sets"})
+        columns = {name: list(evaluation_set.columns) for name, evaluation_set in self.sets.items()}
+        return {**settings, "sets": columns, "unicode": UNICODE}
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema with `text` as large_string where it may be cut."""
+        index = schema.get_field_index("text")
+        return schema.set(index, TEXT) if self.action == "cut" and index >= 0 else schema
+
+    def findings_schema(self) -> pa.Schema:
+        """Return FINDINGS."""
+        return FINDINGS
+
+    def open(self) -> RowFunction:
+        """Return the function over batches, the sets indexed."""
+        index = ItemIndex({name: item.items() for name, item in self.sets.items()}, self.ngram, self.shortest)
+
+        def decontaminate(batch: pa.RecordBatch) -> Outcome:
+            data, offsets = string_buffers(batch.column("text"))
+            spans = index.find(data, offsets, self.min_share)
+            findings = _findings(batch, index, spans, data, offsets)
+            if self.action == "reject":
+                rejected = np.unique(spans.rows)
+            else:
+                batch, rejected = _cut(batch, spans, data, offsets)
+            return Outcome(batch, _verdicts(batch.num_rows, index, spans, rejected, findings))
+
+        return decontaminate
+
+
+def _findings(batch: pa.RecordBatch, index: ItemIndex, spans: Spans, data: Bytes, offsets: Offsets) -> pa.RecordBatch:
+    order = np.lexsort((spans.begins, spans.rows))
+    rows, items, ngrams, begins, ends = (column[order] for column in spans)
+    places = [index.place(int(item)) for item in items]
+    bounds = zip((offsets[rows] + begins).tolist(), (offsets[rows] + ends).tolist(), strict=True)
+    columns = [
+        batch.column("id").cast(pa.string()).take(pa.array(rows)),
+        [name for name, _ in places],
+        [number for _, number in places],
+        ngrams,
+        index.ngrams[items],
+        begins,
+        ends,
+        [data[begin:end].tobytes().decode() for begin, end in bounds],
+    ]
+    arrays = [pa.array(column, field.type) for column, field in zip(columns, FINDINGS, strict=True)]
+    return pa.RecordBatch.from_arrays(arrays, schema=FINDINGS)
+
+
+def _cut(
+    batch: pa.RecordBatch, spans: Spans, data: Bytes, offsets: Offsets
+) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+    """Return the batch with the spans cut out of its texts, and the rows of which no word is left."""
+    rows, begins, ends = _union(spans)
+    kept, kept_offsets = cut(data, offsets, folding(), rows, begins, ends)
+    changed = np.unique(rows)
+    blank = [row for row in changed.tolist() if not _has_words(kept[kept_offsets[row] : kept_offsets[row + 1]])]
+    return set_column(batch, "text", string_array(kept, kept_offsets)), np.array(blank, np.int64)
+
+
+def _has_words(text: Bytes) -> bool:
+    return any(character.isalnum() for character in text.tobytes().decode())
+
+
+def _union(spans: Spans) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    """Return rows, begins and ends of the spans of all items, those that overlap joined."""
+    joined: list[list[int]] = []
+    for row, begin, end in sorted(zip(spans.rows.tolist(), spans.begins.tolist(), spans.ends.tolist(), strict=True)):
+        if joined and joined[-1][0] == row and begin <= joined[-1][2]:
+            joined[-1][2] = max(end, joined[-1][2])
+        else:
+            joined.append([row, begin, end])
+    rows, begins, ends = np.array(joined, np.int64).reshape(-1, 3).T.copy()
+    return rows, begins, ends
+
+
+def _verdicts(
+    rows: int, index: ItemIndex, spans: Spans, rejected: npt.NDArray[np.int64], findings: pa.RecordBatch
+) -> Verdicts:
+    """Reject some rows: under the first set they hold an item of, with the item they hold most n-grams of."""
+    rule, detail = np.full((2, rows), None, object)
+    value = np.zeros(rows)
+    by_item = np.lexsort((spans.items, spans.rows))
+    by_ngrams = np.lexsort((spans.items, -spans.ngrams, spans.rows))
+    with_items, first = np.unique(spans.rows, return_index=True)
+    inside = np.isin(with_items, rejected)
+    for row, lowest, most in zip(
+        with_items[inside], spans.items[by_item][first[inside]], by_ngrams[first[inside]], strict=True
+    ):
+        name, number = index.place(int(spans.items[most]))
+        rule[row] = f"contaminated_{index.place(int(lowest))[0]}"
+        value[row] = spans.ngrams[most]
+        detail[row] = f"{name} {number}"
+    return Verdicts(
+        pa.array(rule, pa.string()),
+        value=pa.array(value, pa.float64(), mask=value == 0),
+        detail=pa.array(detail, pa.string()),
+        findings=findings,
+    )

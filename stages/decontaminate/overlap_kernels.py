@@ -1,0 +1,218 @@
+"""Finding evaluation items in text by the n-grams of words they share, as numba kernels.
+
+The n-gram of the words with hashes w_1 … w_n is the number w_1·B^(n−1) + … + w_n modulo 2^64, which moves on by one
+word with two multiplications (Karp and Rabin 1987, "Efficient randomized pattern-matching algorithms"). Words' hashes
+are uniform 64-bit numbers, so sums of two different n-grams are equal with a probability of about 2^−64. A bitmap with
+16 bits or more per n-gram of the index turns away nearly all n-grams of clean text; the others are looked up in a hash
+table. Cost: about 3 ns per word and length of n-gram, beside the splitting into words.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from prep.corpus.columns import Bytes, Offsets, kernel, leaf, longest_row
+from prep.corpus.hashing import find_slot, table_size
+from prep.corpus.utf8 import decode
+from prep.stages.decontaminate.folding_kernels import (
+    IGNORED,
+    SEPARATOR,
+    Folding,
+    Hashes,
+    Ints,
+    Positions,
+    fold_words,
+)
+
+_BASE = np.uint64(0xD1342543DE82EF95)
+_BY_LENGTH = np.uint64(0xA0761D6478BD642F)
+_ODD = np.uint64(1)
+_BITS_PER_NGRAM = 16
+_WORD, _WORD_MASK = np.uint64(6), np.uint64(63)
+
+
+class Index(NamedTuple):
+    """The n-grams of all evaluation items."""
+
+    keys: Hashes
+    """Hash table of the n-grams (see `find_slot`)."""
+    numbers: Ints
+    """The number of the n-gram in each slot."""
+    bitmap: Hashes
+    """One bit for each value of an n-gram's upper bits: set where an item has such an n-gram."""
+    shift: np.uint64
+    """64 − the number of those bits."""
+    lengths: Positions
+    """The lengths of n-grams that occur, in words, rising."""
+
+
+@kernel
+def item_ngrams(
+    data: Bytes, offsets: Offsets, folding: Folding, ngram: int, shortest: int
+) -> tuple[Hashes, Positions, Positions, Positions]:
+    """Return the n-grams of items: each one's hash, its item's number and its length; and the words of each item.
+
+    An item of fewer than `ngram` words has one n-gram of all of them. One of fewer than `shortest`, which is 1 or more,
+    has none.
+    """
+    items = len(offsets) - 1
+    size = max(1, 2 * longest_row(offsets))
+    hashes, starts, ends = np.empty(size, np.uint64), np.empty(size, np.int64), np.empty(size, np.int64)
+    words = np.empty(items, np.int64)
+    total = 0
+    for item in range(items):
+        words[item] = fold_words(data, offsets[item], offsets[item + 1], folding, hashes, starts, ends)
+        total += words[item] - min(ngram, words[item]) + 1 if words[item] >= shortest else 0
+    keys, of_item, lengths = np.empty(total, np.uint64), np.empty(total, np.int64), np.empty(total, np.int64)
+    at = 0
+    for item in range(items):
+        if words[item] < shortest:
+            continue
+        length = min(ngram, words[item])
+        fold_words(data, offsets[item], offsets[item + 1], folding, hashes, starts, ends)
+        state, highest = _first(hashes, length)
+        for word in range(words[item] - length + 1):
+            if word:
+                state = (state - hashes[word - 1] * highest) * _BASE + hashes[word + length - 1]
+            keys[at] = _key(state, length)
+            of_item[at] = item
+            lengths[at] = length
+            at += 1
+    return keys, of_item, lengths, words
+
+
+@kernel
+def make_index(ngrams: Hashes, lengths: Positions) -> Index:
+    """Return the index of different n-grams, numbered as they come; `lengths` are those that occur."""
+    size = table_size(len(ngrams))
+    keys = np.zeros(size, np.uint64)
+    numbers = np.zeros(size, np.int32)
+    bits = 12
+    while (1 << bits) < _BITS_PER_NGRAM * len(ngrams):
+        bits += 1
+    shift = np.uint64(64 - bits)
+    bitmap = np.zeros(1 << (bits - 6), np.uint64)
+    for number in range(len(ngrams)):
+        slot = find_slot(keys, size, ngrams[number])
+        keys[slot] = ngrams[number]
+        numbers[slot] = number
+        bit = ngrams[number] >> shift
+        bitmap[bit >> _WORD] |= _ODD << (bit & _WORD_MASK)
+    return Index(keys, numbers, bitmap, shift, lengths)
+
+
+@kernel
+def find_ngrams(data: Bytes, offsets: Offsets, folding: Folding, index: Index) -> Positions:
+    """Return the n-grams of the index that texts hold, one row for each place (int64, places × 6).
+
+    Columns: the text, the first word, the length in words, the n-gram's number, and the bytes of the text at which the
+    first word begins and the last one ends.
+    """
+    size = max(1, 2 * longest_row(offsets))
+    hashes, starts, ends = np.empty(size, np.uint64), np.empty(size, np.int64), np.empty(size, np.int64)
+    found = np.empty((64, 6), np.int64)
+    count = 0
+    for text in range(len(offsets) - 1):
+        words = fold_words(data, offsets[text], offsets[text + 1], folding, hashes, starts, ends)
+        for length in index.lengths:
+            if words < length:
+                break
+            state, highest = _first(hashes, length)
+            for word in range(words - length + 1):
+                if word:
+                    state = (state - hashes[word - 1] * highest) * _BASE + hashes[word + length - 1]
+                key = _key(state, length)
+                bit = key >> index.shift
+                if not (index.bitmap[bit >> _WORD] >> (bit & _WORD_MASK)) & _ODD:
+                    continue
+                slot = find_slot(index.keys, len(index.keys), key)
+                if index.keys[slot] != key:
+                    continue
+                if count == len(found):
+                    larger = np.empty((2 * count, 6), np.int64)
+                    larger[:count] = found
+                    found = larger
+                found[count, 0] = text
+                found[count, 1] = word
+                found[count, 2] = length
+                found[count, 3] = index.numbers[slot]
+                found[count, 4] = starts[word] - offsets[text]
+                found[count, 5] = ends[word + length - 1] - offsets[text]
+                count += 1
+    return found[:count]
+
+
+@leaf
+def _first(hashes: Hashes, length: int) -> tuple[np.uint64, np.uint64]:
+    """Return the state of the first n-gram, and the weight of its first word."""
+    state = hashes[0]
+    highest = _ODD
+    for word in range(1, length):
+        state = state * _BASE + hashes[word]
+        highest *= _BASE
+    return state, highest
+
+
+@leaf
+def _key(state: np.uint64, length: int) -> np.uint64:
+    """Return an n-gram's hash, which is never zero and differs from that of an n-gram of another length."""
+    return (state + np.uint64(length) * _BY_LENGTH) | _ODD
+
+
+@kernel
+def cut(
+    data: Bytes, offsets: Offsets, folding: Folding, rows: Positions, begins: Positions, ends: Positions
+) -> tuple[Bytes, Offsets]:
+    """Return texts without some spans: span k is bytes `begins[k]` to `ends[k]` of text `rows[k]`.
+
+    Spans come in order and do not overlap. With each go the characters that touch it, unless they are letters, digits,
+    white space or brackets of tags.
+    """
+    kept = np.empty(offsets[-1] - offsets[0], np.uint8)
+    kept_offsets = np.zeros(len(offsets), np.int64)
+    size = 0
+    span = 0
+    for row in range(len(offsets) - 1):
+        at, end = offsets[row], offsets[row + 1]
+        while span < len(rows) and rows[span] == row:
+            begin = _before_marks(data, at, offsets[row] + begins[span], folding)
+            kept[size : size + begin - at] = data[at:begin]
+            size += begin - at
+            at = _after_marks(data, offsets[row] + ends[span], end, folding)
+            span += 1
+        kept[size : size + end - at] = data[at:end]
+        size += end - at
+        kept_offsets[row + 1] = size
+    return kept[:size], kept_offsets
+
+
+@leaf
+def _before_marks(data: Bytes, start: int, at: int, folding: Folding) -> int:
+    """Return where the marks begin that end at `at`."""
+    begin = max(at, start)
+    while begin > start:
+        before = begin - 1
+        while before > start and data[before] & 0xC0 == 0x80:
+            before -= 1
+        code, _ = decode(data, before, begin)
+        if folding.table[code] != SEPARATOR or _is_bracket(code):
+            break
+        begin = before
+    return begin
+
+
+@leaf
+def _after_marks(data: Bytes, at: int, end: int, folding: Folding) -> int:
+    """Return where the marks end that begin at `at`."""
+    while at < end:
+        code, after = decode(data, at, end)
+        if folding.table[code] not in (SEPARATOR, IGNORED) or _is_bracket(code):
+            break
+        at = after
+    return at
+
+
+@leaf
+def _is_bracket(code: int) -> bool:
+    """Return whether the character may belong to a tag."""
+    return code in (0x3C, 0x3E)

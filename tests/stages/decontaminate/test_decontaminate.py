@@ -1,0 +1,196 @@
+"""Decontamination: GSM8K's questions in disguise, clean text, reports, cutting, and what is refused."""
+
+import gzip
+import textwrap
+import unicodedata
+from collections.abc import Callable
+from pathlib import Path
+
+import orjson
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+
+from prep.corpus.errors import ConfigurationError
+from prep.stages.decontaminate.decontaminate import Decontaminate
+from prep.stages.decontaminate.evaluation_sets import EvaluationSet
+from prep.stages.extract.extract import Extract
+from prep.stages.stage import CheckContext, Outcome, Verdicts
+
+QUESTIONS = [
+    "Ann has 3 red marbles and twice as many blue ones. She gives half of the blue ones to Bo. How many are left?",
+    "A train leaves at 9 and travels for 4 hours at 80 km/h, then 2 more at 60. How far does it go in all?",
+    "What is the name of the café near the bridge?",
+]
+DISGUISES: dict[str, Callable[[str], str]] = {
+    "40 columns": lambda text: textwrap.fill(text, 40),
+    "upper case": str.upper,
+    "punctuation": lambda text: " ".join(f"«{word}»{',;!?'[n % 4]} --" for n, word in enumerate(text.split())),
+    "full width": lambda text: "".join(chr(ord(mark) + 0xFEE0) if "!" <= mark <= "~" else mark for mark in text),
+    "HTML list": lambda text: "<ul>\n<li>" + "</li>\n<li>".join(text.split(". ")) + "</li></ul>",
+    "decomposed": lambda text: unicodedata.normalize("NFD", text),
+}
+
+
+def stage(folder: Path, **options: object) -> Decontaminate:
+    path = folder / "own.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps({"question": question, "answer": "7"}) for question in QUESTIONS))
+    return Decontaminate.model_validate({"sets": {"own": {"path": str(path), "columns": ["question"]}}, **options})
+
+
+def run(of: Decontaminate, *texts: str | None) -> tuple[pa.RecordBatch, Verdicts, list[dict[str, object]]]:
+    ids = [f"d{row}" for row in range(len(texts))]
+    outcome = of.open()(pa.record_batch({"id": ids, "text": pa.array(texts, pa.large_string())}))
+    assert outcome.verdicts is not None
+    assert outcome.verdicts.findings is not None
+    return outcome.batch, outcome.verdicts, outcome.verdicts.findings.to_pylist()
+
+
+def context() -> CheckContext:
+    return CheckContext(pa.schema({"id": pa.string(), "text": pa.large_string()}), 0, frozenset())
+
+
+@pytest.mark.parametrize("disguise", DISGUISES.values(), ids=DISGUISES)
+def test_a_question_in_disguise_is_found_with_its_place(disguise: Callable[[str], str], tmp_path: Path) -> None:
+    texts = [f"It was a fine day.\n\n{disguise(question)}\nAnd so it went." for question in QUESTIONS]
+    _, verdicts, findings = run(
+        stage(tmp_path), "Clean.", *texts, "Clean as well, and a little longer than that.", None
+    )
+    assert verdicts.rule.to_pylist() == [None, *["contaminated_own"] * 3, None, None]
+    assert verdicts.detail is not None
+    assert verdicts.detail.to_pylist() == [None, "own 0", "own 1", "own 2", None, None]
+    assert [(row["id"], row["set"], row["item"]) for row in findings] == [(f"d{n + 1}", "own", n) for n in range(3)]
+    for row, text in zip(findings, texts, strict=True):
+        start, end = row["start"], row["end"]
+        assert isinstance(start, int)
+        assert isinstance(end, int)
+        found = text.encode()[start:end].decode()
+        assert row["text"] == found
+        assert disguise("Ann")[:1] in found or found[0] in "AＡWＷ"
+        assert "day" not in found
+        assert row["ngrams"] == row["item_ngrams"]
+
+
+def test_every_gsm8k_question_is_found_in_five_disguises_and_none_in_clean_text(test_data: Path) -> None:
+    path = test_data / "decontamination" / "gsm8k-test.jsonl"
+    questions = [orjson.loads(line)["question"] for line in path.read_bytes().splitlines()]
+    function = Decontaminate(sets={"gsm8k": EvaluationSet(path=str(path), columns=("question",))}).open()
+    books = [book.read_text("utf-8", errors="replace") for book in sorted((test_data / "books").glob("*.txt"))]
+
+    def rejected(texts: list[str]) -> list[bool]:
+        outcome = function(pa.record_batch({"id": list(map(str, range(len(texts)))), "text": pa.array(texts)}))
+        assert outcome.verdicts is not None
+        return [rule is not None for rule in outcome.verdicts.rule.to_pylist()]
+
+    for name in ("40 columns", "upper case", "punctuation", "full width", "HTML list"):
+        texts = [f"{books[0][900:1300]}\n{DISGUISES[name](question)}\n{books[1][900:1300]}" for question in questions]
+        assert all(rejected(texts)), name
+    assert not any(rejected(books))
+
+
+def test_items_of_an_html_list_are_found_after_extraction(tmp_path: Path) -> None:
+    prose = "".join(f"<p>Paragraph {n} tells at some length what happened on the {n}th day.</p>" for n in range(9))
+    page = f"<html><body><article>{prose}{DISGUISES['HTML list'](QUESTIONS[0])}</article></body></html>"
+    columns = {
+        "id": ["p"],
+        "html": pa.array([page.encode()], pa.large_binary()),
+        "charset": ["utf-8"],
+        "url": ["http://a"],
+    }
+    text = Extract(main_content=False).open()(pa.record_batch(columns)).batch.column("text")[0].as_py()
+    assert "Bo" in text
+    _, verdicts, _ = run(stage(tmp_path), text)
+    assert verdicts.rule.to_pylist() == ["contaminated_own"]
+
+
+def test_a_shared_ngram_is_enough_unless_a_share_is_asked_for(tmp_path: Path) -> None:
+    part = "She said: twice as many blue ones. She gives half of the blue ones to Bo! Well."
+    _, verdicts, findings = run(stage(tmp_path), part)
+    assert verdicts.value is not None
+    assert verdicts.value.to_pylist() == [2.0]
+    assert findings[0]["text"] == "twice as many blue ones. She gives half of the blue ones to Bo"
+    assert findings[0]["item_ngrams"] == 12
+    assert run(stage(tmp_path, min_share=0.16), part)[2]
+    assert not run(stage(tmp_path, min_share=0.17), part)[2]
+    assert not run(stage(tmp_path), "twice as many blue ones. She gives half of the blue")[2]
+
+
+def test_a_short_item_is_found_as_a_whole(tmp_path: Path) -> None:
+    assert run(stage(tmp_path), "“What is the name of the cafe near the bridge”")[1].rule.null_count == 0
+    assert run(stage(tmp_path), "What is the name of the café near the")[1].rule.null_count == 1
+
+
+def test_cutting_takes_out_the_spans_and_keeps_the_rest(tmp_path: Path) -> None:
+    kept = "It was a fine day,\n«{}» and so on.\n\nThe end ({})."
+    text = kept.format(QUESTIONS[0][:-1], QUESTIONS[2][:-1].upper())
+    batch, verdicts, findings = run(stage(tmp_path, action="cut"), text, "Clean.", f" {QUESTIONS[1]}\n…", None)
+    assert batch.column("text").to_pylist()[:2] == ["It was a fine day,\n and so on.\n\nThe end ", "Clean."]
+    assert verdicts.rule.to_pylist() == [None, None, "contaminated_own", None]
+    assert [(row["id"], row["item"]) for row in findings] == [("d0", 0), ("d0", 2), ("d2", 1)]
+
+
+def test_the_outcome_of_a_document_does_not_depend_on_its_batch(tmp_path: Path) -> None:
+    texts = ["Clean.", QUESTIONS[2], f"{QUESTIONS[0]} {QUESTIONS[1]}", "", QUESTIONS[1].lower()]
+    function = stage(tmp_path).open()
+    batch = pa.record_batch({"id": list("abcde"), "text": pa.array(texts, pa.large_string())})
+
+    def decisions(outcomes: list[Outcome]) -> list[list[dict[str, object]]]:
+        tables = [outcome.verdicts for outcome in outcomes if outcome.verdicts is not None]
+        rules = [{"rule": rule} for item in tables for rule in item.rule.to_pylist()]
+        return [rules, [row for item in tables if item.findings is not None for row in item.findings.to_pylist()]]
+
+    assert decisions([function(batch)]) == decisions([function(batch.slice(row, 1)) for row in range(5)])
+
+
+def test_sets_are_read_from_json_lines_and_parquet(tmp_path: Path) -> None:
+    rows = [
+        {"q": "one", "choices": {"text": ["a", 2], "right": True}},
+        {"q": "two", "choices": {"text": [], "right": None}},
+    ]
+    (tmp_path / "a.jsonl.gz").write_bytes(gzip.compress(b"\n\n".join(map(orjson.dumps, rows))))
+    table = pa.table({"choices": [["x", "y"], None], "q": ["three", "four"], "unused": [1, 2]})
+    pq.write_table(table, tmp_path / "b.parquet")
+    evaluation_set = EvaluationSet(path=f"{tmp_path}/*", columns=("q", "choices"))
+    assert evaluation_set.items() == ["one\na\n2", "two", "three\nx\ny", "four"]
+
+
+@pytest.mark.parametrize(
+    ("content", "message"),
+    [
+        (b'{"question": 1}\n[1]', "own.jsonl:2: expected a JSON object, seen list"),
+        (b'{"question"', "own.jsonl:1: expected a JSON object, seen unexpected end"),
+        (b'{"text": "a", "id": 1}', "record 0 has no field 'question'; it has text, id"),
+    ],
+)
+def test_a_set_that_cannot_be_read_is_a_problem(content: bytes, message: str, tmp_path: Path) -> None:
+    broken = stage(tmp_path)
+    (tmp_path / "own.jsonl").write_bytes(content)
+    (problem,) = broken.problems(context())
+    assert message in str(problem)
+    assert problem.field == ("sets", "own")
+
+
+def test_items_too_short_to_be_looked_for_are_named_unless_they_may_be_left_out(tmp_path: Path) -> None:
+    assert list(stage(tmp_path).problems(context())) == []
+    (problem,) = stage(tmp_path, shortest=11).problems(context())
+    assert "1 of 3 items have fewer than 11 words and would be found in clean text, such as item 2" in str(problem)
+    lenient = stage(tmp_path, shortest=11, skip_short=True)
+    assert list(lenient.problems(context())) == []
+    assert run(lenient, QUESTIONS[2], QUESTIONS[1])[1].rule.to_pylist() == [None, "contaminated_own"]
+    (problem,) = stage(tmp_path, shortest=100, skip_short=True).problems(context())
+    assert "no item has 100 words" in str(problem)
+
+
+def test_a_missing_file_is_a_problem(tmp_path: Path) -> None:
+    lost = Decontaminate(sets={"own": EvaluationSet(path=str(tmp_path / "none.jsonl"))})
+    (problem,) = lost.problems(context())
+    assert "no file matches" in str(problem)
+    with pytest.raises(ConfigurationError):
+        lost.files()
+
+
+def test_the_place_of_a_set_does_not_decide_the_result(tmp_path: Path) -> None:
+    (tmp_path / "other").mkdir()
+    first, second = stage(tmp_path), stage(tmp_path / "other")
+    assert first.identity() == second.identity()
+    assert first.files().keys() == second.files().keys()
