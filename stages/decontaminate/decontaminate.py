@@ -4,17 +4,17 @@ from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.columns import Bytes, Offsets, set_column, string_array, string_buffers
+from prep.corpus.columns import Bytes, Offsets, set_column, string_buffers
+from prep.corpus.cuts import without
 from prep.corpus.documents import TEXT
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.decontaminate.evaluation_sets import EvaluationSet
 from prep.stages.decontaminate.folding import UNICODE, folding
-from prep.stages.decontaminate.index import ItemIndex, Spans
-from prep.stages.decontaminate.overlap_kernels import cut
+from prep.stages.decontaminate.index import ItemIndex, Numbers, Spans
+from prep.stages.decontaminate.overlap_kernels import widen
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
 FINDINGS = pa.schema(
@@ -84,6 +84,13 @@ class Decontaminate(RowStage):
                     mend="set skip_short: true to leave them out, or lower 'shortest'",
                 )
 
+    def remarks(self, context: CheckContext) -> Iterator[str]:
+        """Say how many items are looked for, and how many are too short."""
+        for name, evaluation_set in self.sets.items():
+            ngrams = ItemIndex({name: evaluation_set.items()}, self.ngram, self.shortest).ngrams
+            short = f"; {(ngrams == 0).sum():,} shorter than {self.shortest} words are left out" if 0 in ngrams else ""
+            yield f"{name}: {len(ngrams):,} items{short}"
+
     def files(self) -> Mapping[str, str]:
         """Return the sets' files: their content decides the output, their place does not."""
         return {
@@ -143,36 +150,32 @@ def _findings(batch: pa.RecordBatch, index: ItemIndex, spans: Spans, data: Bytes
     return pa.RecordBatch.from_arrays(arrays, schema=FINDINGS)
 
 
-def _cut(
-    batch: pa.RecordBatch, spans: Spans, data: Bytes, offsets: Offsets
-) -> tuple[pa.RecordBatch, npt.NDArray[np.int64]]:
+def _cut(batch: pa.RecordBatch, spans: Spans, data: Bytes, offsets: Offsets) -> tuple[pa.RecordBatch, Numbers]:
     """Return the batch with the spans cut out of its texts, and the rows of which no word is left."""
-    rows, begins, ends = _union(spans)
-    kept, kept_offsets = cut(data, offsets, folding(), rows, begins, ends)
-    changed = np.unique(rows)
-    blank = [row for row in changed.tolist() if not _has_words(kept[kept_offsets[row] : kept_offsets[row + 1]])]
-    return set_column(batch, "text", string_array(kept, kept_offsets)), np.array(blank, np.int64)
+    wide = widen(data, offsets, folding(), spans.rows, spans.begins, spans.ends)
+    kept = without(batch.column("text"), *_union(spans.rows, *wide))
+    changed = np.unique(spans.rows)
+    blank = [row for row, text in zip(changed, kept.take(changed), strict=True) if not _has_words(text.as_py())]
+    return set_column(batch, "text", kept), np.array(blank, np.int64)
 
 
-def _has_words(text: Bytes) -> bool:
-    return any(character.isalnum() for character in text.tobytes().decode())
+def _has_words(text: str) -> bool:
+    return any(character.isalnum() for character in text)
 
 
-def _union(spans: Spans) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64], npt.NDArray[np.int64]]:
-    """Return rows, begins and ends of the spans of all items, those that overlap joined."""
+def _union(rows: Numbers, begins: Numbers, ends: Numbers) -> tuple[Numbers, Numbers, Numbers]:
+    """Return spans in order, those that overlap or touch joined."""
     joined: list[list[int]] = []
-    for row, begin, end in sorted(zip(spans.rows.tolist(), spans.begins.tolist(), spans.ends.tolist(), strict=True)):
+    for row, begin, end in sorted(zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True)):
         if joined and joined[-1][0] == row and begin <= joined[-1][2]:
             joined[-1][2] = max(end, joined[-1][2])
         else:
             joined.append([row, begin, end])
-    rows, begins, ends = np.array(joined, np.int64).reshape(-1, 3).T.copy()
-    return rows, begins, ends
+    all_rows, all_begins, all_ends = np.array(joined, np.int64).reshape(-1, 3).T.copy()
+    return all_rows, all_begins, all_ends
 
 
-def _verdicts(
-    rows: int, index: ItemIndex, spans: Spans, rejected: npt.NDArray[np.int64], findings: pa.RecordBatch
-) -> Verdicts:
+def _verdicts(rows: int, index: ItemIndex, spans: Spans, rejected: Numbers, findings: pa.RecordBatch) -> Verdicts:
     """Reject some rows: under the first set they hold an item of, with the item they hold most n-grams of."""
     rule, detail = np.full((2, rows), None, object)
     value = np.zeros(rows)

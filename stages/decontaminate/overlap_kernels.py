@@ -160,36 +160,25 @@ def _key(state: np.uint64, length: int) -> np.uint64:
 
 
 @kernel
-def cut(
+def widen(
     data: Bytes, offsets: Offsets, folding: Folding, rows: Positions, begins: Positions, ends: Positions
-) -> tuple[Bytes, Offsets]:
-    """Return texts without some spans: span k is bytes `begins[k]` to `ends[k]` of text `rows[k]`.
+) -> tuple[Positions, Positions]:
+    """Return spans with the characters that touch them, unless these are letters, digits, white space or brackets.
 
-    Spans come in order and do not overlap. With each go the characters that touch it, unless they are letters, digits,
-    white space or brackets of tags.
+    Span k is bytes `begins[k]` to `ends[k]` of text `rows[k]`. Brackets are those of tags.
     """
-    kept = np.empty(offsets[-1] - offsets[0], np.uint8)
-    kept_offsets = np.zeros(len(offsets), np.int64)
-    size = 0
-    span = 0
-    for row in range(len(offsets) - 1):
-        at, end = offsets[row], offsets[row + 1]
-        while span < len(rows) and rows[span] == row:
-            begin = _before_marks(data, at, offsets[row] + begins[span], folding)
-            kept[size : size + begin - at] = data[at:begin]
-            size += begin - at
-            at = _after_marks(data, offsets[row] + ends[span], end, folding)
-            span += 1
-        kept[size : size + end - at] = data[at:end]
-        size += end - at
-        kept_offsets[row + 1] = size
-    return kept[:size], kept_offsets
+    wide_begins, wide_ends = np.empty_like(begins), np.empty_like(ends)
+    for span in range(len(rows)):
+        start, end = offsets[rows[span]], offsets[rows[span] + 1]
+        wide_begins[span] = _before_marks(data, start, start + begins[span], folding) - start
+        wide_ends[span] = _after_marks(data, start + ends[span], end, folding) - start
+    return wide_begins, wide_ends
 
 
 @leaf
 def _before_marks(data: Bytes, start: int, at: int, folding: Folding) -> int:
     """Return where the marks begin that end at `at`."""
-    begin = max(at, start)
+    begin = at
     while begin > start:
         before = begin - 1
         while before > start and data[before] & 0xC0 == 0x80:

@@ -176,6 +176,8 @@ def test_items_too_short_to_be_looked_for_are_named_unless_they_may_be_left_out(
     assert "1 of 3 items have fewer than 11 words and would be found in clean text, such as item 2" in str(problem)
     lenient = stage(tmp_path, shortest=11, skip_short=True)
     assert list(lenient.problems(context())) == []
+    assert list(lenient.remarks(context())) == ["own: 3 items; 1 shorter than 11 words are left out"]
+    assert list(stage(tmp_path).remarks(context())) == ["own: 3 items"]
     assert run(lenient, QUESTIONS[2], QUESTIONS[1])[1].rule.to_pylist() == [None, "contaminated_own"]
     (problem,) = stage(tmp_path, shortest=100, skip_short=True).problems(context())
     assert "no item has 100 words" in str(problem)

@@ -2,7 +2,6 @@
 
 import re
 import unicodedata
-from itertools import pairwise
 
 import numpy as np
 import pyarrow as pa
@@ -14,7 +13,7 @@ from prep.corpus.columns import string_buffers
 from prep.stages.decontaminate.folding import folding
 from prep.stages.decontaminate.folding_kernels import fold_words
 from prep.stages.decontaminate.index import ItemIndex
-from prep.stages.decontaminate.overlap_kernels import cut
+from prep.stages.decontaminate.overlap_kernels import widen
 
 ALONE = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Line_Break=SA}\u30fc]")
 MARKUP = re.compile(r"<(?=[A-Za-z/!])[^<>]*>|&[A-Za-z0-9#]+;")
@@ -181,29 +180,20 @@ def test_find(texts: list[str], items: list[str], ngram: int, shortest: int, sha
         assert (name, number) == (("first", item) if item < half else ("second", item - half))
 
 
+MARKED = st.lists(st.sampled_from(["ab", "é", "“", "”", " ", "<", ">", "\n", ".", "e\u0301", "\u0301"]))
+
+
 @settings(max_examples=300, deadline=None)
-@given(
-    st.lists(st.lists(st.sampled_from(["ab", "é", "“", "”", " ", "<", ">", "\n", ".", "e\u0301"])), max_size=3),
-    st.data(),
-)
-def test_cut(texts: list[list[str]], data: st.DataObject) -> None:
-    """Spans of words go with the marks around them: what is left are the words and the white space in between."""
-    whole = ["".join(text) for text in texts]
-    rows, begins, ends, expected = [], [], [], []
-    for row, text in enumerate(whole):
-        words = [(match.start(), match.end()) for match in regex.finditer(r"[\p{L}\p{M}]+", text)]
-        chosen = [word for word in words if data.draw(st.booleans())]
-        left = list(text)
-        for begin, end in chosen:
-            rows.append(row)
-            begins.append(len(text[:begin].encode()))
-            ends.append(len(text[:end].encode()))
-            before, after = text[:begin], text[end:]
-            marks = range(len(before.rstrip("“”.")), len(text) - len(after.lstrip("“”.")))
-            for at in marks:
-                left[at] = ""
-        expected.append("".join(left))
-    column = pa.array(["x", *whole], pa.large_string()).slice(1)
-    spans = (np.array(column_, np.int64) for column_ in (rows, begins, ends))
-    kept, offsets = cut(*string_buffers(column), folding(), *spans)
-    assert [bytes(kept[begin:end]).decode() for begin, end in pairwise(offsets)] == expected
+@given(st.lists(MARKED.map("".join), max_size=3), st.data())
+def test_widen(texts: list[str], data: st.DataObject) -> None:
+    spans = []
+    for row, text in enumerate(texts):
+        for word in regex.finditer(r"\p{L}[\p{L}\p{M}]*", text):
+            if data.draw(st.booleans()):
+                before, after = text[: word.start()], text[word.end() :]
+                wide = len(before.rstrip("“”.")), len(text) - len(after.lstrip("“”.\u0301"))
+                spans.append((row, *(len(text[:at].encode()) for at in (*word.span(), *wide))))
+    rows, begins, ends, *wide_spans = np.array(spans, np.int64).reshape(-1, 5).T.copy()
+    column = pa.array(["x", *texts], pa.large_string()).slice(1)
+    widened = widen(*string_buffers(column), folding(), rows, begins, ends)
+    assert [found.tolist() for found in widened] == [expected.tolist() for expected in wide_spans]
