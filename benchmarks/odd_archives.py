@@ -15,17 +15,17 @@ from pathlib import Path
 from fastwarc import ArchiveIterator
 
 from prep.stages.read.read import Read
-from prep.stages.stage import InputFile
 
 BATCH_BYTES = 4 << 20
 
 
 def read(path: Path) -> tuple[int, Counter[str], Counter[str]]:
     """Return a file's documents, and its other records by rule and by error."""
-    stage = Read(paths=str(path), format="warc")
+    stage = Read(paths=str(path), format="arc" if ".arc" in path.name else "warc")
+    files = stage.list_files()
     documents, rejected, failed = 0, Counter[str](), Counter[str]()
-    for part in stage.partitions([InputFile(str(path), path.stat().st_size, "")]):
-        for batch, verdicts in stage.read(part, BATCH_BYTES):
+    for part in stage.partitions(files):
+        for batch, verdicts in stage.read(part, stage.output_schema(files), BATCH_BYTES):
             if verdicts is None or verdicts.failed is None:
                 documents += batch.num_rows
                 continue

@@ -20,7 +20,6 @@ from fastwarc import ArchiveIterator
 from prep.corpus.compression import pieces
 from prep.stages.extract.extract import Extract
 from prep.stages.read.read import Read
-from prep.stages.stage import InputFile
 
 BATCH_BYTES = 4 << 20
 
@@ -39,8 +38,9 @@ def inflate(paths: Sequence[Path]) -> int:
 
 def read(paths: Sequence[Path]) -> list[pa.RecordBatch]:
     stage = Read(paths=tuple(map(str, paths)))
-    files = [InputFile(str(path), path.stat().st_size, "") for path in paths]
-    return [outcome.batch for part in stage.partitions(files) for outcome in stage.read(part, BATCH_BYTES)]
+    files = stage.list_files()
+    schema = stage.output_schema(files)
+    return [outcome.batch for part in stage.partitions(files) for outcome in stage.read(part, schema, BATCH_BYTES)]
 
 
 def extract_all(batches: Sequence[pa.RecordBatch]) -> None:

@@ -66,12 +66,17 @@ def strip_codec(path: str) -> str:
     return next((path[: -len(suffix)] for suffix in SUFFIXES if path.lower().endswith(suffix)), path)
 
 
-def pieces(path: str, start: Place = START) -> Iterator[Piece]:
+def pieces(path: str, start: Place = START, end: Place | None = None) -> Iterator[Piece]:
     """Yield a file's content, decompressed as its name announces, in pieces of at most 256 KiB.
 
-    `start` is a place that an earlier reading or `find_member` gave. Raises FileNotFoundError where there is no such
-    file; damage is yielded, never raised.
+    `start` and `end` are places that an earlier reading or `find_member` gave; None is the file's end. Raises
+    FileNotFoundError where there is no such file; damage is yielded, never raised.
     """
+    content = _pieces_from(path, start)
+    return content if end is None else _before(content, end)
+
+
+def _pieces_from(path: str, start: Place) -> Iterator[Piece]:
     codec = codec_of(path)
     with open_input(path) as source:
         if codec is None:
@@ -121,6 +126,15 @@ def _without_head(content: Iterator[Piece], start: Place) -> Iterator[Piece]:
             yield piece
         elif len(piece.data) > skip or piece.rule is not None:
             yield Piece(piece.data[skip:], start, False, piece.rule, piece.detail)
+
+
+def _before(content: Iterator[Piece], end: Place) -> Iterator[Piece]:
+    """Leave out what lies at `end` and behind it."""
+    for piece in content:
+        if piece.place >= end:
+            return
+        whole = piece.place.member < end.member
+        yield piece if whole else piece._replace(data=piece.data[: end.offset - piece.place.offset])
 
 
 class _Feed:

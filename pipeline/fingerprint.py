@@ -5,7 +5,7 @@ versions, library versions, input digests and the fingerprints of the steps befo
 """
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
 
 import orjson
@@ -36,7 +36,7 @@ def stage_identity(stage: Stage | Tap) -> Identity:
     }
 
 
-def input_identity(files: tuple[InputFile, ...]) -> Identity:
+def input_identity(files: Sequence[InputFile]) -> Identity:
     """Return what decides the documents read: each file's path, size and digest."""
     return {file.path: f"{file.size} bytes, {file.digest[:16]}" for file in files}
 

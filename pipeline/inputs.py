@@ -6,24 +6,26 @@ untouched file is hashed once; a remote one by what its store says (an etag or c
 
 from collections.abc import Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
 from pathlib import Path
 
-from prep.corpus.storage import exists, is_remote, read_json, remote_tag, sha256, size, write_json
+from prep.corpus.storage import exists, is_remote, read_json, sha256, write_json
 from prep.stages.stage import InputFile
 
 MEMORY = "inputs.json"
 
 
-def survey(paths: Sequence[str]) -> tuple[InputFile, ...]:
-    """Return the files with their sizes, unread: enough to plan, not to tell whether a step is up to date."""
-    return tuple(InputFile(path, size(path), "") for path in paths)
+def survey(files: Sequence[InputFile]) -> tuple[InputFile, ...]:
+    """Return the files as they are listed: enough to plan, not to tell whether a step is up to date."""
+    return tuple(files)
 
 
-def identify(paths: Sequence[str], folder: str, threads: int) -> tuple[InputFile, ...]:
-    """Return the files with sizes and digests; `folder` is where digests are remembered between runs."""
+def identify(files: Sequence[InputFile], folder: str, threads: int) -> tuple[InputFile, ...]:
+    """Return the files with digests; `folder` is where digests are remembered between runs."""
     memory_path = f"{folder}/{MEMORY}"
     known = read_json(memory_path) if exists(memory_path) else {}
-    keys = {path: _key(path) for path in paths if not is_remote(path)}
+    local = [file.path for file in files if not file.error and not is_remote(file.path)]
+    keys = {path: _key(path) for path in local}
     fresh = [path for path, key in keys.items() if key not in known]
     with ThreadPoolExecutor(threads) as pool:  # hashing releases the interpreter
         learnt = dict(zip(map(keys.__getitem__, fresh), pool.map(sha256, fresh), strict=True))
@@ -31,7 +33,10 @@ def identify(paths: Sequence[str], folder: str, threads: int) -> tuple[InputFile
         known = {**known, **learnt}
         write_json(memory_path, known)
     return tuple(
-        InputFile(path, size(path), str(known[keys[path]]) if path in keys else remote_tag(path)) for path in paths
+        replace(file, digest=str(known[keys[file.path]]))
+        if file.path in keys
+        else replace(file, digest=file.digest or file.error)
+        for file in files
     )
 
 

@@ -83,7 +83,7 @@ class PassTask:
     def _read(self, task: int) -> Iterator[Outcome]:
         if self.step.source is not None:
             source = self.step.source[1]
-            yield from source.read(self.step.partitions[task], self.batch_bytes)
+            yield from source.read(self.step.partitions[task], self.step.source_schema, self.batch_bytes)
             return
         part = f"{self.steps_folder}/{self.step.previous}/parts/{task:05d}.parquet"
         changes = self.step.changes

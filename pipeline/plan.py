@@ -17,11 +17,13 @@ from pathlib import Path
 import pyarrow as pa
 
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.corpus.storage import exists, is_remote, size
+from prep.corpus.storage import exists, is_remote
 from prep.pipeline.config import Configuration, complaint, stage_path
 from prep.pipeline.fingerprint import FORMAT, Identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located
 from prep.stages.stage import CheckContext, GlobalStage, InputFile, Partition, Phase, RowStage, SourceStage, Stage, Tap
+
+Identify = Callable[[Sequence[InputFile]], tuple[InputFile, ...]]
 
 
 @dataclass(frozen=True)
@@ -74,6 +76,8 @@ class PassStep(Step):
     taps: tuple[TapPlan, ...]
     tasks: int
     source: tuple[int, SourceStage] | None = None
+    source_schema: pa.Schema | None = field(default=None, repr=False)
+    """Columns of what the source yields."""
     partitions: tuple[Partition, ...] = field(default=(), repr=False)
     previous: str | None = None
     """Folder of the pass whose parts it reads, where it has no source."""
@@ -147,8 +151,9 @@ def _problems(configuration: Configuration) -> Iterator[tuple[int | None, Proble
     yield from ((0, problem) for problem in found)
     if found:
         return
-    schema, artefacts = first.output_schema(), frozenset[str]()
-    input_bytes = sum(size(path) for path in first.list_files())
+    files = first.list_files()
+    schema, artefacts = first.output_schema(files), frozenset[str]()
+    input_bytes = sum(file.size for file in files)
     for position, stage in enumerate(configuration.stages[1:], start=1):
         context = CheckContext(schema, input_bytes, artefacts, configuration.stages[:position])
         found = [*_contract_problems(stage, context), *stage.problems(context)]
@@ -192,8 +197,8 @@ def _maker_of(product: str) -> str:
     return f"put the stage '{maker[product]}' before it" if product in maker else ""
 
 
-def make_plan(configuration: Configuration, identify: Callable[[Sequence[str]], tuple[InputFile, ...]]) -> Plan:
-    """Cut a checked configuration into steps; `identify` says what the input files hold."""
+def make_plan(configuration: Configuration, identify: Identify) -> Plan:
+    """Cut a checked configuration into steps; `identify` gives the input files the digests of what they hold."""
     source = configuration.stages[0]
     assert isinstance(source, SourceStage)
     return _Planner(configuration, identify(source.list_files())).plan()
@@ -268,7 +273,7 @@ class _Planner:
         if previous is None:
             partitions = source.partitions(self._files)
             stages = [source, *stages]
-            schema = source.output_schema()
+            schema = source.output_schema(self._files)
             origin: Identity = {"input": input_identity(self._files)}
         else:
             partitions = ()
@@ -277,6 +282,7 @@ class _Planner:
             for before in self._changed:
                 schema = before.stage.output_schema(schema)
             origin = {"documents": previous.fingerprint, "without": changes}
+        first = schema
         for _, stage in self._rows:
             schema = stage.output_schema(schema)
         identity = {"format": FORMAT, **origin, **_sequence_identity(stages)}
@@ -291,6 +297,7 @@ class _Planner:
             taps=tuple(self._following_taps(position, mark)),
             tasks=len(partitions) if previous is None else previous.tasks,
             source=(0, source) if previous is None else None,
+            source_schema=first if previous is None else None,
             partitions=partitions,
             previous=None if previous is None else previous.folder,
             changes=tuple(before.changes for before in self._changed if before.changes),

@@ -31,7 +31,7 @@ def steps_folder(configuration: Configuration) -> str:
 def plan_for(configuration: Configuration) -> Plan:
     """Identify the input files and plan the steps."""
     folder, threads = steps_folder(configuration), configuration.settings.workers
-    return make_plan(configuration, lambda paths: identify(paths, folder, threads))
+    return make_plan(configuration, lambda files: identify(files, folder, threads))
 
 
 @dataclass(frozen=True)

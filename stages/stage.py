@@ -22,6 +22,7 @@ import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
 from prep.corpus.columns import set_column
+from prep.corpus.compression import START, Place
 from prep.corpus.cuts import without
 from prep.corpus.documents import read_documents, select
 from prep.corpus.errors import Problem
@@ -74,23 +75,47 @@ RowFunction = Callable[[pa.RecordBatch], Outcome]
 
 @dataclass(frozen=True)
 class InputFile:
-    """A file to read: its path or URL, its size in bytes and a digest of its content (or the store's etag)."""
+    """A file to read."""
 
     path: str
+    """Its path or URL."""
     size: int
-    digest: str
+    """Its size in bytes."""
+    label: str = ""
+    """Names the file in the ids of its records, wherever the folder above it lies."""
+    source: str = ""
+    """The name of the source that it belongs to."""
+    digest: str = ""
+    """A digest of its content, or the store's etag; empty until somebody asked for it."""
+    error: str = ""
+    """Why it cannot be read, where that is known before anybody tries."""
+
+
+@dataclass(frozen=True)
+class FileRange:
+    """A stretch of a file that begins and ends with a record.
+
+    In a table, a place's member is a row group (or record batch) and its offset the group's first row in the file.
+    """
+
+    file: InputFile
+    size: int
+    """Bytes on disk, about."""
+    start: Place = START
+    end: Place | None = None
+    """None: the file's end."""
 
 
 @dataclass(frozen=True)
 class Partition:
-    """What one task reads: whole files, in order."""
+    """What one task reads, in order."""
 
-    files: tuple[InputFile, ...]
+    ranges: tuple[FileRange, ...]
 
     @property
     def size(self) -> int:
         """Bytes on disk."""
-        return sum(file.size for file in self.files)
+        return sum(item.size for item in self.ranges)
 
 
 @dataclass(frozen=True)
@@ -137,24 +162,29 @@ class Stage(Settings):
 
 
 class SourceStage(Stage):
-    """Reads documents."""
+    """Reads documents.
 
-    def list_files(self) -> tuple[str, ...]:
-        """Return the paths to read, in a stable order."""
+    The plan lists the files and asks for their columns once; what `read` needs of them travels in its arguments, so
+    that a task touches no file but its own.
+    """
+
+    def list_files(self) -> tuple[InputFile, ...]:
+        """Return the files to read, in a stable order, with digests only where the listing brings them."""
         raise NotImplementedError
 
-    def output_schema(self) -> pa.Schema:
-        """Return the columns of the batches that `read` yields."""
+    def output_schema(self, files: Sequence[InputFile]) -> pa.Schema:
+        """Return the columns of the batches that `read` yields. Opens tables to see their columns."""
         raise NotImplementedError
 
     def partitions(self, files: Sequence[InputFile]) -> tuple[Partition, ...]:
         """Cut the files into tasks. Depends on the files alone, never on the number of workers."""
         raise NotImplementedError
 
-    def read(self, partition: Partition, batch_bytes: int) -> Iterator[Outcome]:
+    def read(self, partition: Partition, schema: pa.Schema, batch_bytes: int) -> Iterator[Outcome]:
         """Yield the partition's records in order, in batches of about `batch_bytes`; every record is a row.
 
-        A record that is no document, or is broken, is a row with a verdict. Raises nothing for bad data.
+        `schema` is what `output_schema` returned. A record that is no document, or is broken, is a row with a verdict.
+        Raises nothing for bad data.
         """
         raise NotImplementedError
 

@@ -2,38 +2,34 @@
 
 from collections.abc import Iterator
 
-from prep.corpus.compression import pieces
-from prep.stages.read.rows import Input, Row, failed, rejected, text_row, too_large
+from prep.stages.read.rows import Input, Row, failed, rejected, too_large
+from prep.stages.read.text import text_row
 
 
 def html_rows(file: Input) -> Iterator[Row]:
     """Yield the page that the file holds, as bytes."""
-    row_id = file.row_id(0)
-    content, damage = _content(file)
-    if damage is not None:
-        yield failed(row_id, *damage)
-    elif len(content) > file.max_bytes:
-        yield too_large(row_id, len(content), file.max_bytes)
+    content = whole(file, file.options.max_bytes)
+    if isinstance(content, Row):
+        yield content
     elif not content or content.isspace():
-        yield rejected(row_id, "empty")
+        yield rejected(file.id_at(), "empty")
     else:
-        yield Row(row_id, html=content)
+        yield Row(file.id_at(), html=content)
 
 
 def text_rows(file: Input) -> Iterator[Row]:
-    """Yield the text that the file holds, which must be UTF-8."""
-    row_id = file.row_id(0)
-    content, damage = _content(file)
-    yield failed(row_id, *damage) if damage is not None else text_row(row_id, content, len(content), file.max_bytes)
+    """Yield the text that the file holds."""
+    content = whole(file, file.options.max_bytes)
+    yield content if isinstance(content, Row) else text_row(file.id_at(), content)
 
 
-def _content(file: Input) -> tuple[bytes, tuple[str, str] | None]:
-    """Return the file's content, up to the piece that brings it above the limit, and damage to it."""
+def whole(file: Input, limit: int) -> bytes | Row:
+    """Return a file's content, or what becomes of it where it is damaged or holds more than `limit` bytes."""
     content = bytearray()
-    for piece in pieces(file.path):
+    for piece in file.pieces():
         if piece.rule is not None:
-            return bytes(content), (piece.rule, piece.detail)
+            return failed(file.id_at(), piece.rule, piece.detail)
         content += piece.data
-        if len(content) > file.max_bytes:
-            break
-    return bytes(content), None
+        if len(content) > limit:
+            return too_large(file.id_at(), len(content), limit)
+    return bytes(content)

@@ -3,9 +3,7 @@
 from pathlib import Path
 from typing import cast
 
-import pyarrow as pa
-
-from prep.corpus.storage import open_input, read_json
+from prep.corpus.storage import read_json
 
 _STATE = "state.json"
 _SPLITS = "dataset_dict.json"
@@ -35,9 +33,3 @@ def dataset_files(path: str, split: str, subset: str) -> tuple[str, ...]:
 
     loaded = datasets.load_dataset(path, subset or None, split=split)
     return tuple(str(entry["filename"]) for entry in loaded.cache_files)
-
-
-def arrow_schema(path: str) -> pa.Schema:
-    """Return the columns of an Arrow stream file without reading its rows."""
-    with open_input(path) as source, pa.ipc.open_stream(source) as reader:
-        return reader.schema

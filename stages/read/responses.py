@@ -51,7 +51,10 @@ class Response(NamedTuple):
 
     status: int
     headers: Mapping[str, str]
+    """The first of each name."""
     body: bytes
+    head: str = ""
+    """The header as it came."""
 
 
 def parse_response(block: bytes) -> Response:
@@ -63,7 +66,8 @@ def parse_response(block: bytes) -> Response:
     if end is None and len(block) > MAX_HEADER:
         raise HttpError("bad_http", f"the header does not end within {MAX_HEADER} bytes")
     head, body = (block, b"") if end is None else (block[: end.start()], block[end.end() :])
-    return Response(int(status.group(1)), parse_fields(head.decode("latin-1")), body)
+    fields = head.decode("latin-1")
+    return Response(int(status.group(1)), parse_fields(fields), body, fields)
 
 
 def parse_fields(head: str) -> dict[str, str]:

@@ -5,8 +5,9 @@ Parquet is read by row group, so many rows at a time as should fill a batch by t
 take is then measured, and batches are cut by it.
 """
 
-import difflib
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from itertools import islice
 
 import numpy as np
 import pyarrow as pa
@@ -14,16 +15,54 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prep.corpus.columns import row_sizes
-from prep.corpus.documents import DATE, ID, SOURCE, TEXT, URL, storable
-from prep.corpus.errors import Problem
-from prep.corpus.storage import map_input, open_input
-from prep.stages.read.rows import ROW_BYTES, Columns, Input, batches, failed
+from prep.corpus.compression import Place
+from prep.corpus.documents import DATE, ID, SOURCE, TEXT, URL
+from prep.corpus.storage import is_remote, map_input, open_input
+from prep.stages.read.rows import ROW_BYTES, Input, batches, failed
 from prep.stages.stage import Outcome, Verdicts
 
 MAX_ROWS = 1024
 """A Parquet row group is read by at most so many rows: what they take unpacked is known only then."""
 
+_FILE_MAGIC = b"ARROW1"
 _AS_BYTES = {pa.string(): pa.binary(), pa.large_string(): pa.large_binary()}
+
+
+def parquet_cuts(path: str, targets: Sequence[int]) -> Iterator[tuple[Place, int]]:
+    """Yield the row groups behind each target byte: (group, its first row), and where in the file it begins."""
+    with suppress(pa.ArrowException, UnicodeDecodeError), open_input(path) as opened:
+        metadata = pq.ParquetFile(opened, pre_buffer=False).metadata
+        yield from _group_cuts(
+            [metadata.row_group(group).num_rows for group in range(metadata.num_row_groups)],
+            [_group_bytes(metadata.row_group(group)) for group in range(metadata.num_row_groups)],
+            targets,
+        )
+
+
+def arrow_cuts(path: str, targets: Sequence[int]) -> Iterator[tuple[Place, int]]:
+    """Yield the record batches behind each target byte, like `parquet_cuts`. A mapped file's rows are not read."""
+    if is_remote(path):
+        return
+    with suppress(pa.ArrowException, UnicodeDecodeError), map_input(path) as mapped:
+        sizes = [(batch.num_rows, batch.nbytes) for batch in arrow_batches(mapped)]
+        yield from _group_cuts([rows for rows, _ in sizes], [size for _, size in sizes], targets)
+
+
+def _group_bytes(group: pq.RowGroupMetaData) -> int:
+    return sum(group.column(column).total_compressed_size for column in range(group.num_columns))
+
+
+def _group_cuts(rows: Sequence[int], sizes: Sequence[int], targets: Sequence[int]) -> Iterator[tuple[Place, int]]:
+    waiting = iter(targets)
+    target = next(waiting, None)
+    row = position = 0
+    for group, (count, size) in enumerate(zip(rows, sizes, strict=True)):
+        if target is not None and group and position >= target:
+            yield Place(group, row), position
+            while target is not None and target <= position:
+                target = next(waiting, None)
+        row += count
+        position += size
 
 
 def parquet_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: int) -> Iterator[Outcome]:
@@ -31,12 +70,17 @@ def parquet_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: i
     with open_input(file.path) as opened:
         try:
             table = pq.ParquetFile(opened, pre_buffer=False)
-        except (pa.ArrowException, OSError) as error:
+            columns = table.schema_arrow
+        except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             _raise_if_of_file_system(error)
-            yield damaged(file.row_id(0), "bad_parquet", str(error), schema)
+            yield damaged(file.id_of(0), "bad_parquet", str(error), schema)
+            return
+        if _lacks_text(file, columns):
+            yield damaged(file.id_of(0), *_no_text_column(columns), schema)
             return
         shaper = Shaper(file, schema, source)
-        for group in range(table.num_row_groups):
+        end = table.num_row_groups if file.end is None else file.end.member
+        for group in range(file.start.member, end):
             meta = table.metadata.row_group(group)
             row = shaper.row
             rows = max(1, min(MAX_ROWS, batch_bytes * meta.num_rows // max(1, meta.total_byte_size)))
@@ -48,7 +92,7 @@ def parquet_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: i
                 _raise_if_of_file_system(error)
                 read = shaper.row - row
                 yield damaged(
-                    file.row_id(shaper.row),
+                    file.id_of(shaper.row),
                     "bad_parquet",
                     f"row group {group}, {meta.num_rows - read} of {meta.num_rows} rows lost: {error}",
                     schema,
@@ -57,16 +101,52 @@ def parquet_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: i
 
 
 def arrow_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: int) -> Iterator[Outcome]:
-    """Yield the rows of an Arrow stream file, mapped into memory, as `datasets` writes them."""
+    """Yield the rows of an Arrow file or stream, mapped into memory."""
     shaper = Shaper(file, schema, source)
     try:
-        with map_input(file.path) as mapped, pa.ipc.open_stream(mapped) as reader:
-            for batch in reader:
+        with map_input(file.path) as mapped:
+            columns = arrow_schema(mapped)
+            if _lacks_text(file, columns):
+                yield damaged(file.id_of(0), *_no_text_column(columns), schema)
+                return
+            end = None if file.end is None else file.end.member
+            for batch in islice(arrow_batches(mapped), file.start.member, end):
                 _check(batch)
                 yield from map(shaper.outcome, bounded(batch, batch_bytes))
-    except (pa.ArrowException, OSError) as error:
+    except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         _raise_if_of_file_system(error)
-        yield damaged(file.row_id(shaper.row), "bad_arrow", f"it and all rows after it are lost: {error}", schema)
+        yield damaged(file.id_of(shaper.row), "bad_arrow", f"it and all rows after it are lost: {error}", schema)
+
+
+def arrow_schema(mapped: pa.NativeFile) -> pa.Schema:
+    """Return the columns of an Arrow file or stream without reading its rows."""
+    return _open_arrow(mapped).schema
+
+
+def arrow_batches(mapped: pa.NativeFile) -> Iterator[pa.RecordBatch]:
+    """Yield the record batches of an Arrow file or stream."""
+    reader = _open_arrow(mapped)
+    if isinstance(reader, pa.ipc.RecordBatchFileReader):
+        yield from (reader.get_batch(number) for number in range(reader.num_record_batches))
+    else:
+        yield from reader
+
+
+def _open_arrow(mapped: pa.NativeFile) -> pa.ipc.RecordBatchFileReader | pa.ipc.RecordBatchStreamReader:
+    mapped.seek(0)
+    is_file = mapped.read(len(_FILE_MAGIC)) == _FILE_MAGIC
+    mapped.seek(0)
+    return pa.ipc.open_file(mapped) if is_file else pa.ipc.open_stream(mapped)
+
+
+def _lacks_text(file: Input, columns: pa.Schema) -> bool:
+    index = columns.get_field_index(file.options.text_column)
+    return index < 0 or not is_text(columns.field(index).type)
+
+
+def _no_text_column(columns: pa.Schema) -> tuple[str, str]:
+    described = ", ".join(f"{column.name} {column.type}" for column in columns)
+    return "no_text_column", f"its columns are {described[:200]}"
 
 
 def bounded(batch: pa.RecordBatch, batch_bytes: int) -> Iterator[pa.RecordBatch]:
@@ -87,50 +167,11 @@ def _check(batch: pa.RecordBatch) -> None:
         column.view(_AS_BYTES.get(column.type, column.type)).validate(full=True)
 
 
-def own_columns(table: pa.Schema, names: Columns) -> list[pa.Field]:
-    """Return the columns that a table brings beside those with a meaning here, with the types they will be kept in.
-
-    Raises ArrowException where a type cannot be kept.
-    """
-    mapped = {names.text, names.id, names.url, names.date, SOURCE.name}
-    own = [pa.field(column.name, _plain(column.type)) for column in table if column.name not in mapped]
-    return list(storable(pa.schema(own)))
-
-
-def table_problems(path: str, table: pa.Schema, names: Columns, taken: frozenset[str]) -> Iterator[Problem]:
-    """Yield what makes a table unreadable as documents: columns that are missing, of a wrong type or name."""
-    if names.text not in table.names:
-        near = difflib.get_close_matches(names.text, table.names, 1)
-        mend = f"set text_column to {near[0]!r}" if near else "set text_column"
-        yield Problem(
-            f"{path} has no column {names.text!r}", ("text_column",), "a column of text", ", ".join(table.names), mend
-        )
-    for name in sorted(set(table.names)):
-        if table.names.count(name) > 1:
-            yield Problem(f"{path} has several columns {name!r}", ("paths",), mend="rename all but one")
-            continue
-        kind = table.field(name).type
-        if name == names.text and not _is_text(kind):
-            yield Problem(f"column {name!r} of {path} holds no text", ("text_column",), "string", str(kind))
-        elif name in {names.id, names.url, names.date} and not _is_scalar(kind):
-            yield Problem(f"column {name!r} of {path}", ("paths",), "a string, number or time", str(kind))
-        elif name in taken and name not in {names.text, names.id, names.url, names.date, SOURCE.name}:
-            yield Problem(
-                f"{path} has a column {name!r}, which is a name with a meaning of its own here",
-                ("paths",),
-                mend="rename it, or read it through the option for that column",
-            )
-    try:
-        own_columns(table, names)
-    except pa.ArrowException as error:
-        yield Problem(f"{path} has a column that cannot be kept", ("paths",), seen=str(error), mend="leave it out")
-
-
 class Shaper:
     """Turns a table's batches into documents: maps columns, makes ids, and judges each row's text."""
 
     def __init__(self, file: Input, schema: pa.Schema, source: str) -> None:
-        self.row = 0
+        self.row = file.start.offset
         """The number of the next row in the file."""
         self._file = file
         self._schema = schema
@@ -138,13 +179,18 @@ class Shaper:
 
     def outcome(self, batch: pa.RecordBatch) -> Outcome:
         """Return the batch's rows as documents, with verdicts on rows without a usable text."""
-        names = self._file.columns
-        mapped = {ID.name: names.id, TEXT.name: names.text, URL.name: names.url, DATE.name: names.date}
+        names = self._file.options
+        mapped = {
+            ID.name: names.id_column,
+            TEXT.name: names.text_column,
+            URL.name: names.url_column,
+            DATE.name: names.date_column,
+        }
         bad = pa.array(np.zeros(batch.num_rows, np.bool_))
         arrays: list[pa.Array] = []
         for column in self._schema:
             array = self._find(batch, mapped.get(column.name, column.name), column.type)
-            if _is_text(column.type):
+            if is_text(column.type):
                 broken = _undecodable(array)
                 if broken is not None:
                     array = pc.if_else(broken, pa.scalar(None, array.type), array)
@@ -161,7 +207,7 @@ class Shaper:
         return Outcome(shaped, self._verdicts(shaped.column(TEXT.name), bad))
 
     def _made_ids(self, rows: int) -> pa.Array:
-        return pa.array([self._file.row_id(self.row + row) for row in range(rows)], ID.type)
+        return pa.array([self._file.id_of(self.row + row) for row in range(rows)], ID.type)
 
     def _find(self, batch: pa.RecordBatch, name: str, kind: pa.DataType) -> pa.Array:
         if name not in batch.schema.names:
@@ -174,7 +220,7 @@ class Shaper:
     def _verdicts(self, text: pa.Array, bad: pa.Array) -> Verdicts | None:
         """Judge each row: not UTF-8, too large, no text."""
         sizes = pc.fill_null(pc.binary_length(text), 0)
-        large = pc.greater(sizes, self._file.max_bytes)
+        large = pc.greater(sizes, self._file.options.max_bytes)
         blank = pc.or_(pc.equal(sizes, 0), pc.fill_null(pc.utf8_is_space(text), True))
         none = pa.scalar(None, pa.string())
         rule = pc.case_when(pc.make_struct(bad, large, blank), "bad_utf8", "too_large", "no_text", none)
@@ -194,25 +240,26 @@ def _raise_if_of_file_system(error: Exception) -> None:
         raise error
 
 
-def _plain(kind: pa.DataType) -> pa.DataType:
+def plain_type(kind: pa.DataType) -> pa.DataType:
     """Return the type of a column's values, however they are held."""
     if isinstance(kind, pa.BaseExtensionType):
-        return _plain(kind.storage_type)
+        return plain_type(kind.storage_type)
     if pa.types.is_dictionary(kind):
-        return _plain(kind.value_type)
+        return plain_type(kind.value_type)
     return pa.string() if pa.types.is_string_view(kind) else pa.binary() if pa.types.is_binary_view(kind) else kind
 
 
-def _is_text(kind: pa.DataType) -> bool:
-    plain = _plain(kind)
+def is_text(kind: pa.DataType) -> bool:
+    """Say whether the type is one of strings."""
+    plain = plain_type(kind)
     return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain))
 
 
-def _is_scalar(kind: pa.DataType) -> bool:
+def is_scalar(kind: pa.DataType) -> bool:
     """Say whether every value of the type has a string."""
-    plain = _plain(kind)
+    plain = plain_type(kind)
     numeric = pa.types.is_primitive(plain) or pa.types.is_decimal(plain) or pa.types.is_null(plain)
-    return _is_text(kind) or (numeric and not pa.types.is_interval(plain))
+    return is_text(kind) or (numeric and not pa.types.is_interval(plain))
 
 
 def _iso_8601(times: pa.Array) -> pa.StringArray:

@@ -9,15 +9,16 @@ import zstandard
 
 from prep.stages.read.files import html_rows, text_rows
 from prep.stages.read.rows import Input, Row
+from prep.stages.read.sources import SourceOptions
 
 
 def text(path: Path, max_bytes: int = 1000) -> Row:
-    (row,) = text_rows(Input(str(path), path.name, max_bytes))
+    (row,) = text_rows(Input(str(path), path.name, SourceOptions(max_bytes=max_bytes)))
     return row
 
 
 def page(path: Path, max_bytes: int = 1000) -> Row:
-    (row,) = html_rows(Input(str(path), path.name, max_bytes))
+    (row,) = html_rows(Input(str(path), path.name, SourceOptions(max_bytes=max_bytes)))
     return row
 
 
@@ -37,7 +38,7 @@ def verdict(row: Row) -> str | None:
 def test_texts(tmp_path: Path, name: str, data: bytes, expected: str) -> None:
     path = tmp_path / name
     path.write_bytes(data)
-    assert text(path) == Row(f"{name}#0", text=expected)
+    assert text(path) == Row(f"{name}@0", text=expected)
 
 
 @pytest.mark.parametrize(
@@ -47,7 +48,7 @@ def test_texts(tmp_path: Path, name: str, data: bytes, expected: str) -> None:
         ("a.txt", b" \n", "empty"),
         ("a.txt.gz", gzip.compress(b""), "empty"),
         ("a.txt.gz", b"", "empty"),
-        ("a.txt", b"caf\xe9", "!bad_utf8"),
+        ("a.txt", b"caf\xe9\0", "!bad_encoding"),
         ("a.txt", b"x" * 1001, "too_large"),
         ("a.txt.gz", gzip.compress(b"words")[:-3], "!truncated"),
         ("a.txt.gz", b"plain text", "!bad_gzip"),
@@ -61,7 +62,7 @@ def test_files_that_hold_no_text(tmp_path: Path, name: str, data: bytes, rule: s
     assert verdict(row) == rule
     assert row.text is None
     assert (row.value is not None) == (rule == "too_large")
-    if not rule.startswith("!bad_utf8"):
+    if not rule.startswith("!bad_encoding"):
         assert verdict(page(path)) == rule
 
 
@@ -74,7 +75,7 @@ def test_a_text_of_any_white_space_is_empty(tmp_path: Path) -> None:
 def test_pages_are_bytes(tmp_path: Path) -> None:
     path = tmp_path / "a.html"
     path.write_bytes(b"<html>caf\xe9")
-    assert page(path) == Row("a.html#0", html=b"<html>caf\xe9")
+    assert page(path) == Row("a.html@0", html=b"<html>caf\xe9")
     assert page(path, 3).rule == "too_large"
 
 

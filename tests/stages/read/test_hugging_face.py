@@ -6,7 +6,8 @@ import datasets
 import pytest
 
 from prep.stages.read.read import Read
-from prep.stages.stage import CheckContext, InputFile
+
+from .reading import documents, problems
 
 pytestmark = pytest.mark.usefixtures("no_network")
 
@@ -19,18 +20,6 @@ def no_network(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     datasets.disable_progress_bars()
 
 
-def rows(stage: Read) -> list[dict[str, object]]:
-    files = [InputFile(path, Path(path).stat().st_size, "") for path in stage.list_files()]
-    parts = stage.partitions(files)
-    return [row for part in parts for outcome in stage.read(part, 1 << 20) for row in outcome.batch.to_pylist()]
-
-
-def problems(stage: Read) -> list[str]:
-    import pyarrow as pa
-
-    return [str(problem) for problem in stage.problems(CheckContext(pa.schema([]), 0, frozenset()))]
-
-
 def texts(count: int, word: str = "text") -> datasets.Dataset:
     return datasets.Dataset.from_dict({"text": [f"{word} {row}" for row in range(count)], "label": list(range(count))})
 
@@ -40,7 +29,7 @@ def test_a_saved_dataset_with_its_shards_in_order(tmp_path: Path) -> None:
     stage = Read(paths=str(tmp_path / "set"))
     assert problems(stage) == []
     assert len(stage.list_files()) == 12
-    found = rows(stage)
+    found = documents(stage)
     assert [(row["text"], row["label"]) for row in found] == [(f"text {row}", row) for row in range(25)]
     assert found[0]["id"] == "set/data-00000-of-00012.arrow#0"
     assert len({row["id"] for row in found}) == 25
@@ -48,14 +37,14 @@ def test_a_saved_dataset_with_its_shards_in_order(tmp_path: Path) -> None:
 
 def test_the_rows_that_a_selection_kept(tmp_path: Path) -> None:
     texts(10).shuffle(seed=1).select(range(4)).save_to_disk(tmp_path / "set")
-    assert len(rows(Read(paths=str(tmp_path / "set")))) == 4
+    assert len(documents(Read(paths=str(tmp_path / "set")))) == 4
 
 
 def test_one_split_of_several(tmp_path: Path) -> None:
     both = datasets.DatasetDict({"train": texts(3), "test": texts(2, "other")})
     both.save_to_disk(tmp_path / "set")
-    assert [row["text"] for row in rows(Read(paths=str(tmp_path / "set")))] == ["text 0", "text 1", "text 2"]
-    assert [row["text"] for row in rows(Read(paths=str(tmp_path / "set"), split="test"))] == ["other 0", "other 1"]
+    assert [row["text"] for row in documents(Read(paths=str(tmp_path / "set")))] == ["text 0", "text 1", "text 2"]
+    assert [row["text"] for row in documents(Read(paths=str(tmp_path / "set"), split="test"))] == ["other 0", "other 1"]
     (problem,) = problems(Read(paths=str(tmp_path / "set"), split="validation"))
     assert "no split 'validation'; it has train, test" in problem
 
@@ -70,7 +59,7 @@ def test_a_shard_of_a_saved_dataset_by_itself(tmp_path: Path) -> None:
     texts(10).save_to_disk(tmp_path / "set", num_shards=2)
     stage = Read(paths=str(tmp_path / "set" / "data-00001-of-00002.arrow"))
     assert problems(stage) == []
-    assert [row["label"] for row in rows(stage)] == [5, 6, 7, 8, 9]
+    assert [row["label"] for row in documents(stage)] == [5, 6, 7, 8, 9]
 
 
 def test_a_folder_that_the_library_loads(tmp_path: Path) -> None:
@@ -79,7 +68,7 @@ def test_a_folder_that_the_library_loads(tmp_path: Path) -> None:
     texts(3, "other").to_parquet(tmp_path / "set" / "test-00000-of-00001.parquet")
     stage = Read(paths=str(tmp_path / "set"), format="dataset", split="test")
     assert problems(stage) == []
-    found = rows(stage)
+    found = documents(stage)
     assert [row["text"] for row in found] == ["other 0", "other 1", "other 2"]
     assert found[0]["id"] == "set/set-test.arrow#0"
 

@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import re
 import tracemalloc
 from pathlib import Path
 
@@ -11,7 +12,8 @@ from hypothesis import strategies as st
 
 from prep.corpus import compression
 from prep.stages.read.json_lines import json_rows
-from prep.stages.read.rows import Columns, Input, Row
+from prep.stages.read.rows import Input, Row
+from prep.stages.read.sources import SourceOptions
 
 RECORDS = st.lists(
     st.fixed_dictionaries(
@@ -26,8 +28,8 @@ RECORDS = st.lists(
 )
 
 
-def rows(path: Path, max_bytes: int = 1 << 20, columns: Columns | None = None) -> list[Row]:
-    return list(json_rows(Input(str(path), path.name, max_bytes, columns or Columns())))
+def rows(path: Path, max_bytes: int = 1 << 20, **columns: str) -> list[Row]:
+    return list(json_rows(Input(str(path), path.name, SourceOptions(max_bytes=max_bytes, **columns))))
 
 
 def written(folder: Path, data: bytes, name: str = "a.jsonl") -> Path:
@@ -49,7 +51,11 @@ def test_records_are_the_lines(
     assert [(row.text, row.url, row.rule) for row in found] == [
         (item["text"], item.get("url"), None) for item in records
     ]
-    assert [row.id for row in found] == [item.get("id", f"{name}#{number}") for number, item in enumerate(records)]
+    starts = [0, *(end.start() + 1 for end in re.finditer(b"\n", data.encode()))]
+    places = [f"@0+{start}" if start and name.endswith(".gz") else f"@{start}" for start in starts]
+    assert [row.id for row in found] == [
+        item.get("id", name + place) for item, place in zip(records, places, strict=False)
+    ]
     for row, item in zip(found, records, strict=True):
         rest = {"tags": item["tags"]} if "tags" in item else None
         assert (None if row.metadata is None else json.loads(row.metadata)) == rest
@@ -57,14 +63,14 @@ def test_records_are_the_lines(
 
 def test_fields_may_have_other_names(tmp_path: Path) -> None:
     path = written(tmp_path, b'{"content": "words", "docid": 7, "link": "a:b", "when": 2024, "text": "other"}\n')
-    (row,) = rows(path, columns=Columns("content", "docid", "link", "when"))
+    (row,) = rows(path, text_column="content", id_column="docid", url_column="link", date_column="when")
     assert row == Row("7", "a:b", "2024", text="words", metadata='{"text":"other"}')
 
 
 def test_fields_that_are_no_strings_stay_in_the_metadata(tmp_path: Path) -> None:
     path = written(tmp_path, b'{"text": "words", "id": {"a": 1}, "url": null, "date": 1.5}\n')
     (row,) = rows(path)
-    assert row == Row("a.jsonl#0", None, "1.5", text="words", metadata='{"id":{"a":1},"url":null}')
+    assert row == Row("a.jsonl@0", None, "1.5", text="words", metadata='{"id":{"a":1},"url":null}')
 
 
 @pytest.mark.parametrize(
@@ -93,7 +99,7 @@ def test_what_becomes_of_a_line(tmp_path: Path, line: bytes, verdict: str | None
     assert (f"!{first.rule}" if first.failed else first.rule) == verdict
     assert (first.text is None) == (verdict is not None)
     assert first.value == (len(line) if verdict == "too_large" else None)
-    assert (second.id, second.text) == ("a.jsonl#1", "the next")
+    assert (second.id, second.text) == (f"a.jsonl@{len(line) + 4}", "the next")
 
 
 def test_a_file_cut_in_a_line_gives_the_lines_before_it(tmp_path: Path) -> None:

@@ -11,8 +11,10 @@ import pytest
 from fastwarc import ArchiveIterator, WarcRecordType
 
 from prep.corpus.compression import pieces
+from prep.stages.read.framing import Frame, Framer
 from prep.stages.read.rows import Input, Row
-from prep.stages.read.warc import Frame, Framer, warc_rows
+from prep.stages.read.sources import SourceOptions
+from prep.stages.read.warc import WARC, warc_rows
 
 LIMIT = 20 << 20
 UNLIKE_FASTWARC = {
@@ -29,11 +31,11 @@ UNLIKE_FASTWARC = {
 
 
 def frames(path: Path) -> list[Frame]:
-    return list(Framer(pieces(str(path)), LIMIT).frames())
+    return list(Framer(pieces(str(path)), WARC, LIMIT).frames())
 
 
 def rows(path: Path, max_bytes: int = LIMIT, *, extracts: bool = False) -> list[Row]:
-    return list(warc_rows(Input(str(path), path.name, max_bytes), extracts=extracts))
+    return list(warc_rows(Input(str(path), path.name, SourceOptions(max_bytes=max_bytes)), extracts=extracts))
 
 
 def archives(folder: Path) -> list[Path]:
@@ -88,11 +90,11 @@ def test_bodies_are_decoded_as_fastwarc_decodes_them(test_data: Path) -> None:
 
 
 def test_what_becomes_of_the_records_of_odd_archives(test_data: Path) -> None:
-    found = {path.name: Counter(verdicts(rows(path))) for path in archives(test_data / "warc-odd")}
-    assert {name for name, counts in found.items() if any((rule or "").startswith("!") for rule in counts)} == set(
-        UNLIKE_FASTWARC
-    ) - {"warc_nom_parser--bbc.warc"}
-    assert found["aut--example.arc.gz"] == {"!unsupported_arc": 1}
+    found = {
+        path.name: Counter(verdicts(rows(path))) for path in archives(test_data / "warc-odd") if ".arc" not in path.name
+    }
+    damaged = {name for name, counts in found.items() if any((rule or "").startswith("!") for rule in counts)}
+    assert damaged == {name for name in UNLIKE_FASTWARC if ".arc" not in name} - {"warc_nom_parser--bbc.warc"}
     assert found["cc-whirlwind--CC-MAIN-2024-22.warc.paths.gz"] == {"!bad_header": 1}
     assert found["resiliparse--clipped.warc.gz"] == {"!truncated": 1}
     assert found["solrwayback--transfer_compression_none_truncated.warc.gz"] == {"record_type": 2, "!truncated": 1}
@@ -106,7 +108,7 @@ def test_what_becomes_of_the_records_of_odd_archives(test_data: Path) -> None:
         None: 1,
     }
     total = sum(found.values(), Counter[str | None]())
-    assert (total[None], total.total()) == (249, 1859)
+    assert (total[None], total.total()) == (249, 1855)
 
 
 def test_extracted_text_is_read_from_wet_files(test_data: Path) -> None:
@@ -175,7 +177,7 @@ def test_a_file_cut_anywhere_gives_all_records_before_the_cut(test_data: Path, t
         if rest and rest[0] != sound[complete]:
             assert rest[0].rule == "truncated"
             assert rest[0].failed
-            assert rest[0].id == f"{name}#{complete}"
+            assert rest[0].id == f"{name}@{starts[complete]}"
             assert rest[0].detail
         elif rest:  # only the empty lines that end the record are missing
             assert starts[complete + 1] - cut <= 4

@@ -5,7 +5,6 @@ import json
 import pickle
 import shutil
 from collections import Counter
-from collections.abc import Sequence
 from pathlib import Path
 
 import fsspec
@@ -13,13 +12,12 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 import zstandard
-from hypothesis import given
-from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from prep.corpus.storage import size
-from prep.stages.read.read import ALONE_BYTES, PARTITION_BYTES, SUFFIXES, Read
-from prep.stages.stage import CheckContext, InputFile
+from prep.stages.read.formats import SUFFIXES
+from prep.stages.read.read import Read
+
+from .reading import documents, outcomes, problems
 
 PAGE = b"<!DOCTYPE html><html><body><p>words</p></body></html>"
 WARC = (
@@ -30,25 +28,6 @@ WARC = (
 
 def warc(name: str) -> bytes:
     return WARC % (name.encode(), 44 + len(PAGE), PAGE)
-
-
-def problems(stage: Read) -> list[str]:
-    return [str(problem) for problem in stage.problems(CheckContext(pa.schema([]), 0, frozenset()))]
-
-
-def inputs(stage: Read) -> list[InputFile]:
-    return [InputFile(path, size(path), "") for path in stage.list_files()]
-
-
-def rows(stage: Read, batch_bytes: int = 1 << 20) -> list[dict[str, object]]:
-    """Return every record with what became of it."""
-    found: list[dict[str, object]] = []
-    for part in stage.partitions(inputs(stage)):
-        for batch, verdicts in stage.read(part, batch_bytes):
-            assert batch.schema == stage.output_schema()
-            rules = [None] * batch.num_rows if verdicts is None else verdicts.rule.to_pylist()
-            found += [{**row, "rule": rule} for row, rule in zip(batch.to_pylist(), rules, strict=True)]
-    return found
 
 
 def mixed(folder: Path) -> Path:
@@ -69,17 +48,17 @@ def mixed(folder: Path) -> Path:
 def test_every_format_in_one_folder(tmp_path: Path) -> None:
     stage = Read(paths=str(mixed(tmp_path / "in")), source="mix")
     assert problems(stage) == []
-    names = ["id", "url", "date", "source", "html", "charset", "text", "metadata", "stars"]
-    assert stage.output_schema().names == names
-    found = rows(stage)
+    names = ["id", "url", "date", "source", "html", "charset", "headers", "text", "metadata", "stars"]
+    assert stage.output_schema(stage.list_files()).names == names
+    found = documents(stage)
     assert [(row["id"], row["rule"]) for row in found] == [
         ("one", None),
         ("two", None),
-        ("in/b.html#0", None),
-        ("in/c.jsonl.zst#0", None),
-        ("in/c.jsonl.zst#1", "no_text"),
-        ("in/deep/d.txt#0", None),
-        ("in/deep/e.md.gz#0", None),
+        ("in/b.html@0", None),
+        ("in/c.jsonl.zst@0", None),
+        ("in/c.jsonl.zst@0+27", "no_text"),
+        ("in/deep/d.txt@0", None),
+        ("in/deep/e.md.gz@0", None),
         ("in/f.parquet#0", None),
         ("in/f.parquet#1", "no_text"),
     ]
@@ -93,56 +72,102 @@ def test_every_format_in_one_folder(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "columns"),
     [
-        ("a.warc", ["html", "charset"]),
-        ("a.warc.wet.gz", ["text"]),
+        ("a.warc", ["html", "charset", "headers"]),
+        ("a.warc.wet.gz", ["text", "metadata"]),
         ("a.html", ["html", "charset"]),
         ("a.jsonl", ["text", "metadata"]),
-        ("a.md", ["text"]),
+        ("a.md", ["text", "metadata"]),
     ],
 )
 def test_columns_follow_from_the_formats(tmp_path: Path, name: str, columns: list[str]) -> None:
     (tmp_path / name).write_bytes(b"x")
-    assert Read(paths=str(tmp_path)).output_schema().names == ["id", "url", "date", "source", *columns]
+    stage = Read(paths=str(tmp_path))
+    assert stage.output_schema(stage.list_files()).names == ["id", "url", "date", "source", *columns]
 
 
 def test_ids_and_rows_do_not_depend_on_batches_or_on_where_the_folder_lies(tmp_path: Path) -> None:
     first = mixed(tmp_path / "here" / "in")
-    expected = rows(Read(paths=str(first)))
+    expected = documents(Read(paths=str(first)))
     for batch_bytes in (1, 300, 2000, 1 << 30):
-        assert rows(Read(paths=str(first)), batch_bytes) == expected
+        assert documents(Read(paths=str(first)), batch_bytes) == expected
     second = tmp_path / "over" / "there" / "in"
     shutil.copytree(first, second)
-    assert rows(Read(paths=str(second))) == expected
-    assert rows(Read(paths=(str(second) + "/",))) == expected
+    assert documents(Read(paths=str(second))) == expected
+    assert documents(Read(paths=(str(second) + "/",))) == expected
     store = fsspec.filesystem("memory")
     for path in first.rglob("*.*"):
         store.pipe(f"/{tmp_path.name}/in/{path.relative_to(first)}", path.read_bytes())
     remote = Read(paths=f"memory://{tmp_path.name}/in")
     assert problems(remote) == []
-    assert rows(remote) == expected
+    assert documents(remote) == expected
     store.rm(f"/{tmp_path.name}", recursive=True)
 
 
 def test_paths_are_read_in_their_order_and_none_twice(tmp_path: Path) -> None:
     folder = mixed(tmp_path / "in")
     stage = Read(paths=(str(folder / "deep"), str(folder / "b.html"), str(folder / "**" / "*.txt")))
-    assert [Path(path).name for path in stage.list_files()] == ["d.txt", "e.md.gz", "b.html"]
-    assert [row["id"] for row in rows(stage)] == ["deep/d.txt#0", "deep/e.md.gz#0", "b.html#0"]
+    assert [Path(file.path).name for file in stage.list_files()] == ["d.txt", "e.md.gz", "b.html"]
+    assert [row["id"] for row in documents(stage)] == ["deep/d.txt@0", "deep/e.md.gz@0", "b.html@0"]
 
 
 def test_a_format_may_be_told(tmp_path: Path) -> None:
     (tmp_path / "articles.train").write_text("one article per file")
     assert "cannot tell the format" in problems(Read(paths=str(tmp_path)))[0]
     assert problems(Read(paths=str(tmp_path), format="text")) == []
-    assert [row["text"] for row in rows(Read(paths=str(tmp_path), format="text"))] == ["one article per file"]
+    assert [row["text"] for row in documents(Read(paths=str(tmp_path), format="text"))] == ["one article per file"]
 
 
 def test_a_stage_travels_to_workers_as_it_is(tmp_path: Path) -> None:
     stage = Read(paths=str(mixed(tmp_path / "in")))
-    expected = rows(stage)
-    assert rows(pickle.loads(pickle.dumps(stage))) == expected
+    expected = documents(stage)
+    assert documents(pickle.loads(pickle.dumps(stage))) == expected
     assert stage == Read(paths=str(tmp_path / "in"))
     assert "in" in str(stage.identity()["paths"])
+
+
+def test_several_sources(tmp_path: Path) -> None:
+    folder = mixed(tmp_path / "in")
+    pq.write_table(pa.table({"content": ["from another"], "n": [1]}), folder / "g.parquet")
+    (folder / "list.txt").write_text("one\ntwo\n")
+    stage = Read.model_validate(
+        {
+            "sources": [
+                {"name": "web", "paths": str(folder / "*.warc.gz")},
+                {"name": "tables", "paths": [str(folder / "g.parquet")], "text_column": "content"},
+                {"name": "lists", "paths": str(folder / "list.txt"), "format": "lines"},
+            ]
+        }
+    )
+    assert problems(stage) == []
+    assert [(row["source"], row["text"], row["n"]) for row in documents(stage)] == [
+        ("web", None, None),
+        ("web", None, None),
+        ("tables", "from another", 1),
+        ("lists", "one", None),
+        ("lists", "two", None),
+    ]
+
+
+@pytest.mark.parametrize(
+    ("given", "expected"),
+    [
+        ({}, "expected either paths or sources, seen neither"),
+        ({"paths": "a", "sources": [{"name": "b", "paths": "b"}]}, "seen both"),
+        ({"format": "html", "sources": [{"name": "b", "paths": "b"}]}, "format has no effect beside sources; move it"),
+        ({"sources": [{"name": "b", "paths": "b"}, {"name": "b", "paths": "c"}]}, "a second source is named 'b'"),
+        ({"sources": [{"name": "b", "paths": "none"}]}, "'none' matches no file"),
+    ],
+)
+def test_forms_that_cannot_work(given: dict[str, object], expected: str) -> None:
+    assert expected in problems(Read.model_validate(given))[0]
+
+
+def test_files_that_cannot_be_read_fail_by_name(tmp_path: Path) -> None:
+    (tmp_path / "a.txt").write_text("words")
+    (tmp_path / "b.txt").symlink_to("nowhere")
+    stage = Read(paths=str(tmp_path))
+    assert problems(stage) == []
+    assert [row["rule"] for row in documents(stage)] == [None, "!unreadable"]
 
 
 # What is refused before data moves.
@@ -166,11 +191,11 @@ def test_paths_that_match_nothing(tmp_path: Path) -> None:
 
 
 def test_files_of_unknown_format(tmp_path: Path) -> None:
-    for name in ("a.txt", "b.pdf", "c", "d.paths.gz", "e.gz", "f.txt.tar", "g.xz", "h.doc", "i.zip"):
+    for name in ("a.txt", "b.exe", "c", "d.paths.gz", "e.gz", "f.txt.tar", "g.7z", "h.doc", "i.zip"):
         (tmp_path / name).write_bytes(b"x")
     found = problems(Read(paths=str(tmp_path)))
     assert len(found) == 5
-    assert "b.pdf" in found[0]
+    assert "b.exe" in found[0]
     assert all(suffix in found[0] for suffix in SUFFIXES)
     assert "(8 such files)" in found[0]
 
@@ -181,7 +206,7 @@ def test_input_without_a_byte(tmp_path: Path) -> None:
     assert problems(Read(paths=str(tmp_path))) == ["the input is empty; seen 2 files without a byte"]
     (tmp_path / "b.jsonl").write_bytes(b"{}")
     assert problems(Read(paths=str(tmp_path))) == []
-    assert [row["rule"] for row in rows(Read(paths=str(tmp_path)))] == ["empty", "no_text"]
+    assert [row["rule"] for row in documents(Read(paths=str(tmp_path)))] == ["empty", "no_text"]
 
 
 def test_a_column_that_pages_have_too(tmp_path: Path) -> None:
@@ -192,47 +217,19 @@ def test_a_column_that_pages_have_too(tmp_path: Path) -> None:
     assert problems(Read(paths=str(folder / "f.parquet"))) == []
 
 
-# How the input is cut.
-
-
-def of_sizes(folder: Path, suffix: str, sizes: Sequence[int]) -> list[InputFile]:
-    return [InputFile(str(folder / f"{number:03}{suffix}"), size, "") for number, size in enumerate(sizes)]
-
-
-@given(st.lists(st.integers(0, 3 * PARTITION_BYTES), max_size=60), st.sampled_from([".warc.gz", ".txt"]))
-def test_partitions_hold_all_files_in_order_and_are_bounded(sizes: list[int], suffix: str) -> None:
-    files = of_sizes(Path("in"), suffix, sizes)
-    parts = Read(paths="in").partitions(files)
-    assert [file for part in parts for file in part.files] == files
-    assert all(len(part.files) == 1 or part.size <= PARTITION_BYTES for part in parts)
-    if suffix == ".warc.gz":
-        large = [file for file in files if file.size >= ALONE_BYTES]
-        assert all(part.files == (file,) for file in large for part in parts if file in part.files)
-
-
-def test_small_input_is_still_cut_for_several_workers() -> None:
-    stage = Read(paths="in")
-    assert len(stage.partitions(of_sizes(Path("in"), ".txt", [1 << 20] * 64))) == 16
-    assert len(stage.partitions(of_sizes(Path("in"), ".txt", [100] * 1000))) == 1
-    assert len(stage.partitions(of_sizes(Path("in"), ".warc.gz", [3 << 20] * 8))) == 8
-    assert stage.partitions([]) == ()
-
-
 # Real input.
 
 
 def test_the_shared_archives(test_data: Path) -> None:
     stage = Read(paths=(str(test_data / "web" / "*.warc.gz"), str(test_data / "docs")))
     assert problems(stage) == []
-    assert len(stage.partitions(inputs(stage))) == 8
     ids, rules, size = Counter[object](), Counter[object](), 0
-    for part in stage.partitions(inputs(stage)):
-        for batch, verdicts in stage.read(part, 4 << 20):
-            ids.update(batch.column("id").to_pylist())
-            rules[None if verdicts is None else "lost"] += batch.num_rows
-            size += batch.nbytes
-            assert batch.num_rows == 1 or batch.slice(0, batch.num_rows - 1).nbytes < 4 << 20
-            assert not any(batch.column(name).null_count for name in ("id", "url", "date", "html", "charset"))
+    for batch, verdicts in outcomes(stage, 4 << 20):
+        ids.update(batch.column("id").to_pylist())
+        rules[None if verdicts is None else "lost"] += batch.num_rows
+        size += batch.nbytes
+        assert batch.num_rows == 1 or batch.slice(0, batch.num_rows - 1).nbytes < 4 << 20
+        assert not any(batch.column(name).null_count for name in ("id", "url", "date", "html", "charset", "headers"))
     assert rules == {None: 3494}
     assert set(ids.values()) == {1}
     assert size > 100 << 20
@@ -241,11 +238,13 @@ def test_the_shared_archives(test_data: Path) -> None:
 def test_the_shared_tables_and_texts(test_data: Path) -> None:
     sentences = Read(paths=str(test_data / "language" / "sentences.parquet"))
     assert problems(sentences) == []
-    found = rows(sentences)
+    found = documents(sentences)
     assert Counter(row["rule"] for row in found) == {None: 15_000}
     assert len({row["language"] for row in found}) == 75
-    gold = rows(Read(paths=str(test_data / "web" / "gold.jsonl")))
+    gold = documents(Read(paths=str(test_data / "web" / "gold.jsonl")))
     assert Counter(row["rule"] for row in gold) == {None: 302}
     assert all("page_type" in json.loads(str(row["metadata"])) for row in gold)
-    books = rows(Read(paths=str(test_data / "books")))
-    assert Counter(row["rule"] for row in books) == {None: 15, "bad_utf8": 2}  # two are in Latin-1
+    books = documents(Read(paths=str(test_data / "books")))
+    assert Counter(row["rule"] for row in books) == {None: 17}
+    detected = Counter(row["metadata"] for row in books)
+    assert detected == {None: 15, '{"charset":"cp1252"}': 2}

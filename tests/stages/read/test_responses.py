@@ -71,7 +71,7 @@ def chunks(data: bytes, size: int, extension: bytes = b"", end: bytes = b"\r\n")
     ],
 )
 def test_responses(block: bytes, status: int, headers: dict[str, str], body: bytes) -> None:
-    assert parse_response(block) == (status, headers, body)
+    assert parse_response(block)[:3] == (status, headers, body)
 
 
 @pytest.mark.parametrize(

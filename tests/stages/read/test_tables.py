@@ -17,35 +17,8 @@ from hypothesis import strategies as st
 from prep.corpus.documents import DocumentWriter, read_documents
 from prep.stages.read.read import Read
 from prep.stages.read.tables import MAX_ROWS, bounded
-from prep.stages.stage import CheckContext, InputFile, Outcome, Partition
 
-NOTHING = CheckContext(pa.schema([]), 0, frozenset())
-
-
-def outcomes(stage: Read, batch_bytes: int = 1 << 20) -> list[Outcome]:
-    files = [InputFile(path, Path(path).stat().st_size, "") for path in stage.list_files()]
-    return [outcome for part in stage.partitions(files) for outcome in stage.read(part, batch_bytes)]
-
-
-def documents(stage: Read, batch_bytes: int = 1 << 20) -> list[dict[str, object]]:
-    """Return all rows with what became of them."""
-    rows = []
-    for batch, verdicts in outcomes(stage, batch_bytes):
-        assert batch.schema == stage.output_schema()
-        batch.validate(full=verdicts is None)
-        rules = [None] * batch.num_rows if verdicts is None else verdicts.rule.to_pylist()
-        failures = (
-            [False] * batch.num_rows if verdicts is None or verdicts.failed is None else verdicts.failed.to_pylist()
-        )
-        rows += [
-            {**row, "rule": f"!{rule}" if failed else rule}
-            for row, rule, failed in zip(batch.to_pylist(), rules, failures, strict=True)
-        ]
-    return rows
-
-
-def problems(stage: Read) -> list[str]:
-    return [str(problem) for problem in stage.problems(NOTHING)]
+from .reading import documents, outcomes, problems
 
 
 def parquet(folder: Path, table: pa.Table | dict[str, object], name: str = "t.parquet", **options: object) -> str:
@@ -78,7 +51,7 @@ def test_text_of_every_string_type(tmp_path: Path, write: object, kind: pa.DataT
     assert [row["rule"] for row in rows] == [None, "no_text", "no_text", "no_text", None, None]
     assert [row["text"] for row in rows] == texts
     assert [row["id"] for row in rows] == [f"{Path(path).name}#{row}" for row in range(6)]
-    assert stage.output_schema().field("text").type == pa.large_string()
+    assert stage.output_schema(stage.list_files()).field("text").type == pa.large_string()
 
 
 @pytest.mark.parametrize(
@@ -152,7 +125,7 @@ def test_own_columns_of_every_type_survive_to_the_part(tmp_path: Path, write: ob
     table = pa.table({"text": ["a", ""], **{name: pa.array(values, kind) for name, (kind, values) in OWN.items()}})
     stage = Read(paths=write(tmp_path, table))
     assert problems(stage) == []
-    schema = stage.output_schema()
+    schema = stage.output_schema(stage.list_files())
     assert schema.names == ["id", "url", "date", "source", "text", *OWN]
     found = documents(stage)
     for name, (_, values) in OWN.items():
@@ -222,15 +195,41 @@ def test_a_type_that_parts_cannot_keep(tmp_path: Path) -> None:
     assert "has a column that cannot be kept" in problems(Read(paths=arrow(tmp_path, table)))[0]
 
 
-def test_tables_with_other_columns_than_the_first(tmp_path: Path) -> None:
+def test_tables_with_other_columns(tmp_path: Path) -> None:
     parquet(tmp_path, {"text": ["a"], "id": ["x"], "tag": ["a"]}, "a.parquet")
-    parquet(tmp_path, {"tag": ["a"], "text": pa.array(["a"], pa.large_string())}, "b.parquet")
+    parquet(tmp_path, {"more": [5], "text": pa.array(["a"], pa.large_string())}, "b.parquet")
     assert problems(Read(paths=str(tmp_path))) == []
-    assert [row["tag"] for row in documents(Read(paths=str(tmp_path)))] == ["a", "a"]
+    rows = documents(Read(paths=str(tmp_path)))
+    assert [(row["tag"], row["more"]) for row in rows] == [("a", None), (None, 5)]
     parquet(tmp_path, {"text": ["a"], "tag": [1]}, "c.parquet")
     (found,) = problems(Read(paths=str(tmp_path)))
-    assert "c.parquet has other columns than" in found
-    assert "expected tag string, seen tag int64" in found
+    assert "c.parquet has another type of column 'tag' than" in found
+    assert "expected string, seen int64" in found
+    stage = Read(paths=str(tmp_path), keep=("more",))
+    assert "has no column 'more'" in problems(stage)[0]
+    assert problems(Read(paths=str(tmp_path), keep=())) == []
+    assert "tag" not in documents(Read(paths=str(tmp_path), keep=()))[0]
+
+
+def test_a_table_without_the_text_fails_beside_one_that_has_it(tmp_path: Path) -> None:
+    parquet(tmp_path, {"other": ["a"], "tag": [1]}, "a.parquet")
+    parquet(tmp_path, {"text": ["b"], "tag": ["x"]}, "b.parquet")
+    (tmp_path / "c.parquet").write_bytes(b"no table at all")
+    stage = Read(paths=str(tmp_path))
+    assert problems(stage) == []
+    assert [row["rule"] for row in documents(stage)] == ["!no_text_column", None, "!bad_parquet"]
+
+
+def test_a_table_is_cut_between_row_groups(tmp_path: Path) -> None:
+    table = pa.table({"text": [f"{row} " + "x" * 900 for row in range(10_000)]})
+    for path in (parquet(tmp_path, table, row_group_size=500, compression="none"), arrow(tmp_path, table, rows=500)):
+        stage = Read(paths=path)
+        parts = stage.partitions(stage.list_files())
+        assert len(parts) > 1
+        assert sum(part.size for part in parts) == Path(path).stat().st_size
+        rows = documents(stage)
+        assert [row["id"] for row in rows] == [f"{Path(path).name}#{row}" for row in range(10_000)]
+        assert [row["text"] for row in rows] == table.column("text").to_pylist()
 
 
 @pytest.mark.parametrize("name", ["t.parquet", "t.arrow"])
@@ -268,7 +267,7 @@ def test_a_parquet_file_cut_off(tmp_path: Path) -> None:
     path = Path(parquet(tmp_path, rows_of_text(5)))
     stage = Read(paths=str(path))
     assert len(documents(stage)) == 5
-    stage.output_schema()
+    stage.output_schema(stage.list_files())
     path.write_bytes(path.read_bytes()[:-20])
     assert "cannot read the columns of" in problems(stage)[0]
 
@@ -320,8 +319,7 @@ def test_tables_in_a_remote_store(tmp_path: Path) -> None:
         store.pipe(f"/{tmp_path.name}/{path.name}", path.read_bytes())
         stage = Read(paths=f"memory://{tmp_path.name}/{path.name}")
         assert problems(stage) == []
-        part = Partition((InputFile(stage.list_files()[0], 1, ""),))
-        (outcome,) = stage.read(part, 1 << 20)
+        (outcome,) = outcomes(stage)
         assert outcome.batch.select(["text", "n"]).to_pylist() == [{"text": "a", "n": 1}, {"text": "b", "n": 2}]
     store.rm(f"/{tmp_path.name}", recursive=True)
 

@@ -11,19 +11,21 @@ from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from prep.corpus.compression import pieces
+from prep.stages.read.framing import Frame, Framer
 from prep.stages.read.rows import Input, Row
-from prep.stages.read.warc import Frame, Framer, warc_rows
+from prep.stages.read.sources import SourceOptions
+from prep.stages.read.warc import WARC, warc_rows
 
 LIMIT = 20 << 20
 PAGE = b"<!DOCTYPE html><html><body><p>words</p></body></html>"
 
 
 def frames(path: Path) -> list[Frame]:
-    return list(Framer(pieces(str(path)), LIMIT).frames())
+    return list(Framer(pieces(str(path)), WARC, LIMIT).frames())
 
 
 def rows(path: Path, max_bytes: int = LIMIT, *, extracts: bool = False) -> list[Row]:
-    return list(warc_rows(Input(str(path), path.name, max_bytes), extracts=extracts))
+    return list(warc_rows(Input(str(path), path.name, SourceOptions(max_bytes=max_bytes)), extracts=extracts))
 
 
 def record(
@@ -137,7 +139,7 @@ def test_what_becomes_of_a_record(tmp_path: Path, raw: bytes, verdict: str | Non
     path.write_bytes(raw + page(number=1))
     found = rows(path, 1000)
     assert verdicts(found) == [verdict, None]
-    assert found[0].id in {"0", "a.warc#0"}
+    assert found[0].id in {"0", "a.warc@0"}
     assert found[0].url == "https://a.example/0"
     assert (found[0].value is not None) == (verdict in {"http_status", "too_large"})
     assert (found[0].html is not None) == (verdict is None)
@@ -146,7 +148,7 @@ def test_what_becomes_of_a_record(tmp_path: Path, raw: bytes, verdict: str | Non
 def test_a_record_without_an_id_is_named_by_its_place(tmp_path: Path) -> None:
     path = tmp_path / "a.warc"
     path.write_bytes(page(number=7) + page().replace(b"WARC-Record-ID: <urn:uuid:0>\r\n", b""))
-    assert [row.id for row in rows(path)] == ["7", "a.warc#1"]
+    assert [row.id for row in rows(path)] == ["7", "a.warc@321"]
 
 
 def test_headers_in_other_spellings(tmp_path: Path) -> None:
@@ -205,7 +207,7 @@ def test_a_length_that_runs_into_the_next_record(tmp_path: Path) -> None:
     path.write_bytes(raw[0] + longer + raw[2] + raw[3])
     found = rows(path)
     assert verdicts(found) == [None, "!bad_header", None, None]
-    assert [row.id for row in found] == ["0", "a.warc#1", "2", "3"]
+    assert [row.id for row in found] == ["0", "a.warc@321", "2", "3"]
     assert str(found[1].detail).startswith("record 1: Content-Length 1")
     path = tmp_path / "a.warc.gz"
     path.write_bytes(b"".join(map(gzip.compress, [raw[0], longer, raw[2], raw[3]])))

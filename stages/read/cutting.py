@@ -1,0 +1,160 @@
+"""How the input is cut into tasks: small files are gathered, big ones are cut where a record begins.
+
+A task is to take less than a minute, so that all cores are busy to the end and a killed task repeats little. Where a
+file can be cut is found when the run is planned, from its bytes alone: compressed files at members that hold the
+beginning of a record, lines at newlines, tables at row groups. The cuts are exact, so a task reads its stretch and
+nothing else. Cost: a seek and a few hundred kilobytes per cut; CSV files and plain archives are walked through once.
+"""
+
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+from prep.corpus.compression import Place, codec_of, find_member, pieces
+from prep.corpus.storage import is_remote
+from prep.stages.read.csv_files import csv_cuts
+from prep.stages.read.sources import FormatName, SourceOptions
+from prep.stages.read.tables import arrow_cuts, parquet_cuts
+from prep.stages.read.warc import record_starts
+from prep.stages.stage import FileRange, InputFile, Partition
+
+TASK_BYTES = 64 << 20
+"""About how much content a task reads."""
+LEAST_BYTES = 4 << 20
+"""Small inputs are cut for sixteen tasks, but not into less than this."""
+MOST_TASKS = 20_000
+"""Beyond that many, tasks grow with the input."""
+EXPANSION = 4
+"""Compressed files are taken to hold so many times their bytes."""
+
+_MAX_STRETCH = 64 << 20
+"""A file is cut no further where no member begins within so many bytes: most likely it is a single one."""
+_MAX_SEARCH = 16 << 20
+"""Records that are longer are not cut around."""
+_PACKED: frozenset[FormatName] = frozenset({"parquet", "epub"})
+_HEADS: Mapping[FormatName, bytes] = {"warc": b"WARC/", "wet": b"WARC/", "arc": b"http"}
+"""How a member begins that begins with a record."""
+
+
+class _Mark(NamedTuple):
+    """What is looked for behind a place to find a record's beginning."""
+
+    bytes: bytes
+    begins: bool
+    """Whether the record begins with it; otherwise behind it."""
+
+
+_MARKS: Mapping[FormatName, _Mark] = {
+    "jsonl": _Mark(b"\n", begins=False),
+    "lines": _Mark(b"\n", begins=False),
+    "mediawiki": _Mark(b"<page>", begins=True),
+}
+
+Kind = Callable[[InputFile], tuple[FormatName | None, SourceOptions]]
+
+
+def partitions(files: Sequence[InputFile], kind: Kind) -> tuple[Partition, ...]:
+    """Cut the files into tasks of about 64 MiB of content; an input below 1 GiB into about sixteen."""
+    total = sum(_weight(file, kind(file)[0]) for file in files)
+    target = max(min(TASK_BYTES, max(LEAST_BYTES, total // 16)), total // MOST_TASKS)
+    groups: list[list[FileRange]] = []
+    room = 0
+    for file in files:
+        name, options = kind(file)
+        weight = _weight(file, name)
+        for part in _ranges(file, name, options, round(weight / target)):
+            taken = part.size * weight // max(1, file.size)
+            if not groups or taken > room:
+                groups.append([])
+                room = target
+            groups[-1].append(part)
+            room -= taken
+    return tuple(Partition(tuple(group)) for group in groups)
+
+
+def _weight(file: InputFile, name: FormatName | None) -> int:
+    packed = codec_of(file.path) is not None or name in _PACKED
+    return file.size * (EXPANSION if packed else 1)
+
+
+def _ranges(file: InputFile, name: FormatName | None, options: SourceOptions, count: int) -> Iterator[FileRange]:
+    """Cut a file into at most so many stretches, of about equal size."""
+    last, position = None, 0
+    if count > 1 and name is not None and not file.error:
+        for place, at in _increasing(_cuts(file, name, options, count)):
+            if last is None:
+                yield FileRange(file, at, end=place)
+            else:
+                yield FileRange(file, at - position, last, place)
+            last, position = place, at
+    yield FileRange(file, file.size) if last is None else FileRange(file, file.size - position, last)
+
+
+def _increasing(cuts: Iterable[tuple[Place, int]]) -> Iterator[tuple[Place, int]]:
+    last = Place(0, 0)
+    for place, position in cuts:
+        if place > last:
+            yield place, position
+            last = place
+
+
+def _cuts(file: InputFile, name: FormatName, options: SourceOptions, count: int) -> Iterable[tuple[Place, int]]:
+    """Return where the file may be cut near each of `count` − 1 bytes, and the bytes that these places lie at."""
+    targets = [file.size * number // count for number in range(1, count)]
+    compressed = codec_of(file.path) is not None
+    if name == "parquet":
+        return parquet_cuts(file.path, targets)
+    if name == "arrow":
+        return arrow_cuts(file.path, targets)
+    if name in _MARKS:
+        places = _members(file, targets, b"") if compressed else (Place(0, target) for target in targets)
+        settled = (_settle(file.path, place, _MARKS[name]) for place in places)
+        return ((place, place.member if compressed else place.offset) for place in settled if place is not None)
+    if name in _HEADS and compressed:
+        return ((place, place.member) for place in _members(file, targets, _HEADS[name]))
+    if compressed or is_remote(file.path):
+        return ()
+    if name in {"warc", "wet"}:
+        return ((Place(0, start), start) for start in _first_after(targets, record_starts(file.path)))
+    return ((Place(0, start), start) for start in csv_cuts(file.path, targets, options)) if name == "csv" else ()
+
+
+def _members(file: InputFile, targets: Sequence[int], head: bytes) -> Iterator[Place]:
+    """Yield the first member behind each target, up to the first stretch without one."""
+    found = 0
+    for target in targets:
+        if target > found:
+            member = find_member(file.path, target, min(file.size, target + _MAX_STRETCH), head)
+            if member is None:
+                return
+            yield Place(member, 0)
+            found = member
+
+
+def _settle(path: str, place: Place, mark: _Mark) -> Place | None:
+    """Return where the first record begins at or behind a place, or None where it is too far."""
+    searched, held = 0, b""
+    for piece in pieces(path, place):
+        if piece.rule is not None or searched > _MAX_SEARCH:
+            return None
+        overlap = len(held) if piece.place.offset else 0  # a mark does not run over two members
+        data = held[len(held) - overlap :] + piece.data
+        found = data.find(mark.bytes)
+        if found >= 0:
+            at = piece.place.offset - overlap + found
+            return Place(piece.place.member, at if mark.begins else at + len(mark.bytes))
+        held = data[len(data) - len(mark.bytes) + 1 :] if len(mark.bytes) > 1 else b""
+        searched += len(piece.data)
+    return None
+
+
+def _first_after(targets: Sequence[int], starts: Iterable[int]) -> Iterator[int]:
+    """Yield the first of the increasing starts at or behind each target."""
+    waiting = iter(targets)
+    target = next(waiting, None)
+    for start in starts:
+        if target is None:
+            return
+        if start >= target:
+            yield start
+            while target is not None and target <= start:
+                target = next(waiting, None)

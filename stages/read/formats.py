@@ -1,0 +1,102 @@
+"""The formats: how a file's name tells its format, which columns each brings, and what reads it."""
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from functools import partial
+
+import pyarrow as pa
+
+from prep.corpus.compression import strip_codec
+from prep.corpus.documents import CHARSET, HEADERS, HTML, TEXT, read_schema
+from prep.corpus.storage import map_input
+from prep.stages.read.arc import arc_rows
+from prep.stages.read.csv_files import csv_rows, csv_schema
+from prep.stages.read.files import html_rows, text_rows
+from prep.stages.read.json_lines import json_rows
+from prep.stages.read.lines import line_rows
+from prep.stages.read.rows import METADATA, Input, Row
+from prep.stages.read.sources import FormatName, SourceOptions
+from prep.stages.read.tables import arrow_outcomes, arrow_schema, parquet_outcomes
+from prep.stages.read.warc import warc_rows
+from prep.stages.stage import Outcome
+
+SUFFIXES: Mapping[str, FormatName] = {
+    ".warc": "warc",
+    ".wat": "warc",
+    ".wet": "wet",
+    ".arc": "arc",
+    ".html": "html",
+    ".htm": "html",
+    ".xhtml": "html",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "jsonl",
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".tab": "csv",
+    ".parquet": "parquet",
+    ".arrow": "arrow",
+    ".feather": "arrow",
+    ".txt": "text",
+    ".text": "text",
+    ".md": "markdown",
+    ".markdown": "markdown",
+}
+"""File name endings (before that of a codec) → formats."""
+
+ROWS: Mapping[FormatName, Callable[[Input], Iterator[Row]]] = {
+    "warc": partial(warc_rows, extracts=False),
+    "wet": partial(warc_rows, extracts=True),
+    "arc": arc_rows,
+    "html": html_rows,
+    "jsonl": json_rows,
+    "csv": csv_rows,
+    "text": text_rows,
+    "markdown": text_rows,
+    "lines": line_rows,
+}
+"""What reads formats record by record."""
+
+OUTCOMES: Mapping[FormatName, Callable[[Input, pa.Schema, str, int], Iterator[Outcome]]] = {
+    "parquet": parquet_outcomes,
+    "arrow": arrow_outcomes,
+}
+"""What reads formats column by column."""
+
+_BRINGS: Mapping[FormatName, Sequence[pa.Field]] = {
+    "warc": (HTML, CHARSET, HEADERS),
+    "arc": (HTML, CHARSET, HEADERS),
+    "html": (HTML, CHARSET),
+    "csv": (TEXT,),
+    "parquet": (TEXT,),
+    "arrow": (TEXT,),
+}
+_COLUMNS = (HTML, CHARSET, HEADERS, TEXT, METADATA)
+
+
+def format_of(path: str, options: SourceOptions) -> FormatName | None:
+    """Return what a file holds: as the options say, or as its name tells; None where it does not tell."""
+    if options.format == "dataset":
+        return "arrow"
+    if options.format != "auto":
+        return options.format
+    name = strip_codec(path).lower()
+    return next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
+
+
+def columns_of(formats: frozenset[FormatName | None]) -> list[pa.Field]:
+    """Return the columns that files of these formats bring, without those of tables' own."""
+    brought = {field.name for kind in formats if kind for field in _BRINGS.get(kind, (TEXT, METADATA))}
+    return [field for field in _COLUMNS if field.name in brought]
+
+
+def table_schema(path: str, kind: FormatName | None, options: SourceOptions) -> pa.Schema | None:
+    """Return a table's columns; None for what is no table.
+
+    Raises ArrowException, OSError, UnicodeDecodeError or ValueError where they cannot be read.
+    """
+    if kind == "parquet":
+        return read_schema(path)
+    if kind == "arrow":
+        with map_input(path) as mapped:
+            return arrow_schema(mapped)
+    return csv_schema(path, options) if kind == "csv" else None

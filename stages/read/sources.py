@@ -1,0 +1,80 @@
+"""What the configuration says of a source: where it lies, what it holds, and which of its columns mean what."""
+
+from typing import Annotated, Literal, NamedTuple
+
+from pydantic import Field
+
+from prep.stages.stage import Settings
+
+Name = Annotated[str, Field(min_length=1)]
+Paths = Name | Annotated[tuple[Name, ...], Field(min_length=1)]
+
+FormatName = Literal[
+    "warc",
+    "arc",
+    "wet",
+    "html",
+    "jsonl",
+    "csv",
+    "parquet",
+    "arrow",
+    "text",
+    "markdown",
+    "lines",
+    "epub",
+    "pdf",
+    "mediawiki",
+]
+
+
+class SourceOptions(Settings):
+    """How a source is read."""
+
+    format: FormatName | Literal["auto", "dataset"] = "auto"
+    """What the files hold; `auto` tells each file's format by its name. `lines` is text with a document per line,
+    `dataset` says that `paths` are names of Hugging Face datasets."""
+    text_column: Name = "text"
+    """The field of a JSON record, or the column of a table, that holds the text."""
+    id_column: Name = "id"
+    """The field that holds the document's id."""
+    url_column: Name = "url"
+    """The field that holds the document's URL."""
+    date_column: Name = "date"
+    """The field that says when the document was fetched or published."""
+    keep: tuple[str, ...] | None = None
+    """A table's other columns to keep; left out: all of them."""
+    delimiter: str = Field(default="", max_length=1)
+    """What parts the fields of a CSV file; left out: a comma, or a tab where the name ends in .tsv or .tab."""
+    namespaces: tuple[int, ...] = (0,)
+    """The namespaces of a MediaWiki dump whose pages are documents; 0 is that of articles."""
+    split: str = Field(default="train", pattern=r"^[\w.]+$")
+    """The split to read of a Hugging Face dataset: one name, no slice."""
+    subset: str = ""
+    """The subset (configuration) to read of a Hugging Face dataset."""
+    max_bytes: int = Field(default=20 << 20, ge=1)
+    """Documents of more bytes are rejected as `too_large`; outside tables, none of them is held in memory whole."""
+
+
+class Source(SourceOptions):
+    """One of several sources."""
+
+    name: Name
+    """The documents' column `source`."""
+    paths: Paths
+    """Files, folders, globs or URLs; or the names of Hugging Face datasets (with `format: dataset`)."""
+
+
+class Origin(NamedTuple):
+    """A source, however the configuration wrote it."""
+
+    name: str
+    """Empty where the configuration gives none."""
+    patterns: tuple[str, ...]
+    options: SourceOptions
+    field: tuple[str | int, ...] = ()
+    """Where in the stage's options it is written."""
+
+
+def patterns(paths: str | tuple[str, ...]) -> tuple[str, ...]:
+    """Return all that the option `paths` names."""
+    return (paths,) if isinstance(paths, str) else paths
