@@ -168,11 +168,12 @@ def remarks(configuration: Configuration, position: int) -> Iterator[str]:
     """Yield what a stage of a checked configuration says of itself before it runs."""
     first = configuration.stages[0]
     assert isinstance(first, SourceStage)
-    schema = first.output_schema()
+    files = first.list_files()
+    schema = first.output_schema(files)
     for stage in configuration.stages[1:position]:
         if isinstance(stage, RowStage | GlobalStage):
             schema = stage.output_schema(schema)
-    input_bytes = sum(size(path) for path in first.list_files())
+    input_bytes = sum(file.size for file in files)
     context = CheckContext(schema, input_bytes, frozenset(), configuration.stages[:position])
     yield from configuration.stages[position].remarks(context)
 
