@@ -1,4 +1,4 @@
-"""Union-find over document numbers, and the choice of one document per cluster, as numba kernels.
+"""Union-find and forests over document numbers, and the least value per cluster, as numba kernels.
 
 Union-find with path halving (Tarjan and van Leeuwen 1984); the smallest number of a set is its root, so that the sets
 and their roots do not depend on the order of the pairs. Cost: O(pairs · log documents) at worst, nearly linear in
@@ -30,10 +30,37 @@ def unite(parents: Numbers, left: Numbers, right: Numbers) -> None:
 
 
 @kernel
+def adopt(parents: Numbers, left: Numbers, right: Numbers) -> None:
+    """Give `right[i]` the parent `left[i]` unless it has one. Begin with `parents[i] = i`; pairs may form no circle."""
+    for pair in range(len(left)):
+        if parents[right[pair]] == right[pair]:
+            parents[right[pair]] = left[pair]
+
+
+@kernel
 def point_to_roots(parents: Numbers) -> None:
     """Make every document's parent the root of its set."""
     for number in range(len(parents)):
-        parents[number] = parents[parents[number]]  # a parent is smaller, so it points to its root already
+        parents[number] = _root(parents, number)
+
+
+@kernel
+def count_members(parents: Numbers, sizes: Numbers) -> int:
+    """Count the documents of each set at its root, where all parents are roots; return how many sets have two."""
+    sizes[:] = 0
+    for number in range(len(parents)):
+        sizes[parents[number]] += 1
+    several = 0
+    for number in range(len(parents)):
+        several += sizes[number] > 1
+    return several
+
+
+@kernel
+def lower(least: Values, roots: Numbers, values: Values) -> None:
+    """Lower `least[roots[i]]` to `values[i]`."""
+    for item in range(len(values)):
+        least[roots[item]] = min(least[roots[item]], values[item])
 
 
 @kernel

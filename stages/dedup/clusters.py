@@ -1,14 +1,18 @@
-"""From hashes to verdicts, in three phases of independent tasks: match, cluster, drop.
+"""From pairs to verdicts, in two phases: cluster, drop.
 
-1. `match` takes one hash (a band, or the whole text) and one bucket of its values: it sorts the documents by the hash
-   and pairs each with its neighbour where the hash is the same. A run of n equal hashes makes n − 1 pairs, never n².
-2. `cluster` joins all pairs to clusters (union-find) and chooses which document of each is kept.
-3. `drop` writes, for one part, which of its documents go, and in whose favour.
+1. `cluster` joins all pairs to clusters and chooses which document of each is kept. Under most policies the clusters
+   are the connected components of the pairs (union-find), and the first of each by the policy is kept. Under
+   `earliest` each document goes to the first that it matches among those before it: it is lost to an older one that
+   it resembles itself, and a later document never joins two clusters. So what was kept once is kept whatever comes.
+2. `drop` writes, for one part, which of its documents go, in whose favour, and how large the clusters are.
 
-The clusters are the connected components of the pairs, which do not depend on how documents are spread over parts.
-Memory: `match` about 50 bytes per document of its bucket, `cluster` about 20 bytes per document and 40 per document
-that has a duplicate.
+Memory: 25 bytes per document, and what one part of ids takes. Where that is more than the setting, the arrays are files
+mapped into memory: slower, but bounded.
 """
+
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -16,136 +20,178 @@ import pyarrow as pa
 
 from prep.corpus.documents import REJECTED, write_table
 from prep.corpus.storage import expand, join, read_arrow, write_arrow
-from prep.stages.dedup.cluster_kernels import Numbers, Values, point_to_roots, unite
-from prep.stages.dedup.documents import Documents, is_null, read_numbers, read_values
-from prep.stages.dedup.keep import Keep, elect, keys
-from prep.stages.stage import Counts, GlobalContext, Phase
+from prep.stages.dedup.cluster_kernels import Numbers, Values, adopt, count_members, lower, point_to_roots, unite
+from prep.stages.dedup.documents import Documents, read_numbers
+from prep.stages.dedup.keep import Key, Policy, keys
+from prep.stages.dedup.matching import PAIRS, read_pairs
+from prep.stages.dedup.sketch_kernels import estimates
+from prep.stages.stage import Counts, GlobalContext
 
-MATCH, CLUSTER, DROP = "match", "cluster", "drop"
-PAIRS = "pairs"
-"""Folder in the scratch folder: one file per match task."""
-PARTS_PER_BUCKET = 16
-MOST_BUCKETS = 64
-"""Every bucket's task reads every part's table: more buckets would cost more reading than they save memory."""
-
-
-def phases(hashes: int, parts: int) -> tuple[Phase, ...]:
-    """Return the phases for documents that can match by so many hashes."""
-    return (Phase(MATCH, hashes * buckets(parts)), Phase(CLUSTER, 1), Phase(DROP, parts))
+DOCUMENT_BYTES = 25
+"""Memory of a cluster task per document."""
+STEP = 1 << 20
+"""Documents looked at together."""
+_GREATEST = np.uint64(0xFFFFFFFFFFFFFFFF)
 
 
-def buckets(parts: int) -> int:
-    """Return into how many tasks the values of a hash are cut: a power of two that follows the number of parts."""
-    count = 1
-    while count < MOST_BUCKETS and count * PARTS_PER_BUCKET < parts:
-        count *= 2
-    return count
+class Guard(NamedTuple):
+    """In a cluster of more than `most` documents, only those as similar as this to the one kept are lost."""
+
+    most: int
+    similarity: float
 
 
-def match(columns: tuple[str, ...], task: int, bucket: int, context: GlobalContext) -> None:
-    """Pair the documents that agree in all of these columns, of those whose first column falls in the bucket.
+class Arrays:
+    """Makes arrays with an entry per document: in memory, or in files of the scratch folder where they take more."""
 
-    A document whose first column is null matches none.
-    """
-    upstream = context.upstream
-    documents = Documents(upstream)
-    found: list[Numbers] = [np.empty(0, np.int64)]
-    hashes: list[list[Values]] = [[np.empty(0, np.uint64)] for _ in columns]
-    for part in range(len(upstream.parts)):
-        table = documents.table(part)
-        values = [read_values(table, name) for name in columns]
-        wanted = _in_bucket(values[0], bucket, buckets(len(upstream.parts))) & ~is_null(table, columns[0])
-        lost = upstream.dropped(part)
-        rows = np.flatnonzero(wanted if lost is None else wanted & ~lost)
-        found.append(rows + documents.offsets[part])
-        for pieces, value in zip(hashes, values, strict=True):
-            pieces.append(value[rows])
-    left, right = neighbours(np.concatenate(found), [np.concatenate(pieces) for pieces in hashes])
-    pairs = pa.table({"left": left, "right": right})
-    write_arrow(join(context.scratch, PAIRS, f"{task:05d}.arrow"), pairs)
+    def __init__(self, documents: int, memory: int, folder: str) -> None:
+        self._documents = documents
+        self._folder = Path(folder) if documents * DOCUMENT_BYTES > memory else None
+
+    def make(self, name: str, kind: type[np.generic]) -> npt.NDArray[np.generic]:
+        """Return an array of zeros."""
+        if self._folder is None:
+            return np.zeros(self._documents, kind)
+        self._folder.mkdir(parents=True, exist_ok=True)
+        return np.asarray(np.memmap(self._folder / name, kind, "w+", shape=(self._documents,)))
+
+    def forget(self) -> None:
+        """Delete the files."""
+        for path in self._folder.iterdir() if self._folder else ():
+            path.unlink()
 
 
-def _in_bucket(values: Values, bucket: int, count: int) -> npt.NDArray[np.bool_]:
-    """Return which values have the bucket's number in their upper bits."""
-    if count == 1:
-        return np.ones(len(values), np.bool_)
-    inside: npt.NDArray[np.bool_] = values >> np.uint64(65 - count.bit_length()) == bucket
-    return inside
-
-
-def neighbours(numbers: Numbers, hashes: list[Values]) -> tuple[Numbers, Numbers]:
-    """Sort documents by their hashes, equal ones by number, and pair each with the next where all hashes agree."""
-    order = np.lexsort(hashes[::-1])
-    same = np.ones(max(0, len(numbers) - 1), np.bool_)
-    for column in hashes:
-        ordered = column[order]
-        same &= ordered[1:] == ordered[:-1]
-    ordered_numbers = numbers[order]
-    return ordered_numbers[:-1][same], ordered_numbers[1:][same]
-
-
-def cluster(keep: Keep, context: GlobalContext) -> None:
-    """Join all pairs found, and write for each part which rows go and in whose favour."""
-    documents = Documents(context.upstream)
-    parents = np.arange(len(documents))
-    for path in expand(join(context.scratch, PAIRS)):
-        pairs = read_arrow(path)
-        unite(parents, read_numbers(pairs, "left"), read_numbers(pairs, "right"))
+def cluster(policy: Policy, guard: Guard | None, memory: int, documents: Documents, context: GlobalContext) -> None:
+    """Join all pairs found, and write for each part which rows have a cluster, how large, and whom it keeps."""
+    arrays = Arrays(len(documents), memory, join(context.scratch, "arrays"))
+    parents: Numbers = arrays.make("parents", np.int64)  # type: ignore[assignment]
+    parents[:] = np.arange(len(parents))
+    link = adopt if policy.by_time else unite
+    for path in expand(join(context.scratch, PAIRS)):  # band by band: the first to find a parent decides
+        for left, right in read_pairs(read_arrow(path)):
+            link(parents, left, right)
     point_to_roots(parents)
-    numbers, clusters = _members(parents)
-    count = int(clusters.max(initial=-1)) + 1
-    elected = elect(numbers, clusters, count, keys(keep, documents))[clusters]
-    lost = elected != numbers
-    numbers, elected = numbers[lost], elected[lost]
-    bounds = np.searchsorted(numbers, documents.offsets)
-    for part in range(len(context.upstream.parts)):
-        inside = slice(bounds[part], bounds[part + 1])
-        kept_part, kept_row = documents.places(elected[inside])
-        rows = numbers[inside] - documents.offsets[part]
-        write_arrow(_lost(context, part), pa.table({"row": rows, "kept_part": kept_part, "kept_row": kept_row}))
+    sizes: Numbers = arrays.make("sizes", np.int64)  # type: ignore[assignment]
+    clusters = count_members(parents, sizes)
+    if not policy.by_time:
+        _crown(parents, sizes, clusters, keys(policy, documents), arrays)
+    if guard is not None and _spare(parents, sizes, guard, documents):
+        count_members(parents, sizes)
+    for part in documents.new_parts:
+        inside = slice(documents.offsets[part], documents.offsets[part + 1])
+        own = np.arange(inside.start, inside.stop)
+        kept = parents[inside]
+        rows = np.flatnonzero((kept != own) | (sizes[inside] > 1))
+        kept_part, kept_row = documents.places(kept[rows])
+        verdicts = {"row": rows, "kept_part": kept_part, "kept_row": kept_row, "size": sizes[kept[rows]]}
+        write_arrow(verdicts_path(context, part - documents.new_parts.start), pa.table(verdicts))
+    del parents, sizes
+    arrays.forget()
 
 
-def _members(parents: Numbers) -> tuple[Numbers, Numbers]:
-    """Return the numbers of the documents in clusters of two and more, rising, and each one's cluster from zero on."""
-    joined = parents != np.arange(len(parents))
-    roots = np.unique(parents[joined])
-    joined[roots] = True
-    numbers = np.flatnonzero(joined)
-    return numbers, np.searchsorted(roots, parents[numbers])
+def _crown(parents: Numbers, sizes: Numbers, clusters: int, order: Iterable[Key], arrays: Arrays) -> None:
+    """Make the first document of each cluster by some keys its root, in `parents` and in `sizes`.
+
+    Goes over the documents in the order of their numbers, twice for each key, so that no cluster is held in memory.
+    """
+    tied = arrays.make("tied", np.bool_)
+    best: Values = arrays.make("best", np.uint64)  # type: ignore[assignment]
+    for start in range(0, len(parents), STEP):
+        tied[start : start + STEP] = sizes[parents[start : start + STEP]] > 1
+    for key in order:
+        best[:] = _GREATEST
+        for numbers in _where(tied):
+            lower(best, parents[numbers], key(numbers))
+        for numbers in _where(tied):
+            tied[numbers] = key(numbers) == best[parents[numbers]]
+        if sum(len(numbers) for numbers in _where(tied)) == clusters:
+            break
+    crowned = best.view(np.int64)
+    crowned[:] = -1
+    for numbers in _where(tied):
+        crowned[parents[numbers]] = numbers
+    for start in range(0, len(parents), STEP):
+        roots = parents[start : start + STEP]
+        parents[start : start + STEP] = np.where(crowned[roots] < 0, roots, crowned[roots])
+    count_members(parents, sizes)
 
 
-def drop(stage: str, rule: str, part: int, context: GlobalContext) -> Counts:
-    """Write a part's bitmap and its rejected documents, each with the id of the document kept in its place."""
-    documents = Documents(context.upstream)
-    lost = read_arrow(_lost(context, part))
-    rows = read_numbers(lost, "row")
-    bitmap = np.zeros(documents.table(part).num_rows, np.bool_)
-    bitmap[rows] = True
+def _where(flags: npt.NDArray[np.generic]) -> Iterator[Numbers]:
+    """Yield the places of what is true, some at a time."""
+    for start in range(0, len(flags), STEP):
+        found = np.flatnonzero(flags[start : start + STEP]) + start
+        if len(found):
+            yield found
+
+
+def _spare(parents: Numbers, sizes: Numbers, guard: Guard, documents: Documents) -> bool:
+    """Take out of clusters that are too large what does not resemble the document kept; return whether any was."""
+    changed = False
+    for start in range(0, len(parents), STEP):
+        numbers = np.arange(start, min(start + STEP, len(parents)))
+        kept = parents[numbers]
+        suspects = numbers[(sizes[kept] > guard.most) & (kept != numbers)]
+        for at in range(0, len(suspects), STEP // 16):
+            some = suspects[at : at + STEP // 16]
+            similar = estimates(documents.sketches(some), documents.sketches(parents[some])) >= guard.similarity
+            parents[some[~similar]] = some[~similar]
+            changed |= not bool(similar.all())
+    return changed
+
+
+def cluster_columns(stage: str) -> tuple[pa.Field, pa.Field]:
+    """Return the columns that a stage adds: whom a document's cluster keeps (null where it is alone), and its size."""
+    return pa.field(f"{stage}_cluster", pa.string()), pa.field(f"{stage}_cluster_size", pa.int64())
+
+
+def drop(stage: str, rule: str, part: int, documents: Documents, context: GlobalContext) -> Counts:
+    """Write a part's bitmap, its columns, and its rejected documents, each with the id of the one kept in its place."""
+    verdicts = read_arrow(verdicts_path(context, part))
+    rows, kept_parts, kept_rows, sizes = (read_numbers(verdicts, name) for name in verdicts.column_names)
+    kept = _kept_ids(documents, kept_parts, kept_rows)
+    itself = (kept_parts == documents.new_parts.start + part) & (kept_rows == rows)
+    lost = rows[~itself]
+    total = documents.table(documents.new_parts.start + part).num_rows
+    bitmap = np.zeros(total, np.bool_)
+    bitmap[lost] = True
     write_arrow(join(context.output, "drops", f"{part:05d}.arrow"), pa.table({"drop": bitmap}))
+    write_arrow(join(context.output, "columns", f"{part:05d}.arrow"), _columns(stage, total, rows, kept, sizes))
     rejected = {
-        "id": documents.ids(part, rows),
-        "stage": pa.array(np.full(len(rows), stage), pa.string()),
-        "rule": pa.array(np.full(len(rows), rule), pa.string()),
-        "value": pa.nulls(len(rows), pa.float64()),
-        "failed": pa.array(np.zeros(len(rows), np.bool_)),
-        "detail": _ids(documents, read_numbers(lost, "kept_part"), read_numbers(lost, "kept_row")),
+        "id": documents.ids(documents.new_parts.start + part, lost),
+        "stage": pa.array(np.full(len(lost), stage), pa.string()),
+        "rule": pa.array(np.full(len(lost), rule), pa.string()),
+        "value": pa.nulls(len(lost), pa.float64()),
+        "failed": pa.array(np.zeros(len(lost), np.bool_)),
+        "detail": kept.filter(pa.array(~itself)),
     }
     write_table(join(context.output, "rejected", f"{part:05d}.parquet"), pa.table(rejected, REJECTED))
     before = context.upstream.dropped(part)
-    entered = len(bitmap) - (0 if before is None else int(before.sum()))
-    return Counts(entered, entered - len(rows), {rule: len(rows)} if len(rows) else {})
+    entered = total - (0 if before is None else int(before.sum()))
+    return Counts(entered, entered - len(lost), {rule: len(lost)} if len(lost) else {})
 
 
-def _ids(documents: Documents, parts: Numbers, rows: Numbers) -> pa.ChunkedArray:
+def _columns(stage: str, total: int, rows: Numbers, kept: pa.ChunkedArray, sizes: Numbers) -> pa.Table:
+    """Return the cluster columns of all documents of a part, of which `rows` have a cluster."""
+    places = np.zeros(total, np.int64)
+    places[rows] = np.arange(len(rows))
+    alone = np.ones(total, np.bool_)
+    alone[rows] = False
+    all_sizes = np.ones(total, np.int64)
+    all_sizes[rows] = sizes
+    return pa.table([kept.take(pa.array(places, mask=alone)), pa.array(all_sizes)], pa.schema(cluster_columns(stage)))
+
+
+def _kept_ids(documents: Documents, parts: Numbers, rows: Numbers) -> pa.ChunkedArray:
     """Return the ids of documents by their places, reading each part's ids once."""
     order = np.argsort(parts, kind="stable")
     chunks = [
         chunk
         for part in np.unique(parts)
-        for chunk in documents.ids(int(part), rows[order][parts[order] == part]).chunks
+        for chunk in pa.chunked_array(documents.kept_ids(int(part), rows[order][parts[order] == part])).chunks
     ]
     return pa.chunked_array(chunks, pa.string()).take(pa.array(np.argsort(order, kind="stable")))
 
 
-def _lost(context: GlobalContext, part: int) -> str:
-    return join(context.scratch, "lost", f"{part:05d}.arrow")
+def verdicts_path(context: GlobalContext, part: int) -> str:
+    """Return where the verdicts on a part of the run lie."""
+    return join(context.scratch, "verdicts", f"{part:05d}.arrow")

@@ -2,19 +2,34 @@
 
 A stage takes what it needs of each document in the pass before (`prep.stages.dedup.taps`), so the text is read once,
 and loses documents by a bitmap, so it is not written again. Documents that an earlier stage has dropped take no part.
-See `prep.stages.dedup.clusters` for how documents are matched, and `prep.stages.dedup.keep` for which of them stays.
+The phases, each of independent tasks:
+
+    sort    per part             hashes in rising order, ranks       prep.stages.dedup.matching
+    match   per hash and range   pairs                               prep.stages.dedup.matching
+    cluster one                  clusters, and whom each keeps       prep.stages.dedup.clusters, keep
+    drop    per part             bitmap, columns, rejected documents prep.stages.dedup.clusters
 """
 
+from collections.abc import Iterator
 from typing import ClassVar
 
-from prep.stages.dedup import clusters
-from prep.stages.dedup.keep import Keep
-from prep.stages.stage import Counts, GlobalContext, GlobalStage, Phase
+import pyarrow as pa
+from pydantic import ByteSize, Field
+
+from prep.corpus.errors import Problem
+from prep.stages.dedup import clusters, matching
+from prep.stages.dedup.documents import Documents
+from prep.stages.dedup.keep import Keep, Policy
+from prep.stages.dedup.matching import Matcher, Range
+from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
+
+SORT, MATCH, CLUSTER, DROP = "sort", "match", "cluster", "drop"
 
 
 class Deduplication(GlobalStage):
     """A stage that matches documents by hashes: where any hash of two documents agrees, they are the same to it."""
 
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True
@@ -22,6 +37,34 @@ class Deduplication(GlobalStage):
     """The rule under which duplicates are rejected."""
 
     keep: Keep
+    score: str | None = None
+    """With `keep: best`: the column of numbers that says how good a document is."""
+    sources: tuple[str, ...] = ()
+    """With `keep: source`: the sources, the best first."""
+    within: str | None = None
+    """A column, such as `language`: only documents with the same value in it are compared."""
+    memory: ByteSize = Field(ByteSize(2 << 30), ge=16 << 20)
+    """What a task may take, such as `2GiB`; changes no result."""
+
+    @property
+    def policy(self) -> Policy:
+        """Which document of a cluster is kept."""
+        return Policy(self.keep, self.score, self.sources)
+
+    def problems(self, context: CheckContext) -> Iterator[Problem]:
+        """Find options that contradict each other, and columns that are not there."""
+        yield from self.policy.problems(context)
+        if self.within is not None and self.within not in context.schema.names:
+            seen = ", ".join(context.schema.names)
+            yield Problem(f"there is no column '{self.within}'", ("within",), "a column of the documents", seen)
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings without the memory, which changes no result."""
+        return self.model_dump(mode="json", exclude={"memory"})
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Return the columns about clusters."""
+        return clusters.cluster_columns(self.name)
 
     def hash_count(self) -> int:
         """Return how many hashes a document has; two match where any of them agrees."""
@@ -31,17 +74,36 @@ class Deduplication(GlobalStage):
         """Return the columns of the tap's table that make up a hash."""
         raise NotImplementedError
 
+    def least_similarity(self) -> float | None:
+        """Return how similar the sketches of two documents must be for a match to count; None where hashes decide."""
+        return None
+
+    def guard(self) -> clusters.Guard | None:
+        """Return what holds for clusters that are too large; None trusts all."""
+        return None
+
     def phases(self, parts: int) -> tuple[Phase, ...]:
-        """Return the phases match, cluster and drop."""
-        return clusters.phases(self.hash_count(), parts)
+        """Return the phases sort, match, cluster and drop."""
+        tasks = self.hash_count() * matching.ranges(parts)
+        return (Phase(SORT, parts), Phase(MATCH, tasks), Phase(CLUSTER, 1), Phase(DROP, parts))
 
     def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
         """Run one task; those of the phase `drop` count documents."""
-        if phase == clusters.MATCH:
-            index, bucket = divmod(task, clusters.buckets(len(context.upstream.parts)))
-            clusters.match(self.hash_columns(index), task, bucket, context)
-            return None
-        if phase == clusters.CLUSTER:
-            clusters.cluster(self.keep, context)
-            return None
-        return clusters.drop(self.name, self.rule, task, context)
+        documents = Documents(context)
+        if phase == SORT:
+            hashes = [self.hash_columns(index) for index in range(self.hash_count())]
+            matching.sort(hashes, self.policy, self.within, task, context)
+        elif phase == MATCH:
+            count = matching.ranges(len(context.upstream.parts))
+            index, part = divmod(task, count)
+            halves = len(self.hash_columns(index))
+            matcher = Matcher(index, halves, self.policy, documents, self.memory)
+            pairs = matcher.pairs(Range.of(part, count))
+            least = self.least_similarity()
+            verified = pairs if least is None else matching.verified(pairs, least, documents)
+            matching.write_pairs(task, verified, context)
+        elif phase == CLUSTER:
+            clusters.cluster(self.policy, self.guard(), self.memory, documents, context)
+        else:
+            return clusters.drop(self.name, self.rule, task, documents, context)
+        return None

@@ -11,7 +11,8 @@ class Exact(Deduplication):
     """Keep one of the documents that have the same text once it is normalised.
 
     The texts' 128-bit hashes are compared. Empty documents are the same. Of each document that goes (rule
-    `exact_duplicate`), `detail` names the one that stays.
+    `exact_duplicate`), `detail` names the one that stays. The columns `exact_cluster` (the id of the one that stays,
+    null for a document alone) and `exact_cluster_size` stay with the documents.
     """
 
     name: ClassVar[str] = "exact"
@@ -23,8 +24,9 @@ class Exact(Deduplication):
     ends."""
     keep: Keep = "smallest_id"
     """`smallest_id` keeps the document with the smallest id, compared byte by byte; `longest` the one with the most
-    bytes of text, ties by the smallest id. Neither depends on the order of the input: with it, adding or splitting a
-    file would change which copy stays."""
+    bytes of text; `earliest` and `newest` look at `date`; `best` keeps the one with the greatest number in the column
+    `score`; `source` the one whose `source` comes first in `sources`. Ties go to the smallest id; documents without a
+    value come last. No policy depends on the order of the input."""
 
     def tap(self) -> ExactTap:
         """Return the tap that hashes texts."""

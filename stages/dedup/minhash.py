@@ -8,9 +8,10 @@ from pydantic import Field
 from prep.corpus.errors import Problem
 from prep.corpus.words import Splitter
 from prep.stages.dedup.banding import Banding, solve
+from prep.stages.dedup.clusters import Guard
 from prep.stages.dedup.deduplication import Deduplication
 from prep.stages.dedup.keep import Keep
-from prep.stages.dedup.taps import MinHashTap, band_column
+from prep.stages.dedup.taps import MinHashTap, Shingles, band_column
 from prep.stages.stage import CheckContext
 
 NEAR_ENOUGH = 0.05
@@ -18,20 +19,24 @@ NEAR_ENOUGH = 0.05
 
 
 class MinHash(Deduplication):
-    """Keep one of the documents that share most of their word n-grams (MinHash with locality-sensitive hashing).
+    """Keep one of the documents that share most of their n-grams (MinHash with locality-sensitive hashing).
 
-    The similarity of two documents is the Jaccard similarity of their sets of n-grams of words, in lower case; words
-    without a letter or digit are left out. Documents of fewer words than `ngram` match only where all words are the
-    same. Two documents match with probability 1 − (1 − similarity^rows)^bands; clusters are formed by transitivity,
-    and one document of each stays. Of each document that goes (rule `near_duplicate`), `detail` names the one that
-    stays. The defaults are FineWeb's: half of the pairs at similarity 0.68 match, 92 % at 0.8.
+    The similarity of two documents is the Jaccard similarity of their sets of n-grams: of words in lower case, those
+    without a letter or digit left out, or of characters in lower case, runs of white space as one. Documents of fewer
+    words or characters than `ngram` match only where all are the same. Two documents match with probability
+    1 − (1 − similarity^rows)^bands; clusters are formed by transitivity, and one document of each stays. Of each
+    document that goes (rule `near_duplicate`), `detail` names the one that stays. The columns `minhash_cluster` (the id
+    of the one that stays, null for a document alone) and `minhash_cluster_size` stay with the documents. The defaults
+    are FineWeb's: half of the pairs at similarity 0.68 match, 92 % at 0.8.
     """
 
     name: ClassVar[str] = "minhash"
     rule: ClassVar[str] = "near_duplicate"
 
+    shingles: Shingles = "words"
+    """What an n-gram is made of: `words` or `characters` (code points; for scripts without blanks)."""
     ngram: int = Field(5, ge=1, le=100)
-    """Words in a shingle."""
+    """Words or characters in a shingle."""
     bands: int = Field(14, ge=1, le=1000)
     """Bands of the signature; one that agrees is a match."""
     rows: int = Field(8, ge=1, le=1000)
@@ -46,10 +51,19 @@ class MinHash(Deduplication):
     """What a word is."""
     seed: int = Field(1, ge=0)
     """Decides the hash functions."""
+    verify: float | None = Field(None, gt=0, le=1)
+    """Join only documents that are found at least this similar; null trusts the bands."""
+    largest_cluster: int | None = Field(None, ge=2)
+    """In a larger cluster, only documents that are as similar to the one that stays as `verify`, or as where one pair
+    in two matches, are lost; the others stay. Clusters grow by transitivity, and pages of one template can link
+    thousands that have little in common."""
     keep: Keep = "longest"
     """`longest` keeps the document with the most bytes of text, since near-duplicates are often cut off or extracted
-    in part; ties by the smallest id. `smallest_id` keeps the one with the smallest id, compared byte by byte. Neither
-    depends on the order of the input: with it, adding or splitting a file would change which copy stays."""
+    in part. `smallest_id` keeps the one with the smallest id, compared byte by byte; `newest` the one with the latest
+    `date`; `best` the one with the greatest number in the column `score`; `source` the one whose `source` comes first
+    in `sources`. `earliest` keeps the one with the first `date`, and a document is lost only to one before it that it
+    matches itself, so that what is kept does not depend on documents that come later. Ties go to the smallest id;
+    documents without a value come last. No policy depends on the order of the input."""
 
     @property
     def banding(self) -> Banding:
@@ -59,6 +73,7 @@ class MinHash(Deduplication):
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Find options that contradict each other, and a threshold that the hash functions cannot reach."""
+        yield from super().problems(context)
         given = self.model_fields_set
         if self.threshold is None:
             if "hashes" in given:
@@ -89,14 +104,19 @@ class MinHash(Deduplication):
 
     def identity(self) -> dict[str, object]:
         """Return the settings with bands and rows as they are used, whether given or solved."""
-        settings = self.model_dump(mode="json", exclude={"threshold", "hashes"})
+        settings = {name: value for name, value in super().identity().items() if name not in ("threshold", "hashes")}
         return {**settings, **self.banding._asdict()}
 
     def tap(self) -> MinHashTap:
         """Return the tap that hashes the bands of signatures."""
         banding = self.banding
         return MinHashTap(
-            ngram=self.ngram, bands=banding.bands, rows=banding.rows, splitter=self.splitter, seed=self.seed
+            shingles=self.shingles,
+            ngram=self.ngram,
+            bands=banding.bands,
+            rows=banding.rows,
+            splitter=self.splitter,
+            seed=self.seed,
         )
 
     def hash_count(self) -> int:
@@ -106,3 +126,13 @@ class MinHash(Deduplication):
     def hash_columns(self, index: int) -> tuple[str, ...]:
         """Return the column of a band."""
         return (band_column(index),)
+
+    def least_similarity(self) -> float | None:
+        """Return what pairs are verified against."""
+        return self.verify
+
+    def guard(self) -> Guard | None:
+        """Return what holds for clusters that are too large."""
+        if self.largest_cluster is None:
+            return None
+        return Guard(self.largest_cluster, self.banding.half_way() if self.verify is None else self.verify)

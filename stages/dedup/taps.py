@@ -9,20 +9,23 @@ from typing import ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
-from prep.corpus.columns import Bytes, Offsets, string_buffers
+from prep.corpus.columns import Offsets, string_buffers
 from prep.corpus.hashing import lower_table
 from prep.corpus.words import Splitter, word_table
 from prep.stages.dedup.exact_kernels import text_hashes
-from prep.stages.dedup.minhash_kernels import Hashes, band_hashes, hash_functions, signatures
+from prep.stages.dedup.minhash_kernels import Hashes, Shingling, band_hashes, hash_functions, signatures
 from prep.stages.stage import Tap
 
 Normalisation = Literal["none", "case_and_space"]
+Shingles = Literal["words", "characters"]
 
 ID = "id"
 LENGTH = "length"
 """Bytes of UTF-8."""
 TEXT_HASH = ("text_hash_0", "text_hash_1")
 """The two halves of the 128-bit hash."""
+SKETCH = "sketch"
+"""A byte per hash function, from which similarities are estimated."""
 SIGNATURE_BYTES = 32 << 20
 """Signatures held at a time: a batch of very short documents has more of them than text."""
 
@@ -55,33 +58,42 @@ class ExactTap(Tap):
 
 
 class MinHashTap(Tap):
-    """The hash of each band of each document's MinHash signature."""
+    """The hash of each band of each document's MinHash signature, and its sketch."""
 
     name: ClassVar[str] = "minhash"
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
 
+    shingles: Shingles
     ngram: int
     bands: int
     rows: int
     splitter: Splitter
     seed: int
 
+    def shingling(self) -> Shingling:
+        """Return how documents are cut, as kernels take it."""
+        return Shingling(word_table(self.splitter), lower_table(), self.ngram, self.shingles == "characters")
+
     def open(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
-        """Return the function from documents to `id`, `length` and a column for each band."""
-        splitter, lower = word_table(self.splitter), lower_table()
+        """Return the function from documents to `id`, `length`, a column for each band and SKETCH."""
+        shingling = self.shingling()
         functions = hash_functions(self.bands * self.rows, self.seed)
         step = max(1, SIGNATURE_BYTES // (4 * len(functions)))
 
-        def hashes_of(data: Bytes, offsets: Offsets) -> Hashes:
-            return band_hashes(signatures(data, offsets, splitter, lower, self.ngram, functions), self.bands, self.rows)
-
         def extract(batch: pa.RecordBatch) -> pa.RecordBatch:
             data, offsets = string_buffers(batch.column("text"))
-            starts = range(0, max(1, batch.num_rows), step)
-            pieces = [hashes_of(data, offsets[start : start + step + 1]) for start in starts]
-            hashes = pieces[0] if len(pieces) == 1 else np.concatenate(pieces, axis=1)
-            return tap_table(batch, offsets, {band_column(band): column for band, column in enumerate(hashes)})
+            hashes = np.empty((self.bands, batch.num_rows), np.uint64)
+            sketch = np.empty((batch.num_rows, len(functions)), np.uint8)
+            for start in range(0, batch.num_rows, step):
+                signed = signatures(data, offsets[start : start + step + 1], shingling, functions)
+                hashes[:, start : start + step] = band_hashes(signed, self.bands, self.rows)
+                sketch[start : start + step] = signed
+            kind = pa.binary(len(functions))
+            sketches = pa.FixedSizeBinaryArray.from_buffers(kind, batch.num_rows, [None, pa.py_buffer(sketch)])
+            bands = {band_column(band): column for band, column in enumerate(hashes)}
+            return tap_table(batch, offsets, {**bands, SKETCH: sketches})
 
         return extract
 

@@ -97,8 +97,10 @@ class UniqueUrl(Deduplication, UrlForm):
     columns: ClassVar[tuple[str, ...]] = ("id", "text", "url")
 
     keep: Keep = "longest"
-    """`longest` keeps the document with the most bytes of text, ties by the smallest id; `smallest_id` the one with the
-    smallest id, compared byte by byte. Neither depends on the order of the input."""
+    """`longest` keeps the document with the most bytes of text; `smallest_id` the one with the smallest id, compared
+    byte by byte; `earliest` and `newest` look at `date`; `best` keeps the one with the greatest number in the column
+    `score`; `source` the one whose `source` comes first in `sources`. Ties go to the smallest id; documents without a
+    value come last. No policy depends on the order of the input."""
 
     def tap(self) -> UrlTap:
         """Return the tap that hashes URLs."""

@@ -20,8 +20,8 @@ from prep.corpus.documents import ID, REJECTED, TEXT, DocumentWriter
 from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.storage import read_arrow, write_arrow
 from prep.corpus.words import words
-from prep.stages.dedup.clusters import buckets, neighbours
 from prep.stages.dedup.exact import Exact
+from prep.stages.dedup.matching import ranges
 from prep.stages.dedup.minhash import MinHash
 from prep.stages.dedup.taps import MinHashTap, band_column
 from prep.stages.stage import CheckContext, Counts, GlobalContext, Tap, Upstream
@@ -209,37 +209,25 @@ def test_signatures_are_held_for_a_slice_of_a_batch_at_a_time(monkeypatch: pytes
     assert MinHash().tap().open()(batch).equals(expected)
 
 
-def test_many_parts_are_matched_in_buckets(folder: Folder) -> None:
+def test_many_parts_are_matched_in_ranges(folder: Folder) -> None:
     documents = [(f"{number:03d}", article(number % 50)) for number in range(120)]
     parts = [documents[part::40] for part in range(40)]
-    assert buckets(40) == 4
-    for stage in (Exact(), MinHash()):
+    assert ranges(40) == 4
+    for stage in (Exact(), MinHash(bands=2, rows=4)):
         assert deduplicate(stage, parts, folder()) == deduplicate(stage, [documents], folder())
 
 
-def test_buckets_follow_the_parts_within_bounds() -> None:
-    assert [buckets(parts) for parts in (0, 1, 16, 17, 32, 33, 1024, 10**6)] == [1, 1, 1, 2, 2, 4, 64, 64]
+def test_ranges_follow_the_parts_within_bounds() -> None:
+    assert [ranges(parts) for parts in (0, 1, 16, 17, 32, 33, 1024, 10**6)] == [1, 1, 1, 2, 2, 4, 64, 64]
 
 
-def test_a_run_of_equal_hashes_makes_a_chain(folder: Folder) -> None:
+def test_a_run_of_equal_hashes_makes_a_star(folder: Folder) -> None:
     """Not every pair: a million identical pages would make half a million million of them."""
     place, stage, copies = folder(), Exact(), 500
     parts = [[(f"{number:03d}", POEM) for number in range(copies)]]
     result = deduplicate(stage, parts, place)
     assert result.kept == {"000"}
     assert read_arrow(str(place / "scratch/pairs/00000.arrow")).num_rows == copies - 1
-
-
-@settings(max_examples=100, deadline=None)
-@given(st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
-def test_neighbours_agree_in_all_hashes(hashes: list[tuple[int, int]]) -> None:
-    groups = defaultdict(list)
-    for number, pair in enumerate(hashes):
-        groups[pair].append(number)
-    columns = [np.array([pair[half] for pair in hashes], np.uint64) for half in range(2)]
-    left, right = neighbours(np.arange(len(hashes)), columns)
-    chains = (pair for group in groups.values() for pair in pairwise(group))
-    assert sorted(zip(left.tolist(), right.tolist(), strict=True)) == sorted(chains)
 
 
 @pytest.mark.parametrize("stage", [Exact(), MinHash(keep="smallest_id")])
@@ -343,7 +331,7 @@ def test_clusters_are_those_of_all_pairs_with_an_equal_band(mixed: list[str], fo
     stage = MinHash(bands=10, rows=3)
     documents = [(str(number), text) for number, text in enumerate(mixed)]
     result = deduplicate(stage, [documents[::2], documents[1::2]], folder())
-    tap = MinHashTap(ngram=5, bands=10, rows=3, splitter="unicode", seed=1)
+    tap = MinHashTap(shingles="words", ngram=5, bands=10, rows=3, splitter="unicode", seed=1)
     table = tap.open()(pa.record_batch({"id": [name for name, _ in documents], "text": pa.array(mixed)}))
     keys = (
         (document, hash(("band", band, value)))

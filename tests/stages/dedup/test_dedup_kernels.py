@@ -17,7 +17,7 @@ from prep.corpus.hashing import hash_lower, lower_table
 from prep.corpus.words import Splitter, word_table, words
 from prep.stages.dedup.cluster_kernels import id_words, least, point_to_roots, unite
 from prep.stages.dedup.exact_kernels import CodePoints, fold_text, murmur3, text_hashes
-from prep.stages.dedup.minhash_kernels import band_hashes, hash_functions, signatures
+from prep.stages.dedup.minhash_kernels import Shingling, band_hashes, hash_functions, shingle_sets, signatures
 
 SPLITTERS: tuple[Splitter, ...] = ("unicode", "whitespace")
 MASK = (1 << 64) - 1
@@ -94,6 +94,11 @@ def word_hash(data: Bytes, lower: CodePoints) -> np.uint64:
 
 
 @kernel
+def byte_hash(data: Bytes, seed: np.uint64) -> np.uint64:
+    return hashing.hash_bytes(data, 0, len(data), seed)
+
+
+@kernel
 def mix_in_kernel(left: np.uint64, right: np.uint64) -> np.uint64:
     return hashing.mix(left, right)
 
@@ -111,6 +116,14 @@ def slow_shingles(text: str, splitter: Splitter, ngram: int) -> set[int]:
     return {int(reduce(mix, hashes[at : at + ngram])) for at in range(len(hashes) - ngram + 1)}
 
 
+def slow_character_shingles(text: str, ngram: int) -> set[int]:
+    folded = slow_fold(text)
+    if len(folded) < ngram:
+        return {int(byte_hash(as_bytes(folded.encode()), np.uint64(0x5BD1E995)))}
+    windows = {folded[at : at + ngram] for at in range(len(folded) - ngram + 1)}
+    return {int(byte_hash(as_bytes(window.encode()), np.uint64(0))) for window in windows}
+
+
 def slow_hash(word: str) -> np.uint64:
     return np.uint64(word_hash(as_bytes(word.encode()), lower_table()))
 
@@ -121,15 +134,20 @@ def slow_signature(shingles: set[int], functions: Sequence[Sequence[int]]) -> li
 
 
 @settings(max_examples=150, deadline=None)
-@given(TEXTS, st.integers(1, 7), st.integers(1, 9), st.sampled_from(SPLITTERS))
-@example(["a b c d", "a b c d e", "a b c d e f", "! ? .", "", " "], 5, 4, "unicode")
-def test_signatures(texts: list[str], ngram: int, count: int, splitter: Splitter) -> None:
+@given(TEXTS, st.integers(1, 7), st.integers(1, 9), st.sampled_from(SPLITTERS), st.booleans())
+@example(["a b c d", "a b c d e", "a b c d e f", "! ? .", "", " "], 5, 4, "unicode", False)
+@example(["abcde", "ABC  DE", "abc", "", " ", "äöüß"], 5, 4, "unicode", True)
+def test_signatures(texts: list[str], ngram: int, count: int, splitter: Splitter, characters: bool) -> None:
     functions = hash_functions(count, seed=3)
     data, offsets = string_buffers(column(texts))
-    found = signatures(data, offsets, word_table(splitter), lower_table(), ngram, functions)
-    expected = [slow_signature(slow_shingles(text, splitter, ngram), functions.tolist()) for text in texts]
-    assert found.tolist() == expected
+    found = signatures(data, offsets, Shingling(word_table(splitter), lower_table(), ngram, characters), functions)
+    sets = [
+        slow_character_shingles(text, ngram) if characters else slow_shingles(text, splitter, ngram) for text in texts
+    ]
+    assert found.tolist() == [slow_signature(shingles, functions.tolist()) for shingles in sets]
     assert found.shape == (len(texts), count)
+    hashes, bounds = shingle_sets(data, offsets, Shingling(word_table(splitter), lower_table(), ngram, characters))
+    assert [hashes[start:end].tolist() for start, end in pairwise(bounds)] == [sorted(shingles) for shingles in sets]
 
 
 @pytest.mark.parametrize("count", [31, 32, 33, 1023, 1024, 1025, 2047, 2048, 2049, 5000])
@@ -138,7 +156,7 @@ def test_signatures_of_long_texts(count: int, ngram: int) -> None:
     text = " ".join(str(number * number) for number in range(count + ngram - 1))
     functions = hash_functions(6, seed=0)
     data, offsets = string_buffers(column([text]))
-    found = signatures(data, offsets, word_table("unicode"), lower_table(), ngram, functions)
+    found = signatures(data, offsets, Shingling(word_table("unicode"), lower_table(), ngram, False), functions)
     assert found.tolist() == [slow_signature(slow_shingles(text, "unicode", ngram), functions.tolist())]
 
 
@@ -146,7 +164,7 @@ def test_words_keep_their_borders() -> None:
     functions = hash_functions(8, seed=0)
     texts = ["ab c d", "a bc d", "ab c. d!", "AB C D", "d c ab"]
     data, offsets = string_buffers(column(texts))
-    found = signatures(data, offsets, word_table("unicode"), lower_table(), 3, functions).tolist()
+    found = signatures(data, offsets, Shingling(word_table("unicode"), lower_table(), 3, False), functions).tolist()
     assert found[0] == found[2] == found[3]
     assert len({tuple(row) for row in found}) == 3
 

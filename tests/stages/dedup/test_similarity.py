@@ -9,7 +9,7 @@ from prep.corpus.columns import string_buffers
 from prep.corpus.hashing import lower_table
 from prep.corpus.words import word_table
 from prep.stages.dedup.banding import Banding, solve
-from prep.stages.dedup.minhash_kernels import Keys, band_hashes, hash_functions, signatures
+from prep.stages.dedup.minhash_kernels import Keys, Shingling, band_hashes, hash_functions, signatures
 
 SIMILARITIES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 UNION = 300
@@ -18,7 +18,9 @@ UNION = 300
 
 def sign(texts: list[str], count: int, ngram: int = 1, seed: int = 1) -> Keys:
     data, offsets = string_buffers(pa.array(texts, pa.large_string()))
-    return signatures(data, offsets, word_table("unicode"), lower_table(), ngram, hash_functions(count, seed))
+    return signatures(
+        data, offsets, Shingling(word_table("unicode"), lower_table(), ngram, False), hash_functions(count, seed)
+    )
 
 
 def pairs(similarity: float, count: int) -> tuple[list[str], list[str]]:
