@@ -168,9 +168,13 @@ def write_manifest(folder: str, manifest: ShardManifest) -> None:
         "documents": list_feature("int64"),
         "continued": {"dtype": "int64", "_type": "Value"},
     }
-    fingerprint = manifest.shards[0].sha256[:16] if manifest.shards else "empty"
-    write_dataset(folder, [shard.name for shard in manifest.shards], features, fingerprint)
+    write_dataset(folder, [shard.name for shard in manifest.shards], features, state_fingerprint(manifest))
     write_json(join(folder, MANIFEST), {**asdict(manifest), "utilisation": manifest.utilisation})
+
+
+def state_fingerprint(manifest: ShardManifest) -> str:
+    """Return what `state.json`, which is written with a manifest, calls the rows."""
+    return manifest.shards[0].sha256[:16] if manifest.shards else "empty"
 
 
 def write_dataset(folder: str, files: Sequence[str], features: Mapping[str, object], fingerprint: str) -> None:
@@ -230,6 +234,28 @@ def check_shard(folder: str, shard: ShardFile) -> None:
         )
 
 
+def open_shard(folder: str, shard: ShardFile, manifest: ShardManifest) -> list[pa.RecordBatch]:
+    """Map a shard's batches into memory.
+
+    Raises CorruptFileError where it is missing or does not have the manifest's size, columns and rows.
+    """
+    path = str(Path(folder) / shard.name)
+    try:
+        if size(path) != shard.bytes:
+            raise CorruptFileError(f"{path}: expected {shard.bytes} bytes, seen {size(path)}; {MEND}")
+        stream = pa.ipc.open_stream(pa.memory_map(path))
+        batches = list(stream)
+    except (OSError, pa.ArrowInvalid) as error:
+        raise CorruptFileError(f"{path}: cannot be read as a shard ({error}); {MEND}") from error
+    schema = row_schema(manifest.length, manifest.dtype)
+    if not stream.schema.equals(schema):
+        raise CorruptFileError(f"{path}: expected the columns {_words(schema)}, seen {_words(stream.schema)}; {MEND}")
+    seen = sum(batch.num_rows for batch in batches)
+    if seen != shard.rows:
+        raise CorruptFileError(f"{path}: expected {shard.rows} rows, seen {seen}; {MEND}")
+    return batches
+
+
 class ShardReader:
     """Random access to the rows of a local folder of shards; ids are read from the mapped files, nothing is loaded.
 
@@ -244,8 +270,8 @@ class ShardReader:
         self._rows: list[Rows] = []
         starts = [0]
         for shard in self.manifest.shards:
-            for batch in self._batches(str(Path(folder) / shard.name), shard):
-                self._rows.append(_mapped(batch))
+            for batch in open_shard(folder, shard, self.manifest):
+                self._rows.append(mapped_rows(batch))
                 starts.append(starts[-1] + batch.num_rows)
         if starts[-1] != self.manifest.rows:
             raise CorruptFileError(
@@ -256,24 +282,6 @@ class ShardReader:
 
     def __reduce__(self) -> tuple[type["ShardReader"], tuple[str]]:
         return type(self), (self.folder,)
-
-    def _batches(self, path: str, shard: ShardFile) -> list[pa.RecordBatch]:
-        try:
-            if size(path) != shard.bytes:
-                raise CorruptFileError(f"{path}: expected {shard.bytes} bytes, seen {size(path)}; {MEND}")
-            stream = pa.ipc.open_stream(pa.memory_map(path))
-            batches = list(stream)
-        except (OSError, pa.ArrowInvalid) as error:
-            raise CorruptFileError(f"{path}: cannot be read as a shard ({error}); {MEND}") from error
-        schema = row_schema(self.manifest.length, self.manifest.dtype)
-        if not stream.schema.equals(schema):
-            raise CorruptFileError(
-                f"{path}: expected the columns {_words(schema)}, seen {_words(stream.schema)}; {MEND}"
-            )
-        seen = sum(batch.num_rows for batch in batches)
-        if seen != shard.rows:
-            raise CorruptFileError(f"{path}: expected {shard.rows} rows, seen {seen}; {MEND}")
-        return batches
 
     def __len__(self) -> int:
         return int(self.table.starts[-1])
@@ -324,7 +332,7 @@ class ShardReader:
         return wanted
 
 
-def _mapped(batch: pa.RecordBatch) -> Rows:
+def mapped_rows(batch: pa.RecordBatch) -> Rows:
     """Return a batch's columns as numpy arrays without a copy."""
     ids = batch.column("input_ids")
     pieces = batch.column("lengths")

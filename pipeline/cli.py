@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from prep.corpus.errors import PrepError, RunError
-from prep.pipeline.commands import pipelines
+from prep.pipeline.commands import pipelines, shards
 
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
@@ -17,7 +17,7 @@ app = typer.Typer(
     add_completion=False,
     pretty_exceptions_enable=False,
 )
-for command in (pipelines.run, pipelines.check, pipelines.status, pipelines.stages):
+for command in (pipelines.run, pipelines.check, pipelines.status, pipelines.stages, shards.verify, shards.export):
     app.command()(command)
 
 

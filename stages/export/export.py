@@ -146,6 +146,8 @@ class Export:
             yield from ((split, number) for number in range(count))
 
     def _finish(self) -> None:
+        for torn in Path(self.output).rglob(".*.tmp"):  # of tasks that were killed while they wrote
+            torn.unlink()
         self.format.finish(self.splits, self.output)
         write_bytes(join(self.output, NOTE), f"{self.note()}\n".encode())
         manifests = {split.name: split.reader.manifest for split in self.splits}

@@ -91,6 +91,8 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "check": ["--set"],
         "status": ["--set"],
         "stages": [],
+        "verify": ["--tokenizer", "--workers"],
+        "export": ["--to", "--output", "--length", "--file-bytes", "--tokenizer", "--workers"],
     }
     listed = runner.invoke(app, ["--help"]).output
     for command, expected in flags.items():

@@ -1,0 +1,72 @@
+"""The commands about shards: `prep verify` and `prep export`."""
+
+import os
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+
+Shards = Annotated[str, typer.Argument(metavar="SHARDS", help="A folder of shards, or of splits with shards in each.")]
+Workers = Annotated[int, typer.Option(min=1, help="Tasks that run at the same time; never changes the result.")]
+Tokenizer = Annotated[
+    str | None, typer.Option(metavar="DIR", help="The tokenizer's folder; left out: tokenizer/ beside the shards.")
+]
+CORES = os.cpu_count() or 1
+
+
+def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES) -> None:
+    """Read shards again and compare them with their manifests, checksums and tokenizer; name every fault."""
+    from prep.corpus.errors import CorruptFileError
+    from prep.corpus.verification import verify_shards
+    from prep.stages.export.export import split_folders
+    from prep.tokenizers.encode import open_tokenizer
+
+    console = Console(highlight=False, soft_wrap=True)
+    place = tokenizer or _tokenizer_beside(shards)
+    sha256 = None if place is None else open_tokenizer(place).sha256
+    faults = 0
+    for name, folder in split_folders(shards).items():
+        found = list(verify_shards(folder, sha256, workers))
+        for fault in found:
+            console.print(f"{name}: {fault.kind}: {fault.message}", markup=False)
+        if not found:
+            console.print(f"{name}: as it was written ({folder})", markup=False)
+        faults += len(found)
+    if place is None:
+        console.print("the tokenizer was not compared: there is none beside the shards; give it with --tokenizer")
+    if faults:
+        raise CorruptFileError(f"{shards}: {faults} {'fault' if faults == 1 else 'faults'}")
+
+
+def export(
+    shards: Shards,
+    to: Annotated[str, typer.Option(metavar="FORMAT", help="The format; an unknown one lists them.")],
+    output: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
+    length: Annotated[
+        int | None, typer.Option(min=1, help="Tokens in a sequence of the trainer; left out: in a row.")
+    ] = None,
+    file_bytes: Annotated[
+        int | None, typer.Option(min=1, help="Size of a file, about; left out: what is usual for the format.")
+    ] = None,
+    tokenizer: Tokenizer = None,
+    workers: Workers = CORES,
+) -> None:
+    """Write shards in another trainer's format, or what is left of it, and say how to point the trainer at them."""
+    from prep.pipeline.exports import run_export
+    from prep.stages.export.export import Export
+    from prep.stages.export.format import ExportSettings
+
+    console = Console(highlight=False, soft_wrap=True)
+    settings = ExportSettings(length, file_bytes, tokenizer or _tokenizer_beside(shards))
+    job = Export(shards, to, output, settings)
+    run_export(job, workers, lambda line: console.print(line, markup=False))
+    console.print(job.note(), markup=False)
+
+
+def _tokenizer_beside(shards: str) -> str | None:
+    """Return the tokenizer's folder where a run has put it: beside the folder of splits."""
+    for place in Path(shards).absolute().parents[:2]:
+        if (place / "tokenizer" / "tokenizer_config.json").exists():
+            return str(place / "tokenizer")
+    return None
