@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from prep.corpus.errors import PrepError, RunError
-from prep.pipeline.commands import pipelines, shards
+from prep.pipeline.commands import classifier, pipelines, shards
 
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
@@ -19,6 +19,7 @@ app = typer.Typer(
 )
 for command in (pipelines.run, pipelines.check, pipelines.status, pipelines.stages, shards.verify, shards.export):
     app.command()(command)
+app.add_typer(classifier.app, name="classifier")
 
 
 def main() -> None:

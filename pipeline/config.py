@@ -14,7 +14,7 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
@@ -23,6 +23,8 @@ from prep.corpus.errors import ConfigurationError, Problem
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.stages.catalogue import STAGES
 from prep.stages.stage import Settings, Stage
+
+AnySettings = TypeVar("AnySettings", bound=Settings)
 
 
 class LocalExecutor(Settings):
@@ -89,16 +91,32 @@ def load(file: str, overrides: Sequence[str] = ()) -> tuple[Configuration, Locat
 
     Raises ConfigurationError with every problem found, each with its file and line.
     """
-    try:
-        text = FilePath(file).read_text(encoding="utf-8")
-    except FileNotFoundError as error:
-        raise ConfigurationError([f"{file}: no such file; expected a pipeline in YAML"]) from error
-    except (OSError, UnicodeDecodeError) as error:
-        raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
-    located = read_yaml(file, text)
+    located = _read(file, "a pipeline")
     for override in overrides:
         located = _override(located, override)
     return _validate(located), located
+
+
+def load_settings(file: str, kind: type[AnySettings]) -> tuple[AnySettings, Located]:
+    """Read a YAML file of settings other than a pipeline's.
+
+    Raises ConfigurationError with every problem found, each with its file and line.
+    """
+    located = _read(file, "settings")
+    try:
+        return kind.model_validate(located.value), located
+    except ValidationError as error:
+        problems = [_problem(details, kind) for details in error.errors()]
+        raise ConfigurationError([complaint(located, (), problem) for problem in problems]) from error
+
+
+def _read(file: str, expected: str) -> Located:
+    try:
+        return read_yaml(file, FilePath(file).read_text(encoding="utf-8"))
+    except FileNotFoundError as error:
+        raise ConfigurationError([f"{file}: no such file; expected {expected} in YAML"]) from error
+    except (OSError, UnicodeDecodeError) as error:
+        raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
 
 
 def complaint(located: Located, path: Path, problem: Problem, label: str = "") -> str:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 
+from prep.stages.classifier.classifier import ClassifierStage
 from prep.stages.decontaminate.decontaminate import Decontaminate
 from prep.stages.dedup.exact import Exact
 from prep.stages.dedup.minhash import MinHash
@@ -25,6 +26,7 @@ _CLASSES: tuple[type[Stage], ...] = (
     GopherQuality,
     C4,
     FineWeb,
+    ClassifierStage,
     UniqueUrl,
     Decontaminate,
     Exact,

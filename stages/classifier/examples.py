@@ -1,0 +1,106 @@
+"""Labelled texts to train and test a classifier on, from files of any kind or an earlier run's documents."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import Field
+
+from prep.corpus.columns import string_buffers
+from prep.corpus.documents import SOURCE, TEXT, select
+from prep.corpus.errors import ConfigurationError, Problem
+from prep.corpus.hashing import lower_table
+from prep.corpus.words import word_table
+from prep.stages.dedup.exact_kernels import text_hashes
+from prep.stages.read.read import Read
+from prep.stages.stage import CheckContext, Settings
+
+BATCH_BYTES = 8 << 20
+
+
+class Examples(Settings):
+    """The texts of one label."""
+
+    paths: str | tuple[str, ...]
+    """Files, folders, globs or URLs, as the stage `read` takes them; of an earlier run, its folder `documents`."""
+    format: Literal["auto", "jsonl", "parquet", "text", "markdown", "dataset"] = "auto"
+    """What the files hold; `auto` tells each file's format by its name."""
+    text_column: str = "text"
+    """The field of a JSON record or table that holds the text."""
+    sources: tuple[str, ...] = ()
+    """Take only documents whose column `source` is one of these; empty takes all."""
+    limit: int | None = Field(None, ge=1)
+    """Most texts to take: those with the smallest hashes, which is a random choice that never changes."""
+
+    def problems(self) -> Iterator[Problem]:
+        """Yield what `read` cannot read, and files that hold no text."""
+        reader = self._reader()
+        found = list(reader.problems(CheckContext(pa.schema([]), 0, frozenset())))
+        yield from found
+        if not found and TEXT.name not in reader.output_schema(reader.list_files()).names:
+            yield Problem("these files hold no text", ("paths",), mend="extract it in a run and name its documents")
+
+    def texts(self) -> pa.LargeStringArray:
+        """Return the texts, each once, in the order of their hashes. They are held in memory."""
+        reader = self._reader()
+        files = reader.list_files()
+        schema = reader.output_schema(files)
+        chunks = [pa.array([], TEXT.type)]
+        for partition in reader.partitions(files):
+            for batch, verdicts in reader.read(partition, schema, BATCH_BYTES):
+                wanted = batch if verdicts is None else select(batch, verdicts.rule.is_null())
+                if self.sources:
+                    wanted = select(wanted, pc.is_in(wanted.column(SOURCE.name), pa.array(self.sources)))
+                chunks.append(wanted.column(TEXT.name))
+        texts = pa.concat_arrays(chunks)
+        _, hashes = np.unique(hash_texts(texts)[0], return_index=True)
+        return texts.take(pa.array(hashes[: self.limit]))
+
+    def _reader(self) -> Read:
+        return Read(paths=self.paths, format=self.format, text_column=self.text_column)
+
+
+def hash_texts(texts: pa.LargeStringArray) -> npt.NDArray[np.uint64]:
+    """Return two independent 64-bit hashes of each text (2 × texts)."""
+    data, offsets = string_buffers(texts)
+    return text_hashes(data, offsets, False, word_table("whitespace"), lower_table())
+
+
+@dataclass(frozen=True)
+class Split:
+    """Texts with their labels, for training and held out."""
+
+    labels: tuple[str, ...]
+    train: pa.LargeStringArray
+    train_labels: npt.NDArray[np.int64]
+    """Index in `labels` of each training text."""
+    held_out: pa.LargeStringArray
+    held_out_labels: npt.NDArray[np.int64]
+
+
+def split(examples: Mapping[str, Examples], held_out: float) -> Split:
+    """Read all texts and hold back about a share of them.
+
+    Whether a text is held out depends on its hash alone, so that a copy of it under another name or label is on the
+    same side. Training texts come in the order of their other hash, the labels mixed.
+
+    Raises ConfigurationError where a label has no text on one of the sides.
+    """
+    texts = {label: item.texts() for label, item in examples.items()}
+    whole = pa.concat_arrays(list(texts.values()))
+    of_text = np.repeat(np.arange(len(texts)), [len(column) for column in texts.values()])
+    side, order = hash_texts(whole)
+    held = (side >> np.uint64(11)).astype(np.float64) * 2.0**-53 < held_out
+    for index, label in enumerate(texts):
+        for name, mask in (("to train on", ~held), ("held out", held)):
+            if not (mask & (of_text == index)).any():
+                raise ConfigurationError(
+                    [f"label {label!r}: none of its {len(texts[label])} texts is {name}; give more texts"]
+                )
+    rows = np.lexsort((of_text, order))
+    train, test = rows[~held[rows]], rows[held[rows]]
+    return Split(tuple(texts), whole.take(pa.array(train)), of_text[train], whole.take(pa.array(test)), of_text[test])
