@@ -148,7 +148,7 @@ def drop(stage: str, rule: str, part: int, documents: Documents, context: Global
     """Write a part's bitmap, its columns, and its rejected documents, each with the id of the one kept in its place."""
     verdicts = read_arrow(verdicts_path(context, part))
     rows, kept_parts, kept_rows, sizes = (read_numbers(verdicts, name) for name in verdicts.column_names)
-    kept = _kept_ids(documents, kept_parts, kept_rows)
+    kept = kept_ids(documents, kept_parts, kept_rows)
     itself = (kept_parts == documents.new_parts.start + part) & (kept_rows == rows)
     lost = rows[~itself]
     total = documents.table(documents.new_parts.start + part).num_rows
@@ -172,16 +172,21 @@ def drop(stage: str, rule: str, part: int, documents: Documents, context: Global
 
 def _columns(stage: str, total: int, rows: Numbers, kept: pa.ChunkedArray, sizes: Numbers) -> pa.Table:
     """Return the cluster columns of all documents of a part, of which `rows` have a cluster."""
-    places = np.zeros(total, np.int64)
-    places[rows] = np.arange(len(rows))
-    alone = np.ones(total, np.bool_)
-    alone[rows] = False
     all_sizes = np.ones(total, np.int64)
     all_sizes[rows] = sizes
-    return pa.table([kept.take(pa.array(places, mask=alone)), pa.array(all_sizes)], pa.schema(cluster_columns(stage)))
+    return pa.table([spread(kept, rows, total), pa.array(all_sizes)], schema=pa.schema(cluster_columns(stage)))
 
 
-def _kept_ids(documents: Documents, parts: Numbers, rows: Numbers) -> pa.ChunkedArray:
+def spread(values: pa.ChunkedArray, rows: Numbers, total: int) -> pa.ChunkedArray:
+    """Return a column of so many rows that has the values in some of them, and nulls in the others."""
+    places = np.zeros(total, np.int64)
+    places[rows] = np.arange(len(rows))
+    empty = np.ones(total, np.bool_)
+    empty[rows] = False
+    return values.take(pa.array(places, mask=empty))
+
+
+def kept_ids(documents: Documents, parts: Numbers, rows: Numbers) -> pa.ChunkedArray:
     """Return the ids of documents by their places, reading each part's ids once."""
     order = np.argsort(parts, kind="stable")
     chunks = [
