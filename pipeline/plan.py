@@ -153,13 +153,15 @@ def _problems(configuration: Configuration) -> Iterator[tuple[int | None, Proble
         return
     files = first.list_files()
     schema, artefacts = first.output_schema(files), frozenset[str]()
+    removers: dict[str, str] = {}
     input_bytes = sum(file.size for file in files)
     for position, stage in enumerate(configuration.stages[1:], start=1):
         context = CheckContext(schema, input_bytes, artefacts, configuration.stages[:position])
-        found = [*_contract_problems(stage, context), *stage.problems(context)]
+        found = [*_contract_problems(stage, context, removers), *stage.problems(context)]
         yield from ((position, problem) for problem in found)
         if isinstance(stage, RowStage | GlobalStage) and not found:
-            schema = stage.output_schema(schema)
+            before, schema = schema, stage.output_schema(schema)
+            removers |= {column: stage.name for column in before.names if column not in schema.names}
         if isinstance(stage, GlobalStage) and stage.makes:
             artefacts |= {stage.makes}
 
@@ -178,11 +180,20 @@ def remarks(configuration: Configuration, position: int) -> Iterator[str]:
     yield from configuration.stages[position].remarks(context)
 
 
-def _contract_problems(stage: Stage, context: CheckContext) -> Iterator[Problem]:
+def _contract_problems(stage: Stage, context: CheckContext, removers: Mapping[str, str]) -> Iterator[Problem]:
+    """Yield what a stage needs and no earlier one provides; `removers` names the stage that took a column away."""
     if isinstance(stage, SourceStage):
         yield Problem("only the first stage can read documents", mend="give it all paths")
     for column in stage.columns:
-        if column not in context.schema.names:
+        if column in context.schema.names:
+            continue
+        if column in removers:
+            remover = removers[column]
+            yield Problem(
+                f"needs the column '{column}', which the stage '{remover}' takes away",
+                mend=f"put it before '{remover}'",
+            )
+        else:
             yield Problem(
                 f"needs a column '{column}' that no earlier stage makes",
                 seen=f"the columns {', '.join(context.schema.names)}",

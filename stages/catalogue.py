@@ -12,6 +12,7 @@ from prep.stages.language.language import Language
 from prep.stages.pack.pack import Pack
 from prep.stages.quality.quality import C4, FineWeb, GopherQuality, GopherRepetition
 from prep.stages.read.read import Read
+from prep.stages.rights.rights import Rights
 from prep.stages.stage import Stage
 from prep.stages.tokenizer import TrainTokenizer
 from prep.stages.train import Train
@@ -20,6 +21,7 @@ from prep.stages.url.url_filter import UrlFilter
 _CLASSES: tuple[type[Stage], ...] = (
     Read,
     UrlFilter,
+    Rights,
     Extract,
     Language,
     GopherRepetition,

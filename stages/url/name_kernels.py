@@ -29,6 +29,12 @@ def names(patterns: Sequence[str]) -> Names:
 @leaf
 def is_name(data: Bytes, start: int, end: int, names: Names) -> bool:
     """Return whether `data[start:end]` is one of the names, in any case of ASCII letters."""
+    return find_name(data, start, end, names) >= 0
+
+
+@leaf
+def find_name(data: Bytes, start: int, end: int, names: Names) -> int:
+    """Return the number of the first name that `data[start:end]` is, in any case of ASCII letters; −1 where none is."""
     for name in range(len(names.prefix)):
         first, last = names.offsets[name], names.offsets[name + 1]
         length = last - first
@@ -37,8 +43,8 @@ def is_name(data: Bytes, start: int, end: int, names: Names) -> bool:
             while place < length and lower_byte(data[start + place]) == names.data[first + place]:
                 place += 1
             if place == length:
-                return True
-    return False
+                return name
+    return -1
 
 
 @leaf
