@@ -18,16 +18,12 @@ CORES = os.cpu_count() or 1
 def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES) -> None:
     """Read shards again and compare them with their manifests, checksums and tokenizer; name every fault."""
     from prep.corpus.errors import CorruptFileError
-    from prep.corpus.verification import verify_shards
-    from prep.stages.export.export import split_folders
-    from prep.tokenizers.encode import open_tokenizer
+    from prep.stages.verify import verify as verify_splits
 
     console = Console(highlight=False, soft_wrap=True)
     place = tokenizer or _tokenizer_beside(shards)
-    sha256 = None if place is None else open_tokenizer(place).sha256
     faults = 0
-    for name, folder in split_folders(shards).items():
-        found = list(verify_shards(folder, sha256, workers))
+    for name, folder, found in verify_splits(shards, place, workers):
         for fault in found:
             console.print(f"{name}: {fault.kind}: {fault.message}", markup=False)
         if not found:
