@@ -1,5 +1,6 @@
 """The formats: how a file's name tells its format, which columns each brings, and what reads it."""
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
 
@@ -13,6 +14,7 @@ from prep.stages.read.csv_files import csv_rows, csv_schema
 from prep.stages.read.files import html_rows, text_rows
 from prep.stages.read.json_lines import json_rows
 from prep.stages.read.lines import line_rows
+from prep.stages.read.mediawiki import mediawiki_rows
 from prep.stages.read.rows import METADATA, Input, Row
 from prep.stages.read.sources import FormatName, SourceOptions
 from prep.stages.read.tables import arrow_outcomes, arrow_schema, parquet_outcomes
@@ -40,6 +42,7 @@ SUFFIXES: Mapping[str, FormatName] = {
     ".text": "text",
     ".md": "markdown",
     ".markdown": "markdown",
+    ".xml": "mediawiki",
 }
 """File name endings (before that of a codec) → formats."""
 
@@ -53,6 +56,7 @@ ROWS: Mapping[FormatName, Callable[[Input], Iterator[Row]]] = {
     "text": text_rows,
     "markdown": text_rows,
     "lines": line_rows,
+    "mediawiki": mediawiki_rows,
 }
 """What reads formats record by record."""
 
@@ -70,6 +74,8 @@ _BRINGS: Mapping[FormatName, Sequence[pa.Field]] = {
     "parquet": (TEXT,),
     "arrow": (TEXT,),
 }
+_PAGES = re.compile(r"-p\d+p\d+$")
+"""What names the pages in a part of a MediaWiki dump: `…-articles1.xml-p1p41242.bz2`."""
 _COLUMNS = (HTML, CHARSET, HEADERS, TEXT, METADATA)
 
 
@@ -79,7 +85,7 @@ def format_of(path: str, options: SourceOptions) -> FormatName | None:
         return "arrow"
     if options.format != "auto":
         return options.format
-    name = strip_codec(path).lower()
+    name = _PAGES.sub("", strip_codec(path).lower())
     return next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
 
 

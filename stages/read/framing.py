@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterator, Mapping
 from typing import NamedTuple
 
 from prep.corpus.compression import START, TRUNCATED, Piece, Place
+from prep.stages.read.places import Places
 from prep.stages.read.responses import MAX_HEADER
 
 _MAX_RESCUES = 1000
@@ -63,9 +64,7 @@ class Framer:
         self._buffer = bytearray()
         self._next = next(content, None)
         self._rescues = 0
-        self._taken = 0
-        self._marks: list[tuple[int, Place]] = []
-        """How many bytes had been taken before each piece, and the place of its first."""
+        self._places = Places()
 
     def frames(self) -> Iterator[Frame]:
         """Yield every record, and every stretch of bytes that is none, in the file's order."""
@@ -76,7 +75,7 @@ class Framer:
                 continue
             self._take()
             while self._skip_line_ends():
-                place = self._place()
+                place = self._places.at(self._places.taken - len(self._buffer))
                 if self._starts_record():
                     yield self._record()._replace(place=place)
                 else:
@@ -85,18 +84,9 @@ class Framer:
 
     def _take(self) -> None:
         if self._next is not None:
-            self._marks.append((self._taken, self._next.place))
-            self._taken += len(self._next.data)
+            self._places.add(self._next)
             self._buffer += self._next.data
             self._next = next(self._content, None)
-
-    def _place(self) -> Place:
-        """Return the place of the buffer's first byte, where a record begins."""
-        position = self._taken - len(self._buffer)
-        while len(self._marks) > 1 and self._marks[1][0] <= position:
-            del self._marks[0]
-        start, place = self._marks[0]
-        return Place(place.member, place.offset + position - start)
 
     def _grow(self) -> bool:
         """Take the next piece of the run; False at its end."""
