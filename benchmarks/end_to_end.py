@@ -38,10 +38,9 @@ def prep_pipeline(data: Path, output: Path, languages: str) -> dict[str, object]
             {"read": {"paths": [str(data / source / "*.warc.gz") for source in SOURCES]}},
             "extract",
             {"language": {"keep": keep, "threshold": 0.65}},
-            "gopher_repetition",
-            "gopher_quality",
-            "c4",
-            "fineweb",
+            "signals",
+            "clean_lines",
+            {"quality": {"recipe": "fineweb"}},
             "minhash",
         ],
     }

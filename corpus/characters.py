@@ -1,4 +1,4 @@
-"""What characters are to rules over text: punctuation, terminal marks, decimal digits, white space."""
+"""What characters are to rules over text: punctuation, terminal marks, digits, capitals, white space."""
 
 from functools import cache
 
@@ -10,6 +10,7 @@ from prep.corpus.words import SPACE, WHITE_SPACE
 PUNCTUATION = 0x01
 TERMINAL = 0x02
 DECIMAL = 0x04
+UPPER = 0x08
 
 # Khmer's three marks end no sentence by Unicode, but lines by FineWeb.
 _TERMINAL_MARKS = r"\p{Sentence_Terminal}\u17d6\u17d9\u17da"
@@ -30,6 +31,7 @@ def character_table() -> Bytes:
             (f"[{_ASCII_MARKS}{_OTHER_MARKS}{_TERMINAL_MARKS}]", PUNCTUATION),
             (f"[{_TERMINAL_MARKS}]", TERMINAL),
             (r"\p{Nd}", DECIMAL),
+            (r"\p{Uppercase}", UPPER),
             (WHITE_SPACE, SPACE),
         ]
     )

@@ -46,6 +46,20 @@ def hash_bytes(data: Bytes, start: int, end: int, seed: np.uint64) -> np.uint64:
 
 
 @leaf
+def hash_word(data: Bytes, start: int, end: int, seed: np.uint64) -> tuple[np.uint64, bool]:
+    """Return `hash_bytes`, and whether `data[start:end]` is ASCII."""
+    state = seed
+    seen = np.uint64(0)
+    at = start
+    while at < end:
+        word = load_up_to(data, at, end)
+        seen |= word
+        state = _absorb(state, word)
+        at += 8
+    return _finish(state, np.uint64(end - start)), seen & HIGH_BITS == 0
+
+
+@leaf
 def hash_lower(data: Bytes, start: int, end: int, lower: npt.NDArray[np.int32], seed: np.uint64) -> np.uint64:
     """Return `hash_bytes` of the text `data[start:end]` with each code point mapped by `lower` (see `lower_table`)."""
     state = seed

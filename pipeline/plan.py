@@ -206,6 +206,7 @@ def _contract_problems(stage: Stage, context: CheckContext, removers: Mapping[st
 
 def _maker_of(product: str) -> str:
     maker = {"text": "extract", "html": "read", "language": "language", "tokenizer": "tokenizer", "shards": "pack"}
+    maker["signals"] = "signals"
     return f"put the stage '{maker[product]}' before it" if product in maker else ""
 
 
@@ -240,7 +241,7 @@ class _Planner:
         return Plan(tuple(self._steps))
 
     def _global(self, position: int, stage: GlobalStage) -> None:
-        reads_text = stage.tap() is None
+        reads_text = stage.tap() is None and stage.reads_text
         cut = any(step.stage.cuts for step in self._changed)
         if self._documents is None or self._rows or cut or (reads_text and self._changed):
             self._pass(position)
@@ -326,11 +327,14 @@ class _Planner:
     def _following_taps(self, position: int, documents: str) -> Iterator[TapPlan]:
         """Yield the taps of the Global stages that will work on this pass's parts."""
         for stage in self._stages[position:]:
-            tap = self._tap(stage, documents) if isinstance(stage, GlobalStage) else None
-            if tap is None:
+            if not isinstance(stage, GlobalStage):
                 return
-            yield tap
-            if isinstance(stage, GlobalStage) and stage.cuts:
+            tap = self._tap(stage, documents)
+            if tap is not None:
+                yield tap
+            elif stage.reads_text:
+                return
+            if stage.cuts:
                 return
 
     @staticmethod

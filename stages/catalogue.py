@@ -10,7 +10,9 @@ from prep.stages.dedup.unique_url import UniqueUrl
 from prep.stages.extract.extract import Extract
 from prep.stages.language.language import Language
 from prep.stages.pack.pack import Pack
-from prep.stages.quality.quality import C4, FineWeb, GopherQuality, GopherRepetition
+from prep.stages.quality.clean_lines import CleanLines
+from prep.stages.quality.quality import Quality
+from prep.stages.quality.signals import Signals
 from prep.stages.read.read import Read
 from prep.stages.rights.rights import Rights
 from prep.stages.stage import Stage
@@ -24,10 +26,9 @@ _CLASSES: tuple[type[Stage], ...] = (
     Rights,
     Extract,
     Language,
-    GopherRepetition,
-    GopherQuality,
-    C4,
-    FineWeb,
+    Signals,
+    CleanLines,
+    Quality,
     ClassifierStage,
     UniqueUrl,
     Decontaminate,

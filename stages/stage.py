@@ -334,6 +334,9 @@ class GlobalStage(Stage):
     """Artefacts that must have been made before."""
     drops: ClassVar[bool] = False
     """Whether the stage loses documents (deduplication)."""
+    reads_text: ClassVar[bool] = True
+    """Whether it reads the documents' text. One that does not, and has no tap, reads other columns of the parts and
+    minds what is lost already, so that no pass need write the documents before it."""
     cuts: ClassVar[bool] = False
     """Whether the stage takes pieces out of texts (repeated lines)."""
 

@@ -45,6 +45,18 @@ def test_every_folder_with_code_is_installed() -> None:
     assert {name: project["package-dir"].get(name) for name in names} == names
 
 
+def test_every_file_that_is_no_code_is_installed() -> None:
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+    patterns = [
+        (project["package-dir"][package], pattern)
+        for package, globs in project["package-data"].items()
+        for pattern in globs
+    ]
+    installed = {path for folder, pattern in patterns for path in (ROOT / folder).glob(pattern)}
+    files = {path for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()}
+    assert {path for path in files if path.suffix not in (".py", ".pyc", ".nbi", ".nbc")} == installed
+
+
 def test_type_checkers_see_every_room() -> None:
     links = {path.name: path.resolve() for path in (ROOT / "tests" / "typing" / "prep").iterdir()}
     assert links == {room: ROOT / room for room in ROOMS}

@@ -42,7 +42,7 @@ def check(pipeline: Pipeline, set_: Set = None) -> None:
     steps = plan.make_plan(configuration, survey).steps
     for step in steps:
         if isinstance(step, plan.PassStep):
-            names = ", ".join(stage.name for _, stage in step.stages) or "applies what deduplication lost"
+            names = ", ".join(stage.name for _, stage in step.stages) or "takes out what was rejected before"
             work = f"{step.tasks} tasks: {names}"
         else:
             work = ", then ".join(f"{phase.name} × {phase.tasks}" for phase in phases(step))

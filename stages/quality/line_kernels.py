@@ -1,247 +1,226 @@
-"""The cleaning of C4: lines are dropped, citation marks stripped, documents rejected.
+"""Counts of lines and paragraphs, and of how often they occur again.
 
-Source: Raffel et al. 2020, "Exploring the Limits of Transfer Learning with a Unified Text-to-Text Transformer",
-section 2.2, and the code that made the data set. Phrases are sought without regard to the case of ASCII letters.
-Cost: a few passes over the bytes, O(bytes).
+The field cuts text in several ways, so there are several kinds of lines:
+
+- *lines*: `str.splitlines`, blank ones included (Gopher's quality rules, in datatrove);
+- *filled lines*: between newlines, blank ones left out (FineWeb, and DCLM, which also trims them);
+- *segments*: between runs of newlines, so that a newline at an end makes an empty one (repetition, in datatrove);
+- *paragraphs*: between runs of two or more newlines, in the text without white space at its ends.
+
+A *duplicate* is every copy after the first (datatrove); *repeated* is every copy of what occurs more than once, the
+first included, compared and measured trimmed (DCLM, Dolma 3). Lengths are in code points. Cost: a few passes over the
+bytes, O(bytes) whatever they hold.
+
+Sources: Rae et al. 2021 (Gopher), appendix A1.1; Penedo et al. 2024 (FineWeb), section 3.6; Li et al. 2024 (DCLM).
 """
-
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.characters import DECIMAL
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
-from prep.corpus.sentences import count_sentences
-from prep.corpus.utf8 import decode, find_byte, find_line_end
-from prep.corpus.words import SPACE, trim
+from prep.corpus.columns import Bytes, kernel, leaf
+from prep.corpus.utf8 import code_points, find_byte, find_line_end
+from prep.corpus.words import Positions, trim
+from prep.stages.quality.dclm_kernels import words_dropped
+from prep.stages.quality.mark_kernels import (
+    begins_with_bullet,
+    begins_with_dclm_bullet,
+    ends_in_dclm_ellipsis,
+    ends_in_ellipsis,
+    ends_in_terminal,
+)
+from prep.stages.quality.piece_kernels import Pieces, clear, copies, key_of_piece, key_of_trimmed, meet
 
-LOREM_IPSUM, JAVASCRIPT, POLICY = 1, 2, 4
-"""Bits of what a phrase means for its line."""
+Counts = npt.NDArray[np.int64]
 
-LINES = ("sentences", "lorem_ipsum_lines", "curly_bracket_lines")
-"""Columns of the counts of `clean_lines`."""
-_SENTENCES, _LOREM_IPSUM_LINES, _CURLY_BRACKET_LINES = range(3)
+FILLED_LINES = (
+    *("newlines", "line_characters", "filled_lines", "punctuated_lines", "short_lines", "duplicate_line_characters"),
+)
+"""Counts of `count_filled_lines`; characters are those that are not newlines."""
+_NEWLINES, _LINE_CHARACTERS, _FILLED, _PUNCTUATED, _SHORT, _DUPLICATE_CHARACTERS = range(6)
 
-_EDIT = np.frombuffer(b"[edit]", np.uint8)
-_CITATION_NEEDED = np.frombuffer(b"[citation needed]", np.uint8)
-_NEWLINE, _OPEN, _CLOSE, _BRACE = 0x0A, 0x5B, 0x5D, 0x7B
+LINES = (
+    *FILLED_LINES,
+    *("segments", "duplicate_segments", "duplicate_segment_characters"),
+    *("lines", "bullet_lines", "ellipsis_lines"),
+    *("trimmed_line_characters", "repeated_lines", "repeated_line_characters"),
+    *("dclm_bullet_lines", "dclm_ellipsis_lines", "dclm_dropped_words"),
+)
+"""Counts of `count_lines`."""
+_SEGMENTS, _DUPLICATE_SEGMENTS, _DUPLICATE_SEGMENT_CHARACTERS = range(6, 9)
+_LINES, _BULLETS, _ELLIPSES = range(9, 12)
+_TRIMMED_CHARACTERS, _REPEATED, _REPEATED_CHARACTERS = range(12, 15)
+_DCLM_BULLETS, _DCLM_ELLIPSES, _DROPPED_WORDS = range(15, 18)
 
+PARAGRAPHS = (
+    *("paragraphs", "duplicate_paragraphs", "duplicate_paragraph_characters"),
+    *("filled_paragraphs", "trimmed_paragraph_characters", "repeated_paragraphs", "repeated_paragraph_characters"),
+)
+"""Counts of `count_paragraphs`. Filled ones are not blank."""
+_PARAGRAPHS, _DUPLICATE_PARAGRAPHS, _DUPLICATE_PARAGRAPH_CHARACTERS = range(3)
+_FILLED_PARAGRAPHS, _TRIMMED_PARAGRAPH_CHARACTERS, _REPEATED_PARAGRAPHS, _REPEATED_PARAGRAPH_CHARACTERS = range(3, 7)
 
-class Phrases(NamedTuple):
-    """Phrases in lower-case ASCII, of three letters or more.
-
-    `firsts[k][b]` is the set (bits) of phrases whose letter k is the byte b in either case; a place in the text
-    where the sets of three letters share nothing begins no phrase.
-    """
-
-    firsts: npt.NDArray[np.uint16]
-    letters: Bytes
-    lengths: npt.NDArray[np.int64]
-    meanings: npt.NDArray[np.int64]
-
-
-def phrases(meanings: dict[str, int]) -> Phrases:
-    """Build the tables for up to sixteen phrases and what each means."""
-    firsts = np.zeros((3, 256), np.uint16)
-    letters = np.zeros((len(meanings), max(map(len, meanings))), np.uint8)
-    for index, phrase in enumerate(meanings):
-        letters[index, : len(phrase)] = np.frombuffer(phrase.encode("ascii"), np.uint8)
-        for place in range(3):
-            for byte in (phrase[place].lower(), phrase[place].upper()):
-                firsts[place, ord(byte)] |= 1 << index
-    return Phrases(firsts, letters, np.array([len(phrase) for phrase in meanings]), np.array(list(meanings.values())))
-
-
-class LineRules(NamedTuple):
-    """What `clean_lines` looks at; −1 switches a number off."""
-
-    max_word_length: int
-    min_words: int
-    citations: bool
-    terminal: bool
-    dropping: int
-    """Bits of the phrases that drop a line."""
-    rejecting: int
-    """LOREM_IPSUM or 0."""
-    curly_bracket: bool
+_NEWLINE = 0x0A
 
 
-@kernel
-def clean_lines(
-    data: Bytes, offsets: Offsets, characters: Bytes, sentences: Bytes, phrases: Phrases, rules: LineRules
-) -> tuple[Bytes, Offsets, npt.NDArray[np.int64]]:
-    """Return the cleaned documents as bytes and offsets, and the counts named in LINES (int64, documents × 3).
-
-    A document is given up at the first line that rejects it: its text stays as it was, and the count of what that
-    line holds is one. Takes `character_table` and `sentence_table`.
-    """
-    rows = len(offsets) - 1
-    out = np.empty(offsets[rows] - offsets[0], np.uint8)
-    out_offsets = np.zeros(rows + 1, np.int64)
-    counts = np.zeros((rows, len(LINES)), np.int64)
-    for row in range(rows):
-        start, end = offsets[row], offsets[row + 1]
-        begin = out_offsets[row]
-        at, rejected = _clean(data, start, end, characters, sentences, phrases, rules, out, begin, counts[row])
-        if rejected:
-            at = begin + end - start
-            out[begin:at] = data[start:end]
-        else:
-            first, last = trim(out, begin, at, characters)
-            for index in range(first, last):
-                out[begin + index - first] = out[index]
-            at = begin + last - first
-        out_offsets[row + 1] = at
-    return out, out_offsets, counts
+@leaf
+def count_byte(data: Bytes, at: int, end: int, byte: int) -> int:
+    """Return how often a byte stands in `data[at:end]`."""
+    count = 0
+    at = find_byte(data, at, end, byte)
+    while at < end:
+        count += 1
+        at = find_byte(data, at + 1, end, byte)
+    return count
 
 
 @kernel
-def _clean(
+def count_lines(
     data: Bytes,
     start: int,
     end: int,
     characters: Bytes,
-    sentences: Bytes,
-    phrases: Phrases,
-    rules: LineRules,
-    out: Bytes,
-    begin: int,
-    counts: npt.NDArray[np.int64],
-) -> tuple[int, bool]:
-    """Write the lines that stay to `out`, and return where they end and whether the document is rejected."""
-    written = begin
-    following = start
-    while following < end:
-        at = following
+    splitter: Bytes,
+    short_line: int,
+    pieces: Pieces,
+    starts: Positions,
+    ends: Positions,
+    kinds: Bytes,
+    counts: Counts,
+) -> None:
+    """Write the counts named in LINES; a filled line of up to `short_line` code points is short.
+
+    Bullets stand behind white space, ellipses before it; a filled line is punctuated whose very last character is a
+    terminal mark. Needs room for one piece more than newlines; the arrays of words are for its own use.
+    """
+    counts[:] = 0
+    newlines = count_byte(data, start, end, _NEWLINE)
+    counts[_NEWLINES] = newlines
+    counts[_LINE_CHARACTERS] = code_points(data, start, end) - newlines
+    size = clear(pieces, newlines + 1)
+    line = start  # where the line between newlines began that holds the line at hand
+    at = start
+    while at < end:
         stop, following = find_line_end(data, at, end)
         first, last = trim(data, at, stop, characters)
-        if rules.max_word_length >= 0 and _has_long_word(data, first, last, characters, rules.max_word_length):
-            continue
-        # A line that stays is written behind a newline; what came before it in the text was at least as long.
-        line = written + 1 if written > begin else written
-        line_end = _copy_line(data, first, last, characters, rules.citations, out, line)
-        if rules.terminal and not _ends_in_terminal(out, line, line_end):
-            continue
-        if not _has_words(data, first, last, characters, rules.min_words):
-            continue
-        found = _find_phrases(out, line, line_end, phrases)
-        if found & rules.rejecting:
-            counts[_LOREM_IPSUM_LINES] = 1
-            return written, True
-        if found & rules.dropping & JAVASCRIPT:
-            continue
-        if rules.curly_bracket and find_byte(out, line, line_end, _BRACE) < line_end:
-            counts[_CURLY_BRACKET_LINES] = 1
-            return written, True
-        if found & rules.dropping:
-            continue
-        counts[_SENTENCES] += count_sentences(out, line, line_end, sentences)
-        if line > written:
-            out[written] = _NEWLINE
-        written = line_end
-    return written, False
+        counts[_LINES] += 1
+        if first < last:
+            counts[_BULLETS] += begins_with_bullet(data, first, last)
+            counts[_ELLIPSES] += ends_in_ellipsis(data, first, last)
+        newline = int(stop < following and data[following - 1] == _NEWLINE)
+        line_end = following - newline
+        if (newline or following == end) and line < line_end:
+            if line < at:
+                first, last = trim(data, line, line_end, characters)
+            length = code_points(data, line, line_end)
+            key = key_of_piece(data, line, line_end)
+            again = meet(pieces, size, key) > 0
+            counts[_SEGMENTS] += 1
+            counts[_DUPLICATE_SEGMENTS] += again
+            counts[_DUPLICATE_SEGMENT_CHARACTERS] += again * length
+            if first < last:
+                _count_filled(data, line, line_end, length, again, characters, short_line, counts)
+                key = key_of_trimmed(data, first, last, line, line_end, key)
+                trimmed = length - code_points(data, line, first) - code_points(data, last, line_end)
+                _count_trimmed(data, first, last, trimmed, key, pieces, size, counts)
+                counts[_DROPPED_WORDS] += words_dropped(
+                    data, first, last, length, characters, splitter, starts, ends, kinds
+                )
+        if newline:
+            line = following
+        at = following
+    # A newline at an end makes an empty segment there; so does an empty text.
+    before = int(start < end and data[start] == _NEWLINE)
+    behind = int(start == end or data[end - 1] == _NEWLINE)
+    counts[_SEGMENTS] += before + behind
+    counts[_DUPLICATE_SEGMENTS] += before * behind
 
 
-@leaf
-def _has_words(data: Bytes, at: int, end: int, characters: Bytes, words: int) -> bool:
-    """Return whether white space separates at least so many words."""
-    behind_space = True
-    while at < end and words > 0:
-        code, at = decode(data, at, end)
-        space = characters[code] & SPACE != 0
-        words -= behind_space and not space
-        behind_space = space
-    return words <= 0
-
-
-@leaf
-def _has_long_word(data: Bytes, at: int, end: int, characters: Bytes, longest: int) -> bool:
-    """Return whether a word has more code points than the longest allowed."""
-    length = 0
-    if end - at > longest:
-        while at < end and length <= longest:
-            code, at = decode(data, at, end)
-            length = 0 if characters[code] & SPACE else length + 1
-    return length > longest
-
-
-@leaf
-def _copy_line(data: Bytes, at: int, end: int, characters: Bytes, citations: bool, out: Bytes, to: int) -> int:
-    """Copy a line, without citation marks where asked, and return where the copy ends."""
+@kernel
+def count_filled_lines(
+    data: Bytes, start: int, end: int, characters: Bytes, short_line: int, pieces: Pieces, counts: Counts
+) -> None:
+    """Write the counts named in FILLED_LINES, as `count_lines` does."""
+    counts[:] = 0
+    newlines = count_byte(data, start, end, _NEWLINE)
+    counts[_NEWLINES] = newlines
+    counts[_LINE_CHARACTERS] = code_points(data, start, end) - newlines
+    size = clear(pieces, newlines + 1)
+    at = start
     while at < end:
-        mark = find_byte(data, at, end, _OPEN) if citations else end
-        while at < mark:
-            out[to] = data[at]
-            at += 1
-            to += 1
-        if at < end:
-            behind = _citation_end(data, at, end, characters)
-            if behind == at:
-                out[to] = data[at]
-                behind += 1
-                to += 1
-            at = behind
-    return to
+        stop = find_byte(data, at, end, _NEWLINE)
+        first, last = trim(data, at, stop, characters)
+        if first < last:
+            again = meet(pieces, size, key_of_piece(data, at, stop)) > 0
+            _count_filled(data, at, stop, code_points(data, at, stop), again, characters, short_line, counts)
+        at = stop + 1
 
 
 @leaf
-def _citation_end(data: Bytes, start: int, end: int, characters: Bytes) -> int:
-    """Return where a citation mark that begins at `start` ends: `[12]`, `[]`, `[edit]`, `[citation needed]`."""
-    at = start + 1
-    while at < end:
-        code, after = decode(data, at, end)
-        if not characters[code] & DECIMAL:
-            break
-        at = after
-    if at < end and data[at] == _CLOSE:
-        return at + 1
-    if _matches(data, start, end, _EDIT):
-        return start + len(_EDIT)
-    if _matches(data, start, end, _CITATION_NEEDED):
-        return start + len(_CITATION_NEEDED)
-    return start
+def _count_filled(
+    data: Bytes, start: int, end: int, length: int, again: bool, characters: Bytes, short_line: int, counts: Counts
+) -> None:
+    """Count a filled line as FineWeb does; `again` says whether it was met before."""
+    counts[_FILLED] += 1
+    counts[_PUNCTUATED] += ends_in_terminal(data, start, end, characters)
+    counts[_SHORT] += length <= short_line
+    counts[_DUPLICATE_CHARACTERS] += again * length
 
 
 @leaf
-def _matches(data: Bytes, at: int, end: int, text: Bytes) -> bool:
-    equal = at + len(text) <= end
-    index = 0
-    while equal and index < len(text):
-        equal = data[at + index] == text[index]
-        index += 1
-    return bool(equal)
+def _count_trimmed(
+    data: Bytes, first: int, last: int, length: int, key: np.uint64, pieces: Pieces, size: int, counts: Counts
+) -> None:
+    """Count a filled line as DCLM does, trimmed."""
+    more = copies(meet(pieces, size, key))
+    counts[_TRIMMED_CHARACTERS] += length
+    counts[_REPEATED] += more
+    counts[_REPEATED_CHARACTERS] += more * length
+    counts[_DCLM_BULLETS] += begins_with_dclm_bullet(data, first, last)
+    counts[_DCLM_ELLIPSES] += ends_in_dclm_ellipsis(data, first, last)
+
+
+@kernel
+def count_paragraphs(data: Bytes, start: int, end: int, characters: Bytes, pieces: Pieces, counts: Counts) -> None:
+    """Write the counts named in PARAGRAPHS. Needs room for one piece more than newlines."""
+    counts[:] = 0
+    at, end = trim(data, start, end, characters)
+    size = 0
+    more = True
+    while more:
+        stop, following = _paragraph_end(data, at, end)
+        more = stop < end
+        if more and size == 0:  # a single paragraph needs no table
+            size = clear(pieces, count_byte(data, stop, end, _NEWLINE) + 1)
+        first, last = trim(data, at, stop, characters)
+        trimmed = code_points(data, first, last)
+        counts[_PARAGRAPHS] += 1
+        counts[_FILLED_PARAGRAPHS] += first < last
+        counts[_TRIMMED_PARAGRAPH_CHARACTERS] += trimmed
+        if size:
+            key = key_of_piece(data, at, stop)
+            if meet(pieces, size, key):
+                counts[_DUPLICATE_PARAGRAPHS] += 1
+                counts[_DUPLICATE_PARAGRAPH_CHARACTERS] += code_points(data, at, stop)
+            if first < last:
+                times = copies(meet(pieces, size, key_of_trimmed(data, first, last, at, stop, key)))
+                counts[_REPEATED_PARAGRAPHS] += times
+                counts[_REPEATED_PARAGRAPH_CHARACTERS] += times * trimmed
+        at = following
 
 
 @leaf
-def _ends_in_terminal(line: Bytes, start: int, end: int) -> bool:
-    """Return whether a line ends in one of `. ? ! " '`, but not in three full stops."""
-    if start == end:
-        return False
-    last = line[end - 1]
-    dots = end - start >= 3 and last == line[end - 2] == line[end - 3] == 0x2E
-    return last in (0x2E, 0x3F, 0x21, 0x22, 0x27) and not dots
+def _paragraph_end(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Return where the paragraph at `at` ends, and where the next one begins; both are `end` for the last."""
+    stop = find_byte(data, at, end, _NEWLINE)
+    following = _run_end(data, stop, end)
+    while stop < end and following - stop < 2:
+        stop = find_byte(data, following, end, _NEWLINE)
+        following = _run_end(data, stop, end)
+    return stop, following
 
 
 @leaf
-def _find_phrases(line: Bytes, start: int, end: int, phrases: Phrases) -> int:
-    """Return the meanings of all phrases in a line, combined."""
-    found = 0
-    for at in range(start, end - 2):
-        begun = phrases.firsts[0, line[at]] & phrases.firsts[1, line[at + 1]] & phrases.firsts[2, line[at + 2]]
-        if begun:
-            for index in range(len(phrases.lengths)):
-                if (begun >> index) & 1 and _matches_lower(line, at, end, phrases, index):
-                    found |= phrases.meanings[index]
-    return found
-
-
-@leaf
-def _matches_lower(line: Bytes, at: int, end: int, phrases: Phrases, index: int) -> bool:
-    equal = at + phrases.lengths[index] <= end
-    place = 3
-    while equal and place < phrases.lengths[index]:
-        byte = line[at + place]
-        equal = (byte | 0x20 if 0x41 <= byte <= 0x5A else byte) == phrases.letters[index, place]
-        place += 1
-    return bool(equal)
+def _run_end(data: Bytes, at: int, end: int) -> int:
+    while at < end and data[at] == _NEWLINE:
+        at += 1
+    return at

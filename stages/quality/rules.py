@@ -1,48 +1,67 @@
-"""Rules as data: a signal, a comparison and a threshold; the first that fails names the verdict.
+"""Rules as data: a signal, a bound, and a threshold, which may differ from language to language.
 
-A signal is one number per document, computed once by a kernel; a rule looks only at that number.
+A rule looks only at its signal; the first that a document breaks, in the recipe's order, names the verdict.
 """
 
-from collections.abc import Mapping, Sequence
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 
-from prep.stages.stage import Verdicts
-
 Signal = npt.NDArray[np.float64]
 """One value per document; NaN where it is not defined, such as a mean over no words. No rule rejects NaN."""
+Flags = npt.NDArray[np.bool_]
 
 
-class Rule(NamedTuple):
+@dataclass(frozen=True)
+class Rule:
     """Rejects a document whose signal is below a minimum, or above a maximum."""
 
     name: str
     signal: str
     bound: Literal["min", "max"]
     threshold: float | None
-    """None switches the rule off."""
+    """For languages without one of their own; None: the rule is off there."""
+    languages: Mapping[str, float | None] = field(default_factory=dict)
+    """Thresholds by language; None: the rule is off there."""
+    follows: str = ""
+    """Which definition of the field it follows."""
+
+    def threshold_for(self, language: str | None) -> float | None:
+        """Return the threshold for a language: its own, or that of the code without its script, or everyone's."""
+        for code in (language, language.partition("-")[0]) if language else ():
+            if code in self.languages:
+                return self.languages[code]
+        return self.threshold
+
+    def thresholds(self, languages: Sequence[str | None]) -> Signal:
+        """Return the thresholds for documents in these languages, NaN where the rule is off."""
+        found = {language: self.threshold_for(language) for language in set(languages)}
+        return np.array([np.nan if (value := found[each]) is None else value for each in languages], np.float64)
+
+    def broken(self, signal: Signal, thresholds: Signal) -> Flags:
+        """Return which documents break the rule."""
+        broken: Flags = signal < thresholds if self.bound == "min" else signal > thresholds
+        return broken
+
+    def identity(self) -> dict[str, object]:
+        """Return what decides the rule's verdicts, as JSON-ready values."""
+        languages = {"languages": dict(self.languages)} if self.languages else {}
+        return {"signal": self.signal, self.bound: self.threshold, **languages}
 
 
-def judge(signals: Mapping[str, Signal], rules: Sequence[Rule]) -> Verdicts:
-    """Apply rules in their order; a rejection carries the rule's name and the signal's value."""
-    rows = len(next(iter(signals.values())))
-    codes = np.full(rows, -1, np.int64)
-    values = np.full(rows, np.nan)
-    for code, rule in enumerate(rules):
-        if rule.threshold is None:
-            continue
-        signal = signals[rule.signal]
-        broken = signal < rule.threshold if rule.bound == "min" else signal > rule.threshold
-        first = broken & (codes < 0)
-        codes[first] = code
-        values[first] = signal[first]
-    return Verdicts.from_codes(codes, [rule.name for rule in rules], values)
+def first_broken(broken: Flags) -> npt.NDArray[np.int64]:
+    """Return for each document the number of the first rule that it breaks, −1 for none.
+
+    `broken` is rules × documents.
+    """
+    if not len(broken):
+        return np.full(broken.shape[1], -1)
+    return np.where(broken.any(axis=0), broken.argmax(axis=0), -1)
 
 
-def ratio(part: npt.NDArray[np.int64], whole: npt.NDArray[np.int64]) -> Signal:
-    """Return part / whole as 64-bit floats, NaN where the whole is zero."""
-    signal = np.full(len(part), np.nan)
-    np.divide(part, whole, out=signal, where=whole != 0)
-    return signal
+def signals_of(rules: Sequence[Rule]) -> Iterator[str]:
+    """Yield the signals that rules look at, each once."""
+    yield from dict.fromkeys(rule.signal for rule in rules)

@@ -184,5 +184,5 @@ def longest_plus_one(offsets: Offsets) -> int:
 
 def test_the_files_that_kernels_are_made_of() -> None:
     names = {name for name, _, _ in columns._sources()}
-    assert {"columns.py", "words.py", "hashing.py", "quality_kernels.py"} <= names
+    assert {"columns.py", "words.py", "hashing.py", "signal_kernels.py"} <= names
     assert "read.py" not in names

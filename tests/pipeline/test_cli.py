@@ -75,10 +75,10 @@ def test_a_failed_run_exits_with_1(
 def test_stages_are_explained(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     status, out, _ = call(monkeypatch, capsys, "stages")
     assert status == 0
-    assert "gopher_quality" in out
-    status, out, _ = call(monkeypatch, capsys, "stages", "gopher_quality")
-    assert "min_words (50)" in out
-    assert "Fewest plain words" in out
+    assert "quality" in out
+    status, out, _ = call(monkeypatch, capsys, "stages", "quality")
+    assert "recipe (required)" in out
+    assert "The name of a shipped recipe" in out
     status, _, err = call(monkeypatch, capsys, "stages", "gopher")
     assert status == 2
     assert "unknown stage 'gopher'; there are read, " in err

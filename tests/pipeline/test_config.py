@@ -12,8 +12,8 @@ stages:
   - read:
       paths: crawl/*.warc.gz
   - extract
-  - gopher_quality:
-      min_words: 10
+  - minhash:
+      ngram: 10
 """
 
 
@@ -31,28 +31,28 @@ def complaints(tmp_path: Path, text: str, *overrides: str) -> list[str]:
 
 def test_a_good_one_is_loaded(tmp_path: Path) -> None:
     configuration, _ = load(write(tmp_path, GOOD))
-    assert [stage.name for stage in configuration.stages] == ["read", "extract", "gopher_quality"]
+    assert [stage.name for stage in configuration.stages] == ["read", "extract", "minhash"]
     assert configuration.settings.executor == LocalExecutor()
-    assert configuration.label(2) == "stage 3 (gopher_quality)"
+    assert configuration.label(2) == "stage 3 (minhash)"
 
 
 @pytest.mark.parametrize(
     ("old", "new", "expected"),
     [
         (
-            "min_words: 10",
-            "min_wrods: 10",
-            "p.yaml:7: stage 3 (gopher_quality): unknown option 'min_wrods'; did you mean",
+            "ngram: 10",
+            "ngrma: 10",
+            "p.yaml:7: stage 3 (minhash): unknown option 'ngrma'; did you mean",
         ),
         (
-            "min_words: 10",
-            "min_words: ten",
-            "p.yaml:7: stage 3 (gopher_quality): option 'min_words'; expected a valid int",
+            "ngram: 10",
+            "ngram: ten",
+            "p.yaml:7: stage 3 (minhash): option 'ngram'; expected a valid int",
         ),
         (
-            "min_words: 10",
-            "min_words: 0",
-            "p.yaml:7: stage 3 (gopher_quality): option 'min_words'; expected greater than",
+            "ngram: 10",
+            "ngram: 0",
+            "p.yaml:7: stage 3 (minhash): option 'ngram'; expected greater than",
         ),
         ("- extract", "- extarct", "p.yaml:5: stage 2: unknown stage 'extarct'; did you mean 'extract'?"),
         (
@@ -62,7 +62,7 @@ def test_a_good_one_is_loaded(tmp_path: Path) -> None:
         ),
         (
             "- extract",
-            "- {extract: , c4: }",
+            "- {extract: , exact: }",
             "p.yaml:5: stage 2; expected a stage's name, or one name with its options",
         ),
         ("      paths: crawl/*.warc.gz", "      source: x", "p.yaml:3: stage 1 (read): option 'paths' is missing"),
@@ -86,7 +86,7 @@ def test_errors_name_the_line_what_was_expected_and_the_mend(tmp_path: Path, old
 
 
 def test_all_problems_at_once(tmp_path: Path) -> None:
-    text = GOOD.replace("- extract", "- extarct").replace("min_words: 10", "min_words: x")
+    text = GOOD.replace("- extract", "- extarct").replace("ngram: 10", "ngram: x")
     assert len(complaints(tmp_path, text)) == 2
 
 
@@ -102,32 +102,35 @@ def test_a_missing_file_is_named() -> None:
 
 def test_overrides(tmp_path: Path) -> None:
     path = write(tmp_path, GOOD)
-    configuration, _ = load(path, ["gopher_quality.min_words=7", "extract.engine=trafilatura", "workers=3"])
+    configuration, _ = load(path, ["minhash.ngram=7", "extract.engine=trafilatura", "workers=3"])
     options = [stage.model_dump() for stage in configuration.stages]
-    assert options[2]["min_words"] == 7
+    assert options[2]["ngram"] == 7
     assert options[1]["engine"] == "trafilatura"
     assert configuration.settings.workers == 3
-    by_number, _ = load(path, ["stages.3.min_words=5"])
-    assert by_number.stages[2].model_dump()["min_words"] == 5
+    by_number, _ = load(path, ["stages.3.ngram=5"])
+    assert by_number.stages[2].model_dump()["ngram"] == 5
 
 
 @pytest.mark.parametrize(
     ("override", "expected"),
     [
         (
-            "gopher_qualty.min_words=7",
-            "--set gopher_qualty.min_words=7: no option or stage 'gopher_qualty'; did you mean",
+            "minhsah.ngram=7",
+            "--set minhsah.ngram=7: no option or stage 'minhsah'; did you mean",
         ),
         (
-            "gopher_quality.min_words=x",
-            "--set gopher_quality.min_words=x: stage 3 (gopher_quality): option 'min_words'",
+            "minhash.ngram=x",
+            "--set minhash.ngram=x: stage 3 (minhash): option 'ngram'",
         ),
         ("workers", "--set workers: expected name=value"),
-        ("c4.min_words=2", "--set c4.min_words=2: there are several stages 'c4'; write one of stages.4, stages.5"),
+        (
+            "exact.keep=longest",
+            "--set exact.keep=longest: there are several stages 'exact'; write one of stages.4, stages.5",
+        ),
     ],
 )
 def test_bad_overrides_name_themselves(tmp_path: Path, override: str, expected: str) -> None:
-    (line,) = complaints(tmp_path, GOOD + "  - c4\n  - c4\n", override)
+    (line,) = complaints(tmp_path, GOOD + "  - exact\n  - exact\n", override)
     assert line.startswith(expected)
 
 

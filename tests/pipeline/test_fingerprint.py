@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from prep.pipeline.fingerprint import differences, fingerprint, input_identity, stage_identity
-from prep.stages.quality.quality import GopherQuality
+from prep.stages.dedup.minhash import MinHash
 from prep.stages.stage import InputFile, RowStage
 
 
@@ -33,7 +33,7 @@ def test_a_stage_is_its_settings_its_version_its_libraries_and_its_files(tmp_pat
     changes = list(differences(before, stage_identity(stage)))
     assert len(changes) == 1
     assert changes[0].startswith("content of path ca978112ca1b")
-    assert stage_identity(GopherQuality(min_words=5)) != stage_identity(GopherQuality())
+    assert stage_identity(MinHash(ngram=3)) != stage_identity(MinHash())
 
 
 def test_differences_read_as_a_person_would_say_them() -> None:

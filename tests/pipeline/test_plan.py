@@ -67,6 +67,23 @@ def test_a_stage_after_one_that_cuts_texts_works_on_a_pass_that_has_cut_them(wri
     assert "head" in cut.schema.names
 
 
+def test_rules_over_signals_need_no_pass_and_let_taps_through(write_pipeline: WritePipeline) -> None:
+    stages: list[object] = ["signals", {"quality": {"recipe": "gopher"}}, "one_per_letter", "count"]
+    steps = planned(write_pipeline(stages, TEXTS)).steps
+    assert [step.title for step in steps] == ["read-signals", "quality", "one_per_letter", "documents", "count"]
+    first, quality, dedup, last, _ = steps
+    assert isinstance(first, PassStep)
+    assert [tap.tap.name for tap in first.taps] == ["first-letter"]
+    assert isinstance(last, PassStep)
+    assert [each.folder for each in last.changes] == [quality.folder, dedup.folder]
+    stages = ["signals", "one_per_letter", {"quality": {"recipe": "gopher"}}]
+    steps = planned(write_pipeline(stages, TEXTS)).steps
+    assert [step.title for step in steps] == ["read-signals", "one_per_letter", "quality", "documents"]
+    judging = steps[2]
+    assert isinstance(judging, GlobalStep)
+    assert judging.drops == (steps[1].folder,)
+
+
 def test_a_pipeline_of_documents_ends_with_a_pass(write_pipeline: WritePipeline) -> None:
     made = planned(write_pipeline(["shout"], TEXTS))
     assert [step.title for step in made.steps] == ["read-shout"]

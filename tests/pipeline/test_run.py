@@ -139,7 +139,7 @@ def test_execution_never_changes_a_byte(
     write_pipeline: WritePipeline, tmp_path: Path, options: dict[str, object]
 ) -> None:
     files = [[f"{letter}{word} " * 9 for word in range(40)] for letter in "abc"]
-    stages: list[object] = ["language", "gopher_quality"]
+    stages: list[object] = ["language", "signals", "clean_lines", {"quality": {"recipe": "fineweb"}}]
     run_it(write_pipeline(stages, *files))
     before = tree(tmp_path / "out")
     run_it(write_pipeline(stages, *files, output=str(tmp_path / "other"), **options))
@@ -223,7 +223,7 @@ def test_killed_runs_end_with_the_same_bytes(write_pipeline: WritePipeline, tmp_
         [" ".join(words[(number * row + place) % 8] for place in range(200)) + f" {number} {row}" for row in range(400)]
         for number in range(8)
     ]
-    stages: list[object] = ["language", {"gopher_repetition": {"top_ngrams": {}}}]
+    stages: list[object] = ["language", "signals", {"quality": {"recipe": "gopher", "rules": {"top_2_gram": None}}}]
     run_it(write_pipeline(stages, *files))
     whole = tree(tmp_path / "out")
     path = write_pipeline(stages, *files, output=str(tmp_path / "killed"), workers=2)

@@ -2,11 +2,11 @@
 
 from collections import Counter
 from collections.abc import Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 from datatrove.data import Document
 from datatrove.pipeline.filters import (
@@ -26,8 +26,12 @@ from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
 from prep.corpus.sentences import count_sentences, sentence_table
 from prep.corpus.words import Splitter, words
-from prep.stages.quality.quality import C4, FineWeb, GopherQuality, GopherRepetition
-from prep.stages.stage import RowStage
+from prep.stages.quality.clean_lines import CleanLines
+from prep.stages.quality.recipe import load_recipe
+from prep.stages.quality.rules import Rule
+from prep.stages.quality.signals import Signals
+
+from .conftest import documents, judged, run
 
 RULES = {
     "gopher_short_doc": "short_doc",
@@ -40,7 +44,7 @@ RULES = {
     "gopher_too_many_end_ellipsis": "too_many_end_ellipses",
     "gopher_below_alpha_threshold": "too_few_alphabetic_words",
     "gopher_enough_stop_words": "too_few_stop_words",
-    **{f"duplicated_{n}_n_grams": f"dup_{n}_gram" for n in range(1, 11)},
+    **{f"duplicated_{n}_n_grams": f"dup_{n}_gram" for n in range(5, 11)},
 }
 """The peer's names for rules, where they differ."""
 
@@ -93,61 +97,76 @@ def split_into_sentences(text: str, _language: str) -> list[None]:
     return [None] * count_sentences(data, 0, len(data), sentence_table())
 
 
-Decision = tuple[str | None, str | None]
-"""The rule that rejects a document, or the text of one that is kept."""
+FINEWEB = load_recipe("fineweb").rules
+QUALITY = tuple(list(FINEWEB)[list(FINEWEB).index("short_doc") : list(FINEWEB).index("lorem_ipsum")])
+REPETITION = tuple(list(FINEWEB)[: list(FINEWEB).index("short_doc")])
+C4 = ("lorem_ipsum", "curly_bracket", "too_few_sentences")
+OWN = ("no_lines", "line_punct_ratio", "short_line_ratio", "char_dup_ratio", "list_ratio")
 
 
-def by_peer(peer: BaseFilter, text: str) -> Decision:
-    document = Document(text=text, id="")
-    result = peer.filter(document)
-    return (None, document.text) if result is True else (RULES.get(result[1], result[1]), None)
+def rules(names: tuple[str, ...]) -> list[Rule]:
+    """Return some of FineWeb's rules, about the text as it is where FineWeb looks at what C4's cleaning leaves."""
+    chosen = [FINEWEB[name] for name in names]
+    return [replace(rule, signal=rule.signal.removeprefix("cleaned_")) if rule.name in OWN else rule for rule in chosen]
 
 
-def by_stage(stage: RowStage, texts: list[str]) -> list[Decision]:
-    batch, verdicts = stage.open()(pa.record_batch({"text": pa.array(texts, pa.large_string())}))
-    assert verdicts is not None
-    outcome = zip(verdicts.rule.to_pylist(), batch.column("text").to_pylist(), strict=True)
-    return [(rule, None if rule else text) for rule, text in outcome]
+def at(name: str, threshold: float) -> list[Rule]:
+    """Return one rule with another threshold."""
+    (rule,) = rules((name,))
+    return [replace(rule, threshold=threshold)]
 
 
-def assert_same(stage: RowStage, peer: BaseFilter, texts: list[str]) -> Counter[str | None]:
-    ours, theirs = by_stage(stage, texts), [by_peer(peer, text) for text in texts]
+Decision = str | None
+"""The rule that rejects a document."""
+
+
+def by_peer(peer: BaseFilter, texts: list[str]) -> list[Decision]:
+    results = [peer.filter(Document(text=text, id="")) for text in texts]
+    return [None if result is True else RULES.get(result[1], result[1]) for result in results]
+
+
+def assert_same(stage: Signals | CleanLines, ours: list[Rule], peer: BaseFilter, texts: list[str]) -> Counter[Decision]:
+    first = judged([stage], ours, documents(texts)).first
+    decisions = [
+        "empty" if number >= 0 and ours[number].name == "no_lines" else ours[number].name if number >= 0 else None
+        for number in first
+    ]
     different = [
-        (text[:200], mine, other) for text, mine, other in zip(texts, ours, theirs, strict=True) if mine != other
+        (text[:200], mine, other)
+        for text, mine, other in zip(texts, decisions, by_peer(peer, texts), strict=True)
+        if mine != other
     ]
     assert different == []
-    return Counter(rule for rule, _ in ours)
+    return Counter(decisions)
 
 
 @pytest.mark.parametrize("splitter", ["unicode", "whitespace"])
 def test_gopher_quality_decides_as_the_peer(texts: list[str], splitter: Splitter) -> None:
-    counts = assert_same(GopherQuality(splitter=splitter), GopherQualityFilter(), texts)
+    counts = assert_same(Signals(splitter=splitter), rules(QUALITY), GopherQualityFilter(), texts)
     assert len(counts) >= 4
 
 
 # One rule at a time, at a threshold that about half of the documents break.
 @pytest.mark.parametrize(
-    ("rule", "field", "argument", "threshold"),
+    ("rule", "argument", "threshold"),
     [
-        ("short_doc", "min_words", "min_doc_words", 700),
-        ("long_doc", "max_words", "max_doc_words", 700),
-        ("short_words", "min_mean_word_length", "min_avg_word_length", 4.7),
-        ("long_words", "max_mean_word_length", "max_avg_word_length", 4.7),
-        ("too_many_hashes", "max_hashes_per_word", "max_symbol_word_ratio", 0.0001),
-        ("too_many_bullets", "max_bullet_lines", "max_bullet_lines_ratio", 0.02),
-        ("too_many_end_ellipses", "max_ellipsis_lines", "max_ellipsis_lines_ratio", 0.001),
-        ("too_few_alphabetic_words", "min_alphabetic_words", "max_non_alpha_words_ratio", 0.83),
-        ("too_few_stop_words", "min_stop_words", "min_stop_words", 7),
+        ("short_doc", "min_doc_words", 700),
+        ("long_doc", "max_doc_words", 700),
+        ("short_words", "min_avg_word_length", 4.7),
+        ("long_words", "max_avg_word_length", 4.7),
+        ("too_many_hashes", "max_symbol_word_ratio", 0.0001),
+        ("too_many_bullets", "max_bullet_lines_ratio", 0.02),
+        ("too_many_end_ellipses", "max_ellipsis_lines_ratio", 0.001),
+        ("too_few_alphabetic_words", "max_non_alpha_words_ratio", 0.83),
+        ("too_few_stop_words", "min_stop_words", 7),
     ],
 )
 def test_each_gopher_quality_rule_decides_as_the_peer(
-    some: list[str], rule: str, field: str, argument: str, threshold: float
+    some: list[str], rule: str, argument: str, threshold: float
 ) -> None:
-    off = {name: None for name in GopherQuality.model_fields if name.startswith(("min_", "max_"))}
-    also = {"max_ellipses_per_word": threshold} if argument == "max_symbol_word_ratio" else {}
-    stage = GopherQuality(**{**off, field: threshold, **also})
+    ours = at(rule, threshold) + (at("too_many_ellipses", threshold) if argument == "max_symbol_word_ratio" else [])
     peer = GopherQualityFilter(**{**dict.fromkeys(PEER_GOPHER), argument: threshold})
-    counts = assert_same(stage, peer, some)
+    counts = assert_same(Signals(), ours, peer, some)
     assert min(counts[rule], counts[None]) > 5
 
 
@@ -159,100 +178,96 @@ PEER_GOPHER = (
 
 @pytest.mark.parametrize("splitter", ["unicode", "whitespace"])
 def test_gopher_repetition_decides_as_the_peer(texts: list[str], splitter: Splitter) -> None:
-    counts = assert_same(GopherRepetition(splitter=splitter), GopherRepetitionFilter(), texts)
+    counts = assert_same(Signals(splitter=splitter), rules(REPETITION), GopherRepetitionFilter(), texts)
     assert len(counts) >= 4
 
 
 @pytest.mark.parametrize(
-    ("rule", "field", "argument", "threshold"),
+    ("rule", "argument", "threshold"),
     [
-        ("dup_para_frac", "max_duplicate_paragraphs", "dup_para_frac", 0.005),
-        ("dup_para_char_frac", "max_duplicate_paragraph_characters", "dup_para_char_frac", 0.001),
-        ("dup_line_frac", "max_duplicate_lines", "dup_line_frac", 0.01),
-        ("dup_line_char_frac", "max_duplicate_line_characters", "dup_line_char_frac", 0.005),
-        *(
-            (f"top_{n}_gram", "top_ngrams", "top_n_grams", {n: limit})
-            for n, limit in ((1, 0.05), (2, 0.012), (3, 0.01), (4, 0.01))
-        ),
-        *(
-            (f"dup_{n}_gram", "duplicate_ngrams", "dup_n_grams", {n: limit})
-            for n, limit in ((2, 0.3), (3, 0.1), (5, 0.03))
-        ),
-        *((f"dup_{n}_gram", "duplicate_ngrams", "dup_n_grams", {n: 0.02}) for n in (6, 7, 8, 9, 10)),
+        ("dup_para_frac", "dup_para_frac", 0.005),
+        ("dup_para_char_frac", "dup_para_char_frac", 0.001),
+        ("dup_line_frac", "dup_line_frac", 0.01),
+        ("dup_line_char_frac", "dup_line_char_frac", 0.005),
+        *((f"top_{n}_gram", "top_n_grams", limit) for n, limit in ((2, 0.012), (3, 0.01), (4, 0.01))),
+        ("dup_5_gram", "dup_n_grams", 0.03),
+        *((f"dup_{n}_gram", "dup_n_grams", 0.02) for n in (6, 7, 8, 9, 10)),
     ],
 )
 def test_each_gopher_repetition_rule_decides_as_the_peer(
-    some: list[str], rule: str, field: str, argument: str, threshold: float | dict[int, float]
+    some: list[str], rule: str, argument: str, threshold: float
 ) -> None:
     off = dict.fromkeys(("dup_line_frac", "dup_para_frac", "dup_line_char_frac", "dup_para_char_frac"))
-    stage = GopherRepetition(**{**OUR_REPETITION, field: threshold})
-    value = tuple(threshold.items()) if isinstance(threshold, dict) else threshold
+    value = ((int(rule.split("_")[1]), threshold),) if argument.endswith("grams") else threshold
     peer = GopherRepetitionFilter(**{**off, "top_n_grams": (), "dup_n_grams": (), argument: value})
-    counts = assert_same(stage, peer, some)
+    counts = assert_same(Signals(), at(rule, threshold), peer, some)
     assert min(counts[rule], counts[None]) > 5
 
 
-OUR_REPETITION: dict[str, object] = {
-    **dict.fromkeys(("max_duplicate_lines", "max_duplicate_paragraphs")),
-    **dict.fromkeys(("max_duplicate_line_characters", "max_duplicate_paragraph_characters")),
-    "top_ngrams": {},
-    "duplicate_ngrams": {},
+C4_OPTIONS = {"max_word_length": 12, "remove_citations": False, "drop_javascript": False, "drop_policy": False}
+PEER_C4_OPTIONS = {
+    **{"max_word_length": 12, "remove_citations": False, "filter_javascript": False, "filter_policy": False},
+    **{"filter_no_terminal_punct": False, "min_words_per_line": -1, "min_num_sentences": 20},
+    **{"filter_lorem_ipsum": False, "filter_curly_bracket": False},
 }
 
 
-@pytest.mark.parametrize("terminal", [False, True])
-def test_c4_decides_and_cleans_as_the_peer(texts: list[str], terminal: bool) -> None:
-    counts = assert_same(C4(terminal_punctuation=terminal), C4QualityFilter(filter_no_terminal_punct=terminal), texts)
-    assert len(counts) >= 3
-
-
-def test_c4_with_options_off_decides_and_cleans_as_the_peer(texts: list[str]) -> None:
-    stage = C4(
-        max_word_length=12,
-        remove_citations=False,
-        min_words_per_line=None,
-        reject_lorem_ipsum=False,
-        drop_javascript=False,
-        reject_curly_bracket=False,
-        drop_policy=False,
-        min_sentences=20,
-    )
-    peer = C4QualityFilter(
-        max_word_length=12,
-        remove_citations=False,
-        min_words_per_line=-1,
-        filter_lorem_ipsum=False,
-        filter_javascript=False,
-        filter_curly_bracket=False,
-        filter_policy=False,
-        min_num_sentences=20,
-        filter_no_terminal_punct=False,
-    )
-    counts = assert_same(stage, peer, texts)
-    assert min(counts[None], counts["too_few_sentences"]) > 20
+@pytest.mark.parametrize(
+    ("stage", "peer", "names"),
+    [
+        (CleanLines(), C4QualityFilter(filter_no_terminal_punct=False), C4),
+        (CleanLines(terminal_punctuation=True), C4QualityFilter(), C4),
+        (CleanLines(min_words_per_line=None, **C4_OPTIONS), C4QualityFilter(**PEER_C4_OPTIONS), C4[2:]),
+    ],
+    ids=["fineweb", "c4", "options off"],
+)
+def test_c4_decides_and_cleans_as_the_peer(
+    texts: list[str], stage: CleanLines, peer: C4QualityFilter, names: tuple[str, ...]
+) -> None:
+    ours = rules(names) if len(names) > 1 else at(names[0], 20)
+    counts = assert_same(stage, ours, peer, texts)
+    assert min(counts[None], counts["too_few_sentences"]) > 10
+    for text, cleaned in zip(texts, run([stage], documents(texts)).column("text").to_pylist(), strict=True):
+        document = Document(text=text, id="")
+        if peer.filter(document) is True:
+            assert cleaned == document.text
 
 
 @pytest.mark.parametrize("splitter", ["unicode", "whitespace"])
 def test_fineweb_decides_as_the_peer(texts: list[str], splitter: Splitter) -> None:
-    counts = assert_same(FineWeb(splitter=splitter), FineWebQualityFilter(), texts)
+    counts = assert_same(Signals(splitter=splitter), rules(OWN), FineWebQualityFilter(), texts)
     assert len(counts) >= 4
 
 
 @pytest.mark.parametrize(
-    ("rule", "field", "argument", "threshold"),
+    ("rule", "argument", "threshold"),
     [
-        ("line_punct_ratio", "min_punctuated_lines", "line_punct_thr", 0.35),
-        ("short_line_ratio", "max_short_lines", "short_line_thr", 0.3),
-        ("char_dup_ratio", "max_duplicate_line_characters", "char_duplicates_ratio", 0.003),
-        ("list_ratio", "max_newlines_per_word", "new_line_ratio", 0.08),
+        ("line_punct_ratio", "line_punct_thr", 0.35),
+        ("short_line_ratio", "short_line_thr", 0.3),
+        ("char_dup_ratio", "char_duplicates_ratio", 0.003),
+        ("list_ratio", "new_line_ratio", 0.08),
     ],
 )
-def test_each_fineweb_rule_decides_as_the_peer(
-    some: list[str], rule: str, field: str, argument: str, threshold: float
-) -> None:
-    off = dict.fromkeys(name for name in FineWeb.model_fields if name.startswith(("min_", "max_")))
+def test_each_fineweb_rule_decides_as_the_peer(some: list[str], rule: str, argument: str, threshold: float) -> None:
     never = {"line_punct_thr": -1, "short_line_thr": 2, "char_duplicates_ratio": 2, "new_line_ratio": 1e9}
-    stage = FineWeb(**{**off, field: threshold})
     peer = FineWebQualityFilter(**{**never, argument: threshold})
-    counts = assert_same(stage, peer, some)
+    counts = assert_same(Signals(), at(rule, threshold), peer, some)
     assert min(counts[rule], counts[None]) > 20
+
+
+def test_the_whole_recipe_decides_as_the_peers_in_a_row(texts: list[str]) -> None:
+    """FineWeb's own rules look at what C4's cleaning leaves; the peer's filters hand the cleaned document on."""
+    peers = (
+        *(GopherRepetitionFilter(), GopherQualityFilter()),
+        *(C4QualityFilter(filter_no_terminal_punct=False), FineWebQualityFilter()),
+    )
+    expected: list[Decision] = []
+    for text in texts:
+        document = Document(text=text, id="")
+        results = (peer.filter(document) for peer in peers)
+        rejected = next((result[1] for result in results if result is not True), None)
+        expected.append(None if rejected is None else RULES.get(rejected, rejected))
+    recipe = list(FINEWEB.values())
+    first = judged([Signals(), CleanLines()], recipe, documents(texts)).first
+    assert [None if number < 0 else recipe[number].name for number in first] == expected
+    assert expected.count(None) > 50

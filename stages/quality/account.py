@@ -1,0 +1,200 @@
+"""What rules cost: documents and bytes rejected by each, in all and by it alone, by language and source.
+
+A document counts under every rule that it breaks, not only under the first. It is rejected by a rule *alone* where it
+breaks no other: so many documents would come back if the rule were taken out. For each rule some documents are drawn
+on both sides of its threshold, of those whose fate hangs on this rule alone: of the nearest ones, those with the
+smallest hashes of id and seed.
+
+Tasks count their part; sums and nearest documents of parts are put together in the order of the parts, so that the
+result depends on the documents alone. `costs.json` in the stage's output holds all of it.
+"""
+
+import hashlib
+from collections.abc import Iterator, Mapping, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from prep.corpus.storage import join, read_json, write_json
+from prep.stages.quality.costs import FILE, Amount, Costs, Group, GroupShare, RuleCost, Sample
+from prep.stages.quality.judge import Judged
+from prep.stages.quality.rules import Rule
+
+NEAREST = 32
+"""Documents on each side of a threshold that are drawn from."""
+SAMPLES = 5
+"""Documents on each side that are drawn."""
+
+Numbers = npt.NDArray[np.int64]
+GroupKey = tuple[str | None, str | None]
+"""Language and source."""
+_ENTERED, _KEPT, _OF_RULES = 0, 1, 2
+
+
+class Near(NamedTuple):
+    """A document near a rule's threshold."""
+
+    distance: float
+    id: str
+    language: str | None
+    source: str | None
+    value: float
+    threshold: float
+
+
+class Account:
+    """Adds up what rules cost, batch by batch and part by part."""
+
+    def __init__(self, rules: Sequence[Rule]) -> None:
+        self._rules = rules
+        self._groups: dict[GroupKey, Numbers] = {}
+        """By language and source: entered, kept, and by rule all, alone and first; documents and bytes of each."""
+        self._near: list[tuple[list[Near], list[Near]]] = [([], []) for _ in rules]
+        """By rule: the nearest documents that it rejects, and that it lets pass."""
+
+    def add(self, judged: Judged) -> None:
+        """Count a batch."""
+        broken_rules = judged.broken.sum(axis=0)
+        counted = np.vstack(
+            [
+                judged.entered,
+                judged.entered & (judged.first < 0),
+                judged.broken,
+                judged.broken & (broken_rules == 1),
+                judged.first == np.arange(len(self._rules))[:, np.newaxis],
+            ]
+        )
+        weights = np.stack([np.ones(len(judged.bytes), np.int64), judged.bytes], axis=1)
+        for group, rows in _groups(judged.documents):
+            self._add(group, counted[:, rows].astype(np.int64) @ weights[rows])
+        for number in range(len(self._rules)):
+            hangs = judged.entered & (broken_rules == judged.broken[number])
+            for side, rows in enumerate((hangs & judged.broken[number], hangs & ~judged.broken[number])):
+                self._near[number][side].extend(_nearest(judged, number, np.flatnonzero(rows)))
+                _keep_nearest(self._near[number][side])
+
+    def merge(self, stored: Mapping[str, object]) -> None:
+        """Add what another account has stored."""
+        for language, source, numbers in stored["groups"]:  # type: ignore[attr-defined]
+            self._add((language, source), np.array(numbers, np.int64))
+        for sides, others in zip(self._near, stored["near"], strict=True):  # type: ignore[call-overload]
+            for side, more in zip(sides, others, strict=True):
+                side.extend(Near(*each) for each in more)
+                _keep_nearest(side)
+
+    def stored(self) -> dict[str, object]:
+        """Return the account as JSON holds it."""
+        groups = [[*group, numbers.tolist()] for group, numbers in self._groups.items()]
+        near = [[[list(each) for each in side] for side in sides] for sides in self._near]
+        return {"groups": groups, "near": near}
+
+    def result(self, seed: int) -> Costs:
+        """Return what the rules cost, with samples drawn by the seed."""
+        groups = sorted(self._groups.items(), key=lambda item: tuple(str(name or "") for name in item[0]))
+        total = sum((numbers for _, numbers in groups), np.zeros((_OF_RULES + 3 * len(self._rules), 2), np.int64))
+        return Costs(
+            entered=_amount(total[_ENTERED]),
+            kept=_amount(total[_KEPT]),
+            groups=tuple(
+                Group(language=language, source=source, entered=_amount(of[_ENTERED]), kept=_amount(of[_KEPT]))
+                for (language, source), of in groups
+            ),
+            rules=tuple(self._rule_cost(number, total, groups, seed) for number in range(len(self._rules))),
+        )
+
+    def _rule_cost(
+        self, number: int, total: Numbers, groups: Sequence[tuple[GroupKey, Numbers]], seed: int
+    ) -> RuleCost:
+        rule = self._rules[number]
+        rejected, passed = self._near[number]
+        return RuleCost(
+            name=rule.name,
+            signal=rule.signal,
+            bound=rule.bound,
+            threshold=rule.threshold,
+            languages=dict(rule.languages),
+            follows=rule.follows,
+            **self._share(number, total),
+            groups=tuple(
+                GroupShare(language=language, source=source, **self._share(number, numbers))
+                for (language, source), numbers in groups
+                if numbers[_OF_RULES + number].any()
+            ),
+            rejected=_drawn(rejected, seed),
+            passed=_drawn(passed, seed),
+        )
+
+    def _add(self, group: GroupKey, numbers: Numbers) -> None:
+        self._groups[group] = self._groups[group] + numbers if group in self._groups else numbers
+
+    def _share(self, number: int, numbers: Numbers) -> dict[str, Amount]:
+        by_rule = numbers[_OF_RULES:].reshape(3, len(self._rules), 2)[:, number]
+        return dict(zip(("all", "alone", "first"), map(_amount, by_rule), strict=True))
+
+
+def write_costs(rules: Sequence[Rule], seed: int, parts: Sequence[str], output: str) -> None:
+    """Put the parts' accounts together into `costs.json`."""
+    account = Account(rules)
+    for part in parts:
+        account.merge(read_json(part))
+    write_json(join(output, FILE), account.result(seed).model_dump(mode="json"))
+
+
+def _amount(numbers: Numbers) -> Amount:
+    return Amount(documents=int(numbers[0]), bytes=int(numbers[1]))
+
+
+def _groups(documents: pa.RecordBatch) -> Iterator[tuple[GroupKey, Numbers]]:
+    """Yield each language and source with the rows of its documents, in the order of their first documents."""
+    columns = [_encoded(documents, name) for name in ("language", "source")]
+    (languages, language), (sources, source) = columns
+    keys = language * len(sources) + source
+    _, firsts, inverse = np.unique(keys, return_index=True, return_inverse=True)
+    for number in np.argsort(firsts):
+        row = firsts[number]
+        yield (languages[language[row]], sources[source[row]]), np.flatnonzero(inverse == number)
+
+
+def _encoded(documents: pa.RecordBatch, name: str) -> tuple[list[str | None], Numbers]:
+    if name not in documents.schema.names:
+        return [None], np.zeros(documents.num_rows, np.int64)
+    encoded = documents.column(name).dictionary_encode()
+    names = [*encoded.dictionary.to_pylist(), None]
+    return names, encoded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
+
+
+def _nearest(judged: Judged, rule: int, rows: Numbers) -> Iterator[Near]:
+    """Yield the documents of these rows that are nearest to a rule's threshold."""
+    distances = np.abs(judged.values[rule, rows] - judged.thresholds[rule, rows])
+    rows, distances = rows[np.isfinite(distances)], distances[np.isfinite(distances)]
+    if len(rows) > NEAREST:
+        near = distances <= np.partition(distances, NEAREST - 1)[NEAREST - 1]
+        rows, distances = rows[near], distances[near]
+    for index in np.argsort(distances, kind="stable")[:NEAREST]:
+        row = int(rows[index])
+        yield Near(
+            float(distances[index]),
+            str(judged.documents.column("id")[row]),
+            _described(judged.documents, "language", row),
+            _described(judged.documents, "source", row),
+            float(judged.values[rule, row]),
+            float(judged.thresholds[rule, row]),
+        )
+
+
+def _described(documents: pa.RecordBatch, name: str, row: int) -> str | None:
+    return documents.column(name)[row].as_py() if name in documents.schema.names else None
+
+
+def _keep_nearest(found: list[Near]) -> None:
+    found.sort(key=lambda near: near.distance)  # stable: earlier documents first
+    del found[NEAREST:]
+
+
+def _drawn(near: Sequence[Near], seed: int) -> tuple[Sample, ...]:
+    """Return some of the documents, by the hash of id and seed, the nearest first."""
+    by_hash = sorted(near, key=lambda each: hashlib.sha256(f"{seed} {each.id}".encode()).digest())
+    chosen = sorted(by_hash[:SAMPLES], key=lambda each: (each.distance, each.id))
+    return tuple(Sample.model_validate(each._asdict()) for each in chosen)

@@ -1,0 +1,97 @@
+"""The cleaning of C4: lines that are no text are dropped. Changes the text; rejects no document.
+
+Source: Raffel et al. 2020, section 2.2, in the order of datatrove 0.10's C4QualityFilter.
+"""
+
+from typing import Annotated, ClassVar
+
+import pyarrow as pa
+from pydantic import Field
+
+from prep.corpus.characters import character_table
+from prep.corpus.columns import set_column, string_array, string_buffers
+from prep.corpus.documents import TEXT
+from prep.corpus.sentences import sentence_table
+from prep.corpus.words import Splitter, word_table
+from prep.stages.quality.cleaning_kernels import (
+    CLEANED,
+    JAVASCRIPT,
+    LOREM_IPSUM,
+    POLICY,
+    LineRules,
+    clean_lines,
+    phrases,
+)
+from prep.stages.quality.measures import CLEANED_MEASURES, add_signals, with_signals
+from prep.stages.stage import Outcome, RowFunction, RowStage
+
+Number = Annotated[int, Field(ge=1)]
+
+_PHRASES = {
+    "lorem ipsum": LOREM_IPSUM,
+    "javascript": JAVASCRIPT,
+    "terms of use": POLICY,
+    "privacy policy": POLICY,
+    "cookie policy": POLICY,
+    "uses cookies": POLICY,
+    "use of cookies": POLICY,
+    "use cookies": POLICY,
+}
+
+
+class CleanLines(RowStage):
+    """Drop lines that are no text, by the rules of C4 (Raffel et al. 2020, section 2.2). Changes the text.
+
+    A line is what `str.splitlines` gives, without white space at its ends; words are separated by white space. Lines
+    that stay are joined by newlines. The rules come in the order of the options. No document is rejected; what C4's and
+    FineWeb's rules look at in the text that is left goes into the column `signals` (fields `cleaned_…`).
+    """
+
+    name: ClassVar[str] = "clean_lines"
+    libraries: ClassVar[tuple[str, ...]] = ("regex",)
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+
+    max_word_length: Number | None = 1000
+    """Lines with a word of more characters are dropped."""
+    remove_citations: bool = True
+    """Citation marks are cut out of lines: `[12]`, `[]`, `[edit]`, `[citation needed]`."""
+    terminal_punctuation: bool = False
+    """Lines that do not end in one of `. ? ! " '`, or that end in `...`, are dropped. Off in FineWeb, on in C4."""
+    min_words_per_line: Number | None = 3
+    """Lines with fewer words, counted before citation marks are cut, are dropped."""
+    drop_javascript: bool = True
+    """Lines that hold "javascript" in any case are dropped."""
+    drop_policy: bool = True
+    """Lines are dropped that hold "terms of use", "privacy policy", "cookie policy", "uses cookies",
+    "use of cookies" or "use cookies" in any case."""
+    splitter: Splitter = "unicode"
+    """What a word is in `cleaned_newlines_per_word`."""
+    short_line: Number = 30
+    """Most characters of a short line."""
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema with `text` as large_string and the signals of the text that is left."""
+        index = schema.get_field_index("text")
+        return with_signals(schema if index < 0 else schema.set(index, TEXT), CLEANED_MEASURES)
+
+    def open(self) -> RowFunction:
+        """Return the function over batches."""
+        characters, sentences, splitter = character_table(), sentence_table(), word_table(self.splitter)
+        sought = phrases(_PHRASES)
+        line_rules = LineRules(
+            max_word_length=self.max_word_length or -1,
+            min_words=self.min_words_per_line or -1,
+            citations=self.remove_citations,
+            terminal=self.terminal_punctuation,
+            dropping=JAVASCRIPT * self.drop_javascript | POLICY * self.drop_policy,
+        )
+
+        def clean_batch(batch: pa.RecordBatch) -> Outcome:
+            data, offsets = string_buffers(batch.column("text"))
+            cleaned, ends, counts = clean_lines(
+                data, offsets, characters, sentences, splitter, sought, line_rules, self.short_line
+            )
+            batch = set_column(batch, "text", string_array(cleaned[: ends[-1]], ends))
+            return Outcome(add_signals(batch, CLEANED_MEASURES, CLEANED, counts))
+
+        return clean_batch
