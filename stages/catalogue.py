@@ -14,6 +14,7 @@ from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.quality import Quality
 from prep.stages.quality.signals import Signals
 from prep.stages.read.read import Read
+from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
 from prep.stages.rights.rights import Rights
 from prep.stages.stage import Stage
 from prep.stages.tokenizer import TrainTokenizer
@@ -34,6 +35,8 @@ _CLASSES: tuple[type[Stage], ...] = (
     Decontaminate,
     Exact,
     MinHash,
+    RepeatedLines,
+    RepeatedSubstrings,
     TrainTokenizer,
     Pack,
     Train,

@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 from prep.corpus.documents import ID, REJECTED, TEXT, DocumentWriter
 from prep.corpus.storage import read_arrow
 from prep.stages.dedup.deduplication import Deduplication
-from prep.stages.stage import Counts, GlobalContext, Tap, Upstream
+from prep.stages.stage import Counts, GlobalContext, GlobalStage, Tap, Upstream
 
 SCHEMA = pa.schema([ID, TEXT])
 Part = Sequence[tuple[object, ...]]
@@ -30,7 +30,7 @@ class Result:
 
 
 def write_parts(
-    folder: Path, stage: Deduplication, parts: Sequence[Part], batch_rows: int, schema: pa.Schema = SCHEMA
+    folder: Path, stage: GlobalStage, parts: Sequence[Part], batch_rows: int, schema: pa.Schema = SCHEMA
 ) -> Upstream:
     """Write parts and what the stage's tap makes of them, in batches of some rows, as a pass does."""
     tap = stage.tap()

@@ -1,0 +1,239 @@
+"""The stages `repeated_lines` and `repeated_substrings`, driven by their contract, against slow twins."""
+
+import re
+from collections import defaultdict
+from collections.abc import Sequence
+from itertools import pairwise
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+from pydantic import ByteSize
+
+from prep.corpus.columns import string_buffers
+from prep.corpus.hashing import lower_table
+from prep.corpus.storage import read_arrow, write_arrow
+from prep.corpus.words import word_table
+from prep.stages.repeats.phases import NOTHING_LEFT
+from prep.stages.repeats.piece_kernels import blank, find, join_ranges, lines, windows
+from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
+from prep.stages.stage import Counts, GlobalContext, Upstream
+
+from ..dedup.driving import Part, article, write_parts
+
+Stage = RepeatedLines | RepeatedSubstrings
+MENU = "Home | Products | About us | Contact"
+
+
+def apply(stage: Stage, parts: Sequence[Part], folder: Path, batch_rows: int = 1000) -> dict[str, str]:
+    """Return what is left of each document, by id."""
+    return changed(stage, write_parts(folder, stage, parts, batch_rows), folder)
+
+
+def changed(stage: Stage, upstream: Upstream, folder: Path) -> dict[str, str]:
+    context = GlobalContext(upstream, str(folder / "output"), str(folder / "scratch"))
+    counts: list[Counts | None] = []
+    for phase in stage.phases(len(upstream.parts)):
+        counts += [stage.run(phase.name, task, context) for task in reversed(range(phase.tasks))]
+    texts: dict[str, str] = {}
+    lost: set[str] = set()
+    for part in range(len(upstream.parts)):
+        before = upstream.drops[part]
+        files = [(f"{context.output}/{kind}/{part:05d}.arrow",) for kind in ("drops", "cuts")]
+        after = Upstream((upstream.parts[part],), drops=((*before, *files[0]),), cuts=(files[1],))
+        for batch in after.documents(0):
+            texts |= dict(zip(*(batch.column(name).to_pylist() for name in ("id", "text")), strict=True))
+        rejected = pq.read_table(f"{context.output}/rejected/{part:05d}.parquet").to_pylist()
+        assert all(row["rule"] == NOTHING_LEFT and row["stage"] == stage.name for row in rejected)
+        lost |= {row["id"] for row in rejected}
+    assert not lost & texts.keys()
+    assert sum(item.kept for item in counts if item) == len(texts)
+    assert sum(item.rejected.get(NOTHING_LEFT, 0) for item in counts if item) == len(lost)
+    return texts
+
+
+def test_a_line_that_many_documents_have_stays_in_one(tmp_path: Path) -> None:
+    parts = [
+        [("b", f"{MENU}\nThe fog comes\non little cat feet.\n"), ("c", f"  {MENU.upper()}  \r\nAnother text")],
+        [("a", f"Something else\n{MENU}"), ("d", f"{MENU}\n\n"), ("e", f"{MENU}\n{MENU}\nunique\n")],
+    ]
+    assert apply(RepeatedLines(at_least=3), parts, tmp_path) == {
+        "a": f"Something else\n{MENU}",
+        "b": "The fog comes\non little cat feet.\n",
+        "c": "Another text",
+        "e": "unique\n",
+    }
+    assert apply(RepeatedLines(at_least=3, keep="none"), parts, tmp_path / "none")["a"] == "Something else\n"
+    assert apply(RepeatedLines(at_least=6), parts, tmp_path / "six") == dict(parts[0] + parts[1])
+
+
+def test_a_paragraph_goes_with_the_blank_lines_after_it(tmp_path: Path) -> None:
+    notice = "All rights reserved.\nNo part may be copied."
+    part = [("a", notice), ("b", f"Own text.\n\n{notice}\n \n\nThe end."), ("c", "All rights reserved.\nExcept one.")]
+    found = apply(RepeatedLines(unit="paragraph", at_least=2), [part], tmp_path)
+    assert found == {"a": notice, "b": "Own text.\n\nThe end.", "c": part[2][1]}
+
+
+def test_a_document_dropped_before_neither_counts_nor_keeps(tmp_path: Path) -> None:
+    stage = RepeatedLines(at_least=2)
+    upstream = write_parts(tmp_path, stage, [[("a", MENU), ("b", MENU + "\nx"), ("c", "y\n" + MENU)]], batch_rows=2)
+    write_arrow(str(tmp_path / "drop.arrow"), pa.table({"drop": [True, False, False]}))
+    dropped = Upstream(upstream.parts, upstream.taps, ((str(tmp_path / "drop.arrow"),),))
+    assert changed(stage, dropped, tmp_path) == {"b": MENU + "\nx", "c": "y\n"}
+
+
+LINES = st.lists(
+    st.sampled_from(["one", "Two ", "three\u3000", "", "four five", "ONE", "\u00e9t\u00e9", "x" * 30]), max_size=6
+)
+
+
+@settings(max_examples=40, deadline=None)
+@given(texts=st.lists(LINES.map("\n".join), max_size=8), at_least=st.integers(2, 4), data=st.data())
+def test_lines_as_a_dictionary_would_and_in_any_arrangement(
+    texts: list[str], at_least: int, data: st.DataObject, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    owners = defaultdict(set)
+    for number, text in enumerate(texts):
+        for line in text.split("\n"):
+            owners[" ".join(line.lower().split())].add(number)
+    expected = {}
+    for number, text in enumerate(texts):
+        kept = []
+        for line in re.findall(r"[^\n]*\n|[^\n]+$", text):
+            having = owners[" ".join(line.lower().split())]
+            if len(" ".join(line.split())) < 3 or len(having) < at_least or min(having) == number:
+                kept.append(line)
+        if "".join(kept).strip() or "".join(kept) == text:
+            expected[f"id{number}"] = "".join(kept)
+    shuffled = data.draw(st.permutations([(f"id{number}", text) for number, text in enumerate(texts)]))
+    cuts = sorted(data.draw(st.lists(st.integers(0, len(texts)), max_size=2)))
+    parts = [shuffled[start:end] for start, end in pairwise([0, *cuts, len(texts)])]
+    stage = RepeatedLines(at_least=at_least, shortest=3, memory=ByteSize(16 << 20))
+    found = apply(stage, parts, tmp_path_factory.mktemp("lines"), data.draw(st.integers(1, 4)))
+    assert found == expected
+
+
+def shared_by_two(texts: Sequence[bytes], length: int) -> dict[bytes, set[int]]:
+    having = defaultdict(set)
+    for number, text in enumerate(texts):
+        for at in range(len(text) - length + 1):
+            having[text[at : at + length]].add(number)
+    return having
+
+
+@settings(max_examples=30, deadline=None)
+@given(seed=st.integers(0, 10**6), alphabet=st.sampled_from(["ab", "abcdefgh", "aä漢🙂"]))
+def test_substrings_keep_their_guarantees(seed: int, alphabet: str, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """What is cut is shared; of every shared run that is long enough, only the ends are left."""
+    rng = np.random.default_rng(seed)
+    shared = ["".join(rng.choice(list(alphabet), int(rng.integers(60, 200)))) for _ in range(3)]
+    texts = []
+    for _ in range(5):
+        pieces = [
+            shared[int(rng.integers(3))] if rng.random() < 0.6 else "".join(rng.choice(list(alphabet), 50))
+            for _ in range(4)
+        ]
+        texts.append("".join(pieces))
+    stage = RepeatedSubstrings(length=96)
+    folder = tmp_path_factory.mktemp("substrings")
+    rows = [(f"id{number}", text) for number, text in enumerate(texts)]
+    left = apply(stage, [rows[::2], rows[1::2]], folder)
+    whole = [text.encode() for text in texts]
+    width = 96 - stage.reach + 1
+    having = shared_by_two(whole, width - 3)
+    long_runs = shared_by_two(whole, 96)
+    for part in range(2):
+        cuts = read_arrow(str(folder / f"output/cuts/{part:05d}.arrow")).to_pylist()
+        empty = read_arrow(str(folder / f"output/drops/{part:05d}.arrow")).column("drop").to_pylist()
+        for row, is_empty in enumerate(empty):
+            number = 2 * row + part
+            text = whole[number]
+            gone = np.zeros(len(text), np.bool_)
+            for cut in cuts:
+                if cut["row"] == row:
+                    gone[cut["start"] : cut["end"]] = True
+                    assert cut["end"] - cut["start"] >= width - 3
+            if is_empty:
+                continue
+            assert b"".join(bytes([text[at]]) for at in np.flatnonzero(~gone)).decode() == left[f"id{number}"]
+            for at in np.flatnonzero(gone).tolist():
+                around = range(max(0, at - width + 4), min(at, len(text) - width + 3) + 1)
+                assert any(len(having[text[start : start + width - 3]]) > 1 for start in around)
+            for at in range(len(text) - 96 + 1):
+                owners = long_runs[text[at : at + 96]]
+                if len(owners) > 1 and number != min(owners) and number == max(owners) and min(owners) == 0:
+                    kept = np.flatnonzero(~gone[at : at + 96])
+                    assert all(place < stage.reach + 3 or place >= 96 - stage.reach - 3 for place in kept)
+
+
+def test_a_shared_run_is_cut_wherever_it_begins(tmp_path: Path) -> None:
+    shared = article(1, 200)
+    texts = [f"{article(2, 50)} {shared}", f"{shared} {article(3, 40)}", f"{article(4, 7)} {shared} {article(5, 9)}"]
+    left = apply(RepeatedSubstrings(length=400), [list(zip("abc", texts, strict=True))], tmp_path)
+    assert left["a"] == texts[0]
+    for name, text in zip("bc", texts[1:], strict=True):
+        assert len(text) - len(shared) <= len(left[name]) <= len(text) - len(shared) + 2 * 49
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text(max_size=30)), st.booleans(), st.integers(1, 4))
+@example(["a b\n\n \nc d\r\ne f\u2028g", "\n\n x y \n z\n"], True, 1)
+def test_pieces_lie_in_the_text_and_miss_nothing(texts: list[str], paragraphs: bool, shortest: int) -> None:
+    data, offsets = string_buffers(pa.array(texts, pa.large_string()))
+    found = lines(data, offsets, word_table("whitespace"), lower_table(), paragraphs, shortest)
+    for row, text in enumerate(texts):
+        inside = slice(found.bounds[row], found.bounds[row + 1])
+        pieces = [
+            text.encode()[start:end].decode()
+            for start, end in zip(found.starts[inside], found.ends[inside], strict=True)
+        ]
+        if paragraphs:
+            assert sum(map(len, pieces)) <= len(text)
+            assert all(piece in text for piece in pieces)
+        else:
+            expected = [line for line in text.splitlines(keepends=True) if len(" ".join(line.split())) >= shortest]
+            assert pieces == expected
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.text(st.sampled_from("aä漢b"), max_size=120), st.integers(4, 40), st.integers(4, 12))
+def test_of_every_reach_of_windows_one_is_chosen(text: str, width: int, reach: int) -> None:
+    data, offsets = string_buffers(pa.array(["x", text], pa.large_string()).slice(1))
+    found = windows(data, offsets, width, reach)
+    raw = text.encode()
+    assert all(width - 3 <= end - start <= width for start, end in zip(found.starts, found.ends, strict=True))
+    for start, end in zip(found.starts, found.ends, strict=True):
+        raw[start:end].decode()
+    for first in range(len(raw) - width - reach + 2):
+        assert any(first <= start < first + reach for start in found.starts)
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 20), st.integers(1, 9)), max_size=12))
+def test_ranges_are_joined(items: list[tuple[int, int, int]]) -> None:
+    items.sort()
+    columns = [np.array(values, np.int64) for values in ([row for row, _, _ in items], [at for _, at, _ in items])]
+    ends = np.array([at + length for _, at, length in items], np.int64)
+    covered = {(row, place) for row, at, length in items for place in range(at, at + length)}
+    rows, starts, stops = join_ranges(columns[0], columns[1], ends)
+    ranges = list(zip(rows.tolist(), starts.tolist(), stops.tolist(), strict=True))
+    assert {(row, place) for row, start, stop in ranges for place in range(start, stop)} == covered
+    assert all(before[0] < after[0] or before[2] < after[1] for before, after in pairwise(ranges))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.sets(st.tuples(st.integers(0, 3), st.integers(0, 3))), st.tuples(st.integers(0, 3), st.integers(0, 3)))
+def test_a_hash_is_found_where_both_halves_agree(hashes: set[tuple[int, int]], wanted: tuple[int, int]) -> None:
+    rising = sorted(hashes)
+    halves = [np.array([pair[half] for pair in rising], np.uint64) for half in range(2)]
+    found = find(*halves, *(np.array([half], np.uint64) for half in wanted))
+    assert found.tolist() == [rising.index(wanted) if wanted in hashes else -1]
+
+
+def test_blank() -> None:
+    data, offsets = string_buffers(pa.array(["", " \n\u3000", "x", " x "], pa.large_string()))
+    assert blank(data, offsets, word_table("whitespace")).tolist() == [True, True, False, False]
