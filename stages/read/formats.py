@@ -11,10 +11,12 @@ from prep.corpus.documents import CHARSET, HEADERS, HTML, TEXT, read_schema
 from prep.corpus.storage import map_input
 from prep.stages.read.arc import arc_rows
 from prep.stages.read.csv_files import csv_rows, csv_schema
+from prep.stages.read.epub import epub_rows
 from prep.stages.read.files import html_rows, text_rows
 from prep.stages.read.json_lines import json_rows
 from prep.stages.read.lines import line_rows
 from prep.stages.read.mediawiki import mediawiki_rows
+from prep.stages.read.pdf import pdf_rows
 from prep.stages.read.rows import METADATA, Input, Row
 from prep.stages.read.sources import FormatName, SourceOptions
 from prep.stages.read.tables import arrow_outcomes, arrow_schema, parquet_outcomes
@@ -42,6 +44,8 @@ SUFFIXES: Mapping[str, FormatName] = {
     ".text": "text",
     ".md": "markdown",
     ".markdown": "markdown",
+    ".epub": "epub",
+    ".pdf": "pdf",
     ".xml": "mediawiki",
 }
 """File name endings (before that of a codec) → formats."""
@@ -56,6 +60,8 @@ ROWS: Mapping[FormatName, Callable[[Input], Iterator[Row]]] = {
     "text": text_rows,
     "markdown": text_rows,
     "lines": line_rows,
+    "epub": epub_rows,
+    "pdf": pdf_rows,
     "mediawiki": mediawiki_rows,
 }
 """What reads formats record by record."""

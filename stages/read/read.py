@@ -32,12 +32,13 @@ class Read(SourceStage, SourceOptions):
     Rejected are records of archives that are no pages (`record_type`, `revisit`, `http_status`, `not_html`), and
     documents without text (`empty`, `no_text`) or `too_large`. Failed are broken ones: `truncated`, `bad_header`,
     `bad_http`, `truncated_body`, `bad_content`, `bad_encoding`, `bad_utf8`, `bomb`, `ragged_row`, `no_text_column`,
-    `unreadable`, `bad_` and a format's or codec's name.
+    `encrypted`, `entity_declaration`, `unreadable`, `bad_` and a format's or codec's name. Pages of wikis are also
+    rejected as `redirect`, `namespace` or `content_model`, PDF files as `no_text_layer` or `too_many_pages`.
     """
 
     name: ClassVar[str] = "read"
     version: ClassVar[int] = 2
-    libraries: ClassVar[tuple[str, ...]] = ("fastwarc", "orjson", "pyarrow", "resiliparse")
+    libraries: ClassVar[tuple[str, ...]] = ("fastwarc", "orjson", "pyarrow", "pypdfium2", "resiliparse")
 
     paths: Paths | None = None
     """Files, folders, globs or URLs; or the names of Hugging Face datasets (with `format: dataset`)."""
