@@ -16,6 +16,8 @@ from prep.stages.quality.signals import Signals
 from prep.stages.read.read import Read
 from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
 from prep.stages.rights.rights import Rights
+from prep.stages.sampling.sample import Sample
+from prep.stages.sampling.top_share import TopShare
 from prep.stages.stage import Stage
 from prep.stages.tokenizer import TrainTokenizer
 from prep.stages.train import Train
@@ -31,6 +33,8 @@ _CLASSES: tuple[type[Stage], ...] = (
     CleanLines,
     Quality,
     ClassifierStage,
+    TopShare,
+    Sample,
     UniqueUrl,
     Decontaminate,
     Exact,

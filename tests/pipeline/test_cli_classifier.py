@@ -44,6 +44,13 @@ def test_a_trained_classifier_becomes_a_stage(
     kept = pq.read_table(tmp_path / "out" / "documents")
     assert kept.column("text").to_pylist() == texts[1:]
     assert min(kept.column("classifier_score").to_pylist()) > 0.5
+    scoring = {"classifier": {"model": str(tmp_path / "model"), "label": "sea"}}
+    stages = [scoring, {"top_share": {"share": 0.6}}, {"sample": {"buckets": [{"at_least": 0.5, "weight": 2}]}}]
+    status, out, err = call(monkeypatch, capsys, "run", str(write_pipeline(stages, texts)))
+    assert (status, err) == (0, "")
+    assert "below_top_share 1" in out
+    assert "2 copies made" in out
+    assert pq.read_table(tmp_path / "out" / "documents").column("id").to_pylist() == ["0-1", "0-1~2", "0-2", "0-2~2"]
 
 
 def test_mistakes_name_the_line(
