@@ -6,7 +6,8 @@ end is padding. Only its first piece may continue a document begun in another ro
 
 - `input_ids`: the ids.
 - `lengths`: tokens of each piece. Attention masks, positions and the number of ids before the padding follow from it.
-- `documents`: the number of each piece's document, counted from zero over all documents that were packed.
+- `documents`: the number of each piece's document, counted from zero over all documents that were packed. A document
+  that comes more than once has a number of its own each time.
 - `continued`: how many tokens of the first piece's document lie in rows elsewhere before it; zero where it begins here.
 
 `documents` and `continued` say where every token came from: a document is its pieces in the order of `continued`.
@@ -16,7 +17,7 @@ end is padding. Only its first piece may continue a document begun in another ro
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import NamedTuple
 
@@ -33,7 +34,7 @@ LARGEST_16_BIT_VOCABULARY = 65_499
 """Megatron stores token ids in 16 bits only up to this many; larger vocabularies take 32."""
 
 MANIFEST = "manifest.json"
-FORMAT = 1
+FORMAT = 2
 MEND = "write the shards again"
 
 Ids = npt.NDArray[np.unsignedinteger]
@@ -78,6 +79,16 @@ class ShardFile:
 
 
 @dataclass(frozen=True)
+class PhaseFacts:
+    """Rows that lie together, and among which alone they are shuffled: a phase of the mixture, or all rows."""
+
+    rows: int
+    tokens: int
+    groups: Mapping[str, int]
+    """Tokens of each group of the mixture; empty without a mixture."""
+
+
+@dataclass(frozen=True)
 class ShardManifest:
     """What a folder of shards holds."""
 
@@ -87,7 +98,6 @@ class ShardManifest:
     """"uint16" or "uint32"."""
     vocabulary: int
     separator_id: int
-    """The id that ends each document."""
     padding_id: int
     tokenizer_sha256: str
     strategy: str
@@ -96,6 +106,7 @@ class ShardManifest:
     """Decides the order of the rows."""
     rows: int
     documents: int
+    """Documents, each counted as often as it comes."""
     cut_documents: int
     """Documents that lie in more than one row."""
     max_documents_per_row: int
@@ -104,6 +115,15 @@ class ShardManifest:
     text_bytes: int
     """UTF-8 bytes of the documents' text."""
     shards: tuple[ShardFile, ...]
+    separator: str = "after"
+    """Where the separator stands: "before" or "after" each document."""
+    cropped_documents: int = 0
+    cropped_tokens: int = 0
+    """Documents of which only the beginning was taken, and their tokens that were not."""
+    tokens_by: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
+    """Tokens by source and by language, where the documents had these columns."""
+    phases: tuple[PhaseFacts, ...] = ()
+    """In the order of the rows, where packing told them."""
     format: int = FORMAT
 
     @property
@@ -212,7 +232,8 @@ def read_manifest(folder: str) -> ShardManifest:
         if seen == FORMAT:
             del value["utilisation"]  # follows from the other fields
             shards = tuple(ShardFile(**shard) for shard in value.pop("shards"))  # type: ignore[attr-defined]
-            return ShardManifest(shards=shards, **value)  # type: ignore[arg-type]
+            phases = tuple(PhaseFacts(**phase) for phase in value.pop("phases"))  # type: ignore[attr-defined]
+            return ShardManifest(shards=shards, phases=phases, **value)  # type: ignore[arg-type]
     except FileNotFoundError as error:
         raise CorruptFileError(f"{path}: not found; is {folder} a folder of shards?") from error
     except (TypeError, KeyError) as error:

@@ -33,7 +33,7 @@ def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
     for artefact in ("tokenizer", "shards", "model"):
         made = plan.artefacts().get(artefact)
         source = steps / made / "output" if made else None
-        folders[artefact] = [] if source is None else [(path, str(path.relative_to(source))) for path in _files(source)]
+        folders[artefact] = [] if source is None else _results(source)
     for name, files in folders.items():
         _swap(Path(output) / name, files)
     _publish_picture(Path(output))
@@ -60,6 +60,12 @@ def _rejected(plan: Plan, steps: Path) -> list[tuple[int, Path]]:
 def _findings(plan: Plan, steps: Path) -> list[tuple[Path, str]]:
     folders = [steps / step.folder / FINDINGS for step in plan.steps if isinstance(step, PassStep)]
     return [(path, str(path.relative_to(folder))) for folder in folders for path in _files(folder)]
+
+
+def _results(output: Path) -> list[tuple[Path, str]]:
+    """Return the files that a Global stage made for the user: all but what it rejected, which has its own place."""
+    names = ((path, path.relative_to(output)) for path in _files(output))
+    return [(path, str(name)) for path, name in names if name.parts[0] != "rejected"]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -1,32 +1,40 @@
 """Packs documents into rows of one length: the shards that trainers read."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
+import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.errors import Problem
 from prep.corpus.shards import token_dtype
-from prep.stages.pack.plan import Packing, Strategy, make_plan
-from prep.stages.pack.tokens import RowFormat, read_sizes, tokenize_part
+from prep.stages.pack.left_out import record_left_out
+from prep.stages.pack.mixture import Mixture
+from prep.stages.pack.plan import Packing, PlanTask, Strategy
+from prep.stages.pack.scatter import scatter_share
+from prep.stages.pack.splits import SPLITS
+from prep.stages.pack.tokens import Drawing, RowFormat, tokenize_part
 from prep.stages.pack.write import write_manifests, write_share
-from prep.stages.stage import CheckContext, GlobalContext, GlobalStage, Phase
+from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
 
-TOKENIZE, PLAN, WRITE, FINISH = "tokenize", "plan", "write", "finish"
+TOKENIZE, PLAN, SCATTER, WRITE, FINISH = "tokenize", "plan", "scatter", "write", "finish"
+
+SplitShare = Annotated[float, Field(ge=0, lt=1)]
 
 
 class Pack(GlobalStage):
     """Turn documents into token ids and pack them into rows of one length.
 
-    Makes `shards/train` and `shards/validation`, each a folder that `datasets.load_from_disk` opens; `shards` itself
-    opens as both. A separator ends every document. Nothing is cropped: every token of every document lies in exactly
+    Makes `shards/train`, `shards/validation` and, if asked for, `shards/test`, each a folder that
+    `datasets.load_from_disk` opens; `shards` itself opens as all of them. A separator ends every document. Nothing is
+    cropped unless `long_documents` or a budget of the `mixture` says so: every token of every document lies in exactly
     one row. A document longer than a row is cut; what is left over beside full rows is its beginning, so that only the
     first piece of a row can continue a document begun in another. Each row tells the lengths of its pieces, their
-    documents and where in its document the first one begins (`prep.corpus.shards`). Rows are shuffled.
+    documents and where in its document the first one begins (`prep.corpus.shards`). Rows are shuffled, all with all.
     """
 
     name: ClassVar[str] = "pack"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "sentencepiece", "tokenizers")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "shards"
@@ -37,22 +45,41 @@ class Pack(GlobalStage):
     strategy: Strategy = "best_fit"
     """How documents come into rows. `best_fit` cuts only those longer than a row, and puts each piece where it leaves
     the fewest places free; those are padding, about one in a thousand. `concatenate` lays documents end to end and cuts
-    wherever a row is full: no padding, but many documents cut."""
-    window: int = Field(default=10_000, ge=1)
-    """Documents that `best_fit` sorts by length and places before it goes on to the next; more leave less padding."""
+    wherever a row is full: no padding, but many documents cut. `one_per_row` gives each document a row of its own, or
+    as many as it fills."""
+    window: int = Field(default=100_000, ge=1)
+    """Documents that `best_fit` sorts by length and places together; more leave less padding and take more memory,
+    some 100 bytes each."""
     minimum_piece: int = Field(default=1, ge=1)
     """No cut leaves a piece of fewer tokens; `concatenate` leaves places free instead. At most half a row."""
-    validation: float = Field(default=0.01, ge=0, lt=1)
+    long_documents: Literal["split", "crop"] = "split"
+    """What becomes of documents longer than a row: cut into pieces, all of which are kept; or only the beginning is."""
+    separator: Literal["after", "before"] = "after"
+    """Whether the separator ends each document or begins it."""
+    mixture: Mixture | None = None
+    """How many tokens of which documents the training rows hold, how often they may come, and in which order. Left
+    out: every document once. Validation and test are not mixed."""
+    validation: SplitShare = 0.01
     """Share of the documents that are kept for validation. A hash of its id and the seed decides for each document, so
     the choice depends neither on the order of the documents nor on the others. Two documents or more are never all on
     one side: the lowest hash is for validation, the highest for training. 0 keeps none."""
+    test: SplitShare = 0
+    """Share of the documents that are kept for a test; 0 makes none."""
+    split_by: str = Field(default="id", min_length=1)
+    """The column whose values are hashed to draw the splits. Documents with the same value are in the same split: with
+    the clusters of a deduplication that keeps near-duplicates, these never straddle splits."""
     seed: int = Field(default=0, ge=0, lt=1 << 63)
-    """Decides the validation documents and the order of the rows."""
+    """Decides the splits, the order in which a mixture takes documents, and the order of the rows."""
     shard_bytes: int = Field(default=256 << 20, ge=1)
-    """Largest size of a shard, in bytes of token ids. Shards of a split differ by one row at most."""
+    """Largest size of a shard, in bytes of token ids. Shards of a split differ by one row at most. A task holds one
+    shard in memory."""
+
+    @property
+    def _splits(self) -> tuple[str, ...]:
+        return SPLITS if self.test else SPLITS[:2]
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
-        """Yield a minimum piece that rows have no room for."""
+        """Yield pieces that rows have no room for, shares that leave nothing, and columns that nobody makes."""
         if 2 * self.minimum_piece > self.length:
             yield Problem(
                 "a document cut at the end of a row can leave pieces that short",
@@ -60,12 +87,41 @@ class Pack(GlobalStage):
                 f"at most {self.length // 2}, half of length",
                 str(self.minimum_piece),
             )
+        if self.validation + self.test >= 1:
+            yield Problem(
+                "no document would be left for training",
+                ("validation",),
+                "validation and test to be less than 1 together",
+                str(self.validation + self.test),
+            )
+        names = context.schema.names
+        looked_at: dict[tuple[str, ...], str] = {("split_by",): self.split_by}
+        if self.mixture is not None:
+            looked_at["mixture", "by"] = self.mixture.by
+        for location, column in looked_at.items():
+            if column not in names:
+                yield Problem("no stage before makes this column", location, f"one of {', '.join(names)}", column)
+        if self.mixture is not None and self.mixture.by in names:
+            numeric = _is_number(context.schema.field(self.mixture.by).type)
+            if numeric != (self.mixture.buckets is not None):
+                yield Problem(
+                    "numbers are divided into groups by buckets, other columns by their values",
+                    ("mixture", "buckets"),
+                    "names and least values" if numeric else "nothing",
+                    str(self.mixture.buckets),
+                )
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
-        """Return the phases: tokens part by part, a plan of the rows, the shards in as many tasks, the manifests."""
-        return Phase(TOKENIZE, parts), Phase(PLAN, 1), Phase(WRITE, parts), Phase(FINISH, 1)
+        """Return the phases: tokens part by part, a plan of the rows, rows scattered, shards, manifests."""
+        return (
+            Phase(TOKENIZE, parts),
+            Phase(PLAN, 1),
+            Phase(SCATTER, parts),
+            Phase(WRITE, parts),
+            Phase(FINISH, 1),
+        )
 
-    def run(self, phase: str, task: int, context: GlobalContext) -> None:
+    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
         """Run one task."""
         from prep.tokenizers.encode import open_tokenizer
 
@@ -75,16 +131,31 @@ class Pack(GlobalStage):
             dtype=token_dtype(tokenizer.vocabulary),
             vocabulary=tokenizer.vocabulary,
             separator_id=tokenizer.separator_id,
+            separator=self.separator,
             padding_id=tokenizer.padding_id,
             tokenizer_sha256=tokenizer.sha256,
         )
+        parts = len(context.upstream.parts)
+        plan = PlanTask(context.scratch, parts, rows.dtype, self._packing(), self.mixture, self.validation, self.test)
         if phase == TOKENIZE:
-            tokenize_part(task, context, tokenizer.encode_column, rows, self.seed)
+            drawing = Drawing(self.seed, self.split_by, self.mixture)
+            tokenize_part(task, context, tokenizer.encode_column, rows, drawing)
         elif phase == PLAN:
-            documents = read_sizes(context.scratch, len(context.upstream.parts), rows.dtype)
-            packing = Packing(self.strategy, self.length, self.minimum_piece, self.window)
-            make_plan(documents, packing, self.validation, self.seed, context.scratch)
+            plan.run()
+        elif phase == SCATTER:
+            scatter_share(task, parts, context.scratch, rows, self.seed, self._splits)
+            if self.mixture is not None:
+                return record_left_out(task, self.name, context, plan)
         elif phase == WRITE:
-            write_share(task, context, rows, self.shard_bytes)
+            write_share(task, context, rows, self.shard_bytes, self._splits)
         else:
-            write_manifests(context, rows, self.strategy, self.seed, self.shard_bytes)
+            write_manifests(context, rows, self.strategy, self.seed, self.shard_bytes, self._splits)
+        return None
+
+    def _packing(self) -> Packing:
+        crop = self.long_documents == "crop"
+        return Packing(self.strategy, self.length, self.minimum_piece, self.window, crop)
+
+
+def _is_number(kind: pa.DataType) -> bool:
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))

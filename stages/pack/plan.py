@@ -1,31 +1,33 @@
-"""The second phase of packing: which tokens go into which row of which split, in which order.
+"""The second phase of packing: which tokens go into which row of which split, before the rows are shuffled.
 
-Only the documents' lengths are read, never their tokens: some 150 bytes of memory per piece. For each split the plan is
-two tables that the writing tasks map into memory, and what its manifest will say:
+Documents stream by, part after part: only their lengths are read, never their tokens, and one window of them is packed
+at a time. So memory does not grow with the corpus. The plan of a split is what lies in its rows, in raw files that the
+next phase maps into memory, and what its manifest will say:
 
-    scratch/plan/train-rows.arrow     `offset`: where each row's pieces begin, and where the last one's end
-    scratch/plan/train-pieces.arrow   `position` in the sequence of all tokens, `length`, `document`, `start` in it
+    scratch/plan/train/offsets.bin   where each row's pieces begin, and where the last one's end
+    scratch/plan/train/positions.bin, lengths.bin, documents.bin, starts.bin   the pieces, see `Pieces`
     scratch/plan/train.json
 """
 
-from dataclasses import asdict, dataclass
-from typing import Literal, NamedTuple
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, ExitStack
+from dataclasses import asdict, dataclass, field
+from typing import Literal, NamedTuple, Self
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
 
-from prep.corpus.storage import join, read_arrow, read_json, write_arrow, write_json
-from prep.stages.pack.pack_kernels import Integers, Lots, arrange, best_fit, concatenate, cut_long
-from prep.stages.pack.tokens import Documents
+from prep.corpus.shards import PhaseFacts
+from prep.corpus.storage import atomic_output, join, read_json, write_json
+from prep.stages.pack.mixture import EVERYTHING, Candidates, Interval, Mixture, Phase, Place, epochs, take_phases, taken
+from prep.stages.pack.packing_kernels import Integers, best_fit, concatenate, cut_long
+from prep.stages.pack.piece_kernels import arrange
+from prep.stages.pack.splits import TRAIN, Draw, make_draw
+from prep.stages.pack.tokens import GROUP, LABELS, Documents, Labels, map_numbers, read_parts
 
-Strategy = Literal["best_fit", "concatenate"]
+Strategy = Literal["best_fit", "concatenate", "one_per_row"]
 
-SPLITS = ("train", "validation")
-
-SHUFFLE = 0x73687566666C65
-"""Sets the order of the rows apart from other draws with the same seed: a trainer that drew the same permutation again
-would undo it."""
+END_TO_END = 1 << 20
+"""Documents that are laid end to end before a row is left with free places."""
 
 
 @dataclass(frozen=True)
@@ -38,32 +40,20 @@ class Packing:
     minimum_piece: int
     window: int
     """Documents that best fit looks at together."""
+    crop: bool
+    """Whether only as much of a document is taken as fits into a row."""
+
+
+class Taken(NamedTuple):
+    """Documents that a phase takes, in the order in which they are packed; every array has one entry per document."""
+
+    numbers: Integers
+    positions: Integers
+    tokens: Integers
 
 
 class Pieces(NamedTuple):
-    """Pieces of documents in the documents' order; every array has one entry per piece."""
-
-    documents: Integers
-    starts: Integers
-    """Tokens of the document before the piece."""
-    lengths: Integers
-    rows: Integers
-
-
-@dataclass(frozen=True)
-class SplitFacts:
-    """What a split holds; the fields are those of the manifest."""
-
-    rows: int
-    documents: int
-    cut_documents: int
-    max_documents_per_row: int
-    tokens: int
-    text_bytes: int
-
-
-class SplitPlan(NamedTuple):
-    """What lies in the rows of a split. Row i holds the pieces from `offsets[i]` to `offsets[i + 1]`."""
+    """Pieces of documents in the order of their rows. Row i holds the pieces from `offsets[i]` to `offsets[i + 1]`."""
 
     offsets: Integers
     """(rows + 1)"""
@@ -72,76 +62,208 @@ class SplitPlan(NamedTuple):
     lengths: Integers
     """(pieces)"""
     documents: Integers
-    """(pieces) Numbers over the documents of all splits."""
+    """(pieces)"""
     starts: Integers
     """(pieces) Tokens of the document before the piece."""
 
 
-def make_plan(documents: Documents, packing: Packing, validation: float, seed: int, scratch: str) -> None:
-    """Draw the validation documents, pack each split, shuffle its rows and write its plan."""
-    drawn = draw_validation(documents.lots, validation)
-    positions = np.cumsum(documents.tokens) - documents.tokens
-    for index, split in enumerate(SPLITS):
-        numbers = np.flatnonzero(drawn == (split == "validation"))
-        tokens = documents.tokens[numbers]
-        pieces, rows = pack(tokens, packing)
-        places = np.random.default_rng((seed, SHUFFLE, index)).permutation(rows)
-        offsets, order = arrange(pieces.rows, pieces.starts, places)
-        in_order, starts = numbers[pieces.documents[order]], pieces.starts[order]
-        plan = SplitPlan(offsets, positions[in_order] + starts, pieces.lengths[order], in_order, starts)
-        facts = SplitFacts(
-            rows=rows,
-            documents=len(numbers),
-            cut_documents=int(np.count_nonzero(np.bincount(pieces.documents) > 1)),
-            max_documents_per_row=int(np.diff(offsets).max(initial=0)),
-            tokens=int(tokens.sum()),
-            text_bytes=int(documents.text_bytes[numbers].sum()),
-        )
-        _write(scratch, split, plan, facts)
+@dataclass
+class SplitFacts:
+    """What a split holds; the fields are those of the manifest."""
+
+    rows: int = 0
+    documents: int = 0
+    cut_documents: int = 0
+    cropped_documents: int = 0
+    cropped_tokens: int = 0
+    max_documents_per_row: int = 0
+    tokens: int = 0
+    text_bytes: int = 0
+    tokens_by: dict[str, dict[str, int]] = field(default_factory=dict)
+    phases: list[PhaseFacts] = field(default_factory=list)
 
 
-def draw_validation(lots: Lots, share: float) -> npt.NDArray[np.bool_]:
-    """Return which documents are for validation: those whose lot is below `share` of all 64-bit numbers.
+class PlanTask(NamedTuple):
+    """Everything that decides the plan."""
 
-    Where that would leave a split empty, the document with the lowest lot is for validation, or the one with the
-    highest for training; a single document is for training.
+    scratch: str
+    parts: int
+    dtype: str
+    packing: Packing
+    mixture: Mixture | None
+    validation: float
+    test: float
+
+    def run(self) -> None:
+        """Draw the splits, pack each of them and write its plan."""
+        draw = make_draw(self.validation, self.test, (part.split_lots for part in self._documents()))
+        write_json(_draw_path(self.scratch), draw._asdict())
+        total = sum(len(part.tokens) for part in self._documents())
+        for split in draw.splits:
+            phases = self._phases(draw, split)
+            with PlanWriter(self.scratch, split, self.packing) as writer:
+                for phase in phases:
+                    for epoch in epochs(phase):
+                        for part in self._documents():
+                            there = candidates(part, draw, split, self.packing)
+                            writer.add(part, taken(phase, epoch, there), epoch * total)
+                    writer.end_phase()
+
+    def _phases(self, draw: Draw, split: str) -> Sequence[Phase]:
+        if split != TRAIN or self.mixture is None:
+            return [EVERYTHING]
+
+        def choice() -> Iterator[Candidates]:
+            return (candidates(part, draw, TRAIN, self.packing) for part in self._documents())
+
+        phases = take_phases(self.mixture, choice)
+        write_json(_phases_path(self.scratch), {"phases": phases})
+        return phases
+
+    def _documents(self) -> Iterator[Documents]:
+        return read_parts(self.scratch, self.parts, self.dtype)
+
+
+def candidates(part: Documents, draw: Draw, split: str, packing: Packing) -> Candidates:
+    """Return what may be taken of a part's documents for a split: nothing of those in another."""
+    tokens = np.minimum(part.tokens, packing.length) if packing.crop else part.tokens
+    codes, groups = part.labels.get(GROUP, Labels(np.zeros(len(tokens), np.int32), ("",)))
+    return Candidates(codes, groups, np.where(draw.chosen(part.split_lots, split), tokens, 0), part.order_lots)
+
+
+class PlanWriter(AbstractContextManager["PlanWriter"]):
+    """Packs a split's documents as they come, window by window, and writes its plan; the facts come last."""
+
+    def __init__(self, scratch: str, split: str, packing: Packing) -> None:
+        self._scratch, self._split, self._packing = scratch, split, packing
+        self._window = packing.window if packing.strategy == "best_fit" else END_TO_END
+        self._waiting: list[Taken] = []
+        self._pieces = 0
+        self._phase = PhaseFacts(0, 0, {})
+        self._facts = SplitFacts()
+
+    def __enter__(self) -> Self:
+        self._stack = ExitStack()
+        paths = (_column_path(self._scratch, self._split, name) for name in Pieces._fields)
+        self._files = [self._stack.enter_context(atomic_output(path)) for path in paths]
+        self._files[0].write(np.zeros(1, np.int64).data)
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._stack.__exit__(*error)  # type: ignore[arg-type]
+        if error[0] is None:
+            write_json(_facts_path(self._scratch, self._split), asdict(self._facts))
+
+    def add(self, part: Documents, tokens: Integers, offset: int) -> None:
+        """Take so many tokens of each of a part's documents, none of some; their numbers begin at `offset`."""
+        here = np.flatnonzero(tokens)
+        self._count(part, tokens, here)
+        self._waiting.append(Taken(part.first + offset + here, part.positions[here], tokens[here]))
+        if sum(len(taken.numbers) for taken in self._waiting) >= self._window:
+            documents = Taken(*map(np.concatenate, zip(*self._waiting, strict=True)))
+            whole = len(documents.numbers) // self._window * self._window
+            for start in range(0, whole, self._window):
+                self._pack(Taken(*(column[start : start + self._window] for column in documents)))
+            self._waiting = [Taken(*(column[whole:] for column in documents))]
+
+    def end_phase(self) -> None:
+        """Pack what is left; what follows lies in rows of its own."""
+        if self._waiting:
+            self._pack(Taken(*map(np.concatenate, zip(*self._waiting, strict=True))))
+        self._waiting = []
+        self._facts.phases.append(self._phase)
+        self._phase = PhaseFacts(0, 0, {})
+
+    def _count(self, part: Documents, tokens: Integers, here: Integers) -> None:
+        facts, phase, taken = self._facts, self._phase, int(tokens.sum())
+        facts.documents += len(here)
+        facts.tokens += taken
+        facts.text_bytes += int(part.text_bytes[here].sum())
+        over = part.tokens[here] - tokens[here]
+        facts.cropped_documents += int(np.count_nonzero(over))
+        facts.cropped_tokens += int(over.sum())
+        groups = _by_label(part.labels[GROUP], tokens) if GROUP in part.labels else {}
+        self._phase = PhaseFacts(phase.rows, phase.tokens + taken, _sum(phase.groups, groups))
+        for name in LABELS:
+            if name in part.labels:
+                facts.tokens_by[name] = _sum(facts.tokens_by.get(name, {}), _by_label(part.labels[name], tokens))
+
+    def _pack(self, documents: Taken) -> None:
+        packed, starts, lengths, row_of_piece, rows = pack(documents.tokens, self._packing)
+        offsets, order = arrange(row_of_piece, starts, rows)
+        packed, starts = packed[order], starts[order]
+        columns = (documents.positions[packed] + starts, lengths[order], documents.numbers[packed], starts)
+        for file, column in zip(self._files, (self._pieces + offsets[1:], *columns), strict=True):
+            file.write(np.ascontiguousarray(column).data)
+        self._pieces += len(packed)
+        facts, phase = self._facts, self._phase
+        facts.rows += rows
+        facts.cut_documents += int(np.count_nonzero(np.bincount(packed) > 1))
+        facts.max_documents_per_row = max(facts.max_documents_per_row, int(np.diff(offsets).max(initial=0)))
+        self._phase = PhaseFacts(phase.rows + rows, phase.tokens, phase.groups)
+
+
+def pack(tokens: Integers, packing: Packing) -> tuple[Integers, Integers, Integers, Integers, int]:
+    """Put documents of so many tokens into rows.
+
+    Returns each piece's document, its start in it, its length and its row (pieces), and the number of rows.
     """
-    if share == 0 or not len(lots):
-        return np.zeros(len(lots), np.bool_)
-    drawn: npt.NDArray[np.bool_] = lots < np.uint64(share * 2.0**64)
-    drawn[np.argmin(lots)] = True
-    drawn[np.argmax(lots)] = False
-    return drawn
-
-
-def pack(tokens: Integers, packing: Packing) -> tuple[Pieces, int]:
-    """Put documents of so many tokens into rows; return their pieces and the number of rows."""
     if packing.strategy == "concatenate":
-        *pieces, rows = concatenate(tokens, packing.length, packing.minimum_piece)
-        return Pieces(*pieces), rows
+        return concatenate(tokens, packing.length, packing.minimum_piece)
     documents, starts, lengths = cut_long(tokens, packing.length, packing.minimum_piece)
-    windows = np.searchsorted(documents, np.arange(0, len(tokens) + packing.window, packing.window))
-    row_of_piece, rows = best_fit(lengths, windows, packing.length)
-    return Pieces(documents, starts, lengths, row_of_piece), rows
+    if packing.strategy == "one_per_row":
+        return documents, starts, lengths, np.arange(len(documents)), len(documents)
+    return documents, starts, lengths, *best_fit(lengths, packing.length)
 
 
-def _write(scratch: str, split: str, plan: SplitPlan, facts: SplitFacts) -> None:
-    folder = join(scratch, "plan")
-    columns = {"position": plan.positions, "length": plan.lengths, "document": plan.documents, "start": plan.starts}
-    write_arrow(join(folder, f"{split}-rows.arrow"), pa.table({"offset": plan.offsets}))
-    write_arrow(join(folder, f"{split}-pieces.arrow"), pa.table(columns))
-    write_json(join(folder, f"{split}.json"), asdict(facts))
+def _by_label(labels: Labels, tokens: Integers) -> dict[str, int]:
+    sums = np.zeros(len(labels.names), np.int64)
+    np.add.at(sums, labels.codes, tokens)
+    return {name: count for name, count in zip(labels.names, sums.tolist(), strict=True) if count}
 
 
-def read_plan(scratch: str, split: str) -> SplitPlan:
+def _sum(left: Mapping[str, int], right: Mapping[str, int]) -> dict[str, int]:
+    return {name: left.get(name, 0) + right.get(name, 0) for name in sorted({*left, *right})}
+
+
+def read_plan(scratch: str, split: str) -> Pieces:
     """Map a split's plan into memory."""
-    folder = join(scratch, "plan")
-    rows = read_arrow(join(folder, f"{split}-rows.arrow"))
-    pieces = read_arrow(join(folder, f"{split}-pieces.arrow"))
-    columns = (pieces.column(name).to_numpy() for name in ("position", "length", "document", "start"))
-    return SplitPlan(rows.column("offset").to_numpy(), *columns)
+    return Pieces(*(map_numbers(_column_path(scratch, split, name)) for name in Pieces._fields))
 
 
 def read_facts(scratch: str, split: str) -> SplitFacts:
     """Read what a split holds."""
-    return SplitFacts(**read_json(join(scratch, "plan", f"{split}.json")))  # type: ignore[arg-type]
+    value = read_json(_facts_path(scratch, split))
+    phases = [PhaseFacts(**phase) for phase in value.pop("phases")]  # type: ignore[attr-defined]
+    return SplitFacts(**value, phases=phases)  # type: ignore[arg-type]
+
+
+def read_draw(scratch: str) -> Draw:
+    """Read how the splits were drawn."""
+    return Draw(**read_json(_draw_path(scratch)))  # type: ignore[arg-type]
+
+
+def read_phases(scratch: str) -> list[Phase]:
+    """Read what each phase of the mixture takes."""
+    phases: list[dict[str, dict[str, dict[str, int]]]] = read_json(_phases_path(scratch))["phases"]  # type: ignore[assignment]
+    return [{group: _interval(value) for group, value in phase.items()} for phase in phases]
+
+
+def _interval(value: dict[str, dict[str, int]]) -> Interval:
+    return Interval(Place(**value["after"]), Place(**value["last"]), value["tokens"])  # type: ignore[arg-type]
+
+
+def _column_path(scratch: str, split: str, column: str) -> str:
+    return join(scratch, "plan", split, f"{column}.bin")
+
+
+def _facts_path(scratch: str, split: str) -> str:
+    return join(scratch, "plan", f"{split}.json")
+
+
+def _draw_path(scratch: str) -> str:
+    return join(scratch, "plan", "draw.json")
+
+
+def _phases_path(scratch: str) -> str:
+    return join(scratch, "plan", "phases.json")

@@ -1,29 +1,38 @@
 """The first phase of packing: each part's documents as token ids, in files that the later phases map into memory.
 
-    scratch/tokens/00000.bin        the part's ids, a separator after each document, nothing else
-    scratch/documents/00000.arrow   one row per document: `tokens` (the separator included), `text_bytes`, and `lot`,
-                                    the hash of its id that decides whether it is drawn for validation
+    scratch/tokens/00000.bin        the part's ids, a separator before or after each document, nothing else
+    scratch/documents/00000.arrow   one row per document: see `Documents`
 
-Together the parts' ids are one sequence in the order of the documents; a position counts from its beginning.
+Together the parts' ids are one sequence in the order of the documents; a position counts from its beginning, and a
+document's number is its place among all documents.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from prep.corpus.columns import Offsets, string_buffers
+from prep.corpus.documents import read_schema
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.shards import Ids
 from prep.corpus.storage import atomic_output, join, read_arrow, size, write_arrow
-from prep.stages.pack.pack_kernels import Integers, Lots, append_separator, copy_pieces, draw_lots
+from prep.stages.pack.mixture import Mixture
+from prep.stages.pack.packing_kernels import Integers
+from prep.stages.pack.piece_kernels import Lots, copy_pieces, delimit, draw_lots
 from prep.stages.stage import GlobalContext
 
-DOCUMENTS = pa.schema(
-    [pa.field("tokens", pa.int64()), pa.field("text_bytes", pa.int64()), pa.field("lot", pa.uint64())]
-)
+LABELS = ("source", "language")
+"""Columns by whose values tokens are counted, where the documents have them."""
+GROUP = "group"
+UNKNOWN = "unknown"
+"""Stands for a label that is null."""
+
+SPLIT_LOT = np.uint64(0x7061636B)
+ORDER_LOT = np.uint64(0x6F72646572)
 
 Encode = Callable[[pa.Array], tuple[Offsets, Ids]]
 """From a column of texts to where each text's ids begin and end (rows + 1), and the ids of all."""
@@ -37,6 +46,7 @@ class RowFormat:
     dtype: str
     vocabulary: int
     separator_id: int
+    separator: str
     padding_id: int
     tokenizer_sha256: str
 
@@ -46,44 +56,119 @@ class RowFormat:
         return self.length * np.dtype(self.dtype).itemsize
 
 
-class Documents(NamedTuple):
-    """All documents in order; every array has one entry per document."""
+@dataclass(frozen=True)
+class Drawing:
+    """What decides where a document goes, beside its tokens."""
 
+    seed: int
+    split_by: str
+    """Documents that have the same value in this column go to the same split."""
+    mixture: Mixture | None
+
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """Columns that are looked at, beside the text and the labels."""
+        return tuple({"id": None, self.split_by: None, **({self.mixture.by: None} if self.mixture else {})})
+
+
+class Labels(NamedTuple):
+    """A label of each document."""
+
+    codes: npt.NDArray[np.int32]
+    """(documents) Places in `names`."""
+    names: tuple[str, ...]
+
+
+class Documents(NamedTuple):
+    """A part's documents in order; every array has one entry per document."""
+
+    first: int
+    """Number of the first document."""
+    positions: Integers
+    """Where each begins in the sequence of all tokens."""
     tokens: Integers
     """Token ids, the separator included."""
     text_bytes: Integers
     """UTF-8 bytes of the text."""
-    lots: Lots
+    split_lots: Lots
+    """Decide the split."""
+    order_lots: Lots
+    """Decide the order in which a mixture takes documents."""
+    labels: dict[str, Labels]
+    """By column; `GROUP` is what the mixture goes by."""
 
 
-def tokenize_part(part: int, context: GlobalContext, encode: Encode, rows: RowFormat, seed: int) -> None:
+def tokenize_part(part: int, context: GlobalContext, encode: Encode, rows: RowFormat, drawing: Drawing) -> None:
     """Write the token ids and the table of those of a part's documents that no earlier stage has dropped."""
-    tables = []
+    labels = [name for name in LABELS if name in read_schema(context.upstream.parts[part]).names]
+    columns = tuple(dict.fromkeys(["text", *drawing.columns, *labels]))
+    tables = [_table(_no_documents(columns), np.empty(0, np.int64), labels, drawing)]
     with atomic_output(_tokens_path(context.scratch, part)) as sink:
-        for batch in context.upstream.documents(part, ["id", "text"]):
-            text = batch.column("text")
-            offsets, ids = encode(text)
-            ended = np.empty(len(ids) + len(text), rows.dtype)
-            tokens = append_separator(offsets, ids, rows.separator_id, ended)
+        for batch in context.upstream.documents(part, columns):
+            offsets, ids = encode(batch.column("text"))
+            ended = np.empty(len(ids) + batch.num_rows, rows.dtype)
+            tokens = delimit(offsets, ids, rows.separator_id, rows.separator == "before", ended)
             sink.write(ended.data)
-            text_bytes = np.diff(string_buffers(text)[1])
-            lots = draw_lots(*string_buffers(batch.column("id")), np.uint64(seed))
-            tables.append(pa.record_batch([pa.array(tokens), pa.array(text_bytes), pa.array(lots)], schema=DOCUMENTS))
-    write_arrow(_documents_path(context.scratch, part), pa.Table.from_batches(tables, DOCUMENTS))
+            tables.append(_table(batch, tokens, labels, drawing))
+    write_arrow(_documents_path(context.scratch, part), pa.concat_tables(tables).unify_dictionaries().combine_chunks())
 
 
-def read_sizes(scratch: str, parts: int, dtype: str) -> Documents:
-    """Read the tables of all parts' documents. Raises CorruptFileError where a part's tokens do not fit its table."""
-    tables = []
+def _no_documents(columns: Sequence[str]) -> pa.RecordBatch:
+    return pa.RecordBatch.from_pylist([], pa.schema([pa.field(name, pa.string()) for name in columns]))
+
+
+def _table(batch: pa.RecordBatch, tokens: Integers, labels: Sequence[str], drawing: Drawing) -> pa.Table:
+    seed = np.uint64(drawing.seed)
+    split_by = batch.column(drawing.split_by).cast(pa.string()).fill_null("")
+    columns: dict[str, pa.Array] = {
+        "tokens": pa.array(tokens),
+        "text_bytes": pa.array(np.diff(string_buffers(batch.column("text"))[1])),
+        "split_lot": pa.array(draw_lots(*string_buffers(split_by), seed, SPLIT_LOT)),
+        "order_lot": pa.array(draw_lots(*string_buffers(batch.column("id")), seed, ORDER_LOT)),
+    }
+    named = {name: batch.column(name) for name in labels}
+    if drawing.mixture:
+        named[GROUP] = drawing.mixture.groups(batch.column(drawing.mixture.by))
+    for name, column in named.items():
+        columns[name] = column.cast(pa.string()).fill_null(UNKNOWN).dictionary_encode()
+    return pa.table(columns)
+
+
+def read_parts(scratch: str, parts: int, dtype: str) -> Iterator[Documents]:
+    """Yield the documents of part after part. Raises CorruptFileError where a part's tokens do not fit its table."""
+    first = position = 0
     for part in range(parts):
-        table = read_arrow(_documents_path(scratch, part))
-        expected = int(table.column("tokens").to_numpy().sum()) * np.dtype(dtype).itemsize
-        path = _tokens_path(scratch, part)
-        if size(path) != expected:
-            raise CorruptFileError(f"{path}: expected {expected} bytes, seen {size(path)}; delete the step's folder")
-        tables.append(table)
-    table = pa.concat_tables(tables)
-    return Documents(*(table.column(name).to_numpy() for name in DOCUMENTS.names))
+        documents = read_part(scratch, part, dtype, first, position)
+        yield documents
+        first += len(documents.tokens)
+        position += int(documents.tokens.sum())
+
+
+def read_part(scratch: str, part: int, dtype: str, first: int = 0, position: int = 0) -> Documents:
+    """Return a part's documents, the first of which has this number and this position.
+
+    Raises CorruptFileError where the part's tokens do not fit its table.
+    """
+    table = read_arrow(_documents_path(scratch, part))
+    tokens = table.column("tokens").to_numpy()
+    expected = int(tokens.sum()) * np.dtype(dtype).itemsize
+    path = _tokens_path(scratch, part)
+    if size(path) != expected:
+        raise CorruptFileError(f"{path}: expected {expected} bytes, seen {size(path)}; delete the step's folder")
+    return Documents(
+        first,
+        position + np.cumsum(tokens) - tokens,
+        tokens,
+        table.column("text_bytes").to_numpy(),
+        table.column("split_lot").to_numpy(),
+        table.column("order_lot").to_numpy(),
+        {name: _labels(table.column(name)) for name in (*LABELS, GROUP) if name in table.column_names},
+    )
+
+
+def _labels(column: pa.ChunkedArray) -> Labels:
+    encoded = column.combine_chunks()
+    return Labels(encoded.indices.to_numpy(), tuple(encoded.dictionary.to_pylist()))
 
 
 class TokenSequence:
@@ -109,6 +194,11 @@ class TokenSequence:
         if part not in self._mapped:
             self._mapped[part] = np.asarray(np.memmap(self._paths[part], self._dtype, "r"))
         return self._mapped[part]
+
+
+def map_numbers(path: str) -> Integers:
+    """Map a file of 64-bit numbers into memory."""
+    return np.asarray(np.memmap(path, np.int64, "r")) if size(path) else np.empty(0, np.int64)
 
 
 def _tokens_path(scratch: str, part: int) -> str:

@@ -1,11 +1,11 @@
-"""The last phases of packing: shards gathered from the mapped tokens, then the manifests.
+"""The last phases of packing: the shards out of the scattered runs, then the manifests.
 
-A shard is written by one task, a few megabytes of rows at a time, whole or not at all. Of the token files only the
-pages that it needs are read.
+A shard is put together in memory by one task and written whole or not at all.
 """
 
 from collections.abc import Iterator
 from dataclasses import asdict
+from itertools import chain
 from typing import NamedTuple
 
 import numpy as np
@@ -22,9 +22,9 @@ from prep.corpus.shards import (
     write_splits,
 )
 from prep.corpus.storage import join, read_json, write_json
-from prep.stages.pack.pack_kernels import lay_out
-from prep.stages.pack.plan import SPLITS, SplitPlan, read_facts, read_plan
-from prep.stages.pack.tokens import RowFormat, TokenSequence
+from prep.stages.pack.plan import read_facts
+from prep.stages.pack.scatter import Run, collect, runs
+from prep.stages.pack.tokens import RowFormat
 from prep.stages.stage import GlobalContext
 
 BATCH_BYTES = 16 << 20
@@ -55,45 +55,50 @@ def planned_shards(scratch: str, split: str, rows: RowFormat, shard_bytes: int) 
     return cut_shards(split, read_facts(scratch, split).rows, max(1, shard_bytes // rows.row_bytes))
 
 
-def write_share(task: int, context: GlobalContext, rows: RowFormat, shard_bytes: int) -> None:
+def write_share(task: int, context: GlobalContext, rows: RowFormat, shard_bytes: int, splits: tuple[str, ...]) -> None:
     """Write a task's share of the shards of all splits; there are as many tasks as parts."""
     scratch, parts = context.scratch, len(context.upstream.parts)
-    tokens = TokenSequence(scratch, parts, rows.dtype)
     schema = row_schema(rows.length, rows.dtype)
-    shards = [shard for split in SPLITS for shard in planned_shards(scratch, split, rows, shard_bytes)]
+    shards = [shard for split in splits for shard in planned_shards(scratch, split, rows, shard_bytes)]
     for shard in shards[task::parts]:
-        batches = _gather(shard, read_plan(scratch, shard.split), tokens, rows)
+        total = read_facts(scratch, shard.split).rows
+        scattered = list(chain.from_iterable(runs(scratch, shard.split, total, parts, rows.row_bytes)))
+        batches = _batches(shard, scattered, rows)
         file = write_shard(join(context.output, shard.split), shard.name, schema, batches)
         write_json(_entry_path(scratch, shard), asdict(file))
 
 
-def write_manifests(context: GlobalContext, rows: RowFormat, strategy: str, seed: int, shard_bytes: int) -> None:
+def write_manifests(
+    context: GlobalContext, rows: RowFormat, strategy: str, seed: int, shard_bytes: int, splits: tuple[str, ...]
+) -> None:
     """Write the splits' manifests once all shards stand."""
-    for split in SPLITS:
+    for split in splits:
         shards = planned_shards(context.scratch, split, rows, shard_bytes)
         files = tuple(ShardFile(**read_json(_entry_path(context.scratch, shard))) for shard in shards)  # type: ignore[arg-type]
-        facts = read_facts(context.scratch, split)
-        manifest = ShardManifest(**asdict(rows), **asdict(facts), strategy=strategy, seed=seed, shards=files)
+        facts = vars(read_facts(context.scratch, split))
+        phases = tuple(facts.pop("phases"))
+        manifest = ShardManifest(**asdict(rows), **facts, phases=phases, strategy=strategy, seed=seed, shards=files)
         write_manifest(join(context.output, split), manifest)
-    write_splits(context.output, SPLITS)
+    write_splits(context.output, splits)
 
 
-def _gather(shard: Shard, plan: SplitPlan, tokens: TokenSequence, rows: RowFormat) -> Iterator[pa.RecordBatch]:
+def _batches(shard: Shard, scattered: list[Run], rows: RowFormat) -> Iterator[pa.RecordBatch]:
     """Yield a shard's rows in batches."""
+    if shard.first == shard.end:
+        return
+    found = collect(scattered, shard.first, shard.end, rows)
     step = max(1, BATCH_BYTES // rows.row_bytes)
-    for first in range(shard.first, shard.end, step):
-        offsets = plan.offsets[first : min(first + step, shard.end) + 1]
+    for first in range(0, len(found.ids), step):
+        end = min(first + step, len(found.ids))
+        offsets = found.offsets[first : end + 1]
         pieces = slice(offsets[0], offsets[-1])
-        lengths = plan.lengths[pieces]
-        ids = np.full((len(offsets) - 1, rows.length), rows.padding_id, rows.dtype)
-        tokens.copy(plan.positions[pieces], lengths, lay_out(offsets, lengths, rows.length), ids.reshape(-1))
         yield rows_batch(
             Rows(
-                ids=ids,
+                ids=found.ids[first:end],
                 offsets=(offsets - offsets[0]).astype(np.int32),
-                lengths=lengths.astype(np.int32),
-                documents=plan.documents[pieces],
-                continued=plan.starts[offsets[:-1]],
+                lengths=found.lengths[pieces],
+                documents=found.documents[pieces],
+                continued=found.continued[first:end],
             )
         )
 

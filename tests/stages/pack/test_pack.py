@@ -23,10 +23,10 @@ from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.permutation_kernels import permuted
 from prep.corpus.shards import Ids, ShardReader
 from prep.corpus.storage import write_arrow
-from prep.stages.pack.pack import FINISH, PLAN, TOKENIZE, WRITE, Pack
-from prep.stages.pack.plan import draw_validation
+from prep.stages.pack.pack import FINISH, PLAN, SCATTER, TOKENIZE, WRITE, Pack
+from prep.stages.pack.splits import make_draw
 from prep.stages.pack.write import cut_shards
-from prep.stages.stage import CheckContext, GlobalContext, Phase, Upstream
+from prep.stages.stage import CheckContext, Counts, GlobalContext, Phase, Upstream
 
 SEPARATOR = 256
 PADDING = 257
@@ -64,14 +64,23 @@ def tokenizer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
 
 
 def write_part(path: Path, first: int, texts: Sequence[Text], batch: int) -> None:
+    """Write documents whose source is that of their first letter, and whose score is their length."""
     path.parent.mkdir(parents=True, exist_ok=True)
     ids = [f"page-{first + index}" for index in range(len(texts))]
-    table = pa.table({"id": ids, "text": pa.array(texts, pa.large_string()), "url": ids})
+    sources = [text[0] if text else None for text in texts]
+    scores = [float(len(text or "")) for text in texts]
+    columns = {"id": ids, "text": pa.array(texts, pa.large_string()), "url": ids}
+    table = pa.table({**columns, "source": pa.array(sources, pa.string()), "score": pa.array(scores, pa.float64())})
     pq.write_table(table, path, row_group_size=batch)
 
 
 def run(
-    stage: Pack, folder: Path, parts: Sequence[Sequence[Text]], batch: int = 3, drops: Sequence[Sequence[bool]] = ()
+    stage: Pack,
+    folder: Path,
+    parts: Sequence[Sequence[Text]],
+    batch: int = 3,
+    drops: Sequence[Sequence[bool]] = (),
+    counts: list[Counts] | None = None,
 ) -> GlobalContext:
     """Pack parts of texts into `folder/shards`, task by task."""
     first = 0
@@ -87,7 +96,9 @@ def run(
     context = GlobalContext(upstream, str(folder / "shards"), str(folder / "scratch"), {"tokenizer": "anywhere"})
     for phase in stage.phases(len(parts)):
         for task in reversed(range(phase.tasks)):
-            stage.run(phase.name, task, context)
+            result = stage.run(phase.name, task, context)
+            if result is not None and counts is not None:
+                counts.append(result)
     return context
 
 
@@ -139,7 +150,7 @@ TEXTS = [
 @given(
     parts=st.lists(st.lists(st.one_of(st.text(max_size=8), st.text(max_size=90)), max_size=8), min_size=1, max_size=3),
     length=st.integers(2, 40),
-    strategy=st.sampled_from(["best_fit", "concatenate"]),
+    strategy=st.sampled_from(["best_fit", "concatenate", "one_per_row"]),
     window=st.integers(1, 9),
     validation=st.sampled_from([0.0, 0.3, 0.9]),
     shard_bytes=st.integers(1, 400),
@@ -162,7 +173,7 @@ def test_every_token_is_found_again_once_and_in_order(
     assert all_documents(folder) == tokens_of([text for part in parts for text in part])
 
 
-@pytest.mark.parametrize("strategy", ["best_fit", "concatenate"])
+@pytest.mark.parametrize("strategy", ["best_fit", "concatenate", "one_per_row"])
 def test_parts_and_batches_leave_no_trace(tmp_path: Path, strategy: str) -> None:
     stage = Pack(length=32, strategy=strategy, validation=0.2, window=5, shard_bytes=300)
     run(stage, tmp_path / "one", [TEXTS])
@@ -247,6 +258,7 @@ def test_rows_are_written_in_batches_of_bounded_size(tmp_path: Path, monkeypatch
     stage = Pack(length=32, validation=0, window=4)
     run(stage, tmp_path / "one", [TEXTS[:6], TEXTS[6:]])
     monkeypatch.setattr("prep.stages.pack.write.BATCH_BYTES", 3 * 32 * 2)
+    monkeypatch.setattr("prep.stages.pack.scatter.RUN_BYTES", 2 * 32 * 2)
     run(stage, tmp_path / "several", [TEXTS[:6], TEXTS[6:]])
     one, several = (ShardReader(str(tmp_path / name / "shards" / "train")) for name in ("one", "several"))
     with pa.memory_map(str(tmp_path / "several" / "shards" / "train" / "data-00000.arrow")) as source:
@@ -268,18 +280,26 @@ def test_documents_stay_in_their_split_whatever_else_is_there(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("lots", "share", "expected"),
+    ("lots", "validation", "test", "expected"),
     [
-        ([], 0.5, []),
-        ([0.7], 0.9, [False]),
-        ([0.1, 0.6, 0.2], 0.0, [False, False, False]),
-        ([0.1, 0.6, 0.2], 0.5, [True, False, True]),
-        ([0.3, 0.6, 0.2], 0.01, [False, False, True]),
-        ([0.3, 0.6, 0.2], 0.99, [True, False, True]),
+        ([], 0.5, 0.0, ""),
+        ([0.7], 0.9, 0.0, "t"),
+        ([0.1, 0.6, 0.2], 0.0, 0.0, "ttt"),
+        ([0.1, 0.6, 0.2], 0.5, 0.0, "vtv"),
+        ([0.3, 0.6, 0.2], 0.01, 0.0, "ttv"),
+        ([0.3, 0.6, 0.2], 0.99, 0.0, "vtv"),
+        ([0.3, 0.6, 0.2, 0.9], 0.1, 0.4, "etvt"),
+        ([0.3, 0.6, 0.2, 0.9], 0.0, 0.5, "etet"),
+        ([0.2, 0.6, 0.2, 0.6], 0.01, 0.0, "vtvt"),
     ],
 )
-def test_the_draw(lots: list[float], share: float, expected: list[bool]) -> None:
-    assert draw_validation(np.array([int(lot * 2.0**64) for lot in lots], np.uint64), share).tolist() == expected
+def test_the_draw(lots: list[float], validation: float, test: float, expected: str) -> None:
+    drawn = np.array([int(lot * 2.0**64) for lot in lots], np.uint64)
+    draw = make_draw(validation, test, [drawn[:2], drawn[2:]])
+    splits = {split: draw.chosen(drawn, split) for split in ("train", "validation", "test")}
+    letters = {"train": "t", "validation": "v", "test": "e"}
+    found = [[letters[split] for split, chosen in splits.items() if chosen[number]] for number in range(len(lots))]
+    assert found == [[letter] for letter in expected]
 
 
 @pytest.mark.parametrize("parts", [[[]], [[], []], [["alone"]]])
@@ -294,6 +314,35 @@ def test_a_split_may_be_empty(tmp_path: Path, parts: list[list[str]]) -> None:
 def test_two_documents_are_one_for_each_split(tmp_path: Path) -> None:
     run(Pack(length=16), tmp_path, [["one", "two"]])
     assert len(documents_of(tmp_path, "train")) == len(documents_of(tmp_path, "validation")) == 1
+
+
+def test_three_splits_by_a_column_keep_what_is_alike_together(tmp_path: Path) -> None:
+    texts = [f"{chr(97 + number % 20)} document {number}" for number in range(200)]
+    run(Pack(length=64, validation=0.3, test=0.3, split_by="source"), tmp_path, [texts[:90], texts[90:]])
+    splits = {split: documents_of(tmp_path, split) for split in ("train", "validation", "test")}
+    assert datasets.load_from_disk(str(tmp_path / "shards")).keys() == splits.keys()
+    assert sorted(number for found in splits.values() for number in found) == list(range(200))
+    letters = [{number % 20 for number in found} for found in splits.values()]
+    assert all(letters)
+    assert sum(map(len, letters)) == 20
+
+
+def test_cropping_keeps_the_beginning_and_is_counted(tmp_path: Path) -> None:
+    stage = Pack(length=32, validation=0, long_documents="crop", separator="before")
+    run(stage, tmp_path, [TEXTS])
+    whole = {number: [SEPARATOR, *(text or "").encode()] for number, text in enumerate(TEXTS)}
+    assert documents_of(tmp_path, "train") == {number: document[:32] for number, document in whole.items()}
+    manifest = ShardReader(str(tmp_path / "shards" / "train")).manifest
+    assert (manifest.cut_documents, manifest.separator) == (0, "before")
+    assert manifest.cropped_documents == sum(len(document) > 32 for document in whole.values())
+    assert manifest.cropped_tokens == sum(max(len(document) - 32, 0) for document in whole.values())
+
+
+def test_one_per_row_pads(tmp_path: Path) -> None:
+    run(Pack(length=32, strategy="one_per_row", validation=0), tmp_path, [TEXTS])
+    reader = ShardReader(str(tmp_path / "shards" / "train"))
+    assert all(len(reader.lengths(row)) == 1 for row in range(len(reader)))
+    assert documents_of(tmp_path, "train") == tokens_of(TEXTS)
 
 
 def test_a_large_vocabulary_takes_32_bits(tmp_path: Path, tokenizer: ModuleType) -> None:
@@ -343,7 +392,8 @@ def test_real_books_are_found_again(tmp_path: Path, test_data: Path) -> None:
 
 
 def check(stage: Pack) -> list[Problem]:
-    return list(stage.problems(CheckContext(pa.schema([]), 0, frozenset({"tokenizer"}))))
+    schema = pa.schema([("id", pa.string()), ("text", pa.large_string()), ("score", pa.float64())])
+    return list(stage.problems(CheckContext(schema, 0, frozenset({"tokenizer"}))))
 
 
 def test_a_minimum_of_more_than_half_a_row_is_a_problem() -> None:
@@ -353,11 +403,31 @@ def test_a_minimum_of_more_than_half_a_row_is_a_problem() -> None:
     assert check(Pack(length=9, minimum_piece=4)) == []
 
 
+def test_columns_that_nobody_makes_and_splits_that_leave_nothing_are_problems() -> None:
+    phases = [{"shares": {"web": 1}}]
+    found = [
+        *check(Pack(split_by="cluster")),
+        *check(Pack(validation=0.5, test=0.5)),
+        *check(Pack.model_validate({"mixture": {"phases": phases}})),
+        *check(Pack.model_validate({"mixture": {"by": "score", "phases": phases}})),
+        *check(Pack.model_validate({"mixture": {"by": "id", "buckets": {"low": 0}, "phases": phases}})),
+    ]
+    fields = [("split_by",), ("validation",), ("mixture", "by"), ("mixture", "buckets"), ("mixture", "buckets")]
+    assert [problem.field for problem in found] == fields
+    assert check(Pack.model_validate({"mixture": {"by": "score", "buckets": {"low": 0}, "phases": phases}})) == []
+
+
 @pytest.mark.parametrize(
     "options",
     [
         *({"length": 1}, {"length": 2_000_000}, {"window": 0}, {"validation": 1.0}, {"validation": -0.1}, {"seed": -1}),
         *({"strategy": "first_fit"}, {"minimum_piece": 0}, {"shard_bytes": 0}, {"lenght": 512}),
+        *({"mixture": {"phases": []}}, {"mixture": {"phases": [{"shares": {}}]}}),
+        *(
+            {"mixture": {"phases": [{"shares": {"web": 0}}]}},
+            {"mixture": {"phases": [{"shares": {"web": 1}, "tokens": 0}]}},
+        ),
+        {"mixture": {"by": "score", "buckets": {"high": 0.7, "low": 0.1}, "phases": [{"shares": {"low": 1}}]}},
     ],
 )
 def test_bad_options_are_refused(options: dict[str, object]) -> None:
@@ -366,4 +436,7 @@ def test_bad_options_are_refused(options: dict[str, object]) -> None:
 
 
 def test_tasks_follow_from_the_number_of_parts() -> None:
-    assert Pack().phases(7) == (Phase(TOKENIZE, 7), Phase(PLAN, 1), Phase(WRITE, 7), Phase(FINISH, 1))
+    assert Pack().phases(7) == (
+        *(Phase(TOKENIZE, 7), Phase(PLAN, 1), Phase(SCATTER, 7)),
+        *(Phase(WRITE, 7), Phase(FINISH, 1)),
+    )

@@ -1,22 +1,15 @@
 """Each kernel of packing against a slow, obvious twin."""
 
+from itertools import pairwise
+
 import numpy as np
 import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prep.corpus.columns import string_buffers
-from prep.stages.pack.pack_kernels import (
-    Integers,
-    append_separator,
-    arrange,
-    best_fit,
-    concatenate,
-    copy_pieces,
-    cut_long,
-    draw_lots,
-    lay_out,
-)
+from prep.stages.pack.packing_kernels import Integers, best_fit, concatenate, cut_long
+from prep.stages.pack.piece_kernels import arrange, copy_pieces, delimit, draw_lots, lay_out, reorder
 
 Piece = tuple[int, int, int]
 """Document, start, length."""
@@ -59,37 +52,34 @@ def test_long_documents_are_cut(lengths: list[int], shape: tuple[int, int]) -> N
         assert start == 0 or 2 * length > row  # so that no two of them fit into one row
 
 
-def slow_best_fit(sizes: list[int], window: int, length: int) -> list[int]:
+def slow_best_fit(sizes: list[int], length: int) -> list[int]:
     rows = [0] * len(sizes)
     free: list[int] = []
     used: list[int] = []  # rows, the one used last at the end
-    for start in range(0, len(sizes), window):
-        for piece in sorted(range(start, min(start + window, len(sizes))), key=lambda piece: -sizes[piece]):
-            fitting = [row for row in reversed(used) if free[row] >= sizes[piece]]
-            row = min(fitting, key=free.__getitem__, default=len(free))
-            if row == len(free):
-                free.append(length)
-            else:
-                used.remove(row)
-            free[row] -= sizes[piece]
-            used.append(row)
-            rows[piece] = row
+    for piece in sorted(range(len(sizes)), key=lambda piece: -sizes[piece]):
+        fitting = [row for row in reversed(used) if free[row] >= sizes[piece]]
+        row = min(fitting, key=free.__getitem__, default=len(free))
+        if row == len(free):
+            free.append(length)
+        else:
+            used.remove(row)
+        free[row] -= sizes[piece]
+        used.append(row)
+        rows[piece] = row
     return rows
 
 
 @settings(deadline=None)
 @given(
     st.lists(st.integers(1, 200), max_size=80),
-    st.integers(1, 90),
     st.sampled_from([1, 2, 63, 64, 65, 200, 4095, 4096, 4097, 9000]),
 )
-@example([5, 5, 3, 3, 2, 2], 6, 10)
-@example([4000, 4000, 97, 96, 1], 5, 4096)
-def test_best_fit(sizes: list[int], window: int, length: int) -> None:
+@example([5, 5, 3, 3, 2, 2], 10)
+@example([4000, 4000, 97, 96, 1], 4096)
+def test_best_fit(sizes: list[int], length: int) -> None:
     sizes = [min(size, length) for size in sizes]
-    windows = np.array([*range(0, len(sizes), window), len(sizes)], np.int64)
-    rows, count = best_fit(integers(sizes), windows, length)
-    assert rows.tolist() == slow_best_fit(sizes, window, length)
+    rows, count = best_fit(integers(sizes), length)
+    assert rows.tolist() == slow_best_fit(sizes, length)
     assert count == len(set(rows.tolist()))
     assert np.bincount(rows, sizes, minlength=1).max() <= length
 
@@ -98,7 +88,7 @@ def test_best_fit_finds_places_far_apart() -> None:
     """Free places whose words and groups of words lie far apart in the bitset."""
     length = 1 << 20
     sizes = [length - 1, length - 5000, length - 300_000, 299_999, 4_999, 70, 1]
-    rows, count = best_fit(integers(sizes), np.array([0, len(sizes)]), length)
+    rows, count = best_fit(integers(sizes), length)
     assert rows.tolist() == [0, 1, 2, 2, 1, 3, 1]
     assert count == 4
 
@@ -146,11 +136,20 @@ def test_concatenation_without_a_minimum_fills_every_row(lengths: list[int], row
 def test_pieces_are_arranged(data: st.DataObject, count: int) -> None:
     rows = data.draw(st.lists(st.integers(0, max(0, count - 1)), max_size=30 if count else 0))
     starts = data.draw(st.lists(st.integers(0, 3), min_size=len(rows), max_size=len(rows)))
-    places = data.draw(st.permutations(range(count)))
-    offsets, order = arrange(integers(rows), integers(starts), integers(places))
-    key = [(places[row], start == 0) for row, start in zip(rows, starts, strict=True)]
+    offsets, order = arrange(integers(rows), integers(starts), count)
+    key = [(row, start == 0) for row, start in zip(rows, starts, strict=True)]
     assert order.tolist() == sorted(range(len(rows)), key=key.__getitem__)
-    assert np.diff(offsets).tolist() == [sum(places[row] == place for row in rows) for place in range(count)]
+    assert np.diff(offsets).tolist() == [rows.count(row) for row in range(count)]
+
+
+@settings(deadline=None)
+@given(st.data(), st.lists(st.integers(0, 5), max_size=12), st.integers(0, 9))
+def test_rows_are_reordered(data: st.DataObject, counts: list[int], first: int) -> None:
+    offsets = integers([first, *(first + np.cumsum(counts, dtype=int)).tolist()])
+    order = data.draw(st.permutations(range(len(counts))))
+    moved, pieces = reorder(offsets, integers(list(order)))
+    expected = [list(range(offsets[row], offsets[row + 1])) for row in order]
+    assert [pieces[start:end].tolist() for start, end in pairwise(moved)] == expected
 
 
 @settings(deadline=None)
@@ -176,29 +175,37 @@ def test_pieces_are_copied(pieces: list[tuple[int, int]], dtype: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.binary(max_size=6), max_size=6), st.integers(0, 3))
-def test_a_separator_follows_every_document(documents: list[bytes], before: int) -> None:
-    ids = np.frombuffer(bytes(before) + b"".join(documents), np.uint8).astype(np.uint16)
-    offsets = integers([before, *(before + np.cumsum([len(document) for document in documents], dtype=int)).tolist()])
-    ended = np.empty(len(ids) - before + len(documents), np.uint16)
-    lengths = append_separator(offsets, ids, 999, ended)
-    assert ended.tolist() == [token for document in documents for token in (*document, 999)]
-    assert lengths.tolist() == [len(document) + 1 for document in documents]
+@given(st.lists(st.binary(max_size=6), max_size=6), st.integers(0, 3), st.booleans())
+def test_a_separator_delimits_every_document(documents: list[bytes], skipped: int, before: bool) -> None:
+    ids = np.frombuffer(bytes(skipped) + b"".join(documents), np.uint8).astype(np.uint16)
+    offsets = integers([skipped, *(skipped + np.cumsum([len(document) for document in documents], dtype=int)).tolist()])
+    out = np.empty(len(ids) - skipped + len(documents), np.uint16)
+    lengths = delimit(offsets, ids, 999, before, out)
+    delimited = [[999, *document] if before else [*document, 999] for document in documents]
+    assert out.tolist() == [token for document in delimited for token in document]
+    assert lengths.tolist() == [len(document) for document in delimited]
+
+
+def lots_of(values: list[str], seed: int, purpose: int = 0) -> list[int]:
+    lots: list[int] = draw_lots(
+        *string_buffers(pa.array(values, pa.string())), np.uint64(seed), np.uint64(purpose)
+    ).tolist()
+    return lots
 
 
 @settings(deadline=None)
 @given(st.lists(st.text(), max_size=6), st.integers(0, (1 << 63) - 1))
-def test_a_lot_is_its_ids_own(ids: list[str], seed: int) -> None:
-    lots = draw_lots(*string_buffers(pa.array(ids, pa.string())), np.uint64(seed))
-    alone = [draw_lots(*string_buffers(pa.array([item])), np.uint64(seed))[0] for item in ids]
-    assert lots.tolist() == alone
-    assert len(set(lots.tolist())) == len(set(ids))
+def test_a_lot_is_its_values_own(values: list[str], seed: int) -> None:
+    lots = lots_of(values, seed)
+    assert lots == [lots_of([value], seed)[0] for value in values]
+    assert len(set(lots)) == len(set(values))
 
 
-def test_lots_are_spread_evenly_and_differ_by_seed() -> None:
-    ids = string_buffers(pa.array([f"part-0.parquet#{index}" for index in range(20_000)]))
-    first, second = draw_lots(*ids, np.uint64(0)), draw_lots(*ids, np.uint64(1))
+def test_lots_are_spread_evenly_and_differ_by_seed_and_purpose() -> None:
+    ids = [f"part-0.parquet#{index}" for index in range(20_000)]
+    first = np.array(lots_of(ids, 0), np.uint64)
     tenths = np.bincount((first >> np.uint64(32)) * np.uint64(10) >> np.uint64(32), minlength=10)
     assert (abs(tenths - 2000) < 200).all()
-    below = first < np.uint64(1 << 63)
-    assert abs((below == (second < np.uint64(1 << 63))).mean() - 0.5) < 0.02
+    for other in (lots_of(ids, 1), lots_of(ids, 0, 1)):
+        same = (first < np.uint64(1 << 63)) == (np.array(other, np.uint64) < np.uint64(1 << 63))
+        assert abs(same.mean() - 0.5) < 0.02

@@ -1,0 +1,118 @@
+"""The third phase of packing: rows gathered from the tokens, and scattered to their places in the shuffle.
+
+Each task takes an equal share of the rows in the order of the plan, in which the documents of neighbouring rows lie
+close together. It gathers a run of rows of 64 MiB at a time, sorts it by the places that the shuffle gives to the rows
+(a permutation that is computed, not stored: `prep.corpus.permutation_kernels`) and writes it. The rows of a shard then
+lie in one piece in every run, so the next phase reads a little of each run from beginning to end: an exact shuffle of
+any number of rows, with files read and written in order and memory for one run or one shard.
+Source: the shuffle of MapReduce (Dean & Ghemawat 2004, section 4.2, "ordering guarantees").
+
+    scratch/runs/train/00000-00000.arrow   a task's first run: the columns of a shard, and `place`
+"""
+
+from collections.abc import Iterator, Sequence
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from prep.corpus.permutation_kernels import permuted
+from prep.corpus.shards import Rows, mapped_rows, rows_batch
+from prep.corpus.storage import join, read_arrow, write_arrow
+from prep.stages.pack.packing_kernels import Integers
+from prep.stages.pack.piece_kernels import lay_out, reorder
+from prep.stages.pack.plan import Pieces, SplitFacts, read_facts, read_plan
+from prep.stages.pack.splits import SPLITS
+from prep.stages.pack.tokens import RowFormat, TokenSequence
+
+RUN_BYTES = 64 << 20
+"""Ids in a run, at most, or one row."""
+
+SHUFFLE = 0x73687566666C65
+"""Sets the order of the rows apart from other draws with the same seed: a trainer that drew the same permutation again
+would undo it."""
+
+
+class Run(NamedTuple):
+    """Rows of a split from `first` to `end` in the order of the plan."""
+
+    path: str
+    first: int
+    end: int
+
+
+def runs(scratch: str, split: str, rows: int, tasks: int, row_bytes: int) -> Iterator[list[Run]]:
+    """Yield the runs of each task."""
+    step = max(1, RUN_BYTES // row_bytes)
+    for task in range(tasks):
+        first, end = rows * task // tasks, rows * (task + 1) // tasks
+        yield [
+            Run(join(scratch, "runs", split, f"{task:05d}-{index:05d}.arrow"), start, min(start + step, end))
+            for index, start in enumerate(range(first, end, step))
+        ]
+
+
+def scatter_share(task: int, tasks: int, scratch: str, rows: RowFormat, seed: int, splits: tuple[str, ...]) -> None:
+    """Write a task's runs of all splits."""
+    tokens = TokenSequence(scratch, tasks, rows.dtype)
+    for split in splits:
+        facts, plan = read_facts(scratch, split), read_plan(scratch, split)
+        for run in list(runs(scratch, split, facts.rows, tasks, rows.row_bytes))[task]:
+            places = places_of(run, facts, split, seed)
+            order = np.argsort(places)
+            batch = rows_batch(_gather(run, order, plan, tokens, rows))
+            table = pa.Table.from_batches([batch]).append_column("place", pa.array(places[order]))
+            write_arrow(run.path, table)
+
+
+def places_of(run: Run, facts: SplitFacts, split: str, seed: int) -> Integers:
+    """Return the place of each of a run's rows in the shuffle, which leaves every row in its phase (rows)."""
+    places = []
+    begin = 0
+    for number, phase in enumerate(facts.phases):
+        first, end = max(run.first, begin), min(run.end, begin + phase.rows)
+        if first < end:
+            key = seed ^ SHUFFLE ^ (number * len(SPLITS) + SPLITS.index(split)) << 56
+            places.append(begin + permuted(first - begin, end - first, phase.rows, key))
+        begin += phase.rows
+    return np.concatenate([np.empty(0, np.int64), *places])
+
+
+def _gather(run: Run, order: npt.NDArray[np.int64], plan: Pieces, tokens: TokenSequence, rows: RowFormat) -> Rows:
+    """Return a run's rows in another order."""
+    offsets, pieces = reorder(plan.offsets[run.first : run.end + 1], order)
+    lengths = plan.lengths[pieces]
+    ids = np.full((len(order), rows.length), rows.padding_id, rows.dtype)
+    tokens.copy(plan.positions[pieces], lengths, lay_out(offsets, lengths, rows.length), ids.reshape(-1))
+    starts = plan.starts[pieces]
+    return Rows(ids, offsets.astype(np.int32), lengths.astype(np.int32), plan.documents[pieces], starts[offsets[:-1]])
+
+
+def collect(runs: Sequence[Run], first: int, end: int, rows: RowFormat) -> Rows:
+    """Return the rows that the shuffle puts at the places from `first` to `end`, out of all runs."""
+    ids = np.empty((end - first, rows.length), rows.dtype)
+    places, counts, lengths, documents, continued = [], [], [], [], []
+    for run in runs:
+        table = read_arrow(run.path)
+        run_places = table.column("place").to_numpy()
+        start, stop = np.searchsorted(run_places, (first, end)).tolist()
+        if start == stop:
+            continue
+        run_rows = mapped_rows(table.drop_columns("place").to_batches()[0])
+        run_pieces = slice(run_rows.offsets[start], run_rows.offsets[stop])
+        ids[run_places[start:stop] - first] = run_rows.ids[start:stop]
+        places.append(run_places[start:stop])
+        counts.append(np.diff(run_rows.offsets[start : stop + 1]))
+        lengths.append(run_rows.lengths[run_pieces])
+        documents.append(run_rows.documents[run_pieces])
+        continued.append(run_rows.continued[start:stop])
+    order = np.argsort(np.concatenate(places))
+    offsets, pieces = reorder(np.cumsum([0, *np.concatenate(counts)], dtype=np.int64), order)
+    return Rows(
+        ids,
+        offsets.astype(np.int32),
+        np.concatenate(lengths)[pieces],
+        np.concatenate(documents)[pieces],
+        np.concatenate(continued)[order],
+    )
