@@ -270,7 +270,7 @@ def test_a_damaged_shard_is_named(tmp_path: Path, damage: Callable[[Path], None]
 @pytest.mark.parametrize(
     ("fields", "message"),
     [
-        ({"format": 7}, "expected format 1, seen 7"),
+        ({"format": 7}, "expected format 2, seen 7"),
         ({"colour": "blue"}, "not a manifest of shards"),
         ({"shards": None}, "not a manifest of shards"),
         ({"rows": 6}, "expected 6 rows in all, seen 5"),
