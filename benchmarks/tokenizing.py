@@ -24,7 +24,8 @@ import sentencepiece
 import tokenizers
 from texts import books, megabytes, pages
 
-from prep.tokenizers.byte_level import ALPHABET, CONTROL, PreTokenizerName, pre_tokenizer
+from prep.tokenizers.byte_level import ALPHABET, CONTROL, PATTERNS, PreTokenizerName, pre_tokenizer
+from prep.tokenizers.counts import count
 from prep.tokenizers.encode import open_tokenizer
 from prep.tokenizers.folder import byte_level_files, sentencepiece_files, write_folder
 from prep.tokenizers.train_bpe import train_bpe
@@ -62,11 +63,12 @@ def compare_encoding(title: str, folder: str, texts: list[str], peer: Encode) ->
 
 def byte_level(pattern: PreTokenizerName, texts: list[str], vocabulary: int, folder: str) -> None:
     column = pa.array(texts, pa.large_string())
-    made, own = timed(lambda: train_bpe(column, vocabulary, pattern, folder))
+    own_pattern = PATTERNS[pattern]
+    made, own = timed(lambda: train_bpe(count([column], own_pattern, 1 << 30)[0], vocabulary, own_pattern))
 
     def train_directly() -> tokenizers.Tokenizer:
         tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())
-        tokenizer.pre_tokenizer = pre_tokenizer(pattern)
+        tokenizer.pre_tokenizer = pre_tokenizer(own_pattern)
         tokenizer.decoder = tokenizers.decoders.ByteLevel()
         trainer = tokenizers.trainers.BpeTrainer(
             vocab_size=vocabulary, special_tokens=list(CONTROL), initial_alphabet=list(ALPHABET), show_progress=False
@@ -78,14 +80,14 @@ def byte_level(pattern: PreTokenizerName, texts: list[str], vocabulary: int, fol
     if peer.to_str() != made.to_str():
         sys.exit(f"bpe {pattern}: the tokenizers differ")
     report(f"bpe, {pattern}: train", megabytes(texts), theirs, own)
-    write_folder(folder, byte_level_files(made), {})
+    write_folder(folder, byte_level_files(made, own_pattern), {})
     peer.encode_special_tokens = True
     compare_encoding(f"bpe, {pattern}", folder, texts, lambda texts: [peer.encode(text).ids for text in texts])
 
 
 def with_sentencepiece(algorithm: Algorithm, texts: list[str], vocabulary: int, folder: str) -> None:
     column = pa.array(texts, pa.large_string())
-    made, own = timed(lambda: train_sentencepiece(column, vocabulary, algorithm, 0.9995))
+    made, own = timed(lambda: train_sentencepiece([column], vocabulary, algorithm, 0.9995))
 
     def train_directly() -> bytes:
         model = io.BytesIO()
@@ -111,7 +113,7 @@ def with_sentencepiece(algorithm: Algorithm, texts: list[str], vocabulary: int, 
     if peer != made:
         sys.exit(f"sentencepiece {algorithm}: the models differ")
     report(f"sentencepiece, {algorithm}: train", megabytes(texts), theirs, own)
-    write_folder(folder, sentencepiece_files(made, algorithm), {})
+    write_folder(folder, sentencepiece_files(made), {})
     processor = sentencepiece.SentencePieceProcessor(model_proto=made)
     compare_encoding(
         f"sentencepiece, {algorithm}", folder, texts, lambda texts: processor.encode(list(texts), num_threads=1)

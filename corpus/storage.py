@@ -13,7 +13,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import IO, NamedTuple, cast
@@ -108,6 +108,13 @@ def write_arrow(path: str, table: pa.Table) -> None:
     """Write a table as an Arrow IPC file (random access), atomically and uncompressed."""
     with atomic_output(path) as sink, pa.ipc.new_file(sink, table.schema) as writer:
         writer.write_table(table)
+
+
+def write_batches(path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> None:
+    """Write record batches as an Arrow IPC file as they come, atomically and uncompressed."""
+    with atomic_output(path) as sink, pa.ipc.new_file(sink, schema) as writer:
+        for batch in batches:
+            writer.write_batch(batch)
 
 
 def read_arrow(path: str) -> pa.Table:

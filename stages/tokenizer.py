@@ -1,112 +1,255 @@
-"""Trains a tokenizer on a sample of the documents."""
+"""Trains a tokenizer on a sample of the documents, or takes one that exists."""
 
-from collections.abc import Iterator
-from typing import ClassVar
-from unicodedata import unidata_version
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar
 
 from pydantic import Field
 
-from prep.corpus.errors import Problem
-from prep.corpus.storage import join
+from prep.corpus.errors import PrepError, Problem
+from prep.corpus.storage import join, write_batches
 from prep.stages.stage import CheckContext, GlobalContext, GlobalStage, Phase
-from prep.tokenizers.byte_level import PreTokenizerName
+from prep.tokenizers.byte_level import PATTERNS, PreTokenizerName, with_single_digits
+from prep.tokenizers.existing import existing_files, find_existing
 from prep.tokenizers.folder import LIBRARIES, write_folder
-from prep.tokenizers.sample import Sample, Sampler, SampleSettings, read_sample
+from prep.tokenizers.pattern import PatternError, parse
+from prep.tokenizers.sample import (
+    DRAWN,
+    SURVEY,
+    SampleSettings,
+    Stratum,
+    choose,
+    draw,
+    read_sample,
+    read_strata,
+    survey,
+    write_strata,
+)
 from prep.tokenizers.train import Kind, TokenizerSettings, control_tokens, fixed_tokens, most_learnt_tokens, train
 from prep.tokenizers.train_sentencepiece import LONGEST_TEXT
 
-SAMPLE, TRAIN = "sample", "train"
+LOOK, CHOOSE, DRAW, TRAIN, TAKE = "look", "choose", "draw", "train", "take"
+
+LARGEST_OF_16_BITS = 65_499
+IDS_OF_16_BITS = 1 << 16
+
+BYTE_LEVEL_ONLY = ("pre_tokenizer", "pattern", "memory")
+SENTENCEPIECE_ONLY = ("character_coverage", "user_symbols")
+TAKES = ("existing", "pre_tokenizer", "pattern", "separator")
+"""Options that an existing tokenizer takes."""
+SAMPLED = ("id", "text", "source", "language")
+"""Columns that decide the sample, the last two where there are any."""
+
+Weights = Mapping[str, Annotated[float, Field(ge=0)]]
+Token = Annotated[str, Field(min_length=1)]
 
 
 class TrainTokenizer(GlobalStage):
-    """Train a tokenizer on a sample of the documents.
+    """Train a tokenizer on a sample of the documents, or take one that exists.
 
-    Makes `tokenizer/`, a folder that transformers' AutoTokenizer opens, and sentencepiece where the tokenizer is one of
-    its own. Every text can be encoded and comes back from its ids as it was (with the sentencepiece kinds, U+2581
-    comes back as a space). What looks like a control token in a document is encoded as text. The sample is the same
-    however the documents are split among files and workers, and so is the tokenizer, to the byte.
+    Makes `tokenizer/`, a folder that transformers' AutoTokenizer opens, and sentencepiece or tiktoken where the
+    tokenizer is one of theirs. With `bpe` every text comes back from its ids as it was; with the sentencepiece kinds
+    U+2581 comes back as a space. What looks like a control token in a document is encoded as text. The sample is the
+    same however the documents are split among files and workers, and so is the tokenizer, to the byte.
     """
 
     name: ClassVar[str] = "tokenizer"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "tokenizer"
 
+    existing: str = ""
+    """Use this tokenizer instead of training one: a folder, or a file `tokenizer.json`, `*.model` (sentencepiece),
+    `*.tiktoken` or `encoder.json` (GPT-2, with `vocab.bpe` beside it). Byte-level BPE or sentencepiece."""
+    separator: str = ""
+    """The control token of an existing tokenizer that ends documents, where it has an unusual name."""
     kind: Kind = "bpe"
     """`bpe` merges bytes, as GPT and Llama 3 do. `sentencepiece_bpe` merges characters, as Llama 2 and Gemma do.
     `sentencepiece_unigram` keeps the pieces that make the text most likely, as T5 does; it takes a CPU second to train
     for every 200 KB of the sample. transformers encodes with it through sentencepiece, and its own `decode` does not
     put the bytes of rare characters together."""
     vocabulary: int = Field(default=32_768, ge=300, le=1_000_000)
-    """Token ids. Up to 65,499 take two bytes each in shards, more take four."""
+    """Token ids, control tokens and reserved ones included. Up to 65,499 take two bytes each in shards, more take
+    four: other trainers' formats say with 16 bits how many bytes an id has, and read no more than that."""
+    multiple: int = Field(default=1, ge=1, le=1 << 16)
+    """The vocabulary is filled with reserved tokens up to a multiple of this; 64 or 128 suit GPUs."""
+    special_tokens: tuple[Token, ...] = ()
+    """Further control tokens, such as `<|im_start|>`; they follow those that the kind has."""
+    reserved: int = Field(default=0, ge=0, le=100_000)
+    """Further control tokens without a meaning yet: `<|reserved_0|>` and so on."""
+    split_digits: bool = False
+    """Keep every digit a token of its own."""
     pre_tokenizer: PreTokenizerName = "gpt2"
-    """Where `bpe` cuts text before merging: the pattern of a published tokenizer. `gpt2` trains three times faster
-    than the others; they keep digits in groups of three (`llama3`, `o200k`) or apart (`qwen2`), and o200k cuts words
-    where upper case begins."""
+    """Where `bpe` cuts text before merging: the pattern of a published tokenizer. They keep digits in groups of three
+    (`llama3`, `o200k`) or apart (`qwen2`), and o200k cuts words where upper case begins."""
+    pattern: str = ""
+    """A pattern of your own for `bpe`, in place of `pre_tokenizer`: a regular expression of characters, sets,
+    alternatives, groups, greedy repeats and looks at the next character. What it does not match is cut off too.
+    Encoding is slower than with the published patterns."""
+    memory: int = Field(default=2 << 30, ge=64 << 20)
+    """Bytes that `bpe` may use for counting and merging. Pieces of text that find no room, the rarest, are forgotten;
+    the card says how many."""
     character_coverage: float = Field(default=0.9995, ge=0.9, le=1)
     """Share of the sample's characters that the sentencepiece kinds have tokens for; the rest is written in bytes."""
-    sample_bytes: int = Field(default=100_000_000, ge=1, le=2_000_000_000)
-    """Text to train on; the last document may go beyond. A seeded hash of its id decides whether a document is in the
-    sample. Memory is a small multiple of this."""
+    user_symbols: tuple[Token, ...] = ()
+    """Strings that the sentencepiece kinds take whole wherever a text holds them."""
+    sample_bytes: int = Field(default=100_000_000, ge=1, le=1 << 40)
+    """Text to train on. A seeded hash of its id decides whether a document is in the sample. sentencepiece holds all
+    of it in memory, ten times its size for unigram."""
     document_bytes: int = Field(default=65_536, ge=1, le=LONGEST_TEXT)
     """Of longer documents only the beginning is in the sample, so that no book outweighs many pages."""
+    source_weights: Weights = Field(default_factory=dict)
+    """How much more densely than others a source's documents are drawn: `{books: 2}`; 0 leaves it out."""
+    language_weights: Weights = Field(default_factory=dict)
+    """The same by the column `language`: `{de: 2}`. It multiplies the source's weight."""
+    balance: float = Field(default=1.0, ge=0, le=1)
+    """Exponent on how much text each source and language has: 1 keeps their proportions, 0 gives all the same share,
+    0.3 is usual for many languages."""
     seed: int = Field(default=0, ge=0, lt=1 << 63)
     """Decides the sample."""
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
-        """Yield a vocabulary that input or sample are too small for, and an option that the kind has no use for."""
-        for name, size, mend in (
+        """Yield a vocabulary that cannot be learnt or stored well, and options that have no use or no meaning."""
+        if self.existing:
+            yield from self._problems_of_existing()
+            return
+        yield from self._problems_of_vocabulary(context)
+        for option in self._unused:
+            if option in self.model_fields_set:
+                yield Problem(f"the kind {self.kind} has no use for it", (option,), mend="take it out")
+        if self.pattern:
+            try:
+                parse(self.pattern)
+            except PatternError as error:
+                yield Problem(f"text cannot be cut by this pattern: {error}", ("pattern",))
+        if self.language_weights and "language" not in context.schema.names:
+            mend = "put the stage 'language' before it"
+            yield Problem("no stage says what language documents are in", ("language_weights",), mend=mend)
+        tokens = [*control_tokens(self.kind), *self.special_tokens, *self.user_symbols]
+        twice = sorted({token for token in tokens if tokens.count(token) > 1})
+        if twice:
+            yield Problem(f"a token that there is already: {', '.join(twice)}", ("special_tokens",))
+
+    def _problems_of_existing(self) -> Iterator[Problem]:
+        try:
+            find_existing(self.existing)
+        except PrepError as error:
+            yield Problem(str(error), ("existing",))
+        for option in sorted(self.model_fields_set - set(TAKES)):
+            yield Problem("an existing tokenizer is taken as it is", (option,), mend="take it out")
+
+    def _problems_of_vocabulary(self, context: CheckContext) -> Iterator[Problem]:
+        size = self.size
+        if LARGEST_OF_16_BITS < size <= IDS_OF_16_BITS:
+            yield Problem(
+                f"ids of this vocabulary would take four bytes in shards, though 16 bits seem to hold them: formats "
+                f"that use 16 bits end at {LARGEST_OF_16_BITS} entries",
+                ("vocabulary",),
+                f"at most {LARGEST_OF_16_BITS // self.multiple * self.multiple}, or more than {IDS_OF_16_BITS}",
+                f"{size}" if size == self.vocabulary else f"{size}, the next multiple of {self.multiple}",
+            )
+        fixed = fixed_tokens(self.kind) + len(self.control) + len(self.user_symbols)
+        if size <= fixed:
+            yield Problem("no room for learnt tokens", ("vocabulary",), f"more than {fixed}", str(size))
+        for name, text_bytes, mend in (
             ("the input", context.input_bytes, "lower it, or give more text"),
             ("the sample", self.sample_bytes, "lower it, or raise sample_bytes"),
         ):
-            largest = fixed_tokens(self.kind) + most_learnt_tokens(self.kind, size)
-            if self.vocabulary > largest:
+            largest = fixed + most_learnt_tokens(self.kind, text_bytes)
+            if size > largest:
                 yield Problem(
-                    f"{name} of {size} bytes is too small for this vocabulary",
+                    f"{name} of {text_bytes} bytes is too small for this vocabulary",
                     ("vocabulary",),
                     f"at most {largest}",
-                    str(self.vocabulary),
+                    str(size),
                     mend,
                 )
-        if self._unused in self.model_fields_set:
-            yield Problem(f"the kind {self.kind} has no use for it", (self._unused,), mend="take it out")
 
-    def identity(self) -> dict[str, object]:
-        """Return the settings and the version of Unicode, which decides what text is damaged."""
-        return {**super().identity(), "unicode": unidata_version}
+    def files(self) -> Mapping[str, str]:
+        """Return the file that defines an existing tokenizer."""
+        return {"existing": find_existing(self.existing)} if self.existing else {}
 
     @property
-    def _unused(self) -> str:
-        """The option that the kind has no use for."""
-        return "character_coverage" if self.kind == "bpe" else "pre_tokenizer"
+    def _unused(self) -> tuple[str, ...]:
+        """The options that the kind has no use for."""
+        return ("separator", *(SENTENCEPIECE_ONLY if self.kind == "bpe" else BYTE_LEVEL_ONLY))
+
+    @property
+    def size(self) -> int:
+        """The vocabulary, filled up to the multiple."""
+        return -(-self.vocabulary // self.multiple) * self.multiple
+
+    @property
+    def control(self) -> tuple[str, ...]:
+        """The control tokens beyond those that the kind has."""
+        reserved = self.reserved + self.size - self.vocabulary
+        return (*self.special_tokens, *(f"<|reserved_{index}|>" for index in range(reserved)))
+
+    def settings(self) -> TokenizerSettings:
+        """Return what to train."""
+        pattern = self.pattern or PATTERNS[self.pre_tokenizer]
+        return TokenizerSettings(
+            kind=self.kind,
+            vocabulary=self.size,
+            control=self.control,
+            pattern=with_single_digits(pattern) if self.split_digits else pattern,
+            memory=self.memory,
+            character_coverage=self.character_coverage,
+            user_symbols=self.user_symbols,
+            split_digits=self.split_digits,
+        )
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
-        """Return the phases: a sample of each part, then the training."""
-        return Phase(SAMPLE, parts), Phase(TRAIN, 1)
+        """Return the phases: look at each part, choose the sample, draw it from each part, train."""
+        if self.existing:
+            return (Phase(TAKE, 1),)
+        return Phase(LOOK, parts), Phase(CHOOSE, 1), Phase(DRAW, parts), Phase(TRAIN, 1)
 
     def run(self, phase: str, task: int, context: GlobalContext) -> None:
         """Run one task."""
-        parts = [join(context.scratch, SAMPLE, f"{part:05d}.arrow") for part in range(len(context.upstream.parts))]
-        if phase == SAMPLE:
-            sampler = Sampler(SampleSettings(self.sample_bytes, self.document_bytes, self.seed))
-            for batch in context.upstream.documents(task, ["id", "text"]):
-                sampler.add(batch.column("id"), batch.column("text"))
-            sampler.write(parts[task])
+        if phase == TAKE:
+            pattern = self.pattern or (PATTERNS[self.pre_tokenizer] if "pre_tokenizer" in self.model_fields_set else "")
+            files = existing_files(self.existing, pattern, self.separator)
+            write_folder(context.output, files, {"settings": {"existing": self.existing}})
             return
-        sample = read_sample(parts, self.sample_bytes)
-        settings = TokenizerSettings(self.kind, self.vocabulary, self.pre_tokenizer, self.character_coverage)
-        write_folder(context.output, train(sample, settings, context.scratch), self._card(sample))
+        strata = join(context.scratch, "strata.json")
+        if phase == CHOOSE:
+            write_strata(strata, choose(_tables(context, LOOK), self._sample_settings()))
+        elif phase == TRAIN:
+            self._train(context, read_strata(strata))
+        else:
+            batches = context.upstream.documents(task, SAMPLED)
+            settings, path = self._sample_settings(), _table(context, phase, task)
+            if phase == LOOK:
+                write_batches(path, SURVEY, (survey(batch, settings) for batch in batches))
+            else:
+                chosen = read_strata(strata)
+                write_batches(path, DRAWN, (draw(batch, settings, chosen) for batch in batches))
 
-    def _card(self, sample: Sample) -> dict[str, object]:
-        return {
-            "settings": self.model_dump(mode="json", exclude={self._unused}),
-            "control_tokens": {token: index for index, token in enumerate(control_tokens(self.kind))},
-            "sample": {
-                "documents": len(sample.texts),
-                "bytes": sample.bytes,
-                "documents_passed_over": sample.passed_over,
-                "of_documents": sample.of_documents,
-                "of_bytes": sample.of_bytes,
-            },
+    def _sample_settings(self) -> SampleSettings:
+        return SampleSettings(
+            sample_bytes=self.sample_bytes,
+            document_bytes=self.document_bytes,
+            seed=self.seed,
+            source_weights=self.source_weights,
+            language_weights=self.language_weights,
+            balance=self.balance,
+        )
+
+    def _train(self, context: GlobalContext, strata: tuple[Stratum, ...]) -> None:
+        trained = train(read_sample(_tables(context, DRAW)), self.settings())
+        card = {
+            "settings": self.model_dump(mode="json", exclude=set(self._unused)),
+            "control_tokens": {token: index for index, token in enumerate((*control_tokens(self.kind), *self.control))},
+            "sample": [{name: value for name, value in vars(stratum).items() if name != "last"} for stratum in strata],
+            "forgotten_pieces": trained.forgotten,
         }
+        write_folder(context.output, trained.files, card)
+
+
+def _table(context: GlobalContext, phase: str, part: int) -> str:
+    return join(context.scratch, phase, f"{part:05d}.arrow")
+
+
+def _tables(context: GlobalContext, phase: str) -> list[str]:
+    return [_table(context, phase, part) for part in range(len(context.upstream.parts))]

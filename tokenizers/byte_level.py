@@ -43,21 +43,27 @@ def _by_case() -> str:
 
 
 PATTERNS: Mapping[PreTokenizerName, str] = {
+    "gpt2": r"'s|'t|'re|'ve|'m|'ll|'d| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+",
     "llama3": _by_letters(r"\p{N}{1,3}"),
     "qwen2": _by_letters(r"\p{N}"),
     "o200k": _by_case(),
 }
-"""The patterns that are written into files; that of GPT-2 is built into the libraries under the name ByteLevel."""
+"""cl100k has the pattern of Llama 3."""
 
 
-def pre_tokenizer(name: PreTokenizerName) -> "PreTokenizer":
-    """Return what cuts text into pieces and writes their bytes as characters."""
+def with_single_digits(pattern: str) -> str:
+    """Return one of the patterns changed so that it keeps every digit apart."""
+    return pattern.replace(r" ?\p{N}+", r"\p{N}").replace(r"\p{N}{1,3}", r"\p{N}")
+
+
+def pre_tokenizer(pattern: str) -> "PreTokenizer":
+    """Return what cuts text by a pattern and writes the pieces' bytes as characters."""
     from tokenizers import Regex
     from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 
-    if name == "gpt2":
-        return ByteLevel(add_prefix_space=False)
-    cut = Split(Regex(PATTERNS[name]), behavior="isolated")
+    if pattern == PATTERNS["gpt2"]:
+        return ByteLevel(add_prefix_space=False)  # has it built in
+    cut = Split(Regex(pattern), behavior="isolated")
     return Sequence([cut, ByteLevel(add_prefix_space=False, use_regex=False)])
 
 

@@ -2,12 +2,14 @@
 
 tokenizer.json         `tokenizers`, and through it transformers' AutoTokenizer
 tokenizer_config.json  what AutoTokenizer wants to know
+ranks.tiktoken         tiktoken, with the options in tiktoken.json (byte-level BPE)
 tokenizer.model        sentencepiece (sentencepiece kinds)
-spiece.model           the same, under the name that AutoTokenizer looks for (unigram, which has no tokenizer.json)
+spiece.model           the same, under the name that AutoTokenizer looks for (where there is no tokenizer.json)
 token_bytes.npy        how many bytes of text each token stands for (int32; 0 for control tokens)
 card.json              how the tokenizer was made
 """
 
+import base64
 import hashlib
 import io
 from collections.abc import Mapping
@@ -17,11 +19,12 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
+from prep.corpus.errors import RunError
 from prep.corpus.storage import join, write_bytes, write_json
-from prep.tokenizers import byte_level, train_sentencepiece
+from prep.tokenizers import byte_level
 from prep.tokenizers.pieces import Pieces, byte_level_pieces, sentencepiece_pieces
-from prep.tokenizers.sentencepiece_json import as_tokenizer
-from prep.tokenizers.train_sentencepiece import Algorithm
+from prep.tokenizers.ranks import merges_in_order_of_ids
+from prep.tokenizers.sentencepiece_json import as_tokenizer, can_be_converted, user_symbols
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -29,6 +32,8 @@ if TYPE_CHECKING:
 TOKENIZER_JSON = "tokenizer.json"
 MODEL = "tokenizer.model"
 CONFIG = "tokenizer_config.json"
+TIKTOKEN = "ranks.tiktoken"
+TIKTOKEN_OPTIONS = "tiktoken.json"
 TOKEN_BYTES = "token_bytes.npy"
 CARD = "card.json"
 
@@ -38,30 +43,45 @@ Files = Mapping[str, bytes]
 """Content by name."""
 
 
-def byte_level_files(tokenizer: "Tokenizer") -> Files:
-    """Return the files of a byte-level BPE tokenizer, without the card."""
-    separator, padding = byte_level.CONTROL
-    return {
+def byte_level_files(tokenizer: "Tokenizer", pattern: str, separator: str = "", padding: str = "") -> Files:
+    """Return the files of a byte-level BPE tokenizer, without the card. Left out, the control tokens are our own."""
+    separator, padding = separator or byte_level.SEPARATOR, padding or byte_level.PADDING
+    pieces = byte_level_pieces(tokenizer)
+    files = {
         TOKENIZER_JSON: tokenizer.to_str(pretty=True).encode(),
         CONFIG: _config("PreTrainedTokenizerFast", bos_token=separator, eos_token=separator, pad_token=padding),
-        TOKEN_BYTES: _token_bytes(byte_level_pieces(tokenizer)),
+        TOKEN_BYTES: _token_bytes(pieces),
     }
+    has_ranks = bool(pattern) and merges_in_order_of_ids(tokenizer)
+    return {**files, **_tiktoken(tokenizer, pieces, pattern)} if has_ranks else files
 
 
-def sentencepiece_files(model: bytes, algorithm: Algorithm) -> Files:
+def sentencepiece_files(model: bytes) -> Files:
     """Return the files of a sentencepiece model, without the card."""
     from sentencepiece import SentencePieceProcessor
 
     processor = SentencePieceProcessor(model_proto=model)
-    unknown, begin, separator, padding = train_sentencepiece.CONTROL
-    control = {"unk_token": unknown, "bos_token": begin, "eos_token": separator, "pad_token": padding}
+    names = {"unk_token": processor.unk_id(), "bos_token": processor.bos_id(), "eos_token": processor.eos_id()}
+    names["pad_token"] = processor.pad_id() if processor.pad_id() >= 0 else processor.eos_id()
+    control = {name: processor.id_to_piece(index) for name, index in names.items() if index >= 0}
+    if "eos_token" not in control:
+        raise RunError("the sentencepiece model has no end-of-sentence piece, which must end each document")
     files = {MODEL: model, TOKEN_BYTES: _token_bytes(sentencepiece_pieces(processor))}
-    if algorithm == "bpe":
-        converted = as_tokenizer(processor).to_str(pretty=True).encode()
+    if can_be_converted(model):
+        converted = as_tokenizer(processor, user_symbols(model)).to_str(pretty=True).encode()
         return files | {TOKENIZER_JSON: converted, CONFIG: _config("PreTrainedTokenizerFast", **control)}
     # The one class of transformers, in versions 4 and 5, that leaves text and ids to sentencepiece alone.
-    config = _config("BertGenerationTokenizer", **control, sep_token=separator)
+    config = _config("BertGenerationTokenizer", **control, sep_token=control["eos_token"])
     return files | {"spiece.model": model, CONFIG: config}
+
+
+def _tiktoken(tokenizer: "Tokenizer", pieces: Pieces, pattern: str) -> Files:
+    """Return the ranks, and what else `tiktoken.Encoding` takes."""
+    control = {token.content: index for index, token in tokenizer.get_added_tokens_decoder().items()}
+    ranks = [(piece, index) for index, piece in enumerate(pieces) if piece]
+    lines = [base64.b64encode(piece) + b" %d\n" % index for piece, index in ranks]
+    options = {"pat_str": pattern, "special_tokens": control, "explicit_n_vocab": len(pieces)}
+    return {TIKTOKEN: b"".join(lines), TIKTOKEN_OPTIONS: _json(options)}
 
 
 def write_folder(folder: str, files: Files, made: Mapping[str, object]) -> None:
@@ -75,7 +95,11 @@ def write_folder(folder: str, files: Files, made: Mapping[str, object]) -> None:
 
 def _config(tokenizer_class: str, **control: str) -> bytes:
     config = {"tokenizer_class": tokenizer_class, **control, "clean_up_tokenization_spaces": False}
-    return orjson.dumps(config, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+    return _json(config)
+
+
+def _json(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
 def _token_bytes(pieces: Pieces) -> bytes:

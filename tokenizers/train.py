@@ -1,15 +1,20 @@
 """From a sample of texts to the files of a tokenizer, by kind."""
 
 from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 from prep.corpus.errors import RunError
-from prep.tokenizers import byte_level, train_bpe, train_sentencepiece
-from prep.tokenizers.byte_level import PreTokenizerName
+from prep.tokenizers import byte_level, train_sentencepiece
+from prep.tokenizers.byte_level import PATTERNS
+from prep.tokenizers.counts import count
 from prep.tokenizers.folder import Files, byte_level_files, sentencepiece_files
 from prep.tokenizers.sample import Sample
+from prep.tokenizers.train_bpe import BYTES, train_bpe
 
 Kind = Literal["bpe", "sentencepiece_bpe", "sentencepiece_unigram"]
+
+BYTES_PER_PIECE_BYTE = 64
+"""Memory that training byte-level BPE takes for each byte of different pieces. Measured."""
 
 
 @dataclass(frozen=True)
@@ -18,15 +23,34 @@ class TokenizerSettings:
 
     kind: Kind
     vocabulary: int
-    pre_tokenizer: PreTokenizerName = "gpt2"
-    """For byte-level BPE."""
+    """All ids, the control tokens among them."""
+    control: tuple[str, ...] = ()
+    """Control tokens beyond those that the kind has."""
+    pattern: str = PATTERNS["gpt2"]
+    """Where byte-level BPE cuts text."""
+    memory: int = 2 << 30
+    """Bytes that byte-level BPE may use for counting and merging."""
     character_coverage: float = 0.9995
-    """For the sentencepiece kinds."""
+    """For the sentencepiece kinds, as the next two."""
+    user_symbols: tuple[str, ...] = ()
+    split_digits: bool = False
+
+
+class Trained(NamedTuple):
+    """A tokenizer's files, and how many occurrences of rare pieces found no room in memory."""
+
+    files: Files
+    forgotten: int
+
+
+def control_tokens(kind: Kind) -> tuple[str, ...]:
+    """Return the control tokens that every tokenizer of a kind has, in the order of their ids, which begin at 0."""
+    return byte_level.CONTROL if kind == "bpe" else train_sentencepiece.CONTROL
 
 
 def fixed_tokens(kind: Kind) -> int:
     """Return how many tokens a vocabulary has before any is learnt."""
-    return train_bpe.FIXED if kind == "bpe" else train_sentencepiece.FIXED
+    return len(control_tokens(kind)) + len(BYTES)
 
 
 def most_learnt_tokens(kind: Kind, size: int) -> int:
@@ -39,26 +63,26 @@ def most_learnt_tokens(kind: Kind, size: int) -> int:
     return 4 * size if kind == "sentencepiece_bpe" else size // 2
 
 
-def control_tokens(kind: Kind) -> tuple[str, ...]:
-    """Return the control tokens in the order of their ids, which begin at 0."""
-    return byte_level.CONTROL if kind == "bpe" else train_sentencepiece.CONTROL
-
-
-def train(sample: Sample, settings: TokenizerSettings, scratch: str) -> Files:
-    """Train a tokenizer and return its files, the same bytes on every run. Writes to the local folder `scratch`.
+def train(sample: Sample, settings: TokenizerSettings) -> Trained:
+    """Train a tokenizer and return its files, the same bytes on every run.
 
     Raises RunError where the sample does not hold a vocabulary of that size.
     """
-    if not len(sample.texts):
-        raise RunError(
-            f"there is no text to train a tokenizer on: {sample.of_documents} documents of {sample.of_bytes} bytes "
-            f"reached it, {sample.passed_over} of them damaged; loosen the filters or give more text"
-        )
+    if not len(sample):
+        raise RunError("there is no text to train a tokenizer on; loosen the filters or give more text")
     if settings.kind == "bpe":
-        tokenizer = train_bpe.train_bpe(sample.texts, settings.vocabulary, settings.pre_tokenizer, scratch)
-        return byte_level_files(tokenizer)
+        pieces, forgotten = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PIECE_BYTE)
+        control = (*byte_level.CONTROL, *settings.control)
+        tokenizer = train_bpe(pieces, settings.vocabulary, settings.pattern, control)
+        return Trained(byte_level_files(tokenizer, settings.pattern), forgotten)
     algorithm: train_sentencepiece.Algorithm = "bpe" if settings.kind == "sentencepiece_bpe" else "unigram"
     model = train_sentencepiece.train_sentencepiece(
-        sample.texts, settings.vocabulary, algorithm, settings.character_coverage
+        sample.texts(),
+        settings.vocabulary,
+        algorithm,
+        settings.character_coverage,
+        settings.control,
+        settings.user_symbols,
+        settings.split_digits,
     )
-    return sentencepiece_files(model, algorithm)
+    return Trained(sentencepiece_files(model), 0)

@@ -1,57 +1,44 @@
 """Training byte-level BPE (Sennrich et al. 2016; on bytes, Radford et al. 2019).
 
 From the 256 bytes on, the pair of neighbouring tokens that is most frequent in the sample becomes a token, again and
-again. Ties go to the pair of the smaller ids. A pair must occur twice: what occurs once is no pattern.
-
-`tokenizers` is the reference. `gigatoken` finds the same merges in a third of its time, but knows the pattern of GPT-2
-alone, prints to the terminal and goes on with pairs that never occur when the sample is used up. It therefore runs in
-a process of its own, and where its last token does not occur twice in the sample, the reference decides.
+again. Ties go to the pair of the smaller ids. A pair must occur twice: what occurs once is no pattern. The merges are
+those of `tokenizers`, and of any smaller vocabulary the first of them.
 """
 
-import json
-import logging
-import subprocess
-import sys
 from collections.abc import Sequence
-from itertools import pairwise
-from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import pyarrow as pa
 
-from prep.corpus.columns import string_buffers
+from prep.corpus.columns import Offsets, string_buffers
 from prep.corpus.errors import RunError
-from prep.corpus.storage import atomic_output
-from prep.tokenizers.byte_level import ALPHABET, CONTROL, PreTokenizerName, pre_tokenizer, to_bytes, to_characters
-from prep.tokenizers.engines import GigatokenEngine
-from prep.tokenizers.gigatoken_merges import DOCUMENT_END
+from prep.tokenizers.byte_level import ALPHABET, CONTROL, pre_tokenizer, to_bytes, to_characters
+from prep.tokenizers.counts import CountedPieces
+from prep.tokenizers.merge_kernels import Tokens, learn_merges
+from prep.tokenizers.piece_kernels import Counts, count_pieces, new_table, with_bytes
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
-Merges = Sequence[tuple[bytes, bytes]]
-
-FIXED = len(CONTROL) + len(ALPHABET)
-"""Tokens of every vocabulary: the control tokens and the bytes."""
 LEAST_OCCURRENCES = 2
-CHECKED_AT_ONCE = 1000
-"""Documents."""
-
-logger = logging.getLogger(__name__)
+BYTES = tuple(to_bytes(character) for character in ALPHABET)
+"""The bytes in the order of their ids."""
 
 
-def train_bpe(texts: pa.LargeStringArray, vocabulary: int, pattern: PreTokenizerName, scratch: str) -> "Tokenizer":
-    """Train a tokenizer of `vocabulary` tokens. Writes to the local folder `scratch`.
+class Merge(NamedTuple):
+    """Two tokens that become one."""
 
-    Raises RunError where the texts do not hold so many.
+    left: bytes
+    right: bytes
+
+
+def train_bpe(pieces: CountedPieces, vocabulary: int, pattern: str, control: Sequence[str] = CONTROL) -> "Tokenizer":
+    """Train a tokenizer of `vocabulary` tokens, the control tokens among them, on pieces that the pattern has cut.
+
+    Raises RunError where the pieces do not hold so many.
     """
-    wanted = vocabulary - FIXED
-    if pattern == "gpt2":
-        tokenizer = tokenizer_of(gigatoken_merges(texts, wanted, scratch), pattern)
-        if tokenizer.get_vocab_size() == vocabulary and _last_token_occurs(tokenizer, texts):
-            return tokenizer
-    tokenizer = tokenizer_of(reference_merges(texts, wanted, pattern), pattern)
+    tokenizer = tokenizer_of(learn(pieces, vocabulary - len(control) - len(BYTES)), pattern, control)
     largest = tokenizer.get_vocab_size()
     if largest < vocabulary:
         raise RunError(
@@ -61,63 +48,38 @@ def train_bpe(texts: pa.LargeStringArray, vocabulary: int, pattern: PreTokenizer
     return tokenizer
 
 
-def tokenizer_of(merges: Merges, pattern: PreTokenizerName) -> "Tokenizer":
+def learn(pieces: CountedPieces, wanted: int) -> list[Merge]:
+    """Return the merges that make `wanted` tokens beyond the bytes, fewer where the pieces hold no more."""
+    numbers = np.argsort(np.frombuffer(b"".join(BYTES), np.uint8)).astype(np.int32)
+    return continue_learning(numbers[pieces.data], pieces.offsets, pieces.counts, BYTES, wanted)
+
+
+def continue_learning(
+    tokens: Tokens, offsets: Offsets, counts: Counts, known: Sequence[bytes], wanted: int
+) -> list[Merge]:
+    """Return the merges that make `wanted` tokens beyond the known ones.
+
+    Piece i is written as `tokens[offsets[i]:offsets[i + 1]]`, which are numbers of known tokens.
+    """
+    table = new_table(1 << (len(known) + max(wanted, 0)).bit_length(), 1 << 16)
+    data, bounds = string_buffers(pa.array(known, pa.large_binary()))
+    table = with_bytes(table, len(data))
+    count_pieces(table, data, bounds, np.zeros(1, np.int64), 0)
+    merges, table = learn_merges(tokens, offsets, counts, table, wanted, LEAST_OCCURRENCES)
+    made = [table.data[table.offsets[token] : table.offsets[token + 1]].tobytes() for token in range(table.size[0])]
+    return [Merge(made[left], made[right]) for left, right, _ in merges.tolist()]
+
+
+def tokenizer_of(merges: Sequence[Merge], pattern: str, control: Sequence[str] = CONTROL) -> "Tokenizer":
     """Return the tokenizer that these merges make: control tokens first, then bytes, then a token for each merge."""
     from tokenizers import AddedToken, Tokenizer, decoders, models
 
     pairs = [(to_characters(left), to_characters(right)) for left, right in merges]
-    ids = {token: index for index, token in enumerate((*CONTROL, *ALPHABET))}
+    ids = {token: index for index, token in enumerate((*control, *ALPHABET))}
     for left, right in pairs:
         ids.setdefault(left + right, len(ids))
     tokenizer = Tokenizer(models.BPE(ids, pairs))
     tokenizer.pre_tokenizer = pre_tokenizer(pattern)
     tokenizer.decoder = decoders.ByteLevel()
-    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in CONTROL])
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in control])
     return tokenizer
-
-
-def reference_merges(texts: pa.LargeStringArray, count: int, pattern: PreTokenizerName) -> Merges:
-    """Return the merges that `tokenizers` finds, fewer than `count` where the texts hold no more."""
-    from tokenizers import Tokenizer, models, trainers
-
-    tokenizer = Tokenizer(models.BPE())
-    tokenizer.pre_tokenizer = pre_tokenizer(pattern)
-    trainer = trainers.BpeTrainer(
-        vocab_size=len(ALPHABET) + count,
-        min_frequency=LEAST_OCCURRENCES,
-        initial_alphabet=list(ALPHABET),
-        show_progress=False,
-    )
-    tokenizer.train_from_iterator((text.as_py() for text in texts), trainer)
-    merges = json.loads(tokenizer.to_str())["model"]["merges"]
-    return [(to_bytes(left), to_bytes(right)) for left, right in merges]
-
-
-def gigatoken_merges(texts: pa.LargeStringArray, count: int, scratch: str) -> Merges:
-    """Return the merges that `gigatoken` finds with GPT-2's pattern; none, with a warning, where it fails."""
-    sample, result = Path(scratch, "texts.bin"), Path(scratch, "merges.json")
-    data, offsets = string_buffers(texts)
-    with atomic_output(str(sample)) as sink:
-        for start, end in pairwise(offsets):
-            sink.write(data[start:end].data)
-            sink.write(DOCUMENT_END)
-    module = ["-P", "-m", "prep.tokenizers.gigatoken_merges"]  # -P: not from the current folder
-    command = [sys.executable, *module, str(sample), str(count), str(result)]
-    done = subprocess.run(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, check=False)
-    if done.returncode:
-        logger.warning("gigatoken failed, tokenizers trains instead: %s", done.stderr.strip()[-500:])
-        return ()
-    pairs = json.loads(result.read_bytes())
-    return [(left.encode("latin-1"), right.encode("latin-1")) for left, right in pairs]
-
-
-def _last_token_occurs(tokenizer: "Tokenizer", texts: pa.LargeStringArray) -> bool:
-    """Say whether the last token occurs often enough; no later merge takes it in, so encoding shows all of it."""
-    engine, last = GigatokenEngine(tokenizer.to_str()), tokenizer.get_vocab_size() - 1
-    seen = 0
-    for start in range(0, len(texts), CHECKED_AT_ONCE):
-        ids = engine.encode(*string_buffers(texts.slice(start, CHECKED_AT_ONCE)))[1]
-        seen += int(np.count_nonzero(ids == last))
-        if seen >= LEAST_OCCURRENCES:
-            return True
-    return False

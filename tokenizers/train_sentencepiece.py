@@ -10,7 +10,8 @@ It is therefore always the same; a machine with fewer processors shares them.
 
 import io
 import re
-from typing import Literal
+from collections.abc import Iterable, Sequence
+from typing import Any, Literal
 
 import pyarrow as pa
 
@@ -21,8 +22,6 @@ Algorithm = Literal["bpe", "unigram"]
 UNKNOWN, BEGIN, SEPARATOR, PADDING = "<unk>", "<s>", "</s>", "<pad>"
 CONTROL = (UNKNOWN, BEGIN, SEPARATOR, PADDING)
 """The control tokens in the order of their ids: names and ids are the library's own, but for the padding's id."""
-FIXED = len(CONTROL) + 256
-"""Tokens of every vocabulary: the control tokens and the bytes."""
 THREADS = 16
 LONGEST_TEXT = 1 << 30
 """Bytes; the library skips longer ones, and takes no higher limit."""
@@ -32,18 +31,30 @@ _TOO_LOW = re.compile(r"smaller than required_chars\. \d+ vs (\d+)")
 
 
 def train_sentencepiece(
-    texts: pa.LargeStringArray, vocabulary: int, algorithm: Algorithm, character_coverage: float
+    texts: Iterable[pa.Array],
+    vocabulary: int,
+    algorithm: Algorithm,
+    character_coverage: float,
+    control: Sequence[str] = (),
+    user_symbols: Sequence[str] = (),
+    split_digits: bool = False,
 ) -> bytes:
-    """Train a model of `vocabulary` tokens and return the bytes of `tokenizer.model`.
+    """Train a model of `vocabulary` tokens, these control tokens and symbols among them; return `tokenizer.model`.
 
     Raises RunError where the texts do not hold so many tokens, or more characters than the vocabulary has room for.
     """
     import sentencepiece
 
     model = io.BytesIO()
+    wanted: dict[str, Any] = {
+        "control_symbols": list(control),
+        "user_defined_symbols": list(user_symbols),
+        "split_digits": split_digits,
+    }
+    further = {name: value for name, value in wanted.items() if value}  # the model's file tells what was set
     try:
         sentencepiece.SentencePieceTrainer.train(
-            sentence_iterator=(text.as_py() for text in texts),
+            sentence_iterator=(text.as_py() for column in texts for text in column),
             model_writer=model,
             model_type=algorithm,
             vocab_size=vocabulary,
@@ -55,6 +66,7 @@ def train_sentencepiece(
             allow_whitespace_only_pieces=True,
             max_sentence_length=LONGEST_TEXT,
             pad_id=CONTROL.index(PADDING),
+            **further,
             num_threads=THREADS,
             minloglevel=2,
         )

@@ -1,9 +1,11 @@
 """Texts to train on and to encode, and a small tokenizer of each kind."""
 
+import json
 from collections.abc import Mapping
+from contextlib import suppress
 from pathlib import Path
+from typing import NamedTuple
 
-import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 from fastwarc import ArchiveIterator, WarcRecordType
@@ -11,21 +13,32 @@ from resiliparse.extract.html2text import extract_plain_text
 
 from prep.tokenizers.encode import Tokenizer, open_tokenizer
 from prep.tokenizers.folder import write_folder
-from prep.tokenizers.sample import Sample
+from prep.tokenizers.sample import sample_of
 from prep.tokenizers.train import Kind, TokenizerSettings, train
 
 KINDS: tuple[Kind, ...] = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram")
 
+
+class GoldLine(NamedTuple):
+    """A text, how tiktoken cuts it and how many tokens it gives."""
+
+    text: str
+    pieces: list[str]
+    tokens: int
+
+
+def gold_lines(path: Path) -> list[GoldLine]:
+    """Return the whole lines of a gold file; those that held U+0085, U+2028 or U+2029 are broken into several."""
+    lines = []
+    for line in path.read_bytes().split(b"\n"):
+        with suppress(ValueError, TypeError):
+            lines.append(GoldLine(**json.loads(line)))
+    assert len(lines) == 1302
+    return lines
+
+
 Folders = Mapping[Kind, str]
 Tokenizers = Mapping[Kind, Tokenizer]
-
-
-def column(texts: list[str]) -> pa.LargeStringArray:
-    return pa.array(texts, pa.large_string())
-
-
-def sample_of(texts: list[str]) -> Sample:
-    return Sample(column(texts), 0, len(texts), sum(len(text.encode()) for text in texts))
 
 
 @pytest.fixture(scope="session")
@@ -60,7 +73,7 @@ def folders(training_texts: list[str], tmp_path_factory: pytest.TempPathFactory)
     for kind in KINDS:
         folder = tmp_path_factory.mktemp(kind)
         settings = TokenizerSettings(kind, 4000, character_coverage=0.99)
-        write_folder(str(folder / "tokenizer"), train(sample_of(training_texts), settings, str(folder)), {})
+        write_folder(str(folder / "tokenizer"), train(sample_of(training_texts), settings).files, {})
         made[kind] = str(folder / "tokenizer")
     return made
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
 from prep.corpus.columns import Bytes, Offsets, string_buffers
-from prep.tokenizers.byte_level import ALPHABET, PreTokenizerName, pre_tokenizer, to_characters
+from prep.tokenizers.byte_level import ALPHABET, PATTERNS, PreTokenizerName, pre_tokenizer, to_characters
 from prep.tokenizers.engines import Engine, GigatokenEngine, Ids, TokenizersEngine
 from prep.tokenizers.exact import ByteLevelEngine, fast_or_reference
 
@@ -32,7 +32,7 @@ def revealing_tokenizer(pattern: PreTokenizerName) -> Tokenizer:
     merges = [(to_characters(bytes([left])), to_characters(bytes([right]))) for left, right in pairs]
     ids = {token: index for index, token in enumerate([*ALPHABET, *(left + right for left, right in merges)])}
     tokenizer = Tokenizer(models.BPE(ids, merges))
-    tokenizer.pre_tokenizer = pre_tokenizer(pattern)
+    tokenizer.pre_tokenizer = pre_tokenizer(PATTERNS[pattern])
     return tokenizer
 
 

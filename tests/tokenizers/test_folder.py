@@ -5,7 +5,6 @@ from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 import tokenizers as huggingface
 from sentencepiece import SentencePieceProcessor
@@ -13,7 +12,7 @@ from transformers import AutoTokenizer
 
 from prep.corpus.errors import RunError
 from prep.tokenizers.encode import Tokenizer
-from prep.tokenizers.sample import Sample
+from prep.tokenizers.sample import sample_of
 from prep.tokenizers.train import Kind, TokenizerSettings, train
 
 KINDS: tuple[Kind, ...] = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram")
@@ -81,9 +80,6 @@ def test_the_card_holds_the_files_hashes(kind: Kind, folders: dict[Kind, str]) -
     assert set(card["libraries"]) == {"tokenizers", "sentencepiece", "gigatoken"}
 
 
-def test_without_text_nothing_is_trained(tmp_path: Path) -> None:
-    nothing = Sample(pa.array([], pa.large_string()), 3, 4, 12)
-    with pytest.raises(
-        RunError, match="no text to train a tokenizer on: 4 documents of 12 bytes reached it, 3 of them damaged"
-    ):
-        train(nothing, TokenizerSettings("bpe", 300), str(tmp_path))
+def test_without_text_nothing_is_trained() -> None:
+    with pytest.raises(RunError, match="no text to train a tokenizer on"):
+        train(sample_of([]), TokenizerSettings("bpe", 300))

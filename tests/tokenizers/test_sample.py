@@ -1,7 +1,8 @@
 """The sample against a plain sort of all documents, however they are split into parts and batches."""
 
-import unicodedata
+from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -10,13 +11,48 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prep.corpus.columns import string_buffers
+from prep.corpus.storage import write_batches
 from prep.tokenizers.row_kernels import hash_rows
-from prep.tokenizers.sample import SAMPLE, Pool, Sample, Sampler, SampleSettings, read_sample
+from prep.tokenizers.sample import (
+    DRAWN,
+    SURVEY,
+    Sample,
+    SampleSettings,
+    Stratum,
+    choose,
+    draw,
+    read_sample,
+    read_strata,
+    survey,
+    water_fill,
+    write_strata,
+)
 
-Documents = list[tuple[str, str]]
 
-TEXTS = st.one_of(st.text(max_size=8), st.sampled_from(["", "中文中文", "words and words", "damaged \u0378"]))
-DOCUMENTS = st.lists(st.tuples(st.sampled_from([*"abcdefgh", "", "é"]), TEXTS), max_size=12)
+class Document(NamedTuple):
+    id: str
+    text: str | None
+    source: str
+    language: str
+
+
+TEXTS = st.none() | st.text(max_size=8) | st.sampled_from(["", "中文中文", "words and words"])
+DOCUMENTS = st.lists(
+    st.builds(
+        Document, st.sampled_from([*"abcdefgh", "", "é"]), TEXTS, st.sampled_from(["", "web"]), st.sampled_from("de")
+    ),
+    max_size=12,
+)
+
+
+def with_settings(
+    sample_bytes: int,
+    document_bytes: int,
+    seed: int = 0,
+    weights: Mapping[str, float] | None = None,
+    balance: float = 1,
+) -> SampleSettings:
+    return SampleSettings(sample_bytes, document_bytes, seed, weights or {}, {}, balance)
 
 
 def number(text: str, seed: int) -> int:
@@ -24,78 +60,122 @@ def number(text: str, seed: int) -> int:
     return int(hash_rows(data, offsets[:-1], offsets[1:], np.uint64(seed))[0])
 
 
-def slow_sample(documents: Documents, drawn: SampleSettings) -> tuple[list[str], int]:
-    """Return the texts of the sample, and how many damaged documents it passes over."""
-    cut = [
-        (identity, text.encode()[: drawn.document_bytes].decode(errors="ignore"))
-        for identity, text in documents
-        if text
+def batches(documents: list[Document], rows: int) -> list[pa.RecordBatch]:
+    fields = [("id", pa.string()), ("text", pa.large_string()), ("source", pa.string()), ("language", pa.string())]
+    return [
+        pa.RecordBatch.from_pylist(
+            [document._asdict() for document in documents[start : start + rows]], pa.schema(fields)
+        )
+        for start in range(0, len(documents), rows)
     ]
-    ordered = sorted(cut, key=lambda pair: (number(pair[0], drawn.seed), number(pair[1], drawn.seed)))
-    taken: list[str] = []
-    passed_over = 0
-    for _, text in ordered:
-        if sum(len(text.encode()) for text in taken) >= drawn.sample_bytes:
+
+
+def sample(
+    documents: list[Document], drawn: SampleSettings, folder: Path, parts: int, rows: int
+) -> tuple[Sample, tuple[Stratum, ...]]:
+    shares = [batches(documents[part::parts], rows) for part in range(parts)]
+    surveys = [str(folder / f"survey-{part}.arrow") for part in range(parts)]
+    for path, share in zip(surveys, shares, strict=True):
+        write_batches(path, SURVEY, (survey(batch, drawn) for batch in share))
+    write_strata(str(folder / "strata.json"), choose(surveys, drawn))
+    strata = read_strata(str(folder / "strata.json"))
+    paths = [str(folder / f"drawn-{part}.arrow") for part in range(parts)]
+    for path, share in zip(paths, shares, strict=True):
+        write_batches(path, DRAWN, (draw(batch, drawn, strata) for batch in share))
+    return read_sample(paths), strata
+
+
+def texts_of(made: Sample) -> list[str]:
+    return [text for column in made.texts() for text in column.to_pylist()]
+
+
+def slow_sample(documents: list[Document], drawn: SampleSettings) -> list[str]:
+    """Return the texts of the sample of documents of one stratum."""
+    cut = [
+        (number(document.id, drawn.seed), document.text.encode()[: drawn.document_bytes].decode(errors="ignore"))
+        for document in documents
+        if document.text
+    ]
+    ordered = sorted((order, number(text, drawn.seed), text) for order, text in cut if text)
+    total, last = 0, -1
+    for order, _, text in ordered:
+        if total >= drawn.sample_bytes:
             break
-        if any(unicodedata.category(character) == "Cn" for character in text):
-            passed_over += 1
-            continue
-        taken.append(text)
-    return taken, passed_over
-
-
-def draw(documents: Documents, drawn: SampleSettings, folder: Path, parts: int, batch: int) -> Sample:
-    paths = []
-    for part in range(parts):
-        sampler = Sampler(drawn)
-        mine = documents[part::parts]
-        for start in range(0, len(mine), batch):
-            ids, texts = zip(*mine[start : start + batch], strict=True)
-            sampler.add(pa.array(ids, pa.string()), pa.array(texts, pa.large_string()))
-        paths.append(str(folder / f"{part}.arrow"))
-        sampler.write(paths[-1])
-    return read_sample(paths, drawn.sample_bytes)
+        total, last = total + len(text.encode()), order
+    return [text for order, _, text in ordered if order <= last]
 
 
 @settings(max_examples=150, deadline=None)
 @given(DOCUMENTS, st.integers(1, 40), st.integers(1, 20), st.integers(0, 2), st.integers(1, 4), st.integers(1, 5))
 def test_the_first_documents_by_their_numbers_are_taken(
     tmp_path_factory: pytest.TempPathFactory,
-    documents: Documents,
+    documents: list[Document],
     sample_bytes: int,
     document_bytes: int,
     seed: int,
     parts: int,
-    batch: int,
+    rows: int,
 ) -> None:
-    drawn = SampleSettings(sample_bytes, document_bytes, seed)
-    sample = draw(documents, drawn, tmp_path_factory.mktemp("sample"), parts, batch)
-    texts, passed_over = slow_sample(documents, drawn)
-    assert sample.texts.to_pylist() == texts
-    assert sample.bytes == sum(len(text.encode()) for text in texts)
-    assert sample.passed_over == passed_over
-    assert (sample.of_documents, sample.of_bytes) == (len(documents), sum(len(text.encode()) for _, text in documents))
+    drawn = with_settings(sample_bytes, document_bytes, seed)
+    one = [document._replace(source="", language="d") for document in documents]
+    made, strata = sample(one, drawn, tmp_path_factory.mktemp("sample"), parts, rows)
+    assert texts_of(made) == slow_sample(one, drawn)
+    assert sum(stratum.drawn_bytes for stratum in strata) == sum(len(text.encode()) for text in texts_of(made))
+    assert sum(stratum.drawn_documents for stratum in strata) == len(made)
+
+
+@settings(max_examples=100, deadline=None)
+@given(DOCUMENTS, st.integers(1, 60), st.floats(0, 3), st.floats(0, 1), st.integers(2, 4), st.integers(1, 5))
+def test_the_sample_does_not_depend_on_the_split(
+    tmp_path_factory: pytest.TempPathFactory,
+    documents: list[Document],
+    sample_bytes: int,
+    weight: float,
+    balance: float,
+    parts: int,
+    rows: int,
+) -> None:
+    drawn = with_settings(sample_bytes, 6, 0, {"web": weight}, balance)
+    folder = tmp_path_factory.mktemp("sample")
+    whole, strata = sample(documents, drawn, folder, 1, 100)
+    split, split_strata = sample(documents[::-1], drawn, folder, parts, rows)
+    assert texts_of(whole) == texts_of(split)
+    assert strata == split_strata
+
+
+def test_strata_give_their_weighted_share(tmp_path: Path) -> None:
+    documents = [
+        Document(f"{source}-{language}-{index}", "x" * 100, source, language)
+        for source, count in (("web", 3000), ("books", 600), ("spam", 400))
+        for language in ("en", "de")
+        for index in range(count)
+    ]
+    even = with_settings(80_000, 1000, 0, {"books": 2, "spam": 0})
+    made, strata = sample(documents, even, tmp_path, 2, 500)
+    drawn = {(stratum.source, stratum.language): stratum.drawn_bytes for stratum in strata}
+    assert drawn == {
+        ("books", "de"): pytest.approx(80_000 * 1200 / 8400, abs=100),
+        ("books", "en"): pytest.approx(80_000 * 1200 / 8400, abs=100),
+        ("spam", "de"): 0,
+        ("spam", "en"): 0,
+        ("web", "de"): pytest.approx(80_000 * 3000 / 8400, abs=100),
+        ("web", "en"): pytest.approx(80_000 * 3000 / 8400, abs=100),
+    }
+    assert len(made) == sum(stratum.drawn_documents for stratum in strata)
+    _, strata = sample(documents, with_settings(60_000, 1000, balance=0), tmp_path, 2, 500)
+    assert {stratum.drawn_bytes for stratum in strata} == {10_000}
+
+
+def test_what_a_stratum_cannot_give_others_do() -> None:
+    shares = water_fill(np.array([10.0, 100.0, 100.0]), np.array([50.0, 50.0, 100.0]), 110)
+    assert shares.tolist() == [10, pytest.approx(100 / 3), pytest.approx(200 / 3)]
+    assert water_fill(np.array([10.0, 20.0]), np.array([1.0, 0.0]), 100).tolist() == [10, 0]
 
 
 def test_another_seed_draws_other_documents(tmp_path: Path) -> None:
-    documents = [(f"page-{index}", f"text {index}") for index in range(1000)]
+    documents = [Document(f"page-{index}", f"text {index}", "", "") for index in range(1000)]
     first, again, other = (
-        set(draw(documents, SampleSettings(2000, 100, seed), tmp_path, 2, 100).texts.to_pylist()) for seed in (0, 0, 1)
+        set(texts_of(sample(documents, with_settings(2000, 100, seed), tmp_path, 2, 100)[0])) for seed in (0, 0, 1)
     )
     assert first == again
     assert len(first & other) < len(first) / 2
-
-
-def test_the_pool_never_holds_much_more_than_it_is_made_for() -> None:
-    pool = Pool(1000)
-    generator = np.random.default_rng(0)
-    largest = 0
-    for _ in range(200):
-        order = generator.integers(0, 1 << 63, 10, np.uint64)
-        texts = pa.array(["x" * 20] * 10, pa.large_string())
-        pool.put(
-            pa.RecordBatch.from_arrays([pa.array(order), pa.array(order), pa.array([20] * 10), texts], schema=SAMPLE)
-        )
-        largest = max(largest, sum(batch.num_rows for batch in pool._batches))
-    assert largest <= 2 * 50 + 10
-    assert pool.rows().num_rows == 50

@@ -1,27 +1,47 @@
 """Byte-level BPE against `tokenizers` called directly on the same sample."""
 
-import logging
-from pathlib import Path
+import json
+from collections import Counter
 from typing import get_args
 
 import pyarrow as pa
 import pytest
+import regex
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from tokenizers import Tokenizer, decoders, models, trainers
 from tokenizers.pre_tokenizers import ByteLevel
 
 from prep.corpus.errors import RunError
-from prep.tokenizers import train_bpe as module
-from prep.tokenizers.byte_level import CONTROL, PreTokenizerName, pre_tokenizer, to_bytes, to_characters
-from prep.tokenizers.train_bpe import FIXED, train_bpe
+from prep.tokenizers.byte_level import (
+    CONTROL,
+    PATTERNS,
+    PreTokenizerName,
+    pre_tokenizer,
+    to_bytes,
+    to_characters,
+    with_single_digits,
+)
+from prep.tokenizers.counts import CountedPieces, PieceCounter, count
+from prep.tokenizers.train_bpe import BYTES, learn, train_bpe
 
 SMALL = ["low lower lowest", "new newer newest", "wide wider widest", "slow and newly widened"]
+FIXED = len(CONTROL) + len(BYTES)
 
 
-def column(texts: list[str]) -> pa.LargeStringArray:
-    return pa.array(texts, pa.large_string())
+def columns(texts: list[str]) -> list[pa.LargeStringArray]:
+    return [pa.array(texts[start : start + 7], pa.large_string()) for start in range(0, len(texts), 7)]
 
 
-def directly_trained(texts: list[str], vocabulary: int, pattern: PreTokenizerName) -> Tokenizer:
+def counted(texts: list[str], pattern: str) -> CountedPieces:
+    return count(columns(texts), pattern, 1 << 30)[0]
+
+
+def trained(texts: list[str], vocabulary: int, pattern: str) -> Tokenizer:
+    return train_bpe(counted(texts, pattern), vocabulary, pattern)
+
+
+def directly_trained(texts: list[str], vocabulary: int, pattern: str) -> Tokenizer:
     tokenizer = Tokenizer(models.BPE())
     tokenizer.pre_tokenizer = pre_tokenizer(pattern)
     tokenizer.decoder = decoders.ByteLevel()
@@ -29,6 +49,7 @@ def directly_trained(texts: list[str], vocabulary: int, pattern: PreTokenizerNam
         texts,
         trainers.BpeTrainer(
             vocab_size=vocabulary,
+            min_frequency=2,
             special_tokens=list(CONTROL),
             initial_alphabet=ByteLevel.alphabet(),
             show_progress=False,
@@ -37,47 +58,81 @@ def directly_trained(texts: list[str], vocabulary: int, pattern: PreTokenizerNam
     return tokenizer
 
 
-@pytest.mark.parametrize("pattern", get_args(PreTokenizerName))
-def test_the_file_is_that_of_tokenizers(pattern: PreTokenizerName, training_texts: list[str], tmp_path: Path) -> None:
-    tokenizer = train_bpe(column(training_texts), 3000, pattern, str(tmp_path))
-    assert tokenizer.to_str() == directly_trained(training_texts, 3000, pattern).to_str()
+@pytest.mark.parametrize("pattern", [*get_args(PreTokenizerName), "own", "digits"])
+def test_the_file_is_that_of_tokenizers(pattern: str, training_texts: list[str]) -> None:
+    own = {"own": r"\p{L}{1,4}|[^\p{L}]+", "digits": with_single_digits(PATTERNS["o200k"])}
+    pattern = own[pattern] if pattern in own else PATTERNS[pattern]  # type: ignore[index]
+    made = trained(training_texts, 3000, pattern)
+    assert made.to_str() == directly_trained(training_texts, 3000, pattern).to_str()
 
 
-def test_gigatoken_trains_with_the_pattern_of_gpt2(
-    training_texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    """Otherwise the test above would compare the reference with itself."""
-    monkeypatch.delattr(module, "reference_merges")
-    train_bpe(column(training_texts), 1000, "gpt2", str(tmp_path))
-    assert caplog.text == ""
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text("aab", max_size=12) | st.text("ab c", max_size=30) | st.text(max_size=5), max_size=12))
+def test_merges_are_those_of_tokenizers_whatever_repeats(texts: list[str]) -> None:
+    """Runs of one letter, where pairs overlap, and merges that make a token again."""
+    pattern = PATTERNS["gpt2"]
+    expected = json.loads(directly_trained(texts, FIXED + 100, pattern).to_str())["model"]["merges"]
+    merges = learn(counted(texts, pattern), 100)
+    assert [[to_characters(left), to_characters(right)] for left, right in merges] == expected
 
 
-def test_documents_keep_their_borders(tmp_path: Path) -> None:
-    tokenizer = train_bpe(column(["ab", "ab"] * 100 + ["ba x"] * 3), FIXED + 2, "gpt2", str(tmp_path))
-    assert sorted(set(tokenizer.get_vocab()) - {*CONTROL, *map(to_characters, map(bytes, zip(range(256))))}) == [
-        "ab",
-        "ba",
-    ]
+def test_a_smaller_vocabulary_has_the_first_of_the_merges(training_texts: list[str]) -> None:
+    pieces = counted(training_texts, PATTERNS["llama3"])
+    assert learn(pieces, 500) == learn(pieces, 1000)[:500]
+
+
+def test_documents_keep_their_borders() -> None:
+    tokenizer = trained(["ab", "ab"] * 100 + ["ba x"] * 3, FIXED + 2, PATTERNS["gpt2"])
+    learnt = set(tokenizer.get_vocab()) - {*CONTROL, *map(to_characters, BYTES)}
+    assert sorted(learnt) == ["ab", "ba"]
 
 
 @pytest.mark.parametrize("pattern", ["gpt2", "o200k"])
-def test_the_largest_possible_vocabulary_is_named(pattern: PreTokenizerName, tmp_path: Path) -> None:
+def test_the_largest_possible_vocabulary_is_named(pattern: PreTokenizerName) -> None:
     with pytest.raises(RunError, match=r"too small for a vocabulary of 5000: it holds at most \d+ tokens") as caught:
-        train_bpe(column(SMALL), 5000, pattern, str(tmp_path))
+        trained(SMALL, 5000, PATTERNS[pattern])
     largest = int(str(caught.value).split("at most ")[1].split()[0])
-    assert train_bpe(column(SMALL), largest, pattern, str(tmp_path)).get_vocab_size() == largest
+    assert trained(SMALL, largest, PATTERNS[pattern]).get_vocab_size() == largest
     with pytest.raises(RunError, match=f"set vocabulary to {largest} or less"):
-        train_bpe(column(SMALL), largest + 1, pattern, str(tmp_path))
+        trained(SMALL, largest + 1, PATTERNS[pattern])
 
 
-def test_where_gigatoken_fails_tokenizers_trains_and_it_is_said(
-    training_texts: list[str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
-) -> None:
-    expected = train_bpe(column(training_texts), 400, "gpt2", str(tmp_path)).to_str()
-    monkeypatch.setattr("sys.executable", "false")
-    with caplog.at_level(logging.WARNING):
-        assert train_bpe(column(training_texts), 400, "gpt2", str(tmp_path)).to_str() == expected
-    assert "gigatoken failed" in caplog.text
+def test_counts_have_64_bits() -> None:
+    pieces = counted(["ab"] * 3 + ["cd"] * 2, PATTERNS["gpt2"])
+    pieces.counts[:] = [3 << 31, 2 << 31]
+    assert [left + right for left, right in learn(pieces, 2)] == [b"ab", b"cd"]
+
+
+def table(pieces: CountedPieces) -> dict[bytes, int]:
+    starts, ends = pieces.offsets[:-1].tolist(), pieces.offsets[1:].tolist()
+    return {
+        pieces.data[start:end].tobytes(): count
+        for start, end, count in zip(starts, ends, pieces.counts.tolist(), strict=True)
+    }
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.lists(st.text("ab 'é1\n") | st.text(), max_size=8))
+def test_pieces_are_counted(texts: list[str]) -> None:
+    pattern = PATTERNS["gpt2"]
+    cuts = (piece for text in texts for piece, _ in pre_tokenizer(pattern).pre_tokenize_str(text))
+    assert table(counted(texts, pattern)) == Counter(map(to_bytes, cuts))
+
+
+def test_the_rarest_pieces_are_forgotten_where_there_is_no_room(sentences: list[str]) -> None:
+    words = [word for sentence in sentences for word in regex.findall(r" ?\p{L}+| ?[^\s\p{L}]+|\s+", sentence)]
+    true = Counter(word.encode() for word in words)
+    counter = PieceCounter(r" ?\p{L}+| ?[^\s\p{L}]+|\s+", 200_000)
+    for column in columns(sentences):
+        counter.add(column)
+    held = table(counter.pieces())
+    assert sum(map(len, held)) <= 200_000
+    assert sum(held.values()) + counter.forgotten == sum(true.values())
+    assert counter.forgotten > 0
+    assert [piece for piece, _ in true.most_common(50) if held.get(piece) != true[piece]] == []
+    again = PieceCounter(r" ?\p{L}+| ?[^\s\p{L}]+|\s+", 200_000)
+    again.add(pa.array(sentences, pa.large_string()))
+    assert table(again.pieces()) == held
 
 
 def test_bytes_are_written_as_gpt2_writes_them() -> None:

@@ -13,8 +13,8 @@ from prep.tokenizers.train_sentencepiece import Algorithm, train_sentencepiece
 SMALL = ["low lower lowest", "new newer newest", "wide wider widest", "slow and newly widened"]
 
 
-def column(texts: list[str]) -> pa.LargeStringArray:
-    return pa.array(texts, pa.large_string())
+def columns(texts: list[str]) -> list[pa.LargeStringArray]:
+    return [pa.array(texts[start : start + 100], pa.large_string()) for start in range(0, len(texts), 100)]
 
 
 @pytest.mark.parametrize("algorithm", get_args(Algorithm))
@@ -37,24 +37,24 @@ def test_the_model_is_that_of_the_library(algorithm: Algorithm, training_texts: 
         num_threads=16,
         minloglevel=2,
     )
-    assert train_sentencepiece(column(texts), 2000, algorithm, 0.98) == model.getvalue()
+    assert train_sentencepiece(columns(texts), 2000, algorithm, 0.98) == model.getvalue()
 
 
 @pytest.mark.parametrize("algorithm", get_args(Algorithm))
 def test_the_largest_possible_vocabulary_is_named(algorithm: Algorithm) -> None:
     with pytest.raises(RunError, match=r"too small for a vocabulary of 5000: it holds at most \d+ tokens") as caught:
-        train_sentencepiece(column(SMALL), 5000, algorithm, 1)
+        train_sentencepiece(columns(SMALL), 5000, algorithm, 1)
     largest = int(str(caught.value).split("at most ")[1].split()[0])
-    model = train_sentencepiece(column(SMALL), largest, algorithm, 1)
+    model = train_sentencepiece(columns(SMALL), largest, algorithm, 1)
     assert SentencePieceProcessor(model_proto=model).vocab_size() == largest
 
 
 @pytest.mark.parametrize("algorithm", get_args(Algorithm))
 def test_a_vocabulary_without_room_for_the_characters_is_told(algorithm: Algorithm, training_texts: list[str]) -> None:
     with pytest.raises(RunError, match=r"has no room for the characters of the sample, which take \d+ tokens"):
-        train_sentencepiece(column(training_texts), 300, algorithm, 1)
+        train_sentencepiece(columns(training_texts), 300, algorithm, 1)
 
 
 def test_what_the_library_says_otherwise_is_passed_on() -> None:
     with pytest.raises(RunError, match=r"sentencepiece could not train on the sample: .*all_chars_count"):
-        train_sentencepiece(column(["\0"]), 300, "bpe", 1)
+        train_sentencepiece(columns(["\0"]), 300, "bpe", 1)
