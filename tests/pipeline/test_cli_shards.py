@@ -12,7 +12,6 @@ from dataclasses import replace
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from prep.corpus.shards import (
@@ -31,7 +30,7 @@ from prep.stages.export.export import PHASES, Export
 from prep.stages.export.format import ExportSettings
 from prep.stages.export.stream import DocumentStream, Stretch
 from prep.tokenizers.folder import write_folder
-from prep.tokenizers.sample import Sample
+from prep.tokenizers.sample import sample_of
 from prep.tokenizers.train import TokenizerSettings, train
 
 from ..packed_shards import SEPARATOR, random_documents, write_packed
@@ -48,9 +47,8 @@ def source_texts() -> list[str]:
 
 
 def train_tokenizer(folder: Path, vocabulary: int = VOCABULARY) -> None:
-    texts = source_texts()
-    sample = Sample(pa.array(texts, pa.large_string()), 0, len(texts), sum(map(len, texts)))
-    write_folder(str(folder), train(sample, TokenizerSettings("bpe", vocabulary), str(folder.parent)), {})
+    trained = train(sample_of(source_texts()), TokenizerSettings("bpe", vocabulary))
+    write_folder(str(folder), trained.files, {})
 
 
 @pytest.fixture(scope="module")

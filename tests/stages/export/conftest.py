@@ -4,15 +4,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
-import pyarrow as pa
 import pytest
 
 from prep.stages.export.export import PHASES, Export
-from prep.tokenizers.byte_level import PreTokenizerName
+from prep.tokenizers.byte_level import PATTERNS, PreTokenizerName
 from prep.tokenizers.encode import open_tokenizer
 from prep.tokenizers.exact import PROBE
 from prep.tokenizers.folder import write_folder
-from prep.tokenizers.sample import Sample
+from prep.tokenizers.sample import sample_of
 from prep.tokenizers.train import TokenizerSettings, train
 
 from ...packed_shards import random_documents, write_packed
@@ -74,10 +73,9 @@ def make_text_shards(folder: Path, pre_tokenizer: PreTokenizerName) -> TextShard
     root = Path(__file__).parents[3]
     texts = [path.read_text(encoding="utf-8")[:3000] for path in sorted((root / "corpus").glob("*.py"))]
     texts += ["", " ", *PROBE]
-    column = pa.array(texts, pa.large_string())
-    sample = Sample(column, 0, len(texts), sum(len(text.encode()) for text in texts))
     tokenizer = str(folder / "tokenizer")
-    write_folder(tokenizer, train(sample, TokenizerSettings("bpe", 700, pre_tokenizer), str(folder)), {})
+    settings = TokenizerSettings("bpe", 700, pattern=PATTERNS[pre_tokenizer])
+    write_folder(tokenizer, train(sample_of(texts), settings).files, {})
     opened = open_tokenizer(tokenizer)
     documents = [np.array([*opened.encode(text), opened.separator_id], np.int64) for text in texts]
     write_packed(folder / "shards", documents, length=64, vocabulary=opened.vocabulary, tokenizer_sha256=opened.sha256)
