@@ -4,6 +4,7 @@ One rank of an executor is one task. None of them is asked whether a task is don
 """
 
 import os
+import pickle
 import shutil
 import subprocess
 import sys
@@ -11,15 +12,18 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ProcessPoolExecutor, as_completed
 from concurrent.futures.process import BrokenProcessPool
+from functools import cache
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import wait
 from pathlib import Path
 from threading import Thread
+from typing import cast
 
 from datatrove.executor.local import LocalPipelineExecutor
 from loguru import logger
 
 from prep.corpus.errors import RunError
+from prep.corpus.storage import write_bytes
 from prep.pipeline.call import Call
 from prep.pipeline.config import RayExecutor, SlurmExecutor
 
@@ -40,7 +44,9 @@ class LocalWorkers(LocalPipelineExecutor):  # type: ignore[misc]
         context = get_context("forkserver")
         context.set_forkserver_preload(["prep.pipeline.executors", "prep.pipeline.phases"])
         with ProcessPoolExecutor(self.workers, context, _end_with_parent) as pool:
-            ranks = [pool.submit(self.pipeline[0], None, rank) for rank in range(self.world_size)]
+            call = f"{self.pipeline[0].logs}/call.pickle"
+            write_bytes(call, pickle.dumps(self.pipeline[0]))
+            ranks = [pool.submit(_run_rank, call, rank) for rank in range(self.world_size)]
             try:
                 for rank in as_completed(ranks):
                     rank.result()
@@ -51,6 +57,16 @@ class LocalWorkers(LocalPipelineExecutor):  # type: ignore[misc]
                 ) from error
             finally:
                 pool.shutdown(cancel_futures=True)
+
+
+def _run_rank(call: str, rank: int) -> None:
+    _call(call)(None, rank)
+
+
+@cache
+def _call(path: str) -> Call:
+    """Return the call, which every process reads once: it holds the whole plan, too much to send with each rank."""
+    return cast("Call", pickle.loads(Path(path).read_bytes()))
 
 
 def _end_with_parent() -> None:

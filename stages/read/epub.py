@@ -5,17 +5,20 @@ of it is content, so it becomes text here; extraction, which looks for the conte
 Source: EPUB 3.3, https://www.w3.org/TR/epub-33/, sections 4 and 5.
 """
 
+import io
+import lzma
 import posixpath
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
-from typing import IO, NamedTuple
+from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import orjson
 
-from prep.stages.read.containers import opened
+from prep.stages.read.files import MAX_FILE, whole
 from prep.stages.read.rows import Input, Row, failed, rejected, too_large
 from prep.stages.read.xhtml import EntityError, xhtml_text
 
@@ -24,10 +27,14 @@ _ENCRYPTION = "META-INF/encryption.xml"
 _MAX_PACKAGE = 8 << 20
 _MARKUP = 4
 """A chapter may take so many times the bytes of its text."""
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, KeyError, NotImplementedError, ElementTree.ParseError, ValueError)
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, lzma.LZMAError, struct.error, EOFError, OSError, LookupError, OverflowError),
+    *(NotImplementedError, ElementTree.ParseError, ValueError),
+)
+"""What zipfile and its decompressors raise on broken files; nothing is read from a file system meanwhile."""
 
 
-class _EncryptedError(ValueError):
+class _EncryptedError(RuntimeError):
     """A book whose chapters can only be read with a key."""
 
 
@@ -40,24 +47,23 @@ class _Package(NamedTuple):
 
 def epub_rows(file: Input) -> Iterator[Row]:
     """Yield the book that the file holds."""
-    stream = opened(file)
-    if isinstance(stream, Row):
-        yield stream
+    content = whole(file, MAX_FILE)
+    if isinstance(content, Row):
+        yield content
         return
-    with stream as content:
-        try:
-            yield _book(file, content)
-        except EntityError as error:
-            yield failed(file.id_at(), "entity_declaration", str(error))
-        except (_EncryptedError, RuntimeError) as error:  # zipfile's word for a file that takes a password
-            yield failed(file.id_at(), "encrypted", str(error))
-        except _BROKEN as error:
-            yield failed(file.id_at(), "bad_epub", f"{type(error).__name__}: {error}")
+    try:
+        yield _book(file, content)
+    except EntityError as error:
+        yield failed(file.id_at(), "entity_declaration", str(error))
+    except _BROKEN as error:
+        yield failed(file.id_at(), "bad_epub", f"{type(error).__name__}: {error}")
+    except RuntimeError as error:  # also zipfile's word for a file that takes a password
+        yield failed(file.id_at(), "encrypted", str(error))
 
 
-def _book(file: Input, content: IO[bytes]) -> Row:
+def _book(file: Input, content: bytes) -> Row:
     limit = file.options.max_bytes
-    with zipfile.ZipFile(content) as archive:
+    with zipfile.ZipFile(io.BytesIO(content)) as archive:
         package = _package(archive)
         texts: list[str] = []
         size = 0

@@ -5,6 +5,9 @@ from collections.abc import Iterator
 from prep.stages.read.rows import Input, Row, failed, rejected, too_large
 from prep.stages.read.text import text_row
 
+MAX_FILE = 256 << 20
+"""Files that can only be read as a whole, and hold more than their text, are rejected from so many bytes on."""
+
 
 def html_rows(file: Input) -> Iterator[Row]:
     """Yield the page that the file holds, as bytes."""

@@ -12,8 +12,7 @@ from typing import TYPE_CHECKING
 
 import orjson
 
-from prep.corpus.storage import is_remote
-from prep.stages.read.containers import opened
+from prep.stages.read.files import MAX_FILE, whole
 from prep.stages.read.rows import Input, Row, failed, rejected, too_large
 
 if TYPE_CHECKING:
@@ -36,22 +35,16 @@ def pdf_rows(file: Input) -> Iterator[Row]:
     """Yield the document that the file holds."""
     from pypdfium2 import PdfDocument, PdfiumError
 
-    stream = opened(file)
-    if isinstance(stream, Row):
-        yield stream
+    content = whole(file, MAX_FILE)
+    if isinstance(content, Row):
+        yield content
         return
-    with stream as content:
-        try:
-            whole = file.path.removeprefix("file://") if _is_plain(file) else content.read()
-            with PdfDocument(whole) as document:
-                yield _document(file, document)
-        except PdfiumError as error:
-            encrypted = getattr(error, "err_code", None) in {_PASSWORD, _SECURITY}
-            yield failed(file.id_at(), "encrypted" if encrypted else "bad_pdf", str(error))
-
-
-def _is_plain(file: Input) -> bool:
-    return not file.compressed and not is_remote(file.path)
+    try:
+        with PdfDocument(content) as document:
+            yield _document(file, document)
+    except PdfiumError as error:
+        encrypted = getattr(error, "err_code", None) in {_PASSWORD, _SECURITY}
+        yield failed(file.id_at(), "encrypted" if encrypted else "bad_pdf", str(error))
 
 
 def _document(file: Input, document: "PdfDocument") -> Row:
