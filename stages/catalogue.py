@@ -10,6 +10,7 @@ from prep.stages.dedup.unique_url import UniqueUrl
 from prep.stages.extract.extract import Extract
 from prep.stages.language.language import Language
 from prep.stages.pack.pack import Pack
+from prep.stages.pii.pii import Pii
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.quality import Quality
 from prep.stages.quality.signals import Signals
@@ -41,6 +42,7 @@ _CLASSES: tuple[type[Stage], ...] = (
     MinHash,
     RepeatedLines,
     RepeatedSubstrings,
+    Pii,
     TrainTokenizer,
     Pack,
     Train,

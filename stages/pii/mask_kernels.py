@@ -1,0 +1,175 @@
+"""Finding what can identify persons in a column of texts, and writing the texts without it, as numba kernels.
+
+Cost: two passes over the bytes that look for `@` and for digits, eight bytes at once, and a copy of the texts that
+hold something.
+"""
+
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+
+from prep.corpus.columns import Bytes, Offsets, kernel, leaf
+from prep.corpus.utf8 import HIGH_BITS, ONES, find_byte, load64, trailing_zeros
+from prep.stages.pii.address_kernels import find_address
+from prep.stages.pii.border_kernels import begins_number
+from prep.stages.pii.email_kernels import find_email
+from prep.stages.pii.phone_kernels import Patterns, find_international, find_national
+
+EMAIL, IP, PHONE = 0, 1, 2
+"""Kinds of findings."""
+
+Numbers = npt.NDArray[np.int64]
+Table = npt.NDArray[np.int64]
+_AT, _PLUS, _OPEN = 0x40, 0x2B, 0x28
+_BELOW_0 = np.uint64(0x80 - ord("0")) * ONES
+_BELOW_9 = np.uint64(0x7F - ord("9")) * ONES
+
+
+class Sought(NamedTuple):
+    """What is looked for."""
+
+    emails: bool
+    addresses: bool
+    public_only: bool
+    international: bool
+    national: Patterns
+    words: Bytes
+    """See `prep.stages.pii.email_kernels.word_characters`."""
+
+
+class Findings(NamedTuple):
+    """Finding k is `data[starts[k]:ends[k]]` in text `rows[k]`, all int64; those of one text do not overlap."""
+
+    rows: Numbers
+    kinds: Numbers
+    starts: Numbers
+    ends: Numbers
+
+
+@kernel
+def find_personal(data: Bytes, offsets: Offsets, sought: Sought) -> Findings:
+    """Return what is found in each text: first its e-mail addresses, then numbers outside of them, each in order."""
+    found = np.empty((4, 64), np.int64)
+    count = 0
+    for row in range(len(offsets) - 1):
+        start, end = offsets[row], offsets[row + 1]
+        first = count
+        if sought.emails:
+            found, count = _emails(data, row, start, end, sought, found, count)
+        emails = count
+        at = start
+        for email in range(first, emails + 1):
+            stop = found[2, email] if email < emails else end
+            found, count = _numbers(data, row, start, at, stop, end, sought, found, count)
+            at = found[3, email] if email < emails else end
+    return Findings(found[0, :count], found[1, :count], found[2, :count], found[3, :count])
+
+
+@kernel
+def _emails(data: Bytes, row: int, text: int, end: int, sought: Sought, found: Table, count: int) -> tuple[Table, int]:
+    at = floor = text
+    while True:
+        at = find_byte(data, at, end, _AT)
+        if at >= end:
+            return found, count
+        start, stop = find_email(data, at, floor, text, end, sought.words)
+        at += 1
+        if start < stop:
+            found = _grown(found, count)
+            found[0, count], found[1, count], found[2, count], found[3, count] = row, EMAIL, start, stop
+            count += 1
+            at = floor = stop
+
+
+@kernel
+def _numbers(
+    data: Bytes, row: int, text: int, at: int, stop: int, end: int, sought: Sought, found: Table, count: int
+) -> tuple[Table, int]:
+    """Add the numbers in `data[at:stop]`, a part of the text `data[text:end]`."""
+    while True:
+        at = _find_digit(data, at, stop)
+        if at >= stop:
+            return found, count
+        kind, start, number_end = _number(data, text, at, end, sought)
+        if kind >= 0 and number_end <= stop:
+            found = _grown(found, count)
+            found[0, count], found[1, count], found[2, count], found[3, count] = row, kind, start, number_end
+            count += 1
+            at = number_end
+        while at < stop and 0x30 <= data[at] <= 0x39:
+            at += 1
+
+
+@kernel
+def _grown(found: Table, count: int) -> Table:
+    return np.concatenate((found, np.empty_like(found)), axis=1) if count == found.shape[1] else found
+
+
+@leaf
+def _number(data: Bytes, text: int, at: int, end: int, sought: Sought) -> tuple[int, int, int]:
+    """Return the kind of the number whose first digit stands at a byte (−1 for none), where it begins and ends."""
+    if sought.addresses and begins_number(data, at, text):
+        stop = find_address(data, at, end, sought.public_only)
+        if stop > at:
+            return IP, at, stop
+    start, stop = _phone(data, text, at, end, sought)
+    return PHONE if stop > start else -1, start, stop
+
+
+@leaf
+def _phone(data: Bytes, text: int, at: int, end: int, sought: Sought) -> tuple[int, int]:
+    """Return where the telephone number begins and ends whose first digit stands at a byte; both the same for none."""
+    bracket = at - 1 if at > text and data[at - 1] == _OPEN else at
+    plus = bracket - 1
+    if plus >= text and data[plus] == _PLUS:
+        stop = find_international(data, at, end) if sought.international and begins_number(data, plus, text) else at
+        return (plus, stop) if stop > at else (at, at)
+    if len(sought.national.offsets) == 1 or not begins_number(data, bracket, text):
+        return at, at
+    stop = find_national(data, bracket, end, sought.national)
+    return (bracket, stop) if stop > bracket else (at, find_national(data, at, end, sought.national))
+
+
+@leaf
+def _find_digit(data: Bytes, at: int, end: int) -> int:
+    while at + 8 <= end:
+        word = load64(data, at)
+        low = word & ~HIGH_BITS
+        digits = (low + _BELOW_0) & ~(low + _BELOW_9) & ~word & HIGH_BITS
+        if digits:
+            return at + (trailing_zeros(digits) >> 3)
+        at += 8
+    while at < end and not 0x30 <= data[at] <= 0x39:
+        at += 1
+    return at
+
+
+@kernel
+def mask(data: Bytes, offsets: Offsets, found: Findings, masks: Bytes, mask_offsets: Offsets) -> tuple[Bytes, Offsets]:
+    """Return the texts (bytes and offsets) with each finding replaced by its kind's mask; findings rise by place."""
+    size = offsets[-1] - offsets[0]
+    for index in range(len(found.rows)):
+        kind = found.kinds[index]
+        size += mask_offsets[kind + 1] - mask_offsets[kind] - (found.ends[index] - found.starts[index])
+    written = np.empty(size, np.uint8)
+    written_offsets = np.zeros(len(offsets), np.int64)
+    to = index = 0
+    for row in range(len(offsets) - 1):
+        at = offsets[row]
+        while index < len(found.rows) and found.rows[index] == row:
+            to = _copy(data, at, found.starts[index], written, to)
+            kind = found.kinds[index]
+            to = _copy(masks, mask_offsets[kind], mask_offsets[kind + 1], written, to)
+            at = found.ends[index]
+            index += 1
+        to = _copy(data, at, offsets[row + 1], written, to)
+        written_offsets[row + 1] = to
+    return written, written_offsets
+
+
+@leaf
+def _copy(data: Bytes, start: int, end: int, out: Bytes, to: int) -> int:
+    for at in range(start, end):
+        out[to + at - start] = data[at]
+    return to + end - start
