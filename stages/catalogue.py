@@ -10,6 +10,7 @@ from prep.stages.dedup.unique_url import UniqueUrl
 from prep.stages.extract.extract import Extract
 from prep.stages.language.language import Language
 from prep.stages.pack.pack import Pack
+from prep.stages.perplexity.perplexity import Perplexity
 from prep.stages.pii.pii import Pii
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.quality import Quality
@@ -34,6 +35,7 @@ _CLASSES: tuple[type[Stage], ...] = (
     CleanLines,
     Quality,
     ClassifierStage,
+    Perplexity,
     TopShare,
     Sample,
     UniqueUrl,

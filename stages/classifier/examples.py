@@ -1,67 +1,33 @@
 """Labelled texts to train and test a classifier on, from files of any kind or an earlier run's documents."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Literal
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
 from prep.corpus.columns import string_buffers
-from prep.corpus.documents import SOURCE, TEXT, select
-from prep.corpus.errors import ConfigurationError, Problem
+from prep.corpus.documents import TEXT
+from prep.corpus.errors import ConfigurationError
 from prep.corpus.hashing import lower_table
 from prep.corpus.words import word_table
 from prep.stages.dedup.exact_kernels import text_hashes
-from prep.stages.read.read import Read
-from prep.stages.stage import CheckContext, Settings
-
-BATCH_BYTES = 8 << 20
+from prep.stages.read.text_source import TextSource
 
 
-class Examples(Settings):
+class Examples(TextSource):
     """The texts of one label."""
 
-    paths: str | tuple[str, ...]
-    """Files, folders, globs or URLs, as the stage `read` takes them; of an earlier run, its folder `documents`."""
-    format: Literal["auto", "jsonl", "parquet", "text", "markdown", "dataset"] = "auto"
-    """What the files hold; `auto` tells each file's format by its name."""
-    text_column: str = "text"
-    """The field of a JSON record or table that holds the text."""
-    sources: tuple[str, ...] = ()
-    """Take only documents whose column `source` is one of these; empty takes all."""
     limit: int | None = Field(None, ge=1)
     """Most texts to take: those with the smallest hashes, which is a random choice that never changes."""
 
-    def problems(self) -> Iterator[Problem]:
-        """Yield what `read` cannot read, and files that hold no text."""
-        reader = self._reader()
-        found = list(reader.problems(CheckContext(pa.schema([]), 0, frozenset())))
-        yield from found
-        if not found and TEXT.name not in reader.output_schema(reader.list_files()).names:
-            yield Problem("these files hold no text", ("paths",), mend="extract it in a run and name its documents")
-
     def texts(self) -> pa.LargeStringArray:
         """Return the texts, each once, in the order of their hashes. They are held in memory."""
-        reader = self._reader()
-        files = reader.list_files()
-        schema = reader.output_schema(files)
-        chunks = [pa.array([], TEXT.type)]
-        for partition in reader.partitions(files):
-            for batch, verdicts in reader.read(partition, schema, BATCH_BYTES):
-                wanted = batch if verdicts is None else select(batch, verdicts.rule.is_null())
-                if self.sources:
-                    wanted = select(wanted, pc.is_in(wanted.column(SOURCE.name), pa.array(self.sources)))
-                chunks.append(wanted.column(TEXT.name))
-        texts = pa.concat_arrays(chunks)
-        _, hashes = np.unique(hash_texts(texts)[0], return_index=True)
-        return texts.take(pa.array(hashes[: self.limit]))
-
-    def _reader(self) -> Read:
-        return Read(paths=self.paths, format=self.format, text_column=self.text_column)
+        texts = pa.concat_arrays([pa.array([], TEXT.type), *self.columns()])
+        _, rows = np.unique(hash_texts(texts)[0], return_index=True)
+        return texts.take(pa.array(rows[: self.limit]))
 
 
 def hash_texts(texts: pa.LargeStringArray) -> npt.NDArray[np.uint64]:

@@ -1,0 +1,132 @@
+"""Tells how much documents look like reference texts of their language, by an n-gram model trained on these."""
+
+from collections.abc import Iterator, Mapping
+from typing import Annotated, ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+from pydantic import ByteSize, Field
+
+from prep.corpus.columns import set_column
+from prep.corpus.errors import Problem
+from prep.corpus.words import Splitter
+from prep.stages.perplexity.ngram_model import NgramModel
+from prep.stages.read.text_source import TextSource
+from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+
+EVERY_OTHER = "*"
+RULES = ("low_perplexity", "high_perplexity")
+
+Limit = Annotated[float, Field(gt=0)]
+Limits = Limit | dict[str, Limit]
+
+
+class Perplexity(RowStage):
+    """Measure how well a model of reference texts foretells a document: adds a column with its perplexity.
+
+    For each language, an n-gram model with interpolated Kneser-Ney smoothing is trained on the reference when the stage
+    begins, in each worker (about 15 MB/s). Perplexity is exp(−mean log-probability of a word): 300 says that each
+    word was as hard to foretell as one of 300 equally likely. It is low for text like the reference and for text that
+    repeats itself in the reference's words, high for lists, noise and other languages. Documents in a language without
+    a reference, and those without words, have none (null) and are kept.
+    """
+
+    name: ClassVar[str] = "perplexity"
+    libraries: ClassVar[tuple[str, ...]] = ("regex",)
+    columns: ClassVar[tuple[str, ...]] = ("text",)
+
+    references: dict[str, TextSource] = Field(min_length=1)
+    """Reference texts by language, as the column `language` names it; `*` is for documents in every other one."""
+    order: int = Field(3, ge=1, le=5)
+    """Words of the longest n-gram; 1 gives the perplexity by unigram probabilities, whose logarithm is the negative
+    mean log-probability."""
+    reference_bytes: ByteSize = Field(ByteSize(32 << 20), ge=1)
+    """How much of each reference is read, from its beginning, in whole texts. The model takes up to about ten times as
+    much memory."""
+    column: str = Field("perplexity", min_length=1)
+    """The column for the perplexity."""
+    min_perplexity: Limits | None = None
+    """Smallest perplexity of a document that is kept, for all languages or by language (rule `low_perplexity`)."""
+    max_perplexity: Limits | None = None
+    """Largest perplexity of a document that is kept, for all languages or by language (rule `high_perplexity`)."""
+    splitter: Splitter = "unicode"
+    """What a word is."""
+
+    def problems(self, context: CheckContext) -> Iterator[Problem]:
+        """Find references that cannot be read, and limits for languages without one."""
+        for language, reference in self.references.items():
+            for problem in reference.problems():
+                yield Problem(str(problem), ("references", language, *problem.field))
+        if set(self.references) != {EVERY_OTHER} and "language" not in context.schema.names:
+            mend = f"put the stage 'language' before it, or give one reference, {EVERY_OTHER!r}"
+            yield Problem("references are by language, but documents have none", ("references",), mend=mend)
+        for name in ("min_perplexity", "max_perplexity"):
+            limits = getattr(self, name)
+            for language in limits if isinstance(limits, Mapping) else ():
+                if language not in self.references:
+                    yield Problem(f"no reference for {language!r}", (name, language), ", ".join(self.references))
+
+    def files(self) -> Mapping[str, str]:
+        """Return the references' files: their content decides the output, their place does not."""
+        return {
+            f"references.{language}.{number}": path
+            for language, reference in self.references.items()
+            for number, path in enumerate(reference.files())
+        }
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings without the files' places."""
+        references = {name: item.model_dump(mode="json", exclude={"paths"}) for name, item in self.references.items()}
+        return {**self.model_dump(mode="json", exclude={"references"}), "references": references}
+
+    def output_schema(self, schema: pa.Schema) -> pa.Schema:
+        """Return the schema with the perplexity as float32."""
+        field = pa.field(self.column, pa.float32())
+        index = schema.get_field_index(self.column)
+        return schema.append(field) if index < 0 else schema.set(index, field)
+
+    def open(self) -> RowFunction:
+        """Return the function over batches, the models trained."""
+        models = {
+            language: NgramModel(reference.columns(), self.order, self.reference_bytes, self.splitter)
+            for language, reference in self.references.items()
+        }
+
+        def measure(batch: pa.RecordBatch) -> Outcome:
+            found = np.full(batch.num_rows, np.nan)
+            limits = np.full((2, batch.num_rows), np.nan)
+            for language, rows in self._rows(batch).items():
+                found[rows] = models[language].perplexities(batch.column("text").take(pa.array(rows)))
+                limits[0, rows] = _limit(self.min_perplexity, language)
+                limits[1, rows] = _limit(self.max_perplexity, language)
+            scored = set_column(batch, self.column, pa.array(found, pa.float32(), mask=np.isnan(found)))
+            codes = np.where(found < limits[0], 0, np.where(found > limits[1], 1, -1))
+            return Outcome(scored, Verdicts.from_codes(codes, RULES, found))
+
+        return measure
+
+    def _rows(self, batch: pa.RecordBatch) -> Mapping[str, npt.NDArray[np.int64]]:
+        """Return the rows that each reference is for."""
+        if set(self.references) == {EVERY_OTHER}:
+            return {EVERY_OTHER: np.arange(batch.num_rows)}
+        languages = batch.column("language").cast(pa.string()).fill_null("")
+        rows = {
+            language: np.flatnonzero(pc.equal(languages, language).to_numpy(zero_copy_only=False))
+            for language in self.references
+            if language != EVERY_OTHER
+        }
+        if EVERY_OTHER in self.references:
+            rest = np.ones(batch.num_rows, np.bool_)
+            for taken in rows.values():
+                rest[taken] = False
+            rows[EVERY_OTHER] = np.flatnonzero(rest)
+        return rows
+
+
+def _limit(limits: Limits | None, language: str) -> float:
+    """Return a limit, NaN where there is none: nothing is above or below it."""
+    if limits is None:
+        return np.nan
+    return limits.get(language, np.nan) if isinstance(limits, Mapping) else limits
