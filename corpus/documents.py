@@ -10,6 +10,7 @@ from contextlib import AbstractContextManager, contextmanager
 from typing import Self
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -118,6 +119,25 @@ def read_documents(path: str, columns: Sequence[str] | None = None) -> Iterator[
             if isinstance(error, OSError) and error.errno is not None:  # the file system's error, not the content's
                 raise
             raise CorruptFileError(f"{path} cannot be read: {error}; delete it and run again") from error
+
+
+def read_rows(
+    path: str, rows: npt.NDArray[np.int64], columns: Sequence[str]
+) -> Iterator[tuple[npt.NDArray[np.int64], pa.RecordBatch]]:
+    """Yield some documents of a part, given by their rows, rising: the rows and their batch for each row group.
+
+    Row groups without any are not read.
+    """
+    with open_input(path) as source:
+        file = pq.ParquetFile(source)
+        start = 0
+        for group in range(file.num_row_groups):
+            end = start + file.metadata.row_group(group).num_rows
+            inside = rows[slice(*np.searchsorted(rows, (start, end)))]
+            if len(inside):
+                table = file.read_row_group(group, list(columns), use_threads=False)
+                yield inside, table.combine_chunks().to_batches()[0].take(pa.array(inside - start))
+            start = end
 
 
 def read_schema(path: str) -> pa.Schema:

@@ -10,6 +10,7 @@ Memory: 25 bytes per document, and what one part of ids takes. Where that is mor
 mapped into memory: slower, but bounded.
 """
 
+from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import NamedTuple
@@ -23,7 +24,7 @@ from prep.corpus.storage import expand, join, read_arrow, write_arrow
 from prep.stages.dedup.cluster_kernels import Numbers, Values, adopt, count_members, lower, point_to_roots, unite
 from prep.stages.dedup.documents import Documents, read_numbers
 from prep.stages.dedup.keep import Key, Policy, keys
-from prep.stages.dedup.matching import PAIRS, read_pairs
+from prep.stages.dedup.matching import read_pairs
 from prep.stages.dedup.sketch_kernels import estimates
 from prep.stages.stage import Counts, GlobalContext
 
@@ -61,13 +62,18 @@ class Arrays:
             path.unlink()
 
 
-def cluster(policy: Policy, guard: Guard | None, memory: int, documents: Documents, context: GlobalContext) -> None:
-    """Join all pairs found, and write for each part which rows have a cluster, how large, and whom it keeps."""
+def cluster(
+    policy: Policy, guard: Guard | None, memory: int, pairs: str, documents: Documents, context: GlobalContext
+) -> None:
+    """Join the pairs in a folder, and write for each part which rows have a cluster, how large, and whom it keeps.
+
+    Writes how many clusters there are of each size, too.
+    """
     arrays = Arrays(len(documents), memory, join(context.scratch, "arrays"))
     parents: Numbers = arrays.make("parents", np.int64)  # type: ignore[assignment]
     parents[:] = np.arange(len(parents))
     link = adopt if policy.by_time else unite
-    for path in expand(join(context.scratch, PAIRS)):  # band by band: the first to find a parent decides
+    for path in expand(join(context.scratch, pairs)):  # band by band: the first to find a parent decides
         for left, right in read_pairs(read_arrow(path)):
             link(parents, left, right)
     point_to_roots(parents)
@@ -85,8 +91,25 @@ def cluster(policy: Policy, guard: Guard | None, memory: int, documents: Documen
         kept_part, kept_row = documents.places(kept[rows])
         verdicts = {"row": rows, "kept_part": kept_part, "kept_row": kept_row, "size": sizes[kept[rows]]}
         write_arrow(verdicts_path(context, part - documents.new_parts.start), pa.table(verdicts))
+    _write_sizes(sizes, context)
     del parents, sizes
     arrays.forget()
+
+
+def _write_sizes(sizes: Numbers, context: GlobalContext) -> None:
+    counts = Counter[int]()
+    for start in range(0, len(sizes), STEP):
+        some = sizes[start : start + STEP]
+        found, clusters = np.unique(some[some > 1], return_counts=True)
+        counts.update(dict(zip(found.tolist(), clusters.tolist(), strict=True)))
+    rows = sorted(counts.items())
+    table = {"size": [size for size, _ in rows], "clusters": [clusters for _, clusters in rows]}
+    write_table(sizes_path(context), pa.table(table, pa.schema({"size": pa.int64(), "clusters": pa.int64()})))
+
+
+def sizes_path(context: GlobalContext) -> str:
+    """Return where the sizes of clusters lie, a part of the audit."""
+    return join(context.output, "audit", "sizes.parquet")
 
 
 def _crown(parents: Numbers, sizes: Numbers, clusters: int, order: Iterable[Key], arrays: Arrays) -> None:

@@ -9,6 +9,18 @@ The phases, each of independent tasks:
     cluster one                  clusters, and whom each keeps       prep.stages.dedup.clusters, keep
     drop    per part             bitmap, columns, rejected documents prep.stages.dedup.clusters
 
+between match and cluster, where pairs are verified by their texts:
+
+    choose  one                  the documents in pairs              prep.stages.dedup.similarity
+    shingle per part             their sets of shingles              prep.stages.dedup.similarity
+    verify  per hash and range   the pairs that are similar          prep.stages.dedup.similarity
+
+for the audit, unless it is switched off:
+
+    sample  one                  pairs and clusters to look at       prep.stages.dedup.audit
+    quote   per part             their sets of shingles, texts       prep.stages.dedup.similarity
+    audit   one                  what people read                    prep.stages.dedup.audit
+
 and with an index, whose documents are compared as if they were the first parts:
 
     remember per part            what the index keeps                prep.stages.dedup.index
@@ -17,20 +29,27 @@ and with an index, whose documents are compared as if they were the first parts:
 
 from collections.abc import Iterator
 from functools import cached_property
-from typing import ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import ByteSize, Field
 
 from prep.corpus.errors import Problem
-from prep.stages.dedup import clusters, index, matching
+from prep.corpus.hashing import lower_table
+from prep.corpus.words import word_table
+from prep.stages.dedup import audit, clusters, index, matching, similarity
+from prep.stages.dedup.audit import Judge
 from prep.stages.dedup.documents import Documents
 from prep.stages.dedup.index import Crawl, Index
 from prep.stages.dedup.keep import Keep, Policy
 from prep.stages.dedup.matching import Matcher, Range
+from prep.stages.dedup.minhash_kernels import Shingling
+from prep.stages.dedup.similarity import Selection
 from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
 
 SORT, MATCH, CLUSTER, DROP = "sort", "match", "cluster", "drop"
+CHOOSE, SHINGLE, VERIFY = "choose", "shingle", "verify"
+SAMPLE, QUOTE, AUDIT = "sample", "quote", "audit"
 REMEMBER, EXTEND = "remember", "extend"
 
 
@@ -54,6 +73,9 @@ class Deduplication(GlobalStage):
     index: Index | None = None
     """An index of earlier crawls, `{folder: …, crawl: NAME}`: documents that match one of theirs are lost, whatever
     `keep` says, and the run's own documents are added to it."""
+    audit: Annotated[int, Field(ge=0)] | Literal["all"] = 1000
+    """Pairs of a removed document and the one kept that are looked at again, with their texts: a sample of so many, or
+    `all`; 0 makes no audit."""
     memory: ByteSize = Field(ByteSize(2 << 30), ge=16 << 20)
     """What a task may take, such as `2GiB`; changes no result."""
 
@@ -105,38 +127,82 @@ class Deduplication(GlobalStage):
         """Return how similar the sketches of two documents must be for a match to count; None where hashes decide."""
         return None
 
+    def reads_texts(self) -> bool:
+        """Return whether matches are verified by the texts instead of the sketches."""
+        return False
+
     def guard(self) -> clusters.Guard | None:
         """Return what holds for clusters that are too large; None trusts all."""
         return None
 
+    def shingling(self) -> Shingling:
+        """Return how texts are cut to find their true similarity."""
+        return Shingling(word_table("unicode"), lower_table(), 5, characters=False)
+
+    def judge(self) -> Judge:
+        """Return what the audit judges pairs by."""
+        return Judge(None, lambda _: 1.0)
+
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return the phases."""
         tasks = self.hash_count() * matching.ranges(parts)
-        phases = (Phase(SORT, parts), Phase(MATCH, tasks), Phase(CLUSTER, 1), Phase(DROP, parts))
-        return phases if self.index is None else (*phases, Phase(REMEMBER, parts), Phase(EXTEND, 1))
+        found = [Phase(SORT, parts), Phase(MATCH, tasks)]
+        if self.reads_texts():
+            found += [Phase(CHOOSE, 1), Phase(SHINGLE, parts), Phase(VERIFY, tasks)]
+        found += [Phase(CLUSTER, 1), Phase(DROP, parts)]
+        if self.audit:
+            found += [Phase(SAMPLE, 1), Phase(QUOTE, parts), Phase(AUDIT, 1)]
+        if self.index is not None:
+            found += [Phase(REMEMBER, parts), Phase(EXTEND, 1)]
+        return tuple(found)
 
     def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
         """Run one task; those of the phase `drop` count documents."""
         known = () if self.index is None else index.known_parts(self.index, self.crawls)
         documents = Documents(context, known)
+        if phase == DROP:
+            return clusters.drop(self.name, self.rule, task, documents, context)
         if phase == SORT:
-            hashes = [self.hash_columns(index) for index in range(self.hash_count())]
+            hashes = [self.hash_columns(number) for number in range(self.hash_count())]
             matching.sort(hashes, self.policy, self.within, task, context)
         elif phase == MATCH:
-            count = matching.ranges(len(context.upstream.parts))
-            hash_, part = divmod(task, count)
-            halves = len(self.hash_columns(hash_))
-            matcher = Matcher(hash_, halves, self.policy, documents, self.memory)
-            pairs = matcher.pairs(Range.of(part, count))
-            least = self.least_similarity()
-            verified = pairs if least is None else matching.verified(pairs, least, documents)
-            matching.write_pairs(task, verified, context)
+            self._match(task, documents, context)
         elif phase == CLUSTER:
-            clusters.cluster(self.policy, self.guard(), self.memory, documents, context)
-        elif phase == DROP:
-            return clusters.drop(self.name, self.rule, task, documents, context)
+            pairs = similarity.VERIFIED if self.reads_texts() else matching.PAIRS
+            clusters.cluster(self.policy, self.guard(), self.memory, pairs, documents, context)
+        elif phase in (CHOOSE, SHINGLE, VERIFY):
+            self._verify(phase, task, documents, context)
+        elif phase in (SAMPLE, QUOTE, AUDIT):
+            self._audit(phase, task, documents, context)
         elif phase == REMEMBER:
             index.remember(task, documents, context)
         elif self.index is not None:
             index.extend(self.index, self.crawls, self.index_settings(), context)
         return None
+
+    def _match(self, task: int, documents: Documents, context: GlobalContext) -> None:
+        ranges = matching.ranges(len(context.upstream.parts))
+        number, part = divmod(task, ranges)
+        matcher = Matcher(number, len(self.hash_columns(number)), self.policy, documents, self.memory)
+        pairs = matcher.pairs(Range.of(part, ranges))
+        least = self.least_similarity()
+        if least is not None and not self.reads_texts():
+            pairs = matching.verified(pairs, least, documents)
+        matching.write_pairs(matching.pairs_path(context, task), pairs)
+
+    def _verify(self, phase: str, task: int, documents: Documents, context: GlobalContext) -> None:
+        if phase == CHOOSE:
+            tasks = self.hash_count() * matching.ranges(len(context.upstream.parts))
+            similarity.choose_candidates(tasks, documents, context)
+        elif phase == SHINGLE:
+            Selection(similarity.CANDIDATES, context).read_texts(task, self.shingling())
+        else:
+            similarity.verify(task, self.least_similarity() or 0, documents, context)
+
+    def _audit(self, phase: str, task: int, documents: Documents, context: GlobalContext) -> None:
+        if phase == SAMPLE:
+            audit.sample(None if self.audit == "all" else self.audit, documents, context)
+        elif phase == QUOTE:
+            Selection(audit.AUDIT, context).read_texts(task, self.shingling())
+        else:
+            audit.write(self.judge(), documents, context)

@@ -204,9 +204,9 @@ def verified(
             yield one[similar], other[similar]
 
 
-def write_pairs(task: int, pairs: Iterator[tuple[Numbers, Numbers]], context: GlobalContext) -> None:
+def write_pairs(path: str, pairs: Iterator[tuple[Numbers, Numbers]]) -> None:
     """Write what a match task has found."""
-    with atomic_output(pairs_path(context, task)) as sink, pa.ipc.new_file(sink, _SCHEMA) as writer:
+    with atomic_output(path) as sink, pa.ipc.new_file(sink, _SCHEMA) as writer:
         for left, right in pairs:
             writer.write_batch(pa.record_batch([left, right], _SCHEMA))
 

@@ -1,16 +1,18 @@
 """Near deduplication: `minhash` keeps one of documents with nearly the same text."""
 
 from collections.abc import Iterator
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 from pydantic import Field
 
 from prep.corpus.errors import Problem
 from prep.corpus.words import Splitter
+from prep.stages.dedup.audit import Judge
 from prep.stages.dedup.banding import Banding, solve
 from prep.stages.dedup.clusters import Guard
 from prep.stages.dedup.deduplication import Deduplication
 from prep.stages.dedup.keep import Keep
+from prep.stages.dedup.minhash_kernels import Shingling
 from prep.stages.dedup.taps import MinHashTap, Shingles, band_column
 from prep.stages.stage import CheckContext
 
@@ -52,7 +54,10 @@ class MinHash(Deduplication):
     seed: int = Field(1, ge=0)
     """Decides the hash functions."""
     verify: float | None = Field(None, gt=0, le=1)
-    """Join only documents that are found at least this similar; null trusts the bands."""
+    """Join only documents that are at least this similar; null trusts the bands."""
+    verify_by: Literal["signature", "text"] = "signature"
+    """With `verify`: what the similarity is taken from. `signature` estimates it (give or take 0.04 at 0.8 with 112
+    hash functions); `text` reads the documents in question again and finds it exactly."""
     largest_cluster: int | None = Field(None, ge=2)
     """In a larger cluster, only documents that are as similar to the one that stays as `verify`, or as where one pair
     in two matches, are lost; the others stay. Clusters grow by transitivity, and pages of one template can link
@@ -74,6 +79,7 @@ class MinHash(Deduplication):
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Find options that contradict each other, and a threshold that the hash functions cannot reach."""
         yield from super().problems(context)
+        yield from self._verify_problems()
         given = self.model_fields_set
         if self.threshold is None:
             if "hashes" in given:
@@ -87,6 +93,12 @@ class MinHash(Deduplication):
                     mend=f"take one of them out: the threshold makes {self.banding.bands} bands of {self.banding.rows}",
                 )
         yield from self._threshold_problems(self.threshold)
+
+    def _verify_problems(self) -> Iterator[Problem]:
+        if "verify_by" in self.model_fields_set and self.verify is None:
+            yield Problem("'verify_by' has a meaning only with 'verify'", ("verify_by",), mend="take it out")
+        if self.verify_by == "text" and self.index is not None:
+            yield Problem("an index keeps no texts to verify by", ("verify_by",), "signature", "text")
 
     def _threshold_problems(self, threshold: float) -> Iterator[Problem]:
         solved = solve(threshold, self.hashes)
@@ -131,8 +143,21 @@ class MinHash(Deduplication):
         """Return what pairs are verified against."""
         return self.verify
 
+    def reads_texts(self) -> bool:
+        """Return whether matches are verified by the texts."""
+        return self.verify is not None and self.verify_by == "text"
+
+    def shingling(self) -> Shingling:
+        """Return how texts are cut, as in the tap."""
+        return self.tap().shingling()
+
+    def judge(self) -> Judge:
+        """Return the similarity from which documents should match, and the probability that they do."""
+        banding = self.banding
+        return Judge(self.verify or self.threshold or banding.half_way(), banding.match_probability)
+
     def guard(self) -> Guard | None:
         """Return what holds for clusters that are too large."""
         if self.largest_cluster is None:
             return None
-        return Guard(self.largest_cluster, self.banding.half_way() if self.verify is None else self.verify)
+        return Guard(self.largest_cluster, self.verify or self.banding.half_way())

@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 
 from prep.corpus.columns import string_buffers
 from prep.corpus.cuts import without
-from prep.corpus.documents import REJECTED, read_documents, write_table
+from prep.corpus.documents import REJECTED, read_rows, write_table
 from prep.corpus.storage import atomic_output, join, read_arrow, write_arrow
 from prep.corpus.words import word_table
 from prep.stages.dedup.cluster_kernels import Numbers, Values
@@ -172,15 +172,11 @@ def _left_empty(part: int, cuts: tuple[Numbers, Numbers, Numbers], context: Glob
     """Return which documents have nothing but white space left; reads the texts again where any is cut."""
     rows, starts, ends = cuts
     empty = np.zeros(read_arrow(context.upstream.taps[part]).num_rows, np.bool_)
-    start = 0
-    for batch in read_documents(context.upstream.parts[part], ["text"]) if len(rows) else ():
-        first, last = np.searchsorted(rows, (start, start + batch.num_rows))
-        if first < last:
-            touched, places = np.unique(rows[first:last] - start, return_inverse=True)
-            texts = batch.column("text").take(pa.array(touched))
-            left = without(texts, places, starts[first:last], ends[first:last])
-            empty[touched + start] = blank(*string_buffers(left), word_table("whitespace"))
-        start += batch.num_rows
+    for touched, batch in read_rows(context.upstream.parts[part], np.unique(rows), ["text"]):
+        inside = slice(*np.searchsorted(rows, (touched[0], touched[-1] + 1)))
+        places = np.searchsorted(touched, rows[inside])
+        left = without(batch.column("text"), places, starts[inside], ends[inside])
+        empty[touched] = blank(*string_buffers(left), word_table("whitespace"))
     return empty
 
 
