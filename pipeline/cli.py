@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from prep.corpus.errors import PrepError, RunError
-from prep.pipeline.commands import classifier, pipelines, shards
+from prep.pipeline.commands import classifier, dedup, pipelines, shards
 
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
@@ -20,6 +20,7 @@ app = typer.Typer(
 for command in (pipelines.run, pipelines.check, pipelines.status, pipelines.stages, shards.verify, shards.export):
     app.command()(command)
 app.add_typer(classifier.app, name="classifier")
+app.add_typer(dedup.app, name="dedup")
 
 
 def main() -> None:

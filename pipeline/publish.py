@@ -2,6 +2,7 @@
 
     documents/*.parquet   what survives                rejected/*.parquet   what was lost, by whom and why
     findings/*/*.parquet  what stages found in documents, such as evaluation items
+    audit/*/              what each deduplication did, see `prep dedup audit`
     tokenizer/  shards/  model/  loss.svg              ledger.json
 
 Files are hard links to those in the steps' folders where the file system allows it, so publishing copies nothing. A
@@ -17,7 +18,7 @@ import pyarrow.parquet as pq
 from prep.corpus.storage import write_json
 from prep.pipeline.ledger import Ledger
 from prep.pipeline.passes import FINDINGS
-from prep.pipeline.plan import PassStep, Plan
+from prep.pipeline.plan import GlobalStep, PassStep, Plan
 
 TRUNCATED = "truncated"
 """The error that readers give to the record at which a file breaks off."""
@@ -30,6 +31,7 @@ def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
     folders = {"documents": [(path, path.name) for path in sorted(documents.glob("*.parquet"))]}
     folders["rejected"] = [(path, f"{index:02d}-{path.name}") for index, path in _rejected(plan, steps)]
     folders[FINDINGS] = _findings(plan, steps)
+    folders["audit"] = _audits(plan, steps)
     for artefact in ("tokenizer", "shards", "model"):
         made = plan.artefacts().get(artefact)
         source = steps / made / "output" if made else None
@@ -66,6 +68,11 @@ def _results(output: Path) -> list[tuple[Path, str]]:
     """Return the files that a Global stage made for the user: all but what it rejected, which has its own place."""
     names = ((path, path.relative_to(output)) for path in _files(output))
     return [(path, str(name)) for path, name in names if name.parts[0] != "rejected"]
+
+
+def _audits(plan: Plan, steps: Path) -> list[tuple[Path, str]]:
+    made = [(step, steps / step.folder / "output" / "audit") for step in plan.steps if isinstance(step, GlobalStep)]
+    return [(path, f"{step.index:02d}-{step.title}/{path.name}") for step, folder in made for path in _files(folder)]
 
 
 def _files(folder: Path) -> list[Path]:

@@ -47,6 +47,11 @@ from prep.stages.dedup.minhash_kernels import Shingling
 from prep.stages.dedup.similarity import Selection
 from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
 
+ID_BYTES = 64
+"""What an id, a length and a verdict take, for the prediction of disk use."""
+PAIR_BYTES = 16
+INPUT_BYTES = 3000
+"""What a document takes of compressed input, for the prediction of disk use."""
 SORT, MATCH, CLUSTER, DROP = "sort", "match", "cluster", "drop"
 CHOOSE, SHINGLE, VERIFY = "choose", "shingle", "verify"
 SAMPLE, QUOTE, AUDIT = "sample", "quote", "audit"
@@ -92,6 +97,21 @@ class Deduplication(GlobalStage):
             yield Problem(f"there is no column '{self.within}'", ("within",), "a column of the documents", seen)
         if self.index is not None:
             yield from index.problems(self.index, self.index_settings())
+
+    def remarks(self, context: CheckContext) -> Iterator[str]:
+        """Say what disk the stage will take: the tap's table, the sorted hashes, pairs and verdicts."""
+        halves = sum(len(self.hash_columns(number)) for number in range(self.hash_count()))
+        each = self.sketch_bytes() + ID_BYTES + halves * 16 + self.hash_count() * (4 + PAIR_BYTES // 2)
+        documents = max(1, context.input_bytes // INPUT_BYTES)
+        yield (
+            f"{each:,} bytes of disk per document, half of it until the stage is done; if a document takes "
+            f"{INPUT_BYTES:,} bytes of input, about {documents:,} documents and {_human(documents * each)}; "
+            f"memory up to {_human(self.memory)} per task"
+        )
+
+    def sketch_bytes(self) -> int:
+        """Return the bytes of a document's sketch."""
+        return 0
 
     def index_settings(self) -> dict[str, object]:
         """Return what all crawls of an index must have in common."""
@@ -206,3 +226,7 @@ class Deduplication(GlobalStage):
             Selection(audit.AUDIT, context).read_texts(task, self.shingling())
         else:
             audit.write(self.judge(), documents, context)
+
+
+def _human(bytes_: int) -> str:
+    return ByteSize(bytes_).human_readable()

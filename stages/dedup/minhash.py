@@ -16,6 +16,8 @@ from prep.stages.dedup.minhash_kernels import Shingling
 from prep.stages.dedup.taps import MinHashTap, Shingles, band_column
 from prep.stages.stage import CheckContext
 
+CURVE = tuple(step / 20 for step in range(10, 20))
+"""Similarities at which the probability of a match is shown."""
 NEAR_ENOUGH = 0.05
 """A threshold is reached where the similarity at which one pair in two matches is no further from it than this."""
 
@@ -113,6 +115,21 @@ class MinHash(Deduplication):
             else "one band only",
             mend="raise 'hashes', or use 'exact' where only equal texts should match",
         )
+
+    def remarks(self, context: CheckContext) -> Iterator[str]:
+        """Show the probability of a match by similarity, and what disk the stage will take."""
+        banding = self.banding
+        yield (
+            f"{banding.bands} bands of {banding.rows} rows: half of the pairs match at similarity "
+            f"{banding.half_way():.2f}"
+        )
+        yield "similarity" + "".join(f"{similarity:6.2f}" for similarity in CURVE)
+        yield "matches   " + "".join(f"{banding.match_probability(similarity):6.2f}" for similarity in CURVE)
+        yield from super().remarks(context)
+
+    def sketch_bytes(self) -> int:
+        """Return a byte per hash function."""
+        return self.banding.functions
 
     def identity(self) -> dict[str, object]:
         """Return the settings with bands and rows as they are used, whether given or solved."""

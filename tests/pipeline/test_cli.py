@@ -94,6 +94,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "verify": ["--tokenizer", "--workers"],
         "export": ["--to", "--output", "--length", "--file-bytes", "--tokenizer", "--workers"],
         "classifier train": [],
+        "dedup audit": [],
     }
     listed = runner.invoke(app, ["--help"]).output
     for command, expected in flags.items():
