@@ -1,25 +1,27 @@
 """Turns pages into text: the character set, a bound on the work, then an extractor that knows HTML.
 
-The bound is on estimated parsing steps (`prep.stages.extract.cost_kernels`), not on seconds: the same page has the same
-result on every machine.
+The bound is on tags or estimated parsing steps, not on seconds: the same page has the same result on every machine.
 """
 
 from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal, NamedTuple
 
-import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.columns import set_column
-from prep.corpus.documents import CHARSET, HTML, TEXT
+from prep.corpus.documents import CHARSET, HTML, TEXT, URL
 from prep.corpus.errors import Problem
 from prep.stages.extract.charset import decode_page
-from prep.stages.extract.cost_kernels import kinds_by_slot, parse_cost
+from prep.stages.extract.content import Extractor
+from prep.stages.extract.engine import open_engine, tags_of
+from prep.stages.extract.metadata import Metadata
+from prep.stages.extract.peers import Mode, open_resiliparse, open_trafilatura, parsing_steps
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
-Extractor = Callable[[str], str]
-"""From a page's HTML to its text; empty where it finds none."""
+METADATA = tuple(pa.field(name, pa.string()) for name in Metadata._fields)
+"""Columns that our engine fills beside the text."""
+_NO_METADATA = Metadata()
 
 
 class _Result(NamedTuple):
@@ -28,28 +30,35 @@ class _Result(NamedTuple):
     failed: bool = False
     value: float | None = None
     detail: str | None = None
+    metadata: Metadata = _NO_METADATA
 
 
 class Extract(RowStage):
     """Extract the main text of pages; replaces the columns `html` and `charset` by `text`.
 
-    Documents that came as text pass untouched. Rejects pages whose parsing would cost too much (rule `too_complex`),
-    pages in which bytes could not be decoded (`bad_encoding`) and pages without text (`no_text`).
+    The engine `prep` adds what the page says about itself, null where it says nothing: `title`, `published` (ISO
+    date), `canonical_url` and `declared_language`. Columns of these names that the input has keep their values.
+
+    Documents that came as text pass untouched. Rejects pages in which bytes could not be decoded (`bad_encoding`),
+    pages that would cost too much (rule `too_complex`) and pages without text (`no_text`).
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 1
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)
 
-    engine: Literal["resiliparse", "trafilatura"] = "resiliparse"
-    """`resiliparse` is fast; `trafilatura` finds the main text more surely, at a tenth of the speed."""
+    engine: Literal["prep", "trafilatura", "resiliparse"] = "prep"
+    """`prep` is ours: fast, and the nearest to what people mark as main text on pages of all kinds. `trafilatura` is
+    slow and made for articles; `resiliparse` is fast and takes more of what surrounds the main text."""
+    mode: Mode | None = None
+    """What trafilatura prefers where it must choose (`default` where none is given; FineWeb took `precision`).
+    Other engines have no modes."""
     main_content: bool = True
-    """Leave out menus, footers, sidebars and the like; otherwise all visible text is kept (resiliparse only)."""
-    favour: Literal["balance", "precision", "recall"] = "precision"
-    """What trafilatura prefers where it must choose; `precision` is FineWeb's choice."""
+    """Leave out menus, footers, sidebars and the like; otherwise all visible text is kept (not with trafilatura)."""
     max_cost: int = Field(default=1_000_000, ge=1)
-    """Most parsing steps, of one to two microseconds each; the largest ordinary pages take 30,000."""
+    """Most work for a page: tags for `prep`, otherwise parsing steps of one to two microseconds. The largest ordinary
+    pages take 30,000."""
     max_undecodable: float = Field(default=0.01, ge=0, le=1)
     """Largest share of characters that replace undecodable bytes."""
 
@@ -61,88 +70,84 @@ class Extract(RowStage):
                 ("main_content",),
                 "true",
                 "false",
-                "leave it out, or take engine: resiliparse",
+                "leave it out, or take engine: prep",
+            )
+        if self.engine != "trafilatura" and self.mode is not None:
+            yield Problem(
+                f"the engine {self.engine} has no modes",
+                ("mode",),
+                "no mode",
+                self.mode,
+                "leave it out, or take engine: trafilatura",
             )
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """Return the schema with text in place of html and charset."""
+        """Return the schema with text, and our engine's columns, in place of html and charset."""
         fields = [field for field in schema if field.name not in (HTML.name, CHARSET.name, TEXT.name)]
-        return pa.schema([*fields, TEXT])
+        added = [field for field in self._metadata() if field.name not in schema.names]
+        return pa.schema([*fields, TEXT, *added])
 
     def open(self) -> RowFunction:
         """Return the function over batches."""
-        extractor = self._extractor()
-        kinds = kinds_by_slot()
+        page = self._page_function()
 
-        def page(html: bytes, charset: str | None) -> _Result:
-            cost = parse_cost(np.frombuffer(html, np.uint8), kinds)
-            if cost > self.max_cost:
-                return _Result(rule="too_complex", value=float(cost), detail=f"more than {self.max_cost} parsing steps")
+        def extract(batch: pa.RecordBatch) -> Outcome:
+            columns = [_column_or_nulls(batch, field) for field in (HTML, CHARSET, URL, TEXT)]
+            results = [
+                _Result(text) if html is None else page(html, charset, url)
+                for html, charset, url, text in zip(*columns, strict=True)
+            ]
+            extracted = set_column(batch, TEXT.name, pa.array([result.text for result in results], TEXT.type))
+            for place, field in enumerate(self._metadata()):
+                if field.name not in batch.schema.names:
+                    values = pa.array([result.metadata[place] for result in results], field.type)
+                    extracted = set_column(extracted, field.name, values)
+            schema = self.output_schema(batch.schema)
+            return Outcome(extracted.select(schema.names), _verdicts(results))
+
+        return extract
+
+    def _metadata(self) -> tuple[pa.Field, ...]:
+        return METADATA if self.engine == "prep" else ()
+
+    def _page_function(self) -> Callable[[bytes, str | None, str | None], _Result]:
+        extractor = self._extractor()
+        cost_of = tags_of if self.engine == "prep" else parsing_steps
+        unit = "tags" if self.engine == "prep" else "parsing steps"
+
+        def page(html: bytes, charset: str | None, url: str | None) -> _Result:
             decoded = decode_page(html, charset)
             undecodable = decoded.undecodable / max(1, len(decoded.text))
             if undecodable > self.max_undecodable:
                 detail = f"{decoded.undecodable} places are not {decoded.charset} ({decoded.origin})"
                 return _Result(rule="bad_encoding", value=undecodable, detail=detail)
+            encoded = decoded.text.encode()
+            cost = cost_of(encoded)
+            if cost > self.max_cost:
+                return _Result(rule="too_complex", value=float(cost), detail=f"more than {self.max_cost} {unit}")
             try:
-                text = extractor(decoded.text)
+                content = extractor(encoded, url)
             except (
                 Exception
             ) as error:  # an extractor may raise anything on a broken page; it is recorded, and fails alone
                 return _Result(rule="extractor_error", failed=True, detail=f"{type(error).__name__}: {error}")
-            return _Result(text) if text else _Result(rule="no_text")
+            if not content.text:
+                return _Result(rule="no_text")
+            return _Result(content.text, metadata=content.metadata or _NO_METADATA)
 
-        def extract(batch: pa.RecordBatch) -> Outcome:
-            pages = batch.column(HTML.name).to_pylist()
-            charsets = _column_or_nulls(batch, CHARSET)
-            texts = _column_or_nulls(batch, TEXT)
-            results = [
-                _Result(text) if html is None else page(html, charset)
-                for html, charset, text in zip(pages, charsets, texts, strict=True)
-            ]
-            schema = self.output_schema(batch.schema)
-            extracted = set_column(batch, TEXT.name, pa.array([result.text for result in results], TEXT.type))
-            return Outcome(extracted.select(schema.names), _verdicts(results))
-
-        return extract
+        return page
 
     def _extractor(self) -> Extractor:
+        if self.engine == "prep":
+            return open_engine(self.main_content)
         if self.engine == "resiliparse":
-            return _resiliparse(self.main_content)
-        return _trafilatura(self.favour)
+            return open_resiliparse(self.main_content)
+        return open_trafilatura(self.mode or "default")
 
 
-def _resiliparse(main_content: bool) -> Extractor:
-    from resiliparse.extract.html2text import extract_plain_text
-
-    def extract(html: str) -> str:
-        return extract_plain_text(html, main_content=main_content, alt_texts=False).strip()
-
-    return extract
-
-
-def _trafilatura(favour: str) -> Extractor:
-    import logging
-
-    from trafilatura import extract as extract_main
-
-    logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it cannot extract is recorded here
-
-    def extract(html: str) -> str:
-        text = extract_main(
-            html,
-            favor_precision=favour == "precision",
-            favor_recall=favour == "recall",
-            include_comments=False,
-            deduplicate=False,
-        )
-        return text or ""
-
-    return extract
-
-
-def _column_or_nulls(batch: pa.RecordBatch, field: pa.Field) -> list[str | None]:
+def _column_or_nulls(batch: pa.RecordBatch, field: pa.Field) -> list[bytes | str | None]:
     index = batch.schema.get_field_index(field.name)
-    values: list[str | None] = [None] * batch.num_rows if index < 0 else batch.column(index).to_pylist()
+    values: list[bytes | str | None] = [None] * batch.num_rows if index < 0 else batch.column(index).to_pylist()
     return values
 
 

@@ -3,6 +3,7 @@
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
+from typing import Literal
 
 import numpy as np
 import pyarrow as pa
@@ -13,6 +14,7 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prep.corpus.documents import CHARSET, HTML, ID, TEXT, URL
+from prep.stages.extract.content import Content
 from prep.stages.extract.cost_kernels import FORMATTING, LIKE_ELEMENTS, OPTIONAL, RAW, VOID, kinds_by_slot, parse_cost
 from prep.stages.extract.extract import Extract
 from prep.stages.stage import CheckContext, Outcome
@@ -40,19 +42,21 @@ def rules(outcome: Outcome) -> list[str | None]:
     return found
 
 
-@pytest.mark.parametrize("stage", [Extract(), Extract(engine="trafilatura")])
+@pytest.mark.parametrize("stage", [Extract(), Extract(engine="trafilatura"), Extract(engine="resiliparse")])
 def test_keeps_the_article_and_leaves_the_frame(stage: Extract) -> None:
     batch, verdicts = stage.open()(pages(ARTICLE))
     assert verdicts is None
-    assert batch.schema.names == ["id", "text"]
+    assert batch.schema.names[:2] == ["id", "text"]
+    assert {"html", "charset"}.isdisjoint(batch.schema.names)
     text = batch.column("text")[0].as_py()
     assert "Bees fly from flower" in text
     assert "keep each other warm" in text
     assert "All rights reserved" not in text
 
 
-def test_all_text_on_demand() -> None:
-    text = Extract(main_content=False).open()(pages(ARTICLE)).batch.column("text")[0].as_py()
+@pytest.mark.parametrize("engine", ["prep", "resiliparse"])
+def test_all_text_on_demand(engine: Literal["prep", "resiliparse"]) -> None:
+    text = Extract(engine=engine, main_content=False).open()(pages(ARTICLE)).batch.column("text")[0].as_py()
     assert "All rights reserved" in text
 
 
@@ -93,8 +97,24 @@ HOSTILE = {
 
 @pytest.mark.parametrize("name", HOSTILE)
 def test_pages_that_would_cost_too_much_are_rejected(name: str) -> None:
-    outcome = Extract().open()(pages(HOSTILE[name], ARTICLE))
+    outcome = Extract(engine="resiliparse").open()(pages(HOSTILE[name], ARTICLE))
     assert rules(outcome) == ["too_complex", None]
+
+
+@pytest.mark.parametrize("name", HOSTILE)
+def test_our_engine_reads_what_costs_libraries_too_much(name: str) -> None:
+    page = pages(HOSTILE[name] + b"<p>the end")
+    assert rules(Extract(max_cost=2_000_000).open()(page)) == [None]
+    outcome = Extract(max_cost=2_000_000, main_content=False).open()(page)
+    assert outcome.batch.column("text")[0].as_py().endswith("the end")
+
+
+def test_pages_of_too_many_tags_are_rejected() -> None:
+    outcome = Extract(max_cost=100).open()(pages(b"<b>x</b>" * 50, b"<b>x</b>" * 51))
+    assert rules(outcome) == [None, "too_complex"]
+    assert outcome.verdicts is not None
+    assert outcome.verdicts.value is not None
+    assert outcome.verdicts.value.to_pylist() == [None, 102.0]
 
 
 @pytest.mark.parametrize("page", [b"<div>" * 1000 + b"deep", b"<!--" * 90_000, b"<p>x" * 50_000, b"\0" * 100, b"<"])
@@ -103,10 +123,10 @@ def test_odd_pages_that_are_cheap_go_through(page: bytes) -> None:
 
 
 def test_an_extractor_that_breaks_fails_its_page_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(html: str) -> str:
-        if "Bees" in html:
+    def breaks(page: bytes, url: str | None) -> Content:
+        if b"Bees" in page:
             raise RuntimeError("stung")
-        return html
+        return Content(page.decode())
 
     monkeypatch.setattr(Extract, "_extractor", lambda stage: breaks)
     outcome = Extract().open()(pages(ARTICLE, b"<p>x"))
@@ -123,6 +143,17 @@ def test_what_trafilatura_cannot_do_is_a_problem() -> None:
     (problem,) = Extract(engine="trafilatura", main_content=False).problems(context)
     assert problem.field == ("main_content",)
     assert list(Extract().problems(context)) == []
+    assert list(Extract(engine="trafilatura", mode="fast").problems(context)) == []
+
+
+@pytest.mark.parametrize("engine", ["prep", "resiliparse"])
+def test_modes_are_trafilaturas_alone(engine: Literal["prep", "resiliparse"]) -> None:
+    context = CheckContext(pa.schema([HTML]), 1, frozenset())
+    (problem,) = Extract(engine=engine, mode="precision").problems(context)
+    assert problem.field == ("mode",)
+
+
+def test_other_engines_and_modes_are_refused() -> None:
     with pytest.raises(ValidationError):
         Extract.model_validate({"engine": "bs4"})
 
