@@ -64,7 +64,7 @@ def compare_encoding(title: str, folder: str, texts: list[str], peer: Encode) ->
 def byte_level(pattern: PreTokenizerName, texts: list[str], vocabulary: int, folder: str) -> None:
     column = pa.array(texts, pa.large_string())
     own_pattern = PATTERNS[pattern]
-    made, own = timed(lambda: train_bpe(count([column], own_pattern, 1 << 30)[0], vocabulary, own_pattern))
+    made, own = timed(lambda: train_bpe(count([column], own_pattern, 1 << 30)[0], [vocabulary], own_pattern)[0])
 
     def train_directly() -> tokenizers.Tokenizer:
         tokenizer = tokenizers.Tokenizer(tokenizers.models.BPE())

@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from prep.corpus.errors import PrepError, RunError
-from prep.pipeline.commands import classifier, dedup, pipelines, shards
+from prep.pipeline.commands import classifier, dedup, pipelines, shards, tokenizer
 
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
@@ -21,6 +21,7 @@ for command in (pipelines.run, pipelines.check, pipelines.status, pipelines.stag
     app.command()(command)
 app.add_typer(classifier.app, name="classifier")
 app.add_typer(dedup.app, name="dedup")
+app.add_typer(tokenizer.app, name="tokenizer")
 
 
 def main() -> None:

@@ -110,6 +110,19 @@ def load_settings(file: str, kind: type[AnySettings]) -> tuple[AnySettings, Loca
         raise ConfigurationError([complaint(located, (), problem) for problem in problems]) from error
 
 
+def settings_of(kind: type[AnySettings], options: Sequence[str]) -> AnySettings:
+    """Return settings from options given as `name=value`. Raises ConfigurationError with every problem found."""
+    pairs = [option.partition("=") for option in options]
+    value = {name: parse_value(raw) for name, _, raw in pairs}
+    places: dict[Path, str] = {(name,): option for (name, _, _), option in zip(pairs, options, strict=True)}
+    located = Located("--set", value, {}, places)
+    try:
+        return kind.model_validate(value)
+    except ValidationError as error:
+        problems = [_problem(details, kind) for details in error.errors()]
+        raise ConfigurationError([complaint(located, (), problem) for problem in problems]) from error
+
+
 def _read(file: str, expected: str) -> Located:
     try:
         return read_yaml(file, FilePath(file).read_text(encoding="utf-8"))

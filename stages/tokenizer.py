@@ -214,19 +214,20 @@ class TrainTokenizer(GlobalStage):
             return
         strata = join(context.scratch, "strata.json")
         if phase == CHOOSE:
-            write_strata(strata, choose(_tables(context, LOOK), self._sample_settings()))
+            write_strata(strata, choose(_tables(context, LOOK), self.sample_settings()))
         elif phase == TRAIN:
             self._train(context, read_strata(strata))
         else:
             batches = context.upstream.documents(task, SAMPLED)
-            settings, path = self._sample_settings(), _table(context, phase, task)
+            settings, path = self.sample_settings(), _table(context, phase, task)
             if phase == LOOK:
                 write_batches(path, SURVEY, (survey(batch, settings) for batch in batches))
             else:
                 chosen = read_strata(strata)
                 write_batches(path, DRAWN, (draw(batch, settings, chosen) for batch in batches))
 
-    def _sample_settings(self) -> SampleSettings:
+    def sample_settings(self) -> SampleSettings:
+        """Return what decides the sample."""
         return SampleSettings(
             sample_bytes=self.sample_bytes,
             document_bytes=self.document_bytes,

@@ -11,7 +11,7 @@ import pytest
 ROOT = Path(__file__).parents[1]
 ROOMS = ("pipeline", "stages", "tokenizers", "trainer", "corpus")
 BELOW = {
-    "pipeline": {"stages", "corpus"},
+    "pipeline": {"stages", "tokenizers", "corpus"},
     "stages": {"tokenizers", "trainer", "corpus"},
     "tokenizers": {"corpus"},
     "trainer": {"corpus"},

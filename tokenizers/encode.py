@@ -7,16 +7,18 @@ from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 import pyarrow as pa
 
 from prep.corpus.columns import Offsets, string_buffers
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.shards import token_dtype
-from prep.corpus.storage import exists, join, open_input, read_json
+from prep.corpus.storage import exists, join, open_input
 from prep.tokenizers.engines import Engine, GigatokenEngine, SentencePieceEngine, TokenizersEngine
 from prep.tokenizers.exact import ByteLevelEngine, fast_or_reference
-from prep.tokenizers.folder import CONFIG, MODEL, TOKENIZER_JSON
+from prep.tokenizers.folder import CONFIG, MODEL, TOKENIZER_JSON, Files
 from prep.tokenizers.pieces import Pieces, byte_level_pieces, joined, sentencepiece_pieces
+from prep.tokenizers.sentencepiece_json import user_symbols
 
 
 @dataclass(frozen=True)
@@ -62,18 +64,24 @@ class Tokenizer:
 
 
 def open_tokenizer(folder: str) -> Tokenizer:
-    """Open a folder that the stage `tokenizer` wrote. The engine is loaded when the first text is encoded.
+    """Open a folder that `prep` wrote. The engine is loaded when the first text is encoded.
 
     Raises CorruptFileError where a file is missing or cannot be read.
     """
     try:
-        config = read_json(join(folder, CONFIG))
-        if exists(join(folder, MODEL)):
-            return _open_sentencepiece(folder, config)
-        return _open_byte_level(_read(folder, TOKENIZER_JSON), config)
+        wanted = [name for name in (CONFIG, MODEL, TOKENIZER_JSON) if name == CONFIG or exists(join(folder, name))]
+        return open_files({name: _read(folder, name) for name in wanted})
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise CorruptFileError(f"{folder}: cannot be opened as a tokenizer ({reason}); train it again") from error
+
+
+def open_files(files: Files) -> Tokenizer:
+    """Open a tokenizer whose files are in memory."""
+    config = orjson.loads(files[CONFIG])
+    if MODEL in files:
+        return _open_sentencepiece(files[MODEL], files.get(TOKENIZER_JSON), config)
+    return _open_byte_level(files[TOKENIZER_JSON], config)
 
 
 def _open_byte_level(content: bytes, config: dict[str, object]) -> Tokenizer:
@@ -83,25 +91,32 @@ def _open_byte_level(content: bytes, config: dict[str, object]) -> Tokenizer:
     tokenizer = HuggingFaceTokenizer.from_str(text)
     ids = tokenizer.get_vocab()
     reference = TokenizersEngine(tokenizer)
+
+    def open_engine() -> Engine:
+        if not all(token.special for token in tokenizer.get_added_tokens_decoder().values()):
+            return reference  # some tokens are taken whole wherever a text holds them
+        return fast_or_reference(lambda: ByteLevelEngine(GigatokenEngine(text), reference), reference)
+
     return Tokenizer(
         separator_id=ids[str(config["eos_token"])],
         padding_id=ids[str(config["pad_token"])],
         sha256=hashlib.sha256(content).hexdigest(),
         pieces=byte_level_pieces(tokenizer),
-        open_engine=lambda: fast_or_reference(lambda: ByteLevelEngine(GigatokenEngine(text), reference), reference),
+        open_engine=open_engine,
     )
 
 
-def _open_sentencepiece(folder: str, config: dict[str, object]) -> Tokenizer:
+def _open_sentencepiece(content: bytes, converted: bytes | None, config: dict[str, object]) -> Tokenizer:
     from sentencepiece import SentencePieceProcessor
 
-    content = _read(folder, MODEL)
     processor = SentencePieceProcessor(model_proto=content)
-    converted = _read(folder, TOKENIZER_JSON).decode() if exists(join(folder, TOKENIZER_JSON)) else None
 
     def open_engine() -> Engine:
         reference = SentencePieceEngine(content)
-        return reference if converted is None else fast_or_reference(lambda: GigatokenEngine(converted), reference)
+        if converted is None or user_symbols(content):
+            return reference
+        text = converted.decode()
+        return fast_or_reference(lambda: GigatokenEngine(text), reference)
 
     return Tokenizer(
         separator_id=processor.piece_to_id(str(config["eos_token"])),

@@ -14,13 +14,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, NamedTuple
 
 from prep.corpus.errors import RunError
-from prep.corpus.storage import expand, open_input
+from prep.corpus.storage import exists, expand, join, open_input
 from prep.tokenizers.byte_level import CHARACTERS, PATTERNS, SEPARATOR, pre_tokenizer, to_characters
-from prep.tokenizers.folder import CONFIG, Files, byte_level_files, sentencepiece_files
+from prep.tokenizers.encode import Tokenizer, open_files, open_tokenizer
+from prep.tokenizers.folder import CARD, CONFIG, Files, byte_level_files, sentencepiece_files
 from prep.tokenizers.ranks import merges_of_ranks, read_ranks
 
 if TYPE_CHECKING:
-    from tokenizers import Tokenizer
+    from tokenizers import Tokenizer as HuggingFaceTokenizer
 
 _GPT2 = {"encoder.json": "vocab.bpe", "vocab.json": "merges.txt"}
 """Where the merges of a vocabulary lie."""
@@ -88,7 +89,14 @@ def existing_files(path: str, pattern: str = "", separator: str = "") -> Files:
     return byte_level_files(tokenizer, pattern, ends[0], padding if padding in control else ends[0])
 
 
-def _from_ranks(ranks: dict[bytes, int], known: Published, separator: str) -> "Tokenizer":
+def open_any(path: str, pattern: str = "", separator: str = "") -> Tokenizer:
+    """Open a folder that `prep` wrote, or any other tokenizer that `existing_files` takes."""
+    if exists(join(path, CARD)):
+        return open_tokenizer(path)
+    return open_files(existing_files(path, pattern, separator))
+
+
+def _from_ranks(ranks: dict[bytes, int], known: Published, separator: str) -> "HuggingFaceTokenizer":
     control = dict(known.control or {separator or SEPARATOR: max(ranks.values()) + 1})
     ids = {to_characters(token): rank for token, rank in ranks.items()} | control
     taken = set(ids.values())
@@ -97,7 +105,7 @@ def _from_ranks(ranks: dict[bytes, int], known: Published, separator: str) -> "T
     return _byte_level(ids | unused, merges, known.pattern, control | unused)
 
 
-def _from_gpt2(file: str) -> "Tokenizer":
+def _from_gpt2(file: str) -> "HuggingFaceTokenizer":
     path = Path(file)
     ids = json.loads(_read(file))
     lines = _read(str(path.with_name(_GPT2[path.name]))).decode().splitlines()
@@ -108,7 +116,7 @@ def _from_gpt2(file: str) -> "Tokenizer":
 
 def _byte_level(
     ids: Mapping[str, int], merges: Sequence[tuple[str, str]], pattern: str, control: Mapping[str, int]
-) -> "Tokenizer":
+) -> "HuggingFaceTokenizer":
     from tokenizers import AddedToken, Tokenizer, decoders, models
 
     tokenizer = Tokenizer(models.BPE(dict(ids), merges, ignore_merges=True))
@@ -119,7 +127,7 @@ def _byte_level(
     return tokenizer
 
 
-def _from_json(file: str) -> tuple["Tokenizer", str]:
+def _from_json(file: str) -> tuple["HuggingFaceTokenizer", str]:
     """Return the tokenizer and its pattern; no pattern where text is cut in a way that no single pattern says."""
     from tokenizers import Tokenizer
 

@@ -15,11 +15,14 @@ Pieces = tuple[bytes, ...]
 
 
 def byte_level_pieces(tokenizer: "Tokenizer") -> Pieces:
-    """Return the bytes of a byte-level tokenizer's tokens."""
-    control = tokenizer.get_added_tokens_decoder()
+    """Return the bytes of a byte-level tokenizer's tokens. Raises ValueError where ids are left out."""
+    added = tokenizer.get_added_tokens_decoder()
     vocabulary = tokenizer.get_vocab()
-    tokens = sorted(vocabulary, key=vocabulary.__getitem__)
-    return tuple(b"" if index in control else to_bytes(token) for index, token in enumerate(tokens))
+    pieces = {index: to_bytes(token) for token, index in vocabulary.items() if index not in added}
+    pieces |= {index: b"" if token.special else token.content.encode() for index, token in added.items()}
+    if len(pieces) <= max(pieces):
+        raise ValueError(f"{max(pieces) + 1 - len(pieces)} of the ids up to {max(pieces)} have no token")
+    return tuple(pieces[index] for index in range(len(pieces)))
 
 
 def sentencepiece_pieces(model: "SentencePieceProcessor") -> Pieces:

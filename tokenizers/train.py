@@ -1,5 +1,6 @@
 """From a sample of texts to the files of a tokenizer, by kind."""
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
 
@@ -72,8 +73,7 @@ def train(sample: Sample, settings: TokenizerSettings) -> Trained:
         raise RunError("there is no text to train a tokenizer on; loosen the filters or give more text")
     if settings.kind == "bpe":
         pieces, forgotten = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PIECE_BYTE)
-        control = (*byte_level.CONTROL, *settings.control)
-        tokenizer = train_bpe(pieces, settings.vocabulary, settings.pattern, control)
+        (tokenizer,) = train_bpe(pieces, [settings.vocabulary], settings.pattern, _control(settings))
         return Trained(byte_level_files(tokenizer, settings.pattern), forgotten)
     algorithm: train_sentencepiece.Algorithm = "bpe" if settings.kind == "sentencepiece_bpe" else "unigram"
     model = train_sentencepiece.train_sentencepiece(
@@ -86,3 +86,17 @@ def train(sample: Sample, settings: TokenizerSettings) -> Trained:
         settings.split_digits,
     )
     return Trained(sentencepiece_files(model), 0)
+
+
+def train_sizes(sample: Sample, settings: TokenizerSettings, sizes: Sequence[int]) -> Iterator[tuple[int, Files]]:
+    """Yield byte-level BPE tokenizers of several vocabularies; pieces are counted and merges learnt once.
+
+    Raises RunError where the sample does not hold the largest.
+    """
+    pieces, _ = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PIECE_BYTE)
+    for size, tokenizer in zip(sizes, train_bpe(pieces, sizes, settings.pattern, _control(settings)), strict=True):
+        yield size, byte_level_files(tokenizer, settings.pattern)
+
+
+def _control(settings: TokenizerSettings) -> tuple[str, ...]:
+    return (*byte_level.CONTROL, *settings.control)

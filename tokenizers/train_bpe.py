@@ -6,6 +6,7 @@ those of `tokenizers`, and of any smaller vocabulary the first of them.
 """
 
 from collections.abc import Sequence
+from itertools import takewhile
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
@@ -33,19 +34,27 @@ class Merge(NamedTuple):
     right: bytes
 
 
-def train_bpe(pieces: CountedPieces, vocabulary: int, pattern: str, control: Sequence[str] = CONTROL) -> "Tokenizer":
-    """Train a tokenizer of `vocabulary` tokens, the control tokens among them, on pieces that the pattern has cut.
+def train_bpe(
+    pieces: CountedPieces, sizes: Sequence[int], pattern: str, control: Sequence[str] = CONTROL
+) -> "list[Tokenizer]":
+    """Train a tokenizer for each number of tokens, the control tokens among them, on pieces that the pattern has cut.
 
     Raises RunError where the pieces do not hold so many.
     """
-    tokenizer = tokenizer_of(learn(pieces, vocabulary - len(control) - len(BYTES)), pattern, control)
-    largest = tokenizer.get_vocab_size()
-    if largest < vocabulary:
+    merges = learn(pieces, max(sizes) - len(control) - len(BYTES))
+    tokens = [*BYTES, *dict.fromkeys(merge.left + merge.right for merge in merges)]
+    largest = len(control) + len(tokens)
+    if largest < max(sizes):
         raise RunError(
-            f"the sample is too small for a vocabulary of {vocabulary}: it holds at most {largest} tokens that occur "
+            f"the sample is too small for a vocabulary of {max(sizes)}: it holds at most {largest} tokens that occur "
             f"twice; set vocabulary to {largest} or less, or give more text"
         )
-    return tokenizer
+    tokenizers = []
+    for size in sizes:
+        known = set(tokens[: size - len(control)])
+        first = takewhile(lambda merge: merge.left + merge.right in known, merges)  # noqa: B023 - used at once
+        tokenizers.append(tokenizer_of(list(first), pattern, control))
+    return tokenizers
 
 
 def learn(pieces: CountedPieces, wanted: int) -> list[Merge]:

@@ -95,6 +95,9 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "export": ["--to", "--output", "--length", "--file-bytes", "--tokenizer", "--workers"],
         "classifier train": [],
         "dedup audit": [],
+        "tokenizer train": ["--output", "--kind", "--vocabulary", "--set", "--workers"],
+        "tokenizer evaluate": ["--on", "--output", "--model-bytes"],
+        "tokenizer sweep": ["--on", "--output", "--vocabularies", "--kinds", "--set"],
     }
     listed = runner.invoke(app, ["--help"]).output
     for command, expected in flags.items():

@@ -38,7 +38,8 @@ def counted(texts: list[str], pattern: str) -> CountedPieces:
 
 
 def trained(texts: list[str], vocabulary: int, pattern: str) -> Tokenizer:
-    return train_bpe(counted(texts, pattern), vocabulary, pattern)
+    (tokenizer,) = train_bpe(counted(texts, pattern), [vocabulary], pattern)
+    return tokenizer
 
 
 def directly_trained(texts: list[str], vocabulary: int, pattern: str) -> Tokenizer:
