@@ -17,6 +17,7 @@ from prep.stages.extract.element_kernels import (
     IS_BLOCK,
     IS_CELL,
     IS_PLAIN,
+    IS_UNSEEN,
     number,
 )
 
@@ -101,7 +102,7 @@ def ended_by_end_tag(elements: Elements, opened: npt.NDArray[np.int64], current:
     at = current
     while at > 0 and not (elements.kind[at] == kind and elements.name[at] == name):
         around = elements.kind[at]
-        if not IS_BLOCK[kind] and IS_BLOCK[around]:
+        if IS_BLOCK[around] and not IS_BLOCK[kind] and not IS_UNSEEN[kind]:
             return 0
         if around == _TABLE or (IS_CELL[around] and not IN_TABLE[kind]):
             return 0

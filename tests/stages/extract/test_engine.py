@@ -1,0 +1,116 @@
+"""Our engine on pages of several kinds: what it keeps, and how it writes it down."""
+
+import numpy as np
+import pyarrow as pa
+import pytest
+
+from prep.corpus.documents import HTML, TEXT, URL
+from prep.stages.extract.engine import main_text, read_page, whole_text
+from prep.stages.extract.extract import Extract
+from prep.stages.extract.model import load_model
+
+SENTENCE = "Bees fly from flower to flower, and bring home to their hive whatever sweet things they find there. "
+FRAME = """<html><head><title>T</title></head><body>
+<header class="site-header"><nav class="main-nav"><ul><li><a href=/>Home</a><li><a href=/shop>Shop</a>
+<li><a href=/about>About us</a></ul></nav></header>{}
+<aside class="sidebar related"><h3>Related</h3><ul><li><a href=/1>Wasps</a><li><a href=/2>Ants</a></ul></aside>
+<footer class="site-footer"><p>© Bees Inc. All rights reserved. <a href=/p>Privacy policy</a></p></footer></body>"""
+PAGES = {
+    "article": f"<article><h1>Bees</h1><p>{SENTENCE * 3}</p><h2>Winter</h2><p>{SENTENCE * 4}</p></article>",
+    "forum": "<main class=thread><h1>Where do bees go?</h1>"
+    + "".join(
+        f"<div class=post><div class=author>user{n}</div><div class='post-body'><p>{SENTENCE * 2}{n}</p></div></div>"
+        for n in range(6)
+    )
+    + "</main>",
+    "code": f"<article><h1>Counting</h1><p>{SENTENCE * 3}</p><pre><code><span>for</span> bee in hive:\n"
+    f"    count += 1\n</code></pre><p>{SENTENCE * 3}</p></article>",
+    "table": f"<article><h1>Hives</h1><p>{SENTENCE * 3}</p><table><tr><th>Hive<th>Bees<tr><td>A<td>12<tr><td>B<td>30"
+    f"</table><p>{SENTENCE * 3}</p></article>",
+    "list": f"<article><h1>Hives</h1><p>{SENTENCE * 3}</p><ul><li>One kind of bee<li>Another kind"
+    f"<ol><li>With a kind inside</ol></ul><p>{SENTENCE * 3}</p></article>",
+}
+
+
+def text_of(name: str) -> str:
+    return main_text(read_page(FRAME.format(PAGES[name]).encode()), load_model())
+
+
+@pytest.mark.parametrize("name", PAGES)
+def test_keeps_the_text_and_leaves_the_frame(name: str) -> None:
+    text = text_of(name)
+    assert SENTENCE.strip() in text
+    for frame in ("Home", "Shop", "All rights reserved", "Privacy policy", "Wasps"):
+        assert frame not in text
+
+
+def test_all_posts_of_a_thread_are_kept() -> None:
+    text = text_of("forum")
+    assert all(f"{SENTENCE * 2}{number}" in text for number in range(6))
+
+
+def test_headings_and_paragraphs_stand_apart() -> None:
+    assert f"{SENTENCE.strip()}\n\nWinter\n\n{SENTENCE[:20]}" in text_of("article")
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<p>a<p>b", "a\n\nb"),
+        ("<h1>a</h1>b<br>c", "a\n\nb\nc"),
+        ("<ul><li>a<li>b<ul><li>c</ul><li>d</ul>e", "- a\n- b\n  - c\n- d\n\ne"),
+        ("<ol><li><p>a</p><p>b</p><li>c</ol>", "- a\n\nb\n- c"),
+        ("<dl><dt>a<dd>b<dt>c<dd>d</dl>", "a\nb\nc\nd"),
+        ("<table><tr><th>a<th>b<tr><td>c<td>d</table>e", "a | b\nc | d\n\ne"),
+        (f"<table><tr><td><p>{'a ' * 150}<td><p>{'b ' * 150}</table>", f"{'a ' * 149}a\n\n{'b ' * 149}b"),
+        ("<pre>x = 1\n  y</pre>z", "x = 1\n  y\n\nz"),
+        ("<ul><li><h3>a</h3><p>b</ul>", "a\n\nb"),
+    ],
+)
+def test_what_is_written(page: str, text: str) -> None:
+    assert whole_text(read_page(page.encode())) == text
+
+
+def test_code_and_tables_keep_their_lines() -> None:
+    assert "\n\nfor bee in hive:\n    count += 1\n\n" in text_of("code")
+    assert "\n\nHive | Bees\nA | 12\nB | 30\n\n" in text_of("table")
+
+
+def test_the_columns_beside_the_text() -> None:
+    page = (
+        b"<html lang=en><title>Bees</title><link rel=canonical href=/b><meta name=date content=2024-01-31><p>Bees fly."
+    )
+    batch = pa.record_batch(
+        {
+            "html": pa.array([page, None], HTML.type),
+            "url": pa.array(["https://a.example/x", "https://a.example/y"], URL.type),
+            "text": pa.array([None, "as it came"], TEXT.type),
+            "published": pa.array([None, "yesterday"]),
+        }
+    )
+    out = Extract().open()(batch).batch
+    assert out.schema.equals(Extract().output_schema(batch.schema))
+    assert out.column("title").to_pylist() == ["Bees", None]
+    assert out.column("canonical_url").to_pylist() == ["https://a.example/b", None]
+    assert out.column("declared_language").to_pylist() == ["en", None]
+    assert out.column("published").to_pylist() == [None, "yesterday"]
+    assert "title" not in Extract(engine="resiliparse").output_schema(batch.schema).names
+
+
+def test_a_page_has_the_same_text_alone_and_among_others() -> None:
+    pages = [FRAME.format(page).encode() for page in PAGES.values()]
+    extract = Extract().open()
+
+    def texts(*html: bytes) -> list[str]:
+        batch = pa.record_batch({"html": pa.array(html, HTML.type)})
+        found: list[str] = extract(batch).batch.column("text").to_pylist()
+        return found
+
+    assert texts(*pages) == [text for page in pages for text in texts(page)]
+
+
+def test_what_is_kept_of_a_page_that_is_one_block() -> None:
+    read = read_page(b"just text")
+    assert main_text(read, load_model()) == "just text"
+    assert main_text(read_page(b""), load_model()) == ""
+    assert np.all(read.blocks.element == 0)

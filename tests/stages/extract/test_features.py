@@ -1,0 +1,124 @@
+"""The table that the classifier sees, against plain Python over the same blocks."""
+
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from prep.stages.extract.engine import ReadPage, features_of, read_page
+from prep.stages.extract.feature_kernels import FEATURES
+from prep.stages.extract.text_feature_kernels import Features
+from prep.stages.extract.vocabulary_kernels import CLASS_GROUPS, TEXT_GROUPS
+
+WORDS = st.lists(
+    st.sampled_from("the bees fly home, Share this 12 on © 2024 $ menu? »".split()), min_size=1, max_size=30
+)
+CLASSES = st.sampled_from(["nav-bar", "mainContent", "x", "post_share", "footer"])
+NAMES = st.sampled_from(["p", "li", "h1", "h3", "div"])
+
+
+@st.composite
+def small_pages(draw: st.DrawFn) -> str:
+    lines = []
+    for _ in range(draw(st.integers(1, 12))):
+        name, text = draw(NAMES), " ".join(draw(WORDS))
+        inner = f"<a href=x>{text}</a>" if draw(st.booleans()) else f"{text} <b>{text}</b>"
+        block = f"<{name}>{inner}</{name}>"
+        if draw(st.booleans()):
+            block = f'<section class="{draw(CLASSES)}"><div id="{draw(CLASSES)}">{block}</div></section>'
+        lines.append(block)
+    return "".join(lines)
+
+
+def column(features: Features, name: str) -> list[float]:
+    return [round(float(value), 4) for value in features[:, FEATURES.index(name)]]
+
+
+def block_texts(read: ReadPage) -> list[str]:
+    return [read.text[a:b].tobytes().decode() for a, b in zip(read.blocks.start, read.blocks.end, strict=True)]
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_pages())
+def test_counts_are_those_of_plain_python(page: str) -> None:
+    read = read_page(page.encode())
+    features, words = features_of(read)
+    texts = block_texts(read)
+    found = [re.findall(r"[A-Za-z0-9]+", text) for text in texts]
+    count = [len(block) for block in found]
+    assert words.tolist() == count
+    assert column(features, "words") == count
+    assert column(features, "characters") == [len(text.encode()) for text in texts]
+    assert column(features, "questions") == [text.count("?") for text in texts]
+    assert column(features, "currency") == [text.count("$") for text in texts]
+    assert column(features, "copyright") == [text.count("©") for text in texts]
+    for group in ("share", "stop", "nav"):
+        share = [sum(word.lower() in TEXT_GROUPS[group] for word in block) / max(1, len(block)) for block in found]
+        assert column(features, f"says_{group}") == [round(value, 4) for value in share]
+    copies = Counter(texts)
+    assert column(features, "copies") == [copies[text] for text in texts]
+    assert column(features, "copies_before") == [texts[:place].count(text) for place, text in enumerate(texts)]
+    assert column(features, "words_before") == [sum(count[:place]) for place in range(len(count))]
+    assert column(features, "words_after") == [sum(count[place + 1 :]) for place in range(len(count))]
+    window = [count[max(0, place - 3) : place + 4] for place in range(len(count))]
+    assert column(features, "words_per_block_within_3") == [round(sum(near) / len(near), 4) for near in window]
+    assert column(features, "words_at_-1") == [-1, *count[:-1]]
+    assert column(features, "page_words") == [sum(count)] * len(count)
+
+
+@settings(max_examples=100, deadline=None)
+@given(small_pages())
+def test_surroundings_are_those_of_plain_python(page: str) -> None:
+    read = read_page(page.encode())
+    features, words = features_of(read)
+    elements, blocks = read.elements, read.blocks
+
+    def around(element: int) -> list[int]:
+        chain = []
+        while element > 0:
+            chain.append(element)
+            element = int(elements.parent[element])
+        return chain
+
+    for place, group in enumerate(CLASS_GROUPS):
+        nearest = []
+        for first in read.runs.element[blocks.run[:-1]]:
+            chain = around(int(first))
+            nearest.append(next((step for step, it in enumerate(chain) if int(elements.groups[it]) >> place & 1), 30))
+        assert column(features, f"near_{group}") == nearest
+    chains = [set(around(int(element))) for element in blocks.element]
+    for block, element in enumerate(blocks.element):
+        parent = int(elements.parent[element])
+        inside = [other for other in range(len(words)) if parent == 0 or parent in chains[other]]
+        assert features[block, FEATURES.index("words_of_parent")] == words[inside].sum()
+        like = [
+            other
+            for other in range(1, len(elements.kind))
+            if (elements.parent[other], elements.shape[other]) == (parent, elements.shape[element])
+            and any(other in chain for chain in chains)
+        ]
+        assert features[block, FEATURES.index("like_siblings")] == len(like)
+
+
+@given(st.text(max_size=50))
+@settings(max_examples=100, deadline=None)
+def test_every_feature_is_a_number(text: str) -> None:
+    features, words = features_of(read_page(f"<h1>{text}</h1><ul><li>{text}<li>x</ul><pre>{text}".encode()))
+    assert features.shape == (len(words), len(FEATURES))
+    assert np.isfinite(features).all()
+
+
+def test_names_are_told_apart() -> None:
+    assert len(set(FEATURES)) == len(FEATURES)
+    for groups in (CLASS_GROUPS, TEXT_GROUPS):
+        words = [word for group in groups.values() for word in group]
+        assert len(set(words)) == len(words)
+
+
+@pytest.mark.parametrize(("value", "group"), [("navBar", "nav"), ("site-FOOTER", "footer"), ("post__body", "content")])
+def test_class_names_are_taken_apart(value: str, group: str) -> None:
+    features, _ = features_of(read_page(f"<div class='{value}'><p>x</div>".encode()))
+    assert column(features, f"near_{group}") == [1]
