@@ -93,11 +93,13 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "stages": [],
         "verify": ["--tokenizer", "--workers"],
         "export": ["--to", "--output", "--length", "--file-bytes", "--tokenizer", "--workers"],
+        "inspect": ["--set", "--rule", "--number", "--seed"],
         "classifier train": [],
         "dedup audit": [],
         "tokenizer train": ["--output", "--kind", "--vocabulary", "--set", "--workers"],
         "tokenizer evaluate": ["--on", "--output", "--model-bytes"],
         "tokenizer sweep": ["--on", "--output", "--vocabularies", "--kinds", "--set"],
+        "quality report": ["--set", "--by"],
     }
     listed = runner.invoke(app, ["--help"]).output
     for command, expected in flags.items():
