@@ -7,6 +7,9 @@ hashes of word 5-grams: `prep` from text to band hashes (the tap of the stage `m
 signature (`get_shingles` and `get_signature`, without the files it then writes and sorts). datasketch and rensa have no
 shingles of their own: they get them from `str.split` in Python, whose time is shown apart.
 
+Last, deduplication as a whole, from texts to verdicts: the tap and all phases of `minhash` without the audit, against
+datatrove's four steps (signatures, buckets, clusters, filter), on all documents.
+
 datatrove's default hash is broken by xxhash 4, which takes no `str`; it runs with its other one, SHA-1. Peers get a
 share of each source, `prep` all of it. Times are CPU seconds; compilation, loading and reading are not counted.
 
@@ -17,10 +20,12 @@ import argparse
 import importlib.util
 import os
 import sys
+import tempfile
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import dedup_runs
 from texts import batches, megabytes, pages, share
 
 from prep.stages.dedup.exact import Exact
@@ -89,6 +94,19 @@ def _with_shingles(name: str, texts: Sequence[str], seconds: float) -> Measured:
     return {name: (split + seconds) / size, f"{name}, shingles given": seconds / size}
 
 
+def whole(texts: Sequence[str]) -> None:
+    """Compare deduplication from texts to verdicts: tap and phases without the audit, and datatrove's steps."""
+    ids = [str(number) for number in range(len(texts))]
+    with tempfile.TemporaryDirectory() as here, tempfile.TemporaryDirectory() as there:
+        stage = MinHash(ngram=NGRAM, bands=BANDS, rows=ROWS, audit=0)
+        dedup_runs.ours(stage, ids[:2], texts[:2], Path(here, "first"))
+        mine = dedup_runs.ours(stage, ids, texts, Path(here))
+        theirs = dedup_runs.datatrove(NGRAM, BANDS, ROWS, ids, texts, Path(there))
+    print(f"whole deduplication of {len(texts)} documents, CPU seconds (documents removed):")
+    print(f"prep {mine.seconds:.2f} ({len(mine.kept)}), datatrove {theirs.seconds:.1f} ({len(theirs.kept)})", end="")
+    print(f": {theirs.seconds / mine.seconds:.0f} times")
+
+
 def table(title: str, measured: Measured) -> None:
     print(f"\n{title}\n{'':28}{'s per MB':>10}{'MB/s':>10}{'times prep':>12}")
     for name, seconds in measured.items():
@@ -115,6 +133,7 @@ def main() -> None:
             f"{source}: {len(texts)} documents, {megabytes(texts):.2f} MB; peers {len(some)}, {megabytes(some):.2f} MB"
         )
         table(title, measured | ours(texts, options.repeat))
+        whole(texts)
 
 
 if __name__ == "__main__":
