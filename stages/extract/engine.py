@@ -54,7 +54,7 @@ def read_page(html: bytes) -> ReadPage:
 
 def features_of(read: ReadPage) -> tuple[Features, Integers]:
     """Return the features of a page's blocks (float32, blocks × features) and how many words they have."""
-    return block_features(read.text, read.elements, read.blocks, read.runs)
+    return block_features(read.page, read.facts, read.text, read.elements, read.blocks, read.runs)
 
 
 def main_text(read: ReadPage, model: BlockModel) -> str:

@@ -12,21 +12,26 @@ from prep.corpus.columns import Bytes, kernel
 from prep.stages.extract.ancestor_kernels import ANCESTOR_FEATURES, ancestor_features, spans
 from prep.stages.extract.block_kernels import Blocks, Runs
 from prep.stages.extract.context_kernels import CONTEXT_FEATURES, context_features
+from prep.stages.extract.declared_kernels import DECLARED_FEATURES, declared_features
+from prep.stages.extract.markup_kernels import Facts
 from prep.stages.extract.nesting_kernels import Elements, Integers
 from prep.stages.extract.page_kernels import PAGE_FEATURES, page_features
 from prep.stages.extract.text_feature_kernels import OWN_FEATURES, Features, own_features, running_totals
 
-FEATURES: Final = (*OWN_FEATURES, *CONTEXT_FEATURES, *ANCESTOR_FEATURES, *PAGE_FEATURES)
+FEATURES: Final = (*OWN_FEATURES, *CONTEXT_FEATURES, *ANCESTOR_FEATURES, *PAGE_FEATURES, *DECLARED_FEATURES)
 """Names of the columns, in order."""
 
 _CONTEXT: Final = len(OWN_FEATURES)
 _ANCESTORS: Final = _CONTEXT + len(CONTEXT_FEATURES)
 _PAGE: Final = _ANCESTORS + len(ANCESTOR_FEATURES)
+_DECLARED: Final = _PAGE + len(PAGE_FEATURES)
 _COUNT: Final = len(FEATURES)
 
 
 @kernel
-def block_features(text: Bytes, elements: Elements, blocks: Blocks, runs: Runs) -> tuple[Features, Integers]:
+def block_features(
+    page: Bytes, facts: Facts, text: Bytes, elements: Elements, blocks: Blocks, runs: Runs
+) -> tuple[Features, Integers]:
     """Return the features of a page's blocks (float32, blocks × features) and how many words they have."""
     count = len(blocks.start)
     features = np.empty((count, _COUNT), np.float32)
@@ -35,5 +40,6 @@ def block_features(text: Bytes, elements: Elements, blocks: Blocks, runs: Runs) 
     of = spans(elements, blocks)
     context_features(elements, blocks, sizes, totals, features[:, _CONTEXT:_ANCESTORS])
     ancestor_features(elements, blocks, runs, of, totals, features[:, _ANCESTORS:_PAGE])
-    page_features(elements, blocks, of, sizes, totals, features[:, _PAGE:])
+    page_features(elements, blocks, of, sizes, totals, features[:, _PAGE:_DECLARED])
+    declared_features(page, facts, text, blocks, features[:, _DECLARED:])
     return features, sizes.words

@@ -2,6 +2,7 @@
 
 import re
 from collections import Counter
+from itertools import pairwise
 
 import numpy as np
 import pytest
@@ -101,6 +102,45 @@ def test_surroundings_are_those_of_plain_python(page: str) -> None:
             and any(other in chain for chain in chains)
         ]
         assert features[block, FEATURES.index("like_siblings")] == len(like)
+
+
+def pairs(text: str) -> list[tuple[str, str]]:
+    words = re.findall(r"[a-z0-9]+", text.lower())
+    return list(pairwise(words))
+
+
+DECLARED = st.lists(st.sampled_from("Bees fly home in the evening sun".split()), max_size=6).map(" ".join)
+
+
+@settings(max_examples=100, deadline=None)
+@given(DECLARED, DECLARED, DECLARED, st.lists(DECLARED, min_size=1, max_size=4))
+def test_shares_of_what_is_declared(title: str, described: str, linked: str, lines: list[str]) -> None:
+    page = (
+        f"<title>{title}</title><meta name=description content='{described}'>"
+        f'<script type="application/ld+json">{{"@type": "Product", "text": "{linked}\\n"}}</script>'
+        + "".join(f"<p>{line}</p>" for line in lines)
+    )
+    features, _ = features_of(read_page(page.encode()))
+    shown = [pairs(line) for line in lines if line]
+    for name, source in (("title", title), ("meta", described), ("linked_data", linked)):
+        share = [sum(pair in pairs(source) for pair in line) / max(1, len(line)) for line in shown]
+        assert column(features, f"share_in_{name}") == [round(value, 4) for value in share]
+    assert column(features, "declares_product") == [1] * len(shown)
+    assert column(features, "declares_article") == [0] * len(shown)
+
+
+@pytest.mark.parametrize(
+    ("page", "kind"),
+    [
+        ("<meta property=og:type content='article'>", "meta_article"),
+        ('<script type="application/ld+json">{"@type":["WebPage","QAPage"]}</script>', "discussion"),
+        ('<script type="application/ld+json">[{"@type" : "ItemList"}]</script>', "list"),
+    ],
+)
+def test_types_that_are_declared(page: str, kind: str) -> None:
+    features, _ = features_of(read_page(f"{page}<p>QAPage, an ItemList or an article".encode()))
+    declared = [name for name in FEATURES if name.startswith("declares_") and column(features, name) == [1]]
+    assert declared == [f"declares_{kind}"]
 
 
 @given(st.text(max_size=50))
