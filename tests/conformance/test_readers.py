@@ -1,0 +1,140 @@
+"""Every export, read by the reader that it is for: the tokens are ours.
+
+Each reader runs in its own environment (tests/conformance/environments.py) and leaves what it read in a file.
+"""
+
+import os
+import subprocess
+from collections import Counter
+from collections.abc import Callable
+from itertools import islice
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+
+from prep.corpus.loader import Loader, LoaderSettings, position_ids
+from prep.corpus.shards import ShardReader
+from prep.stages.export.export import Export
+from prep.stages.export.format import ExportSettings
+
+from ..stages.export.conftest import Shards, make_shards, run
+from .environments import ROOT, is_ready, python
+
+pytestmark = pytest.mark.conformance
+
+Arrays = dict[str, npt.NDArray[np.int64]]
+Read = Callable[..., Arrays]
+LENGTH = 24
+SPLITS = ("train", "validation")
+
+
+@pytest.fixture(scope="module", params=[500, 100_000], ids=["uint16", "uint32"])
+def shards(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Shards:
+    return make_shards(tmp_path_factory.mktemp("shards"), request.param)
+
+
+@pytest.fixture
+def read(tmp_path: Path) -> Read:
+    def run_reader(environment: str, script: str, folder: Path, *more: object) -> Arrays:
+        if not is_ready(environment):
+            pytest.skip(f"needs: python tests/conformance/environments.py {environment}")
+        out = tmp_path / "read.npz"
+        # -P: some scripts have the names of the libraries that they open.
+        command = [python(environment), "-P", ROOT / "tests" / "conformance" / "readers" / f"{script}.py", folder]
+        arguments = [str(each) for each in (*command, LENGTH, out, *more)]
+        variables = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "typing"), "HF_HUB_OFFLINE": "1"}
+        done = subprocess.run(arguments, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
+        assert done.returncode == 0, done.stderr[-3000:]
+        with np.load(out) as found:
+            return {name: found[name].astype(np.int64) for name in found.files}
+
+    return run_reader
+
+
+def exported(shards: Shards, name: str, output: Path) -> Path:
+    run(Export(str(shards.folder), name, str(output), ExportSettings(file_bytes=3000)))
+    return output
+
+
+def blocks(tokens: list[int], block: int) -> npt.NDArray[np.int64]:
+    """Return the whole blocks of a stream."""
+    return np.array(tokens[: len(tokens) // block * block], np.int64).reshape(-1, block)
+
+
+def vocabulary_of(shards: Shards) -> int:
+    return ShardReader(str(shards.folder / "train")).manifest.vocabulary
+
+
+def test_megatron_core(shards: Shards, read: Read, tmp_path: Path) -> None:
+    exported(shards, "megatron", tmp_path / "out")
+    for split in SPLITS:
+        found = read("megatron", "megatron", tmp_path / "out" / split, vocabulary_of(shards))
+        assert found["ids"].tolist() == shards.tokens(split)
+        assert found["lengths"].tolist() == list(map(len, shards.documents[split]))
+        # Megatron shuffles documents, lays them end to end and cuts sequences, which it shuffles too.
+        assert found["rows"].shape[1] == LENGTH
+        expected = Counter(shards.tokens(split))
+        assert not Counter(found["rows"].reshape(-1).tolist()) - expected
+        assert found["rows"].size > sum(expected.values()) - LENGTH
+
+
+def test_litdata(shards: Shards, read: Read, tmp_path: Path) -> None:
+    exported(shards, "litdata", tmp_path / "out")
+    for split in SPLITS:
+        found = read("litdata", "litdata", tmp_path / "out" / split)
+        assert np.array_equal(found["rows"], blocks(shards.tokens(split), LENGTH + 1))
+
+
+def test_mosaicml_streaming(shards: Shards, read: Read, tmp_path: Path) -> None:
+    exported(shards, "mds", tmp_path / "out")
+    for split in SPLITS:
+        reader = ShardReader(str(shards.folder / split))
+        rows = np.arange(len(reader))
+        found, pieces = read("mosaicml", "mds", tmp_path / "out" / split), reader.pieces(rows)
+        assert np.array_equal(found["rows"], reader.gather(rows))
+        assert np.array_equal(found["lengths"], pieces.lengths)
+        assert np.array_equal(found["counts"], np.diff(pieces.offsets))
+        assert np.array_equal(found["continued"], pieces.continued)
+
+
+def test_datatrove(shards: Shards, read: Read, tmp_path: Path) -> None:
+    exported(shards, "datatrove", tmp_path / "out")
+    for split in SPLITS:
+        size = np.dtype(shards.dtype).itemsize
+        found = read("datatrove", "datatrove", tmp_path / "out" / split, size)
+        expected = blocks(shards.tokens(split), LENGTH + 1)
+        assert np.array_equal(found["rows"], expected)
+        positions = [place for document in shards.documents[split] for place in range(len(document))]
+        # The reader counts from the beginning of its window, where a document goes on.
+        within = np.minimum(blocks(positions, LENGTH + 1), np.arange(LENGTH + 1))
+        assert np.array_equal(found["positions"], within)
+
+
+def test_olmo_core(shards: Shards, read: Read, tmp_path: Path) -> None:
+    exported(shards, "olmo-core", tmp_path / "out")
+    for split in SPLITS:
+        pattern = tmp_path / "out" / f"{split}-*.npy"
+        found = read("olmo", "olmo_core", pattern, shards.dtype, vocabulary_of(shards))
+        assert np.array_equal(found["rows"], blocks(shards.tokens(split), LENGTH))
+        assert found["lengths"].sum() == len(shards.tokens(split))
+
+
+def test_datasets_and_trl(shards: Shards, read: Read, tmp_path: Path) -> None:
+    exported(shards, "trl", tmp_path / "out")
+    for split in SPLITS:
+        reader = ShardReader(str(shards.folder / split))
+        pieces = reader.pieces(np.arange(len(reader)))
+        kept = np.concatenate([np.arange(LENGTH) < reader.lengths(row).sum() for row in range(len(reader))])
+        found = read("trl", "trl_rows", tmp_path / "out", split)
+        assert np.array_equal(found["ids"], reader.gather(np.arange(len(reader))).reshape(-1)[kept])
+        assert np.array_equal(found["positions"], position_ids(pieces, LENGTH).reshape(-1)[kept])
+
+
+@pytest.mark.parametrize("workers", [0, 2])
+def test_stateful_data_loader(shards: Shards, read: Read, workers: int) -> None:
+    found = read("torchdata", "stateful", shards.folder / "train", workers)
+    expected = Loader(ShardReader(str(shards.folder / "train")), LoaderSettings(batch_rows=8, seed=3))
+    assert np.array_equal(found["whole"], np.stack([batch.input_ids for batch in islice(expected, 30)]))
+    assert np.array_equal(found["parts"], found["whole"])
