@@ -1,13 +1,18 @@
-"""The commands about quality: `prep quality report`."""
+"""The commands about quality: `prep quality report` and `prep quality fit`."""
 
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.table import Table
 
 from prep.pipeline.commands.pipelines import Pipeline, Set
 
-app = typer.Typer(help="See what quality rules cost.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from prep.stages.quality.fitting import Fit
+    from prep.stages.quality.recipe import Recipe
+
+app = typer.Typer(help="See what quality rules cost, and derive rules for a language.", no_args_is_help=True)
 
 
 @app.command()
@@ -27,3 +32,50 @@ def report(
         print_costs(console, configuration.label(step.position), costs)
         if by:
             print_costs_by(console, by, costs)
+
+
+@app.command()
+def fit(
+    files: Annotated[
+        list[str], typer.Argument(metavar="FILES…", help="The reference: texts whose quality is trusted.")
+    ],
+    language: Annotated[str, typer.Option(help="The language of the reference, by the code of the stage `language`.")],
+    output: Annotated[str, typer.Option(metavar="RECIPE.yaml", help="The recipe to write.")],
+    recipe: Annotated[str, typer.Option(help="The recipe whose rules are fitted.")] = "fineweb2",
+    keep: Annotated[float, typer.Option(min=0, max=1, help="Share of the reference that the rules must keep.")] = 0.95,
+    splitter: Annotated[Literal["unicode", "whitespace"], typer.Option(help="What a word is.")] = "unicode",
+) -> None:
+    """Derive thresholds and stop words for a language from a reference corpus, and write them as a recipe.
+
+    FILES are files, folders or globs of text, JSON Lines, Parquet …, or the folder `documents` of an earlier run.
+    """
+    from prep.corpus.errors import ConfigurationError
+    from prep.corpus.storage import write_bytes
+    from prep.stages.quality import fitting
+    from prep.stages.quality.recipe import load_recipe
+    from prep.stages.read.text_source import TextSource
+
+    source, base = TextSource(paths=tuple(files)), load_recipe(recipe)
+    complaints = [str(problem) for problem in source.problems()]
+    if complaints:
+        raise ConfigurationError(complaints)
+    fitted = fitting.fit(source.columns, base, language, keep, splitter)
+    write_bytes(output, fitted.as_yaml(recipe, files, splitter).encode())
+    console = Console(highlight=False)
+    _print_fit(console, fitted, base)
+    console.print(f"recipe: {output}", markup=False)
+
+
+def _print_fit(console: Console, fitted: "Fit", base: "Recipe") -> None:
+    """Print the thresholds beside those of the recipe that was fitted, and what they reject of the reference."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("rule", "bound", "before", "fitted", "rejects of the reference"):
+        table.add_column(heading, justify="left" if heading in ("rule", "bound") else "right")
+    for rule in base.rules.values():
+        before = rule.threshold_for(fitted.language)
+        now = fitted.thresholds.get(rule.name)
+        numbers = ("-" if before is None else f"{before:g}", "" if now is None else f"{now:g}")
+        table.add_row(rule.name, rule.bound, *numbers, f"{fitted.rejected[rule.name]:.2%}")
+    console.print(table)
+    console.print(f"stop words: {' '.join(fitted.stop_words)}", markup=False)
+    console.print(f"kept of {fitted.documents:,} documents of the reference: {fitted.kept:.2%}", markup=False)

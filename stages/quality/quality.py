@@ -88,6 +88,13 @@ class Quality(GlobalStage):
                         ("recipe",),
                         mend=f"set 'signals: {{recipe: {self.recipe}}}'",
                     )
+            if isinstance(stage, Signals) and recipe.splitter and recipe.splitter != stage.splitter:
+                yield Problem(
+                    f"the thresholds of recipe {self.recipe} were made for other words",
+                    ("recipe",),
+                    expected=f"'signals' with splitter: {recipe.splitter}",
+                    seen=stage.splitter,
+                )
             if isinstance(stage, CleanLines):
                 for option, value in recipe.clean_lines.items():
                     seen = getattr(stage, option, None)

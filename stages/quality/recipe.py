@@ -3,6 +3,7 @@
     source: where the rules come from
     extends: [gopher]                      # recipes whose rules come first, in this order
     clean_lines: {terminal_punctuation: true}    # how the text was cleaned that the rules were made for
+    splitter: unicode                      # whose words the thresholds were made for
     stop_words: [the, be, to]
     rules:
       short_doc: {signal: plain_words, min: 50, follows: datatrove 0.10}
@@ -25,6 +26,7 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from prep.corpus.errors import ConfigurationError
+from prep.corpus.words import Splitter
 from prep.stages.quality.measures import BY_NAME
 from prep.stages.quality.rules import Rule
 from prep.stages.stage import Settings
@@ -81,6 +83,8 @@ class RecipeFile(Settings):
     """Recipes whose rules come first."""
     clean_lines: dict[str, bool | int | None] = Field(default_factory=dict)
     """Options of the stage `clean_lines` that the rules were made for."""
+    splitter: Splitter | None = None
+    """The splitter whose words the thresholds were made for; left out: that of whoever made them."""
     stop_words: tuple[str, ...] | None = None
     """Stop words of languages that have none of their own."""
     rules: dict[str, RuleChange | None] = Field(default_factory=dict)
@@ -95,6 +99,8 @@ class Recipe:
     stop_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By language; under "" those of all others."""
     clean_lines: Mapping[str, bool | int | None] = field(default_factory=dict)
+    splitter: Splitter | None = None
+    """The splitter that 'signals' must use, if any."""
 
     def changed(
         self, rules: Mapping[str, RuleChange | None], languages: Mapping[str, LanguageChange] | None = None
@@ -157,7 +163,8 @@ def _load(name: str, above: tuple[str, ...]) -> Recipe:
         raise ConfigurationError(_complaints(path, error)) from error
     recipe = _joined([_load(each, (*above, name)) for each in file.extends])
     words = {**recipe.stop_words, **({} if file.stop_words is None else {"": file.stop_words})}
-    recipe = replace(recipe, stop_words=words, clean_lines={**recipe.clean_lines, **file.clean_lines})
+    cleaning = {**recipe.clean_lines, **file.clean_lines}
+    recipe = replace(recipe, stop_words=words, clean_lines=cleaning, splitter=file.splitter or recipe.splitter)
     try:
         return recipe.changed(file.rules, file.languages)
     except ValueError as error:
@@ -168,7 +175,8 @@ def _joined(recipes: Sequence[Recipe]) -> Recipe:
     rules = {name: rule for recipe in recipes for name, rule in recipe.rules.items()}
     words = {language: list_ for recipe in recipes for language, list_ in recipe.stop_words.items()}
     cleaning = {option: value for recipe in recipes for option, value in recipe.clean_lines.items()}
-    return Recipe(rules, words, cleaning)
+    splitters = [recipe.splitter for recipe in recipes if recipe.splitter]
+    return Recipe(rules, words, cleaning, splitters[-1] if splitters else None)
 
 
 def _changed(name: str, rule: Rule | None, change: RuleChange) -> Rule:

@@ -1,6 +1,6 @@
 """Signals: what all recipes' rules look at, measured in one pass over the text and carried along with the document."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from typing import ClassVar
 
 import numpy as np
@@ -74,20 +74,23 @@ class Signals(RowStage):
 
     def open(self) -> RowFunction:
         """Return the function over batches."""
-        splitter, characters = word_table(self.splitter), character_table()
-        lists = load_recipe(self.recipe).stop_words
-        stop, numbers = stop_words(list(lists.values())), {language: at for at, language in enumerate(lists)}
-
-        def measure_batch(batch: pa.RecordBatch) -> Outcome:
-            data, offsets = string_buffers(batch.column("text"))
-            languages = list_numbers(batch, numbers)
-            counts = measure(data, offsets, splitter, characters, stop, languages, self.short_line)
-            return Outcome(add_signals(batch, MEASURES, COUNTS, counts))
-
-        return measure_batch
+        return measuring(load_recipe(self.recipe).stop_words, self.splitter, self.short_line)
 
 
-def list_numbers(batch: pa.RecordBatch, numbers: dict[str, int]) -> npt.NDArray[np.int32]:
+def measuring(lists: Mapping[str, tuple[str, ...]], splitter: Splitter, short_line: int) -> RowFunction:
+    """Return the function that measures documents with these stop words, by language; under "" those of all others."""
+    table, characters = word_table(splitter), character_table()
+    stop, numbers = stop_words(list(lists.values())), {language: at for at, language in enumerate(lists)}
+
+    def measure_batch(batch: pa.RecordBatch) -> Outcome:
+        data, offsets = string_buffers(batch.column("text"))
+        counts = measure(data, offsets, table, characters, stop, _list_numbers(batch, numbers), short_line)
+        return Outcome(add_signals(batch, MEASURES, COUNTS, counts))
+
+    return measure_batch
+
+
+def _list_numbers(batch: pa.RecordBatch, numbers: dict[str, int]) -> npt.NDArray[np.int32]:
     """Return for each document the number of its language's list, of the list for all others, or −1."""
     others = numbers.get("", -1)
     if LANGUAGE not in batch.schema.names:

@@ -123,7 +123,7 @@ def _table_problems(path: str, table: pa.Schema, options: SourceOptions, meant: 
             yield Problem(f"column {name!r} of {path} holds no text", ("text_column",), "string", str(kind))
         elif name in scalars and not is_scalar(kind):
             yield Problem(f"column {name!r} of {path}", ("paths",), "a string, number or time", str(kind))
-        elif name in meant and name not in {text, *scalars, SOURCE.name}:
+        elif name in (meant if options.keep is None else meant & {*options.keep}) - {text, *scalars, SOURCE.name}:
             yield Problem(
                 f"{path} has a column {name!r}, which is a name with a meaning of its own here",
                 ("paths",),

@@ -51,4 +51,4 @@ class TextSource(Settings):
                 yield wanted.column(TEXT.name)
 
     def _reader(self) -> Read:
-        return Read(paths=self.paths, format=self.format, text_column=self.text_column)
+        return Read(paths=self.paths, format=self.format, text_column=self.text_column, keep=())

@@ -100,6 +100,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "tokenizer evaluate": ["--on", "--output", "--model-bytes"],
         "tokenizer sweep": ["--on", "--output", "--vocabularies", "--kinds", "--set"],
         "quality report": ["--set", "--by"],
+        "quality fit": ["--language", "--output", "--recipe", "--keep", "--splitter"],
     }
     listed = runner.invoke(app, ["--help"]).output
     for command, expected in flags.items():

@@ -80,6 +80,26 @@ def test_inspect_shows_both_sides_of_a_threshold(
     assert "words of" in text
 
 
+def test_fit_writes_a_recipe_that_a_pipeline_takes(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    texts = [" ".join(f"ord{(row * place) % 37} og at" for place in range(1, 40)) + "." for row in range(1, 30)]
+    run = write_pipeline(["shout"], texts)
+    call(monkeypatch, capsys, "run", str(run))
+    recipe = str(tmp_path / "da.yaml")
+    fit = ("quality", "fit", str(tmp_path / "out" / "documents"), "--language", "da", "--output", recipe)
+    status, out, err = call(monkeypatch, capsys, *fit, "--keep", "0.9")
+    assert (status, err) == (0, "")
+    assert "stop words: at og ord" in out
+    assert "kept of 29 documents of the reference: " in out
+    stages = ["language", {"signals": {"recipe": recipe}}, {"quality": {"recipe": recipe}}]
+    status, out, _ = call(monkeypatch, capsys, "check", str(write_pipeline(stages, texts)))
+    assert status == 0
+    status, _, err = call(monkeypatch, capsys, *fit[:2], str(tmp_path / "nothing"), *fit[3:])
+    assert status == 2
+    assert "nothing" in err
+
+
 def blocks_of(out: str) -> list[list[str]]:
     """Return the lines of each block; a block begins with a line that is not indented."""
     blocks: list[list[str]] = []
