@@ -110,6 +110,19 @@ def load_settings(file: str, kind: type[AnySettings]) -> tuple[AnySettings, Loca
         raise ConfigurationError([complaint(located, (), problem) for problem in problems]) from error
 
 
+def stages_of(source: str | Sequence[object]) -> tuple[Stage, ...]:
+    """Return stages from a YAML file's list `stages`, or from such a list itself, validated one by one.
+
+    Raises ConfigurationError with every problem found.
+    """
+    located = _read(source, "stages") if isinstance(source, str) else Located("stages", {"stages": list(source)}, {})
+    complaints: list[str] = []
+    stages = _stages(located, complaints)
+    if complaints:
+        raise ConfigurationError(complaints)
+    return stages
+
+
 def settings_of(kind: type[AnySettings], options: Sequence[str]) -> AnySettings:
     """Return settings from options given as `name=value`. Raises ConfigurationError with every problem found."""
     pairs = [option.partition("=") for option in options]
@@ -149,15 +162,20 @@ def _validate(located: Located) -> Configuration:
     if not isinstance(value, dict):
         raise ConfigurationError([f"{located.where(())}: expected the keys 'output' and 'stages', seen {value!r}"])
     complaints: list[str] = []
-    entries = value.get("stages")
-    if not isinstance(entries, list) or not entries:
-        complaints.append(f"{located.where(('stages',))}: 'stages' must be a list of at least one stage")
-        entries = []
-    stages = [_stage(located, position, entry, complaints) for position, entry in enumerate(entries)]
+    stages = _stages(located, complaints)
     settings = _settings(located, {key: item for key, item in value.items() if key != "stages"}, complaints)
     if complaints or settings is None:
         raise ConfigurationError(complaints)
-    return Configuration(settings=settings, stages=tuple(stage for stage in stages if stage is not None))
+    return Configuration(settings=settings, stages=stages)
+
+
+def _stages(located: Located, complaints: list[str]) -> tuple[Stage, ...]:
+    entries = located.value.get("stages") if isinstance(located.value, dict) else None
+    if not isinstance(entries, list) or not entries:
+        complaints.append(f"{located.where(('stages',))}: 'stages' must be a list of at least one stage")
+        return ()
+    stages = [_stage(located, position, entry, complaints) for position, entry in enumerate(entries)]
+    return tuple(stage for stage in stages if stage is not None)
 
 
 def _settings(located: Located, value: dict[str, object], complaints: list[str]) -> RunSettings | None:

@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 
 from prep.stages.classifier.classifier import ClassifierStage
+from prep.stages.datatrove_stage import DatatroveStage
 from prep.stages.decontaminate.decontaminate import Decontaminate
 from prep.stages.dedup.exact import Exact
 from prep.stages.dedup.minhash import MinHash
@@ -36,6 +37,7 @@ _CLASSES: tuple[type[Stage], ...] = (
     Quality,
     ClassifierStage,
     Perplexity,
+    DatatroveStage,
     TopShare,
     Sample,
     UniqueUrl,
