@@ -119,14 +119,6 @@ def problems(index: Index, settings: Mapping[str, object]) -> Iterator[Problem]:
             expected = f"{name} {generation.settings.get(name)}, as the crawls in {index.folder} have it"
             mend = "set it so, or use another folder"
             yield Problem("the index was made with other settings", ("index",), expected, str(settings.get(name)), mend)
-    if index.crawl in [crawl.name for crawl in generation.crawls[:-1]]:
-        followers = ", ".join(crawl.name for crawl in generation.crawls if crawl.name != index.crawl)
-        yield Problem(
-            f"the crawl '{index.crawl}' is in the index, and others were compared with it",
-            ("index", "crawl"),
-            "a new name, or that of the last crawl",
-            f"{index.crawl} among {followers}",
-        )
     for crawl in generation.crawls:
         folder = Path(index.folder, "segments", crawl.segment)
         for name, size in crawl.files.items():
@@ -160,9 +152,15 @@ def extend(index: Index, before: tuple[Crawl, ...], settings: Mapping[str, objec
     crawl = Crawl(index.crawl, f"{index.crawl}-{digest}", len(context.upstream.parts), files)
     with _alone(index):
         generation = read(index) or Generation(settings, ())
+        if crawl in generation.crawls:
+            return
         later = [item.name for item in generation.crawls[len(before) :] if item.name != index.crawl]
         if generation.crawls[: len(before)] != before or later:
-            raise RunError(f"{index.folder} has changed since this run began; run again, and it will be compared anew")
+            compared, now = ([item.name for item in crawls] for crawls in (before, generation.crawls))
+            raise RunError(
+                f"{index.folder}: this run was compared with the crawls {compared}, but the index now holds {now}; "
+                "to be compared with all of them, run again under a new crawl name"
+            )
         segments = Path(index.folder, "segments")
         _copy(source, names, segments / crawl.segment)
         crawls = [item._asdict() for item in (*before, crawl)]

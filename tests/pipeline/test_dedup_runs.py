@@ -45,12 +45,12 @@ def rows() -> Rows:
     return found
 
 
-def survivors(folder: Path, files: list[Rows], **settings: object) -> dict[str, str]:
-    (folder / "in").mkdir(parents=True)
+def survivors(folder: Path, files: list[Rows], stages: list[object] = STAGES, **settings: object) -> dict[str, str]:
+    (folder / "in").mkdir(parents=True, exist_ok=True)
     for number, file in enumerate(files):
         pq.write_table(pa.Table.from_pylist(file), folder / "in" / f"{number}.parquet")
     read = {"read": {"paths": str(folder / "in" / "*.parquet")}}
-    whole = {"output": str(folder / "out"), "workers": 1, **settings, "stages": [read, *STAGES]}
+    whole = {"output": str(folder / "out"), "workers": 1, **settings, "stages": [read, *stages]}
     (folder / "pipeline.yaml").write_text(yaml.safe_dump(whole, sort_keys=False))
     result = CliRunner().invoke(app, ["run", str(folder / "pipeline.yaml")], catch_exceptions=False)
     assert result.exit_code == 0
@@ -68,3 +68,21 @@ def test_the_survivors_do_not_depend_on_how_the_work_is_done(tmp_path: Path) -> 
     shuffled = [pages[number] for number in np.random.default_rng(1).permutation(len(pages))]
     assert survivors(tmp_path / "shuffled", [shuffled[:7], shuffled[7:40], shuffled[40:]]) == whole
     assert survivors(tmp_path / "workers", [pages[::2], pages[1::2]], workers=2, batch_bytes=4096) == whole
+
+
+def test_crawls_deduplicated_in_a_row_against_an_index(tmp_path: Path) -> None:
+    def stages(crawl: str) -> list[object]:
+        index = {"folder": str(tmp_path / "index"), "crawl": crawl}
+        return [{"minhash": {"keep": "earliest", "ngram": 3, "bands": 20, "rows": 2, "index": index}}]
+
+    pages = [{**page, "date": f"2024-01-{number // 3 + 1:02d}"} for number, page in enumerate(rows())]
+    without: list[object] = [{"minhash": {"keep": "earliest", "ngram": 3, "bands": 20, "rows": 2}}]
+    whole = survivors(tmp_path / "whole", [pages], without)
+    first = survivors(tmp_path / "one", [pages[:11], pages[11:15]], stages("one"), workers=2)
+    second = survivors(tmp_path / "two", [pages[15:]], stages("two"))
+    assert 0 < len(second) < len(pages) - 15
+    assert {**first, **second} == whole
+    index = (tmp_path / "index/index.json").read_bytes()
+    assert survivors(tmp_path / "one", [pages[:11], pages[11:15]], stages("one")) == first
+    assert survivors(tmp_path / "two", [pages[15:]], stages("two")) == second
+    assert (tmp_path / "index/index.json").read_bytes() == index

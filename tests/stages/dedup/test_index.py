@@ -92,8 +92,9 @@ def test_a_crawl_run_again_takes_its_own_place_and_one_with_followers_is_refused
     assert isinstance(crawls, list)
     assert [crawl["name"] for crawl in crawls] == ["one", "two"]
     assert len(list((tmp_path / "index/segments").iterdir())) == 2
-    (problem,) = problems(stage("one"))
-    assert problem.startswith("the crawl 'one' is in the index")
+    deduplicate(stage("one"), [[("a", "fog")]], tmp_path / "1")
+    with pytest.raises(RunError, match=r"compared with the crawls \[\], but the index now holds \['one', 'two'\]"):
+        deduplicate(stage("one"), [[("a", "cat")]], tmp_path / "4")
 
 
 def problems(stage: Deduplication) -> list[str]:
@@ -116,7 +117,7 @@ def test_an_index_that_changed_meanwhile_is_not_extended(tmp_path: Path) -> None
     stage.identity()
     upstream = write_parts(tmp_path / "2", stage, [[("b", "fog")]], batch_rows=10)
     deduplicate(Exact(index=at(tmp_path, "one")), [[("a", "fog")]], tmp_path / "1")
-    with pytest.raises(RunError, match="has changed since this run began"):
+    with pytest.raises(RunError, match="run again under a new crawl name"):
         run(stage, upstream, tmp_path / "2")
 
 
