@@ -1,0 +1,216 @@
+"""The stage `repair` against slow twins over arbitrary text, and against ftfy and Unicode's own normal forms."""
+
+import re
+import unicodedata
+from collections.abc import Sequence
+
+import ftfy
+import pyarrow as pa
+import pyarrow.compute as pc
+import pytest
+from hypothesis import example, given, settings
+from hypothesis import strategies as st
+
+from prep.corpus.documents import TEXT
+from prep.corpus.hashing import lower_table
+from prep.stages.repair.mojibake import fixer
+from prep.stages.repair.repair import Repair
+from prep.stages.stage import CheckContext, Outcome
+
+CONTEXT = CheckContext(pa.schema([TEXT]), 0, frozenset())
+NOTHING = {"line_breaks": False, "controls": False, "normalise": "none", "boilerplate": ()}
+
+
+def repair(stage: Repair, texts: Sequence[str | None]) -> Outcome:
+    batch = pa.record_batch({"text": pa.array(texts, TEXT.type)})
+    outcome = stage.open()(batch)
+    assert outcome.batch.schema == stage.output_schema(batch.schema)
+    return outcome
+
+
+def repaired(options: dict[str, object], texts: Sequence[str | None]) -> list[str | None]:
+    found: list[str | None] = repair(Repair.model_validate(NOTHING | options), texts).batch.column("text").to_pylist()
+    return found
+
+
+PIECES = st.lists(
+    st.sampled_from(
+        [
+            *(
+                "a",
+                "B",
+                " ",
+                "\n",
+                "\r",
+                "\r\n",
+                "\x00",
+                "\x0b",
+                "\x0c",
+                "\x1f",
+                "\x7f",
+                "\x85",
+                "\x9f",
+                "\u2028",
+                "\ufeff",
+            ),
+            *(
+                "e\u0301",
+                "\u0301",
+                "\u0323",
+                "\u0327",
+                "q\u0307\u0323",
+                "\u1100\u1161\u11a8",
+                "é",
+                "ﬁ",
+                "x²",
+                "Å",
+                "ｱ",
+                "가",
+            ),
+            *("plain words here", "uses COOKIES", "Cookies", "ПОЛИТИКА", "политика", "İ", "\t"),
+        ]
+    ),
+    max_size=12,
+).map("".join)
+TEXTS = st.lists(st.one_of(PIECES, st.text()), max_size=5)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+@example(["a" * 7 + "\x7f", "a" * 8 + "\r", "12345678\n\n12345\r\r\n"])
+def test_control_characters_and_breaks(texts: list[str]) -> None:
+    controls = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufff9-\ufffb\u206a-\u206f]")
+    breaks = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
+    outcome = repair(Repair(boilerplate=(), normalise="none"), texts)
+    # Controls do not part a break in two here: CR and LF with one between them are two breaks.
+    assert outcome.batch.column("text").to_pylist() == [controls.sub("", breaks.sub("\n", text)) for text in texts]
+    assert outcome.batch.column("repair_controls").to_pylist() == [len(controls.findall(text)) for text in texts]
+    assert repaired({"line_breaks": True}, texts) == [breaks.sub("\n", text) for text in texts]
+    assert repaired({"controls": True}, texts) == [controls.sub("", text) for text in texts]
+
+
+@pytest.mark.parametrize("form", ["NFC", "NFKC"])
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+@example(["12345678\u0301", "e12345678\u0301\u0323", "a\u0323\u0301"])
+def test_normal_forms_are_unicode_s(form: str, texts: list[str]) -> None:
+    assert repaired({"normalise": form}, texts) == pc.utf8_normalize(pa.array(texts, TEXT.type), form).to_pylist()
+
+
+def test_every_character_is_normalised_as_by_python() -> None:
+    assigned = [chr(code) for code in range(0xD800) if unicodedata.category(chr(code)) != "Cn"]
+    pairs = ["a" + character for character in assigned] + ["\u0915" + character + "\u0301" for character in assigned]
+    expected = [unicodedata.normalize("NFC", pair) for pair in pairs]
+    assert repaired({"normalise": "NFC"}, pairs) == expected
+
+
+def slow_lower(text: str) -> str:
+    return "".join(chr(lower_table()[ord(character)]) for character in text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+@example(["cookies\n", "\ncookies", "a\ncookies\nb", "\n\n", "", "coo\nkies"])
+def test_lines_of_boilerplate_go(texts: list[str]) -> None:
+    phrases = ("Cookies", "ПОЛИТИКА", "i̇")
+    kept = [
+        [line for line in text.split("\n") if not any(slow_lower(phrase) in slow_lower(line) for phrase in phrases)]
+        for text in texts
+    ]
+    outcome = repair(Repair.model_validate(NOTHING | {"boilerplate": phrases}), texts)
+    assert outcome.batch.column("text").to_pylist() == ["\n".join(lines) for lines in kept]
+    lost = [text.count("\n") + 1 - len(lines) for text, lines in zip(texts, kept, strict=True)]
+    assert outcome.batch.column("repair_lines").to_pylist() == lost
+    empty = [bool(gone) and not "".join(lines).strip() for gone, lines in zip(lost, kept, strict=True)]
+    rules = outcome.verdicts.rule.to_pylist() if outcome.verdicts else [None] * len(texts)
+    assert [rule == "only_boilerplate" for rule in rules] == empty
+
+
+def test_long_lines_of_boilerplate_stay_by_option() -> None:
+    texts = ["use cookies é", "use cookies éé"]
+    assert repaired({"boilerplate": ["use cookies"], "boilerplate_max_length": 13}, texts) == ["", texts[1]]
+
+
+ENCODINGS = [
+    "latin-1",
+    "windows-1252",
+    "windows-1251",
+    "windows-1250",
+    "windows-1253",
+    "windows-1257",
+    "cp437",
+    "macroman",
+]
+WORDS = [
+    "été",
+    "Ça va — bien",
+    "“so”",
+    "naïve…",
+    "привет, мир",
+    "€ 5",
+    "日本語",
+    "ñandú",
+    "🎉",
+    "مرحبا",
+    "voilà la",
+    "œuvre",
+]
+GARBLED = st.tuples(st.sampled_from(WORDS), st.sampled_from(ENCODINGS)).map(
+    lambda pair: pair[0].encode().decode(pair[1], "replace")
+)
+MIXED = st.lists(
+    st.one_of(
+        GARBLED, st.sampled_from(WORDS), st.text(st.characters(min_codepoint=0x80, max_codepoint=0x250), max_size=4)
+    ),
+    max_size=4,
+)
+
+
+@settings(max_examples=500, deadline=None)
+@given(MIXED.map(" ".join))
+@example("ÃÂ Â\n voilÃ \nà² Å’\x9d")
+@example("вЂ™ Р°С‚ ГўВЂВ™a â€™ ‚Äì √± ØªØ§ à² β€™ ā€")
+def test_nothing_that_ftfy_would_change_is_kept_from_it(text: str) -> None:
+    assert repaired({"encoding": True}, [text]) == [fixer()(text)]
+
+
+def test_encoding_is_put_right_and_nothing_else() -> None:
+    texts = ["l’Ã©tÃ© &amp; ﬁn", "“so” &amp; ﬁn", "été\x00"]
+    assert repaired({"encoding": True}, texts) == ["l’été &amp; ﬁn", *texts[1:]]
+    outcome = repair(Repair(encoding=True), texts)
+    assert outcome.batch.column("repair_encoding").to_pylist() == [True, False, False]
+
+
+def test_ordinary_text_never_reaches_ftfy(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: object) -> str:
+        raise AssertionError("seen by ftfy")
+
+    monkeypatch.setattr(ftfy, "fix_text", fail)
+    texts = [
+        "L’été, c’est « là » — œuvre à Paris…",
+        "Привет, мир — это он.",
+        "Größe: 5 € für Straße",
+        "日本語。",
+        "x",
+    ]
+    assert repaired({"encoding": True}, texts) == texts
+
+
+def test_nulls_stay_and_a_row_depends_on_itself_alone() -> None:
+    texts = ["e", "\u0301", None, "a\r", "\nb", "Ã", "©", "uses cookies", ""]
+    stage = Repair(encoding=True)
+    assert repair(stage, texts).batch.to_pylist() == [repair(stage, [text]).batch.to_pylist()[0] for text in texts]
+    assert repair(stage, texts).batch.column("text").to_pylist()[2] is None
+    assert repair(stage, []).batch.num_rows == 0
+
+
+def test_columns_of_what_is_not_repaired_are_not_made() -> None:
+    assert Repair.model_validate(NOTHING).output_schema(pa.schema([TEXT])).names == ["text"]
+    assert Repair(encoding=True).output_schema(pa.schema([TEXT])).names == [
+        *("text", "repair_encoding", "repair_controls", "repair_normalised", "repair_lines"),
+    ]
+
+
+def test_phrases_of_no_line_are_problems() -> None:
+    problems = Repair(boilerplate=("fine", " ", "two\nlines")).problems(CONTEXT)
+    assert [problem.field for problem in problems] == [("boilerplate", 1), ("boilerplate", 2)]
