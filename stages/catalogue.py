@@ -17,6 +17,7 @@ from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.quality import Quality
 from prep.stages.quality.signals import Signals
 from prep.stages.read.read import Read
+from prep.stages.repair.repair import Repair
 from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
 from prep.stages.rights.rights import Rights
 from prep.stages.sampling.sample import Sample
@@ -31,6 +32,7 @@ _CLASSES: tuple[type[Stage], ...] = (
     UrlFilter,
     Rights,
     Extract,
+    Repair,
     Language,
     Signals,
     CleanLines,

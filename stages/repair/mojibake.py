@@ -22,11 +22,13 @@ def sequences() -> Mapping[int, str]:
     """Return the characters of ftfy's sequences by their flags, as the inside of a pattern's brackets."""
     from ftfy.badness import BADNESS_RE, MOJIBAKE_CATEGORIES
 
-    suspects = "".join(text for name, text in MOJIBAKE_CATEGORIES.items() if name != "common")
-    literals = {character for character in BADNESS_RE.pattern if ord(character) >= 0x80}
+    letters = MOJIBAKE_CATEGORIES["lower_common"] + MOJIBAKE_CATEGORIES["upper_common"]
     common = MOJIBAKE_CATEGORIES["common"]
-    suspects += "".join(sorted(literals - set(common) - set(_LETTERS)))
-    return {SUSPECT: _escaped(suspects), HEAD: _escaped(_HEADS), COMMON: _escaped(common), ALONE: _escaped(_ALONE)}
+    suspects = "".join(text for text in MOJIBAKE_CATEGORIES.values() if text not in letters and text != common)
+    literals = {character for character in BADNESS_RE.pattern if ord(character) >= 0x80}
+    suspects += "".join(sorted(literals.difference(common, letters, _LETTERS)))
+    heads = _HEADS + letters
+    return {SUSPECT: _escaped(suspects), HEAD: _escaped(heads), COMMON: _escaped(common), ALONE: _escaped(_ALONE)}
 
 
 def _escaped(ranges: str) -> str:

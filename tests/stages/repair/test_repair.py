@@ -189,7 +189,7 @@ def test_ordinary_text_never_reaches_ftfy(monkeypatch: pytest.MonkeyPatch) -> No
     texts = [
         "L’été, c’est « là » — œuvre à Paris…",
         "Привет, мир — это он.",
-        "Größe: 5 € für Straße",
+        "Käse: 5 € für Gäste",
         "日本語。",
         "x",
     ]
