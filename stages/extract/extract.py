@@ -56,9 +56,9 @@ class Extract(RowStage):
     Other engines have no modes."""
     main_content: bool = True
     """Leave out menus, footers, sidebars and the like; otherwise all visible text is kept (not with trafilatura)."""
-    max_cost: int = Field(default=1_000_000, ge=1)
-    """Most work for a page: tags for `prep`, otherwise parsing steps of one to two microseconds. The largest ordinary
-    pages take 30,000."""
+    max_cost: int = Field(default=250_000, ge=1)
+    """Most work for a page: tags for `prep` (at most 1.3 kB of memory each), otherwise parsing steps of one to two
+    microseconds. The largest ordinary pages take 30,000."""
     max_undecodable: float = Field(default=0.01, ge=0, le=1)
     """Largest share of characters that replace undecodable bytes."""
 

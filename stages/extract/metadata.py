@@ -37,6 +37,8 @@ class _Fact(NamedTuple):
     content: bytes
 
 
+_MOST_FACTS = 2000
+"""Elements that are looked at, from the page's beginning."""
 _LONGEST_TAG = 4096
 _LONGEST_LINKED_DATA = 1 << 20
 _DEEPEST_LINKED_DATA = 4
@@ -72,7 +74,7 @@ def read_metadata(page: Bytes, facts: Facts, url: str | None) -> Metadata:
 
 
 def _read_facts(page: Bytes, facts: Facts) -> Iterator[_Fact]:
-    kinds, starts, middles, ends = (column.tolist() for column in facts)
+    kinds, starts, middles, ends = (column[:_MOST_FACTS].tolist() for column in facts)
     for kind, start, middle, end in zip(kinds, starts, middles, ends, strict=True):
         attributes: dict[str, str] = {}
         tag = page[start : min(middle, start + _LONGEST_TAG)].tobytes()
