@@ -31,13 +31,16 @@ FINDINGS = "findings"
 HEARTBEAT_SECONDS = 1.0
 
 
-def opened(stage: RowStage) -> RowFunction:
-    """Return a row stage's function, loading its model or kernels once per process."""
-    return _opened(type(stage), stage.model_dump_json())
+def opened(stage: RowStage, step: str = "") -> RowFunction:
+    """Return a row stage's function, loading its model or kernels once per process and step.
+
+    The step's fingerprint tells steps apart whose settings are the same, but not what is in the files they name.
+    """
+    return _opened(type(stage), stage.model_dump_json(), step)
 
 
 @cache
-def _opened(kind: type[RowStage], settings: str) -> RowFunction:
+def _opened(kind: type[RowStage], settings: str, _step: str) -> RowFunction:
     return kind.model_validate_json(settings).open()
 
 
@@ -107,7 +110,7 @@ class PassTask:
         for position, stage in self.step.stages:
             if batch.num_rows == 0:
                 break
-            outcome = isolate(opened(stage), batch)
+            outcome = isolate(opened(stage, self.step.fingerprint), batch)
             if outcome.verdicts is not None and outcome.verdicts.findings is not None:
                 found[position].write(outcome.verdicts.findings)
             batch = losing.settle(position, stage.name, outcome)

@@ -70,7 +70,7 @@ def test_inside_a_script_of_datatrove(tmp_path: Path) -> None:
     texts = ["It rained all day.", "It rained {all} day.", "The river rose."]
     lines = [orjson.dumps({"text": text, "id": str(row)}) for row, text in enumerate(texts)]
     (tmp_path / "in" / "0.jsonl").write_bytes(b"\n".join(lines))
-    stage = {"step": "datatrove.pipeline.filters.C4QualityFilter", "arguments": {"min_num_sentences": 0}}
+    stage = {"step": "datatrove.pipeline.filters.RegexFilter", "arguments": {"regex_exp": r"\{"}}
     (tmp_path / "stages.yaml").write_bytes(orjson.dumps({"stages": [{"datatrove": stage}]}))
     dropped = JsonlWriter(str(tmp_path / "dropped"), compression=None)
     step = PrepStages(str(tmp_path / "stages.yaml"), exclusion_writer=dropped)
@@ -80,7 +80,7 @@ def test_inside_a_script_of_datatrove(tmp_path: Path) -> None:
     written = [json.loads(line) for line in (tmp_path / "out" / "00000.jsonl").read_text().splitlines()]
     assert [row["text"] for row in written] == [texts[0], texts[2]]
     (gone,) = map(json.loads, (tmp_path / "dropped" / "00000.jsonl").read_text().splitlines())
-    assert (gone["id"], gone["metadata"]["filter_reason"]) == ("1", "curly_bracket")
+    assert (gone["id"], gone["metadata"]["filter_reason"]) == ("1", "regex_filter")
 
 
 @pytest.mark.parametrize(

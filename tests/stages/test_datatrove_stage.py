@@ -75,6 +75,7 @@ def decisions(outcome: Outcome) -> list[tuple[str | None, str | None]]:
     ],
 )
 def test_filters_decide_as_they_do_alone(kind: type[BaseFilter], arguments: Mapping[str, object]) -> None:
+    pytest.importorskip("spacy", reason="datatrove's filters split words with spaCy: pip install -e '.[benchmarks]'")
     stage = DatatroveStage.model_validate({"step": FILTERS + kind.__name__, "arguments": arguments})
     assert list(stage.problems(CONTEXT)) == []
     direct = kind(**arguments)
@@ -89,7 +90,9 @@ def test_filters_decide_as_they_do_alone(kind: type[BaseFilter], arguments: Mapp
     assert any(text for _, text in expected)
 
 
+@pytest.mark.filterwarnings("ignore:The 'registered_domain' property")
 def test_other_columns_are_metadata() -> None:
+    pytest.importorskip("tldextract", reason="URLFilter takes URLs apart with it: pip install -e '.[benchmarks]'")
     stage = DatatroveStage(
         step=FILTERS + "URLFilter", arguments={"extra_domains": ["bad-site.com"], "use_integrated_lists": False}
     )
