@@ -7,6 +7,7 @@ import zipfile
 from pathlib import Path
 
 import pytest
+from books import epub
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -14,8 +15,6 @@ from prep.stages.read.epub import epub_rows
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
 from prep.stages.read.xhtml import EntityError, xhtml_text
-
-from ...books import epub
 
 CHAPTERS = ["<h1>One</h1><p>First &amp; second&nbsp;words.</p>", "<h1>Two</h1><p>Third.</p>"]
 

@@ -4,14 +4,13 @@ import bz2
 from pathlib import Path
 
 import pytest
+from books import pdf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prep.stages.read.pdf import pdf_rows, reflowed
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
-
-from ...books import pdf
 
 PAGE = ["A Title", "The first paragraph runs over the whole of", "the width (or nearly) and ends here.", "The second."]
 

@@ -164,6 +164,15 @@ def test_headers_in_other_spellings(tmp_path: Path) -> None:
     }
 
 
+def test_headers_that_later_stages_ask_about_are_kept(tmp_path: Path) -> None:
+    path = tmp_path / "a.warc"
+    kind = "text/html\r\nSet-Cookie: no\r\nX-Robots-Tag: noai\r\nLINK: <a>;\r\n rel=license\r\nx-robots-tag: noindex"
+    path.write_bytes(page(kind=kind) + page(kind="image/png"))
+    kept, other = rows(path)
+    assert kept.headers == "content-type: text/html\nx-robots-tag: noai\nlink: <a>; rel=license\nx-robots-tag: noindex"
+    assert other.headers is None
+
+
 def test_a_page_that_the_crawler_cut_is_kept_as_far_as_it_goes(tmp_path: Path) -> None:
     body = gzip.compress(PAGE * 1000)
     path = tmp_path / "a.warc"

@@ -1,4 +1,4 @@
-"""Writes small books: EPUB with the standard library's zipfile, PDF by hand. Used by tests and benchmarks."""
+"""Small books for benchmarks and tests: EPUB with the standard library's zipfile, PDF written by hand."""
 
 import io
 import zipfile
