@@ -1,17 +1,20 @@
 """The rows of a folder of shards as batches for training, in one order whoever reads them.
 
 There is one endless sequence of rows: every epoch is a permutation of all rows, computed place by place from the seed
-and the epoch's number (`prep.corpus.permutation_kernels`). Batch k of the whole job is the next `batch_rows` rows of
+and the epoch's number (`prep.corpus.permutation_kernels`); where packing made phases of a curriculum, their order stays
+and each is permuted by itself. Batch k of the whole job is the next `batch_rows` rows of
 the sequence, across an epoch's end where it must; rank r of R takes the r-th of R equal shares of every batch. So the
 sequence depends neither on the number of ranks nor on processes that read ahead, and one number says where a job
 stands: the rows that all ranks together have consumed. A job that goes on with another number of ranks, or another
 size of batches, goes on in the same sequence. Going on takes the time of opening the files, whatever that number is.
 """
 
+from bisect import bisect_right
 from collections import deque
 from collections.abc import Iterator, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from itertools import accumulate
 from typing import NamedTuple
 
 import numpy as np
@@ -31,7 +34,8 @@ class LoaderSettings:
     batch_rows: int
     """Rows in a batch of the whole job, all ranks together."""
     seed: int | None = 0
-    """Decides the order of the rows; None takes them as they lie, which packing has shuffled once."""
+    """Decides the order of the rows, within each phase of a curriculum; None takes them as they lie, which packing has
+    shuffled once."""
     epochs: int | None = None
     """How often every row comes; None never ends. The last batch may be smaller, for some ranks without a row."""
     dtype: str = "int64"
@@ -78,7 +82,8 @@ class Loader:
     Opening reads this rank's share of the shards once, to compare their checksums (about a second for each 1.5 GB);
     `verify=False` leaves that to `prep verify`. Raises CorruptFileError where a shard does not hold what was written,
     RunError where the settings cannot work, the shards have no rows or were made with another tokenizer than
-    `tokenizer_sha256`.
+    `tokenizer_sha256`. A random order touches every shard in the first batches, so nothing would be gained by comparing
+    each when it is first read.
     """
 
     def __init__(
@@ -97,6 +102,8 @@ class Loader:
         self.reader = reader
         self.settings = settings
         self.rank = rank
+        phases = [phase.rows for phase in reader.manifest.phases if phase.rows] or [len(reader)]
+        self._bounds = [0, *accumulate(phases)]
         self.consumed = 0
         """Rows of the sequence that all ranks have consumed."""
 
@@ -177,7 +184,16 @@ class Loader:
         count = max(0, self._clip(first + share) - first)
         if self.settings.seed is None:
             return np.arange(first, first + count) % len(self.reader)
-        return permuted(first, count, len(self.reader), self.settings.seed)
+        parts = []
+        while count:
+            epoch, place = divmod(first, len(self.reader))
+            phase = bisect_right(self._bounds, place) - 1
+            start, end = self._bounds[phase : phase + 2]
+            # Of one phase, as far as permutations go on from one epoch to the next without another between them.
+            here = count if len(self._bounds) == 2 else min(count, end - place)
+            parts.append(start + permuted(epoch * (end - start) + place - start, here, end - start, self.settings.seed))
+            first, count = first + here, count - here
+        return np.concatenate([np.empty(0, np.int64), *parts])
 
 
 def position_ids(pieces: Pieces, length: int) -> npt.NDArray[np.int32]:

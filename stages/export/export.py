@@ -23,12 +23,12 @@ from prep.corpus.shards import MANIFEST, read_manifest
 from prep.corpus.storage import exists, join, read_json, remove_tree, write_bytes, write_json
 from prep.stages.export.catalogue import open_format
 from prep.stages.export.format import ExportSettings, Format, Split
+from prep.stages.pack.splits import SPLITS
 
 PhaseName = Literal["collect", "merge", "measure", "write", "finish"]
 PHASES: tuple[PhaseName, ...] = ("collect", "merge", "measure", "write", "finish")
 DESCRIPTION = "export.json"
 NOTE = "NOTE.txt"
-SPLITS = ("train", "validation", "test")
 
 
 def split_folders(shards: str) -> dict[str, str]:

@@ -1,8 +1,8 @@
 """llm.c and modded-nanogpt: `PREFIX_train_000000.bin` …, each a header of 256 int32 and token ids.
 
 The header: 20240520, version 1, the number of tokens (below 2^31), zeros; ids have 16 bits. llm.c marks ids of 32 bits
-with 20240801 and version 7. The separator stands *before* each document, so the stream is ours with its last separator
-moved to the front. Source: karpathy/llm.c, dev/data/data_common.py.
+with 20240801 and version 7. The separator stands *before* each document: where packing has put it after them, the
+stream is ours with its last separator moved to the front. Source: karpathy/llm.c, dev/data/data_common.py.
 """
 
 from collections.abc import Sequence
@@ -46,7 +46,7 @@ class LlmC(Format):
         first, end = piece.first, piece.end
         with atomic_output(join(output, f"{PREFIX}_{NAMES.get(split.name, split.name)}_{task:06d}.bin")) as sink:
             sink.write(header.data)
-            if ends_with_separator(split):
+            if manifest.separator == "after":
                 if not first:
                     sink.write(np.array([manifest.separator_id], manifest.dtype).data)
                 first, end = max(0, first - 1), end - 1
@@ -65,10 +65,3 @@ class LlmC(Format):
 
     def _pieces(self, split: Split) -> list[Piece]:
         return cut_stream(split, self.settings.file_bytes or FILE_BYTES)
-
-
-def ends_with_separator(split: Split) -> bool:
-    """Say whether packing has put the separator after documents, going by the first of them."""
-    end = int(next(split.index.lengths())[0])
-    (stretch,) = split.stream.read(end - 1, end)
-    return int(stretch.ids[0]) == split.reader.manifest.separator_id

@@ -57,8 +57,8 @@ class Megatron(Format):
         return (
             f"Give Megatron the paths without .bin:\n{arguments or '  --data-path ' + next(iter(paths.values()))}\n"
             f"  --seq-length {manifest.length} --tokenizer-type HuggingFaceTokenizer --tokenizer-model TOKENIZER\n"
-            "Every document ends with its separator, as after --append-eod. "
-            f"--vocab-size is {manifest.vocabulary} before padding."
+            f"The separator, id {manifest.separator_id}, stands {manifest.separator} every document; "
+            f"--append-eod puts it after. --vocab-size is {manifest.vocabulary} before padding."
         )
 
 

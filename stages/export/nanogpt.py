@@ -15,7 +15,7 @@ NAMES = {"validation": "val"}
 
 
 class NanoGPT(Format):
-    """One file for each split, a separator at the end of every document."""
+    """One file for each split, the documents with their separators end to end."""
 
     name: ClassVar[str] = "nanogpt"
     reader: ClassVar[str] = "nanoGPT"

@@ -15,7 +15,7 @@ from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.loader import Batch, Loader, LoaderSettings, Rank
 from prep.corpus.permutation_kernels import permuted
 from prep.corpus.row_kernels import IGNORED
-from prep.corpus.shards import ShardReader, read_manifest, write_manifest
+from prep.corpus.shards import PhaseFacts, ShardReader, read_manifest, write_manifest
 
 from ..packed_shards import PADDING, random_documents, write_split
 
@@ -53,6 +53,30 @@ def test_every_epoch_has_every_row_once_and_an_order_of_its_own(reader: ShardRea
     assert sorted(map(tuple, first.input_ids.tolist())) == rows
     assert sorted(map(tuple, second.input_ids.tolist())) == rows
     assert not np.array_equal(first.input_ids, second.input_ids)
+
+
+def test_phases_of_a_curriculum_keep_their_order(tmp_path: Path) -> None:
+    manifest = write_split(tmp_path, dict(enumerate(random_documents(60))), length=24)
+    sizes = (5, 30, 0, manifest.rows - 35)
+    phases = tuple(PhaseFacts(rows, 0, {}) for rows in sizes)
+    write_manifest(str(tmp_path), replace(manifest, phases=phases))
+    reader = ShardReader(str(tmp_path))
+    settings = LoaderSettings(batch_rows=8, seed=3, epochs=3, dtype="uint16")
+    seen = np.concatenate([batch.input_ids for batch in Loader(reader, settings)])
+    orders = []
+    for epoch in range(3):
+        rows = seen[epoch * len(reader) : (epoch + 1) * len(reader)]
+        start = 0
+        for size in sizes:
+            expected = reader.gather(np.arange(start, start + size))
+            assert sorted(map(bytes, rows[start : start + size])) == sorted(map(bytes, expected))
+            start += size
+        orders.append(rows.tobytes())
+    assert len(set(orders)) == 3
+    parts = [list(Loader(reader, settings, Rank(rank, 4))) for rank in range(4)]
+    assert np.array_equal(
+        seen, np.concatenate([part.input_ids for batch in zip(*parts, strict=True) for part in batch])
+    )
 
 
 def test_without_a_seed_rows_come_as_they_lie(reader: ShardReader) -> None:

@@ -2,6 +2,7 @@
 
 import gzip
 import pickle
+import shutil
 from dataclasses import replace
 from itertools import accumulate, pairwise
 from pathlib import Path
@@ -14,7 +15,7 @@ import tiktoken
 import torch
 
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.shards import ShardReader
+from prep.corpus.shards import ShardReader, read_manifest, write_manifest
 from prep.stages.export.export import Export
 from prep.stages.export.format import ExportSettings
 from prep.tokenizers.byte_level import PreTokenizerName
@@ -74,6 +75,14 @@ def test_llm_c_has_the_separator_before_each_document(any_shards: Shards, tmp_pa
         assert np.concatenate(files).tolist() == expected
         assert {len(tokens) for tokens in files[:-1]} <= {1000 // np.dtype(any_shards.dtype).itemsize}
     assert len(list(tmp_path.glob("*_train_*.bin"))) > 3
+
+
+def test_llm_c_takes_separators_that_stand_before_as_they_are(shards: Shards, tmp_path: Path) -> None:
+    shutil.copytree(shards.folder / "train", tmp_path / "train")
+    manifest = read_manifest(str(tmp_path / "train"))
+    write_manifest(str(tmp_path / "train"), replace(manifest, separator="before"))
+    run(Export(str(tmp_path / "train"), "llm.c", str(tmp_path / "out"), ExportSettings(file_bytes=1000)))
+    assert np.concatenate(layouts.llm_c(tmp_path / "out", "train")).tolist() == shards.tokens("train")
 
 
 @pytest.mark.parametrize("length", [None, 10])
