@@ -24,7 +24,10 @@ def dedup() -> None:
 
 @app.command()
 def audit(run: Run) -> None:
-    """Show what each deduplication of a run removed: estimates, cluster sizes, doubtful pairs, the largest clusters."""
+    """Show what each deduplication of a run removed: estimates, cluster sizes, doubtful pairs, the largest clusters.
+
+    Of repeated lines and substrings, how much was cut, and the pieces that most documents have.
+    """
     from prep.corpus.errors import RunError
 
     folders = sorted(path for path in Path(run, "audit").glob("*") if path.is_dir())
@@ -43,6 +46,10 @@ def _show(folder: Path, console: Console) -> None:
     console.rule(escape(folder.name))
     for name, value in read_json(str(folder / "summary.json")).items():
         console.print(f"{name:22}{value:,}" if isinstance(value, int) else f"{name:22}{value}")
+    if (folder / "repeats.parquet").exists():
+        repeats = pq.read_table(folder / "repeats.parquet").slice(0, SHOWN).to_pylist()
+        _print_table("the pieces that most documents have", ("documents", "text"), repeats, console)
+        return
     sizes = pq.read_table(folder / "sizes.parquet").to_pydict()
     _print_sizes(dict(zip(sizes["size"], sizes["clusters"], strict=True)), console)
     pairs = pq.read_table(folder / "pairs.parquet").sort_by([("true", "ascending"), ("removed", "ascending")])

@@ -35,7 +35,9 @@ from prep.stages.stage import Counts, GlobalContext
 NOTHING_LEFT = "nothing_left"
 """The rule under which a document goes that was nothing but repeated pieces."""
 ROW_BYTES = 100
-_REPEATED = pa.schema({"part": pa.int64(), HASH_0: pa.uint64(), HASH_1: pa.uint64(), "keeper": pa.int64()})
+_REPEATED = pa.schema(
+    {"part": pa.int64(), HASH_0: pa.uint64(), HASH_1: pa.uint64(), "keeper": pa.int64(), "documents": pa.int64()}
+)
 
 
 @dataclass(frozen=True)
@@ -49,7 +51,7 @@ class Repeats:
 
 def sort(part: int, context: GlobalContext) -> None:
     """Write a part's different hashes in rising order."""
-    rows, hashes, _ = _pieces(part, context)
+    rows, hashes, _ = pieces(part, context)
     table = read_arrow(context.upstream.taps[part])
     by_id = np.empty(table.num_rows, np.int64)
     by_id[pc.sort_indices(table.column(ID)).to_numpy()] = np.arange(table.num_rows)
@@ -65,8 +67,11 @@ def sort(part: int, context: GlobalContext) -> None:
     write_arrow(_sorted_path(context, part), pa.table(columns))
 
 
-def _pieces(part: int, context: GlobalContext) -> tuple[Numbers, Values, npt.NDArray[np.int64]]:
-    """Return the rows of a part's pieces, their hashes (2 × pieces), and starts and ends (2 × pieces)."""
+def pieces(part: int, context: GlobalContext) -> tuple[Numbers, Values, npt.NDArray[np.int64]]:
+    """Return the rows of a part's pieces, their hashes (2 × pieces), and starts and ends (2 × pieces).
+
+    Documents that are dropped already have none.
+    """
     table = read_arrow(context.upstream.taps[part])
     lists = {name: table.column(name).combine_chunks() for name in (STARTS, ENDS, HASH_0, HASH_1)}
     rows = np.repeat(np.arange(table.num_rows), pc.list_value_length(lists[STARTS]).to_numpy())
@@ -89,7 +94,7 @@ def _fresh(hashes: Values) -> npt.NDArray[np.bool_]:
 
 def match(repeats: Repeats, task: int, count: int, context: GlobalContext) -> None:
     """Write the hashes of a range that enough documents have, by part and rising."""
-    with atomic_output(_repeated_path(context, task)) as sink, pa.ipc.new_file(sink, _REPEATED) as writer:
+    with atomic_output(repeated_path(context, task)) as sink, pa.ipc.new_file(sink, _REPEATED) as writer:
         for batch in _matched(repeats, Range.of(task, count), Documents(context), context):
             writer.write_batch(batch)
 
@@ -106,16 +111,16 @@ def _matched(repeats: Repeats, wanted: Range, documents: Documents, context: Glo
         for half in wanted.halves():
             yield from _matched(repeats, half, documents, context)
         return
-    pieces = [table.slice(start, stop - start) for table, (start, stop) in zip(tables, slices, strict=True)]
-    parts = np.repeat(np.arange(len(tables)), [piece.num_rows for piece in pieces])
-    whole = pa.concat_tables(pieces)
+    inside = [table.slice(start, stop - start) for table, (start, stop) in zip(tables, slices, strict=True)]
+    parts = np.repeat(np.arange(len(tables)), [piece.num_rows for piece in inside])
+    whole = pa.concat_tables(inside)
     hashes = np.stack([read_values(whole, HASH_0), read_values(whole, HASH_1)])
     numbers = read_numbers(whole, "row") + documents.offsets[parts]
     order = np.lexsort((numbers, hashes[1], hashes[0]))
     parts, numbers, hashes = parts[order], numbers[order], hashes[:, order]
     groups = np.cumsum(_fresh(hashes)) - 1
-    several = np.bincount(groups, read_numbers(whole, "count")[order]) >= repeats.at_least
-    repeated = several[groups] if len(groups) else np.empty(0, np.bool_)
+    counts = np.bincount(groups, read_numbers(whole, "count")[order]).astype(np.int64)[groups]
+    repeated = counts >= repeats.at_least
     parts, numbers, hashes, groups = parts[repeated], numbers[repeated], hashes[:, repeated], groups[repeated]
     groups = np.unique(groups, return_inverse=True)[1]
     keepers = np.full(len(numbers), -1)
@@ -125,13 +130,13 @@ def _matched(repeats: Repeats, wanted: Range, documents: Documents, context: Glo
         kept = found[groups]
         keepers = np.where(kept == numbers, kept - documents.offsets[parts], -1)
     by_part = np.argsort(parts, kind="stable")
-    columns = [parts[by_part], hashes[0][by_part], hashes[1][by_part], keepers[by_part]]
-    yield pa.record_batch(columns, _REPEATED)
+    columns = (parts, hashes[0], hashes[1], keepers, counts[repeated])
+    yield pa.record_batch([column[by_part] for column in columns], _REPEATED)
 
 
 def cut(stage: str, tasks: int, part: int, context: GlobalContext) -> Counts:
     """Write where a part's texts are cut, and which documents go because nothing is left of them."""
-    rows, hashes, places = _pieces(part, context)
+    rows, hashes, places = pieces(part, context)
     hash_0, hash_1, keepers = _repeated(part, tasks, context)
     found = find(hash_0, hash_1, hashes[0], hashes[1])
     gone = found >= 0
@@ -159,12 +164,12 @@ def cut(stage: str, tasks: int, part: int, context: GlobalContext) -> Counts:
 
 def _repeated(part: int, tasks: int, context: GlobalContext) -> tuple[Values, Values, Numbers]:
     """Return the hashes in a part that are repeated, rising, and which row keeps each (−1: none of this part)."""
-    pieces = [_REPEATED.empty_table()]
+    found = [_REPEATED.empty_table()]
     for task in range(tasks):
-        for batch in read_arrow(_repeated_path(context, task)).to_batches():
+        for batch in read_arrow(repeated_path(context, task)).to_batches():
             start, stop = np.searchsorted(batch.column("part").to_numpy(), (part, part + 1))
-            pieces.append(pa.Table.from_batches([batch.slice(start, stop - start)]))
-    table = pa.concat_tables(pieces).combine_chunks()
+            found.append(pa.Table.from_batches([batch.slice(start, stop - start)]))
+    table = pa.concat_tables(found).combine_chunks()
     return read_values(table, HASH_0), read_values(table, HASH_1), read_numbers(table, "keeper")
 
 
@@ -184,5 +189,6 @@ def _sorted_path(context: GlobalContext, part: int) -> str:
     return join(context.scratch, "hashes", f"{part:05d}.arrow")
 
 
-def _repeated_path(context: GlobalContext, task: int) -> str:
+def repeated_path(context: GlobalContext, task: int) -> str:
+    """Return where what a match task has found lies, by part and rising."""
     return join(context.scratch, "repeated", f"{task:05d}.arrow")

@@ -11,11 +11,11 @@ from typing import ClassVar, Literal
 from pydantic import ByteSize, Field
 
 from prep.stages.dedup.matching import ranges
-from prep.stages.repeats import phases
+from prep.stages.repeats import audit, phases
 from prep.stages.repeats.taps import LineTap, Unit, WindowTap
 from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase, Tap
 
-SORT, MATCH, CUT = "sort", "match", "cut"
+SORT, MATCH, CUT, AUDIT = "sort", "match", "cut", "audit"
 
 
 class _Repeated(GlobalStage):
@@ -36,7 +36,7 @@ class _Repeated(GlobalStage):
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return the phases."""
-        return (Phase(SORT, parts), Phase(MATCH, ranges(parts)), Phase(CUT, parts))
+        return (Phase(SORT, parts), Phase(MATCH, ranges(parts)), Phase(CUT, parts), Phase(AUDIT, 1))
 
     def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
         """Run one task; those of the phase `cut` count documents."""
@@ -46,6 +46,9 @@ class _Repeated(GlobalStage):
             return None
         if phase == MATCH:
             phases.match(phases.Repeats(self.at_least, self.keep == "one", self.memory), task, tasks, context)
+            return None
+        if phase == AUDIT:
+            audit.write(tasks, context)
             return None
         return phases.cut(self.name, tasks, task, context)
 

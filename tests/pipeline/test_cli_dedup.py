@@ -22,10 +22,12 @@ def call(*arguments: str) -> str:
 
 
 def test_an_audit_shows_pairs_sizes_and_texts(write_pipeline: WritePipeline, tmp_path: Path) -> None:
-    path = write_pipeline(["exact", {"minhash": {"audit": "all"}}], TEXTS, [TEXT])
+    lines: list[object] = [{"repeated_lines": {"at_least": 2}}]
+    path = write_pipeline(["exact", {"minhash": {"audit": "all"}}, *lines], TEXTS, [TEXT])
     call("run", str(path))
     shown = call("dedup", "audit", str(tmp_path / "out"))
-    for expected in ("01-exact", "02-minhash", "largest cluster", "clusters of 2 to 3 documents: 1", "the fog comes"):
+    cluster = "clusters of 2 to 3 documents: 1"
+    for expected in ("01-exact", "02-minhash", "largest cluster", cluster, "the fog comes", "bytes cut"):
         assert expected in shown
     assert "false positives" in shown
     pairs = pq.read_table(tmp_path / "out/audit/02-minhash/pairs.parquet").to_pylist()

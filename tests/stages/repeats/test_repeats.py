@@ -16,7 +16,7 @@ from pydantic import ByteSize
 
 from prep.corpus.columns import string_buffers
 from prep.corpus.hashing import lower_table
-from prep.corpus.storage import read_arrow, write_arrow
+from prep.corpus.storage import read_arrow, read_json, write_arrow
 from prep.corpus.words import word_table
 from prep.stages.repeats.phases import NOTHING_LEFT
 from prep.stages.repeats.piece_kernels import blank, find, join_ranges, lines, windows
@@ -69,6 +69,17 @@ def test_a_line_that_many_documents_have_stays_in_one(tmp_path: Path) -> None:
     }
     assert apply(RepeatedLines(at_least=3, keep="none"), parts, tmp_path / "none")["a"] == "Something else\n"
     assert apply(RepeatedLines(at_least=6), parts, tmp_path / "six") == dict(parts[0] + parts[1])
+
+
+def test_the_audit_tells_how_much_was_cut_and_what(tmp_path: Path) -> None:
+    rare = "An elephant in the room, and a whale."
+    part = [(f"{number}", f"{MENU}\n{article(number)}\n{rare if number < 3 else ''}") for number in range(6)]
+    apply(RepeatedLines(at_least=3), [part[:2], [*part[2:], ("6", MENU + "\n")]], tmp_path)
+    table = pq.read_table(tmp_path / "output/audit/repeats.parquet").to_pylist()
+    assert table == [{"documents": 7, "text": MENU + "\n"}, {"documents": 3, "text": rare}]
+    size = 5 * len(MENU + "\n") + 2 * len(rare)
+    expected = {"documents cut": 5, "bytes cut": size, "documents with nothing left": 1}
+    assert read_json(str(tmp_path / "output/audit/summary.json")) == expected
 
 
 def test_a_paragraph_goes_with_the_blank_lines_after_it(tmp_path: Path) -> None:
