@@ -85,14 +85,7 @@ def count_tags(page: Bytes) -> int:
 @kernel
 def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
     """Return the elements, the stretches of text and the facts of a page in UTF-8 with so many tags."""
-    elements = new_elements(tags + 1)
-    stretches = Stretches(
-        np.empty(tags + 1, np.int64), np.empty(tags + 1, np.int64), np.empty(tags + 1, np.int32),
-        np.empty(tags + 1, np.int32),
-    )  # fmt: skip
-    facts = Facts(
-        np.empty(tags, np.uint8), np.empty(tags, np.int64), np.empty(tags, np.int64), np.empty(tags, np.int64)
-    )
+    elements, stretches, facts = new_elements(tags + 1), _new_stretches(tags + 1), _new_facts(tags)
     opened = np.zeros(CUSTOM + 1, np.int64)  # open elements by number
     made, seen, told = 1, 0, 0  # elements, stretches, facts
     current = 0
@@ -108,10 +101,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
         if at > start and unseen == 0:
             if elements.kind[current] == _HEAD and not _blank(page, start, at):
                 current = close(elements, opened, current, current, seen)
-            stretches.start[seen] = start
-            stretches.end[seen] = at
-            stretches.element[seen] = current
-            stretches.gap[seen] = gap
+            _add_stretch(stretches, seen, start, at, current, gap)
             seen += 1
             gap = NO_BREAK
         if at >= len(page):
@@ -123,13 +113,8 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
         closing = page[at] == _SLASH
         if closing:
             at += 1
-        state = 0
-        dashed = False
-        while at < len(page) and page[at] > _SPACE and page[at] not in (_SLASH, _GREATER):
-            state = (state * 31 + lower(page[at])) & _WORD
-            dashed |= page[at] == _DASH
-            at += 1
-        kind = element_number(state, dashed)
+        at, name, dashed = _read_name(page, at)
+        kind = element_number(name, dashed)
         if closing:
             while at < len(page) and page[at] != _GREATER:
                 at += 1
@@ -137,7 +122,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
             if passed[kind] > 0:
                 passed[kind] -= 1
             else:
-                last = ended_by_end_tag(elements, opened, current, kind, state)
+                last = ended_by_end_tag(elements, opened, current, kind, name)
                 if last > 0:
                     if unseen >= last:  # elements are numbered in order: it closes too
                         unseen = 0
@@ -145,32 +130,23 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
                         passed[:] = 0
                         too_deep = False
                     current = close(elements, opened, current, last, seen)
-            if unseen == 0 and IS_BLOCK[kind]:
-                gap = max(gap, BLOCK_BREAK)
-            elif unseen == 0 and kind == _BR:
-                gap += LINE_BREAK
+            if unseen == 0:
+                gap = _widened(gap, kind)
             continue
 
         attributes = at
-        at, ended, groups, shape, hides, linked_data = read_attributes(page, at, state)
+        at, ended, groups, shape, hides, linked_data = read_attributes(page, at, name)
         if kind in (_HTML, _BODY) and opened[kind] > 0:
             continue
         last = ended_by_start_tag(elements, opened, current, kind)
         if last > unseen:
             current = close(elements, opened, current, last, seen)
         if unseen == 0:
-            if IS_BLOCK[kind]:
-                gap = max(gap, BLOCK_BREAK)
-            elif kind == _BR:
-                gap += LINE_BREAK
-        raw_end = _raw_end(page, at, state) if IS_RAW[kind] else at
-        if kind in (_META, _LINK, _TITLE, _TIME, _HTML) or (kind == _SCRIPT and linked_data):
-            if elements.kind[unseen] != _SVG:
-                facts.kind[told] = kind
-                facts.start[told] = attributes
-                facts.middle[told] = at
-                facts.end[told] = raw_end
-                told += 1
+            gap = _widened(gap, kind)
+        raw_end = _raw_end(page, at, name) if IS_RAW[kind] else at
+        if _is_fact(kind, linked_data) and elements.kind[unseen] != _SVG:
+            _add_fact(facts, told, kind, attributes, at, raw_end)
+            told += 1
         at = raw_end
         if IS_VOID[kind] or (ended and elements.kind[unseen] == _SVG):
             continue
@@ -180,8 +156,8 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
             continue
         new = made
         made += 1
-        _add(elements, new, current, kind, seen)
-        elements.name[new] = state
+        _add_element(elements, new, current, kind, seen)
+        elements.name[new] = name
         elements.shape[new] = shape
         elements.groups[new] = np.uint64(0) if kind in (_HTML, _BODY) else groups
         if hides:
@@ -196,8 +172,20 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
     return cut_elements(elements, made), _cut_stretches(stretches, seen), _cut_facts(facts, told)
 
 
+@kernel
+def _new_stretches(count: int) -> Stretches:
+    starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
+    return Stretches(starts, ends, np.empty(count, np.int32), np.empty(count, np.int32))
+
+
+@kernel
+def _new_facts(count: int) -> Facts:
+    starts, middles, ends = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
+    return Facts(np.empty(count, np.uint8), starts, middles, ends)
+
+
 @leaf
-def _add(elements: Elements, new: int, parent: int, kind: int, seen: int) -> None:
+def _add_element(elements: Elements, new: int, parent: int, kind: int, seen: int) -> None:
     """Write what an element has from its name and its place."""
     elements.kind[new] = kind
     elements.parent[new] = parent
@@ -206,6 +194,47 @@ def _add(elements: Elements, new: int, parent: int, kind: int, seen: int) -> Non
     elements.block[new] = new if IS_BLOCK[kind] else elements.block[parent]
     elements.first[new] = seen
     elements.last[new] = seen
+
+
+@leaf
+def _add_stretch(stretches: Stretches, seen: int, start: int, end: int, element: int, gap: int) -> None:
+    stretches.start[seen] = start
+    stretches.end[seen] = end
+    stretches.element[seen] = element
+    stretches.gap[seen] = gap
+
+
+@leaf
+def _is_fact(kind: int, linked_data: bool) -> bool:
+    return kind in (_META, _LINK, _TITLE, _TIME, _HTML) or (kind == _SCRIPT and linked_data)
+
+
+@leaf
+def _add_fact(facts: Facts, told: int, kind: int, start: int, middle: int, end: int) -> None:
+    facts.kind[told] = kind
+    facts.start[told] = start
+    facts.middle[told] = middle
+    facts.end[told] = end
+
+
+@leaf
+def _widened(gap: int, kind: int) -> int:
+    """Return what stands between two stretches after a tag, start or end, of this kind of element."""
+    if IS_BLOCK[kind]:
+        return max(gap, BLOCK_BREAK)
+    return gap + LINE_BREAK if kind == _BR else gap
+
+
+@leaf
+def _read_name(page: Bytes, at: int) -> tuple[int, int, bool]:
+    """Read a tag's name; return where it ends, its hash, and whether it has a dash in it."""
+    state = 0
+    dashed = False
+    while at < len(page) and page[at] > _SPACE and page[at] not in (_SLASH, _GREATER):
+        state = (state * 31 + lower(page[at])) & _WORD
+        dashed |= page[at] == _DASH
+        at += 1
+    return at, state, dashed
 
 
 @kernel
@@ -251,11 +280,7 @@ def _raw_end(page: Bytes, at: int, name: int) -> int:
     """Return where the end tag of an element that holds no markup begins, or the page's end."""
     while at + 1 < len(page):
         if page[at] == _LESS and page[at + 1] == _SLASH:
-            state = 0
-            after = at + 2
-            while after < len(page) and page[after] > _SPACE and page[after] not in (_SLASH, _GREATER):
-                state = (state * 31 + lower(page[after])) & _WORD
-                after += 1
+            _, state, _ = _read_name(page, at + 2)
             if state == name:
                 return at
         at += 1
