@@ -2,9 +2,9 @@
 
     python benchmarks/urls.py [--domains 4000000]
 
-CPU seconds of one core, each function run once before for its compilation. Domains are made up with a fixed seed; URLs are made of them, one in ten
-listed. Texts are the pages and books of the data folder (PREP_TEST_DATA). datatrove's domain list is a Python set, here
-given the same entries; its load time is that of reading the file into it.
+CPU seconds of one core, each function run once before for its compilation. Domains are made up with a fixed seed; URLs
+are made of them, one in ten listed. Texts are the pages and books of the data folder (PREP_TEST_DATA). datatrove's
+domain list is a Python set, here given the same entries; its load time is that of reading the file into it.
 """
 
 import argparse
