@@ -67,6 +67,23 @@ def pre_tokenizer(pattern: str) -> "PreTokenizer":
     return Sequence([cut, ByteLevel(add_prefix_space=False, use_regex=False)])
 
 
+def pattern_of(pre_tokenizer: Mapping[str, object] | None) -> str:
+    """Return the pattern that a tokenizer.json cuts text by; empty where no single pattern says how it cuts."""
+    match pre_tokenizer:
+        case {"type": "ByteLevel", "use_regex": True, "add_prefix_space": False}:
+            return PATTERNS["gpt2"]
+        case {
+            "type": "Sequence",
+            "pretokenizers": [
+                {"type": "Split", "pattern": {"Regex": str(pattern)}, "behavior": "Isolated", "invert": False},
+                {"type": "ByteLevel", "use_regex": False, "add_prefix_space": False},
+            ],
+        }:
+            return pattern
+        case _:
+            return ""
+
+
 def _characters() -> str:
     own = [*range(ord("!"), ord("~") + 1), *range(ord("¡"), ord("¬") + 1), *range(ord("®"), ord("ÿ") + 1)]
     others = [byte for byte in range(256) if byte not in own]

@@ -17,6 +17,7 @@ from prep.corpus.storage import exists, join, open_input
 from prep.tokenizers.engines import Engine, GigatokenEngine, SentencePieceEngine, TokenizersEngine
 from prep.tokenizers.exact import ByteLevelEngine, fast_or_reference
 from prep.tokenizers.folder import CONFIG, MODEL, TOKENIZER_JSON, Files
+from prep.tokenizers.piece_engine import PieceEngine
 from prep.tokenizers.pieces import Pieces, byte_level_pieces, joined, sentencepiece_pieces
 from prep.tokenizers.sentencepiece_json import user_symbols
 
@@ -95,7 +96,7 @@ def _open_byte_level(content: bytes, config: dict[str, object]) -> Tokenizer:
     def open_engine() -> Engine:
         if not all(token.special for token in tokenizer.get_added_tokens_decoder().values()):
             return reference  # some tokens are taken whole wherever a text holds them
-        return fast_or_reference(lambda: ByteLevelEngine(GigatokenEngine(text), reference), reference)
+        return fast_or_reference(lambda: _fast_byte_level(text, reference), reference)
 
     return Tokenizer(
         separator_id=ids[str(config["eos_token"])],
@@ -104,6 +105,13 @@ def _open_byte_level(content: bytes, config: dict[str, object]) -> Tokenizer:
         pieces=byte_level_pieces(tokenizer),
         open_engine=open_engine,
     )
+
+
+def _fast_byte_level(tokenizer_json: str, reference: Engine) -> Engine:
+    try:
+        return ByteLevelEngine(GigatokenEngine(tokenizer_json), reference)
+    except (ImportError, RuntimeError):  # a pattern that it does not know
+        return PieceEngine(tokenizer_json)
 
 
 def _open_sentencepiece(content: bytes, converted: bytes | None, config: dict[str, object]) -> Tokenizer:

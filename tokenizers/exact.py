@@ -1,6 +1,7 @@
 """Holds the fast engine to the reference's ids.
 
-- When it is opened, both encode a probe; where the ids differ, the reference encodes everything, and a warning says so.
+- When it is opened, both encode a probe, and later the beginning of the first texts that come. Where the ids differ,
+  the reference encodes everything, and a warning says so.
 - The two know different versions of Unicode, and cut byte-level text differently around letters that one of them does
   not know. Texts with a code point that Unicode has not assigned always go to the reference.
 
@@ -15,7 +16,8 @@ import pyarrow as pa
 
 from prep.corpus.columns import Bytes, Offsets, string_buffers
 from prep.tokenizers.engines import Engine, Ids
-from prep.tokenizers.row_kernels import flagged_rows
+from prep.tokenizers.pattern import PatternError
+from prep.tokenizers.row_kernels import cut_rows, flagged_rows
 from prep.tokenizers.unassigned import unassigned_table
 
 PROBE = (
@@ -33,17 +35,45 @@ logger = logging.getLogger(__name__)
 def fast_or_reference(open_fast: Callable[[], Engine], reference: Engine) -> Engine:
     """Return the fast engine where it can be opened and gives the reference's ids on the probe."""
     data, offsets = string_buffers(pa.array(PROBE, pa.large_string()))
-    expected_offsets, expected_ids = reference.encode(data, offsets)
     try:
         fast = open_fast()
-        fast_offsets, fast_ids = fast.encode(data, offsets)
-        if np.array_equal(fast_offsets, expected_offsets) and np.array_equal(fast_ids, expected_ids):
-            return fast
+        if _same(fast.encode(data, offsets), reference.encode(data, offsets)):
+            return CheckedEngine(fast, reference)
         reason = "its ids differ from the reference's"
-    except (ImportError, RuntimeError) as error:
+    except (ImportError, RuntimeError, PatternError) as error:
         reason = f"{type(error).__name__}: {error}"
-    logger.warning("gigatoken cannot encode for this tokenizer (%s); its own library does, more slowly", reason)
+    logger.warning("no fast engine can encode for this tokenizer (%s); its own library does, more slowly", reason)
     return reference
+
+
+class CheckedEngine:
+    """The fast engine, compared with the reference on the first texts that come."""
+
+    CHECKED_BYTES = 1 << 16
+
+    def __init__(self, fast: Engine, reference: Engine) -> None:
+        self.engine = fast
+        """What encodes."""
+        self._reference = reference
+        self._checked = False
+
+    def encode(self, data: Bytes, offsets: Offsets) -> tuple[Offsets, Ids]:
+        """Return where the ids of each text begin (rows + 1), and all ids."""
+        if not self._checked and len(offsets) > 1:
+            self._checked = True
+            rows = max(1, int(np.searchsorted(offsets, offsets[0] + self.CHECKED_BYTES, side="right")) - 1)
+            first = offsets[: rows + 1]
+            if first[-1] - first[0] > self.CHECKED_BYTES:  # a single long text
+                first = cut_rows(data, first[:-1], first[1:], self.CHECKED_BYTES)
+                first = np.array([offsets[0], first[0]])
+            if not _same(self.engine.encode(data, first), self._reference.encode(data, first)):
+                logger.warning("the fast engine's ids differ from the reference's on this text, which encodes it all")
+                self.engine = self._reference
+        return self.engine.encode(data, offsets)
+
+
+def _same(left: tuple[Offsets, Ids], right: tuple[Offsets, Ids]) -> bool:
+    return np.array_equal(left[0], right[0]) and np.array_equal(left[1], right[1])
 
 
 class ByteLevelEngine:

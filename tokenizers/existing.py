@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, NamedTuple
 
 from prep.corpus.errors import RunError
 from prep.corpus.storage import exists, expand, join, open_input
-from prep.tokenizers.byte_level import CHARACTERS, PATTERNS, SEPARATOR, pre_tokenizer, to_characters
+from prep.tokenizers.byte_level import CHARACTERS, PATTERNS, SEPARATOR, pattern_of, pre_tokenizer, to_characters
 from prep.tokenizers.encode import Tokenizer, open_files, open_tokenizer
 from prep.tokenizers.folder import CARD, CONFIG, Files, byte_level_files, sentencepiece_files
 from prep.tokenizers.ranks import merges_of_ranks, read_ranks
@@ -137,23 +137,7 @@ def _from_json(file: str) -> tuple["HuggingFaceTokenizer", str]:
         raise RunError(
             f"{file}: not byte-level BPE, whose vocabulary holds all bytes; use the tokenizer's .model, or another one"
         )
-    return Tokenizer.from_str(json.dumps(content)), _pattern_of(content["pre_tokenizer"])
-
-
-def _pattern_of(cut: Mapping[str, object]) -> str:
-    match cut:
-        case {"type": "ByteLevel", "use_regex": True, "add_prefix_space": False}:
-            return PATTERNS["gpt2"]
-        case {
-            "type": "Sequence",
-            "pretokenizers": [
-                {"type": "Split", "pattern": {"Regex": str(pattern)}, "behavior": "Isolated", "invert": False},
-                {"type": "ByteLevel", "use_regex": False, "add_prefix_space": False},
-            ],
-        }:
-            return pattern
-        case _:
-            return ""
+    return Tokenizer.from_str(json.dumps(content)), pattern_of(content["pre_tokenizer"])
 
 
 def _named(file: str) -> dict[str, str]:

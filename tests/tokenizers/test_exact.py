@@ -15,7 +15,7 @@ from tokenizers import Tokenizer, models
 from prep.corpus.columns import Bytes, Offsets, string_buffers
 from prep.tokenizers.byte_level import ALPHABET, PATTERNS, PreTokenizerName, pre_tokenizer, to_characters
 from prep.tokenizers.engines import Engine, GigatokenEngine, Ids, TokenizersEngine
-from prep.tokenizers.exact import ByteLevelEngine, fast_or_reference
+from prep.tokenizers.exact import ByteLevelEngine, CheckedEngine, fast_or_reference
 
 LARGE_BLOCKS = tuple(
     range(*block)
@@ -119,7 +119,24 @@ def test_what_is_not_exact_is_not_used_and_said(
 
 def test_what_is_exact_is_used(gpt2: tuple[Engine, Engine]) -> None:
     fast, reference = gpt2
-    assert fast_or_reference(lambda: fast, reference) is fast
+    chosen = fast_or_reference(lambda: fast, reference)
+    assert isinstance(chosen, CheckedEngine)
+    assert encode(chosen, ["one", "", "two"]) == encode(reference, ["one", "", "two"])
+    assert chosen.engine is fast
+
+
+@pytest.mark.parametrize("texts", [["right", "so far"], ["x" * 200_000, "y"], [""], ["é" * 40_000]])
+def test_the_first_texts_are_compared_and_a_difference_is_said(
+    texts: list[str], gpt2: tuple[Engine, Engine], caplog: pytest.LogCaptureFixture
+) -> None:
+    reference = gpt2[1]
+    checked = CheckedEngine(reference, reference)
+    assert encode(checked, texts) == encode(reference, texts)
+    checked = CheckedEngine(WrongEngine(), reference)
+    assert encode(checked, []) == []
+    assert encode(checked, texts) == encode(reference, texts)
+    assert checked.engine is reference
+    assert "differ from the reference's on this text" in caplog.text
 
 
 def test_an_unknown_pattern_is_refused() -> None:
