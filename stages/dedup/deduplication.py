@@ -195,7 +195,7 @@ class Deduplication(GlobalStage):
         elif phase in (SAMPLE, QUOTE, AUDIT):
             self._audit(phase, task, documents, context)
         elif phase == REMEMBER:
-            index.remember(task, documents, context)
+            index.remember(task, self.hash_count(), documents, context)
         elif self.index is not None:
             index.extend(self.index, self.crawls, self.index_settings(), context)
         return None

@@ -26,11 +26,14 @@ KEPT_ID = "kept_id"
 
 
 class KnownPart(NamedTuple):
-    """A part of an index: the table of its documents, their sorted hashes, and its crawl's place in the index."""
+    """A part of an index."""
 
     documents: str
+    """The table of its documents."""
     hashes: str
+    """What the paths of its sorted hashes begin with."""
     crawl: int
+    """Its crawl's place in the index."""
 
 
 class Documents:
@@ -65,10 +68,10 @@ class Documents:
         new = part - len(self._known)
         return read_arrow(self._known[part].documents if new < 0 else self._context.upstream.taps[new])
 
-    def hashes(self, part: int) -> pa.Table:
-        """Return a part's sorted hashes (see `prep.stages.dedup.matching`)."""
+    def hashes(self, part: int, index: int) -> pa.Table:
+        """Return the hashes of a part under a number, sorted (see `prep.stages.dedup.matching`)."""
         new = part - len(self._known)
-        return read_arrow(self._known[part].hashes if new < 0 else hashes_path(self._context, new))
+        return read_arrow(hashes_path(self._known[part].hashes if new < 0 else hashes_of(self._context, new), index))
 
     def places(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
         """Return the part and the row of each document."""
@@ -148,9 +151,14 @@ class Documents:
                 yield part, numbers[bounds[part] : bounds[part + 1]] - self.offsets[part]
 
 
-def hashes_path(context: GlobalContext, part: int) -> str:
-    """Return where the sorted hashes of a part of the run lie."""
-    return join(context.scratch, "hashes", f"{part:05d}.arrow")
+def hashes_of(context: GlobalContext, part: int) -> str:
+    """Return what the paths of the sorted hashes of a part of the run begin with."""
+    return join(context.scratch, "hashes", f"{part:05d}")
+
+
+def hashes_path(part: str, index: int) -> str:
+    """Return where the sorted hashes of a part under a number lie, given what their paths begin with."""
+    return f"{part}-{index:03d}.arrow"
 
 
 def ranks_path(context: GlobalContext, part: int) -> str:

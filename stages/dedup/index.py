@@ -3,7 +3,7 @@
     index.json                    the generation that holds: format, settings, and the crawls in order
     segments/NAME-DIGEST/         a crawl's files, never changed
         00000-documents.arrow     a row per document: id, the id kept in its place, sketch
-        00000-hashes.arrow        its hashes in rising order, as the phase `sort` writes them
+        00000-000.arrow           each of its hashes in rising order, as the phase `sort` writes them
 
 A run adds its crawl at the end: the segment is put together under another name and renamed, then `index.json` is
 replaced in one step. Whatever is killed when, the index is the old or the new one. A crawl that is run again takes its
@@ -27,7 +27,7 @@ from pydantic import Field
 from prep.corpus.errors import CorruptFileError, Problem, RunError
 from prep.corpus.storage import absolute, is_remote, join, read_arrow, read_json, sha256, write_arrow, write_json
 from prep.stages.dedup.clusters import kept_ids, spread, verdicts_path
-from prep.stages.dedup.documents import KEPT_ID, Documents, KnownPart, hashes_path, read_numbers
+from prep.stages.dedup.documents import KEPT_ID, Documents, KnownPart, hashes_of, hashes_path, read_numbers
 from prep.stages.dedup.taps import ID, SKETCH
 from prep.stages.stage import GlobalContext, Settings, Tap
 
@@ -92,7 +92,7 @@ def known_parts(index: Index, crawls: tuple[Crawl, ...]) -> tuple[KnownPart, ...
     """Return the parts of crawls."""
     folders = [join(absolute(index.folder), "segments", crawl.segment) for crawl in crawls]
     return tuple(
-        KnownPart(join(folder, _documents(part)), join(folder, _hashes(part)), place)
+        KnownPart(join(folder, _documents(part)), join(folder, f"{part:05d}"), place)
         for place, (crawl, folder) in enumerate(zip(crawls, folders, strict=True), start=1)
         for part in range(crawl.parts)
     )
@@ -127,8 +127,8 @@ def problems(index: Index, settings: Mapping[str, object]) -> Iterator[Problem]:
                 yield Problem("the index is damaged", ("index", "folder"), f"{folder / name} of {size} bytes", "", mend)
 
 
-def remember(part: int, documents: Documents, context: GlobalContext) -> None:
-    """Write what the index keeps of a part of the run to the run's output."""
+def remember(part: int, hashes: int, documents: Documents, context: GlobalContext) -> None:
+    """Write what the index keeps of a part of the run, its documents and so many hashes, to the run's output."""
     place = documents.new_parts.start + part
     table = documents.table(place)
     verdicts = read_arrow(verdicts_path(context, part))
@@ -140,7 +140,9 @@ def remember(part: int, documents: Documents, context: GlobalContext) -> None:
         columns[SKETCH] = table.column(SKETCH)
     folder = Path(join(context.output, FOLDER))
     write_arrow(str(folder / _documents(part)), pa.table(columns).combine_chunks())
-    _link(Path(hashes_path(context, part)), folder / _hashes(part))
+    for index in range(hashes):
+        name = hashes_path(f"{part:05d}", index)
+        _link(Path(hashes_path(hashes_of(context, part), index)), folder / name)
 
 
 def extend(index: Index, before: tuple[Crawl, ...], settings: Mapping[str, object], context: GlobalContext) -> None:
@@ -202,7 +204,3 @@ def _alone(index: Index) -> Iterator[None]:
 
 def _documents(part: int) -> str:
     return f"{part:05d}-documents.arrow"
-
-
-def _hashes(part: int) -> str:
-    return f"{part:05d}-hashes.arrow"

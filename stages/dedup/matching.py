@@ -6,15 +6,15 @@
    never n², and the pairs do not depend on how documents are spread over parts.
 
 A range with more documents than memory allows is cut in two, again and again; only a run of one hash cannot be cut.
-Cost: every hash is read and sorted twice, O(documents · log documents per range). Memory: that of `ROW_BYTES` per
-document of a range. Disk: 12 bytes per document and hash, 20 where a hash has two halves.
+Cost: every hash is read and sorted twice, O(documents · log documents per range). Memory: `sort` 40 bytes per document
+of a part, `match` that of `ROW_BYTES` per document of a range. Disk: 12 bytes per document and hash, 20 where a hash
+has two halves.
 """
 
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from prep.corpus.columns import string_buffers
@@ -24,6 +24,7 @@ from prep.stages.dedup.cluster_kernels import Numbers, Values
 from prep.stages.dedup.documents import (
     RANK,
     Documents,
+    hashes_of,
     hashes_path,
     is_null,
     ranks_path,
@@ -36,6 +37,8 @@ from prep.stages.stage import GlobalContext
 
 PAIRS = "pairs"
 """Folder in the scratch folder: one file per match task, columns `left` (the one before) and `right`."""
+ROW = "row"
+"""Column of the sorted hashes that says whose each is."""
 PARTS_PER_RANGE = 16
 MOST_RANGES = 64
 ROW_BYTES = 128
@@ -68,27 +71,22 @@ def sort(
         write_arrow(ranks_path(context, part), pa.table({RANK: ranks}))
     table = Documents(context).table(part)
     lost = context.upstream.dropped(part)
-    columns: dict[str, npt.NDArray[np.generic]] = {}
+    groups = None if within is None else _groups(context, part, within)
     for index, names in enumerate(hashes):
         taken = ~is_null(table, names[0])
         rows = np.flatnonzero(taken if lost is None else taken & ~lost)
         values = [read_values(table, name)[rows] for name in names]
-        if within is not None:
-            values[0] = mix_in(values[0], _groups(context, part, within)[rows])
+        if groups is not None:
+            values[0] = mix_in(values[0], groups[rows])
         order = np.argsort(values[0], kind="stable")
-        columns |= {hash_column(index, half): value[order] for half, value in enumerate(values)}
-        columns[row_column(index)] = rows[order].astype(np.uint32)
-    write_arrow(hashes_path(context, part), pa.table(columns))
+        columns = {hash_column(half): value[order] for half, value in enumerate(values)}
+        path = hashes_path(hashes_of(context, part), index)
+        write_arrow(path, pa.table({**columns, ROW: rows[order].astype(np.uint32)}))
 
 
-def hash_column(index: int, half: int = 0) -> str:
+def hash_column(half: int) -> str:
     """Return the name of the column of a hash, or of one of its halves."""
-    return f"hash_{index:03d}_{half}"
-
-
-def row_column(index: int) -> str:
-    """Return the name of the column that says whose a hash is."""
-    return f"row_{index:03d}"
+    return f"hash_{half}"
 
 
 def _column(context: GlobalContext, part: int, name: str) -> Iterator[pa.Array]:
@@ -127,8 +125,8 @@ class Matcher:
     """Pairs the documents of one hash."""
 
     def __init__(self, index: int, halves: int, policy: Policy, documents: Documents, memory: int) -> None:
-        self._names = [hash_column(index, half) for half in range(halves)]
-        self._rows = row_column(index)
+        self._names = [hash_column(half) for half in range(halves)]
+        self._index = index
         self._policy = policy
         self._documents = documents
         self._most = max(2, memory // ROW_BYTES)
@@ -148,7 +146,7 @@ class Matcher:
         bounds = np.array([wanted.first, wanted.last], np.uint64)
         found = []
         for part in range(self._documents.parts):
-            values = read_values(self._documents.hashes(part), self._names[0])
+            values = read_values(self._documents.hashes(part, self._index), self._names[0])
             found.append(
                 slice(int(np.searchsorted(values, bounds[0])), int(np.searchsorted(values, bounds[1], side="right")))
             )
@@ -161,10 +159,10 @@ class Matcher:
         for part, inside in enumerate(slices):
             if inside.start == inside.stop:
                 continue
-            table = self._documents.hashes(part)
+            table = self._documents.hashes(part, self._index)
             for pieces, name in zip(halves, self._names, strict=True):
                 pieces.append(read_values(table, name)[inside])
-            rows = table.column(self._rows).to_numpy()[inside]
+            rows = table.column(ROW).to_numpy()[inside]
             numbers.append(rows + self._documents.offsets[part])
         values = [np.concatenate(pieces) for pieces in halves]
         order = np.argsort(values[0])

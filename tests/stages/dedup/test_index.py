@@ -106,7 +106,7 @@ def test_other_settings_and_damage_are_refused(tmp_path: Path) -> None:
     assert problems(MinHash(index=at(tmp_path, "two"), keep="smallest_id", memory=1 << 26)) == []
     assert "expected ngram 5" in problems(MinHash(index=at(tmp_path, "two"), ngram=4))[0]
     assert "expected stage minhash" in "".join(problems(Exact(index=at(tmp_path, "two"))))
-    hashes = next((tmp_path / "index/segments").rglob("*-hashes.arrow"))
+    hashes = next((tmp_path / "index/segments").rglob("*-013.arrow"))
     hashes.unlink()
     assert "the index is damaged" in problems(MinHash(index=at(tmp_path, "two")))[0]
     assert "or a shared file system" in problems(Exact(index=Index(folder="s3://bucket/index", crawl="one")))[0]
