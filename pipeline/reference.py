@@ -1,11 +1,14 @@
 """The reference of the stages, read from the stages themselves."""
 
 import inspect
+from collections.abc import Iterator
+from typing import get_args
 
 from pydantic_core import PydanticUndefined
 
 from prep.corpus.errors import ConfigurationError
 from prep.stages.catalogue import STAGES
+from prep.stages.stage import Settings
 
 
 def overview() -> str:
@@ -15,16 +18,32 @@ def overview() -> str:
 
 
 def describe(name: str) -> str:
-    """Return one stage's docstring and its options with defaults. Raises ConfigurationError for an unknown name."""
+    """Return one stage's docstring and its options with defaults, those of groups below the option that takes them.
+
+    Raises ConfigurationError for an unknown name.
+    """
     kind = STAGES.get(name)
     if kind is None:
         raise ConfigurationError([f"unknown stage '{name}'; there are {', '.join(STAGES)}"])
-    lines = [f"{name}: {inspect.cleandoc(kind.__doc__ or '')}", "", "options:"]
+    heading = [f"{name}: {inspect.cleandoc(kind.__doc__ or '')}", "", "options:"]
+    return "\n".join([*heading, *_options(kind, "  ")])
+
+
+def _options(kind: type[Settings], indent: str) -> Iterator[str]:
     for option, field in kind.model_fields.items():
         default = "required" if field.default is PydanticUndefined and field.default_factory is None else field.default
-        lines.append(f"  {option} ({default})")
-        lines += [f"      {line}" for line in (field.description or "").splitlines()]
-    return "\n".join(lines)
+        yield f"{indent}{option} ({default})"
+        yield from (f"{indent}    {line}" for line in (field.description or "").splitlines())
+        for group in _groups(field.annotation):
+            yield from _options(group, f"{indent}    ")
+
+
+def _groups(annotation: object) -> Iterator[type[Settings]]:
+    """Yield the groups of options that an option's type is made of, such as `tuple[Group, ...]`."""
+    if isinstance(annotation, type) and issubclass(annotation, Settings):
+        yield annotation
+    for part in get_args(annotation):
+        yield from _groups(part)
 
 
 def _summary(kind: type) -> str:

@@ -73,7 +73,7 @@ def stages(name: Annotated[str | None, typer.Argument(help="A stage; left out: a
     from prep.pipeline.reference import describe, overview
 
     console = Console(highlight=False)
-    console.print(overview() if name is None else describe(name), markup=False)
+    console.print(overview() if name is None else describe(name), markup=False, soft_wrap=True)
 
 
 def _flags(workers: int | None, executor: str | None) -> list[str]:

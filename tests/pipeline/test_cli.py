@@ -79,6 +79,8 @@ def test_stages_are_explained(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     status, out, _ = call(monkeypatch, capsys, "stages", "quality")
     assert "recipe (required)" in out
     assert "The name of a shipped recipe" in out
+    status, out, _ = call(monkeypatch, capsys, "stages", "decontaminate")
+    assert "\n  sets (required)\n      Evaluation sets by name.\n      path (required)\n" in out
     status, _, err = call(monkeypatch, capsys, "stages", "gopher")
     assert status == 2
     assert "unknown stage 'gopher'; there are read, " in err
