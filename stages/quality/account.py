@@ -72,8 +72,10 @@ class Account:
         for number in range(len(self._rules)):
             hangs = judged.entered & (broken_rules == judged.broken[number])
             for side, rows in enumerate((hangs & judged.broken[number], hangs & ~judged.broken[number])):
-                self._near[number][side].extend(_nearest(judged, number, np.flatnonzero(rows)))
-                _keep_nearest(self._near[number][side])
+                found = self._near[number][side]
+                within = found[-1].distance if len(found) == NEAREST else np.inf
+                found.extend(_nearest(judged, number, np.flatnonzero(rows), within))
+                _keep_nearest(found)
 
     def merge(self, stored: Mapping[str, object]) -> None:
         """Add what another account has stored."""
@@ -165,10 +167,11 @@ def _encoded(documents: pa.RecordBatch, name: str) -> tuple[list[str | None], Nu
     return names, encoded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def _nearest(judged: Judged, rule: int, rows: Numbers) -> Iterator[Near]:
-    """Yield the documents of these rows that are nearest to a rule's threshold."""
+def _nearest(judged: Judged, rule: int, rows: Numbers, within: float) -> Iterator[Near]:
+    """Yield the documents of these rows that are nearest to a rule's threshold, and nearer than a distance."""
     distances = np.abs(judged.values[rule, rows] - judged.thresholds[rule, rows])
-    rows, distances = rows[np.isfinite(distances)], distances[np.isfinite(distances)]
+    nearer = distances < within
+    rows, distances = rows[nearer], distances[nearer]
     if len(rows) > NEAREST:
         near = distances <= np.partition(distances, NEAREST - 1)[NEAREST - 1]
         rows, distances = rows[near], distances[near]

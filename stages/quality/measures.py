@@ -80,6 +80,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("short_lines", "short_lines", "filled_lines"),
     Measure("duplicate_filled_line_characters", "duplicate_line_characters", "line_characters"),
     Measure("newlines_per_word", "newlines", "words"),
+    Measure("dclm_words", "spaced_lexical_words"),
     Measure("dclm_lexical_words", "lexical_words"),
     Measure("dclm_mean_word_length", "spaced_characters", "spaced_words"),
     Measure("dclm_symbols_per_word", "dclm_symbols", "spaced_words"),

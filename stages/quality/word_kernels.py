@@ -24,11 +24,12 @@ Keys = npt.NDArray[np.uint64]
 WORDS = (
     *("words", "plain_words", "plain_characters", "alphabetic_words", "lexical_words", "lexical_characters"),
     *("stop_words", "spaced_words", "spaced_characters", "spaced_alphabetic_words", "spaced_stop_words"),
-    *("marked_sentences", "title_case_sentences"),
+    *("spaced_lexical_words", "marked_sentences", "title_case_sentences"),
 )
 """Counts of `count_words`."""
 _WORDS, _PLAIN, _PLAIN_CHARACTERS, _ALPHABETIC, _LEXICAL, _LEXICAL_CHARACTERS = range(6)
-_STOP, _SPACED, _SPACED_CHARACTERS, _SPACED_ALPHABETIC, _SPACED_STOP, _SENTENCES, _TITLES = range(6, 13)
+_STOP, _SPACED, _SPACED_CHARACTERS, _SPACED_ALPHABETIC, _SPACED_STOP, _SPACED_LEXICAL = range(6, 12)
+_SENTENCES, _TITLES = range(12, 14)
 
 _SEED = np.uint64(0)
 _LANGUAGE_STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -109,14 +110,13 @@ def count_words(
 ) -> None:
     """Write the counts named in WORDS, and the words' hashes and lengths.
 
-    The words are what `split_words` found; `language` is the number of their list of stop words, −1 for none,
-    where the counts of stop words are −1 too.
-    A spaced word is a run of words without white space between them. A sentence ends where white space follows `.`,
-    `!` or `?`, and has more than such marks; it is in title case where more than half of twelve or more lexical words
-    begin with a capital.
+    The words are what `split_words` found; `language` is the number of their list of stop words, −1 for none, where the
+    counts of stop words are −1 too. A spaced word is a run of words without white space between them, lexical where the
+    first of them is. A sentence ends where white space follows `.`, `!` or `?`, and has more than such marks; it is in
+    title case where more than half of twelve or more lexical words begin with a capital.
     """
     plain = plain_length = alphabetic = lexical = lexical_length = length = stops = 0
-    spaced = spaced_alphabetic = spaced_stops = 0
+    spaced = spaced_lexical = spaced_alphabetic = spaced_stops = 0
     sentences = titles = in_sentence = capitals = 0
     has_letter = False  # whether the spaced word so far has a letter
     has_content = False  # whether the sentence so far has more than marks
@@ -147,14 +147,16 @@ def count_words(
             has_content = not _is_marks(data, begin, end)
         alphabetic += kind == LETTERS
         has_letter |= kind == LETTERS
+        space_precedes = word == 0 or ends[word - 1] < begin
         space_follows = word + 1 == words or starts[word + 1] > end
+        spaced_lexical += space_precedes and is_lexical
         slot = find_slot(stop.keys, len(stop.keys), _stop_key(key, language))
         if stop.keys[slot]:
             if stop.rows[slot] != row:
                 stop.rows[slot] = row
                 stops += 1
-            spaced_stops += space_follows and (word == 0 or ends[word - 1] < begin)
-        elif end - begin <= longest_stop and space_follows and (word == 0 or ends[word - 1] < begin):
+            spaced_stops += space_follows and space_precedes
+        elif end - begin <= longest_stop and space_follows and space_precedes:
             if _has_upper(data, begin, end, characters):
                 key = _stop_key(hash_lower(data, begin, end, stop.lower, _SEED), language)
                 spaced_stops += stop.keys[find_slot(stop.keys, len(stop.keys), key)] != 0
@@ -178,6 +180,7 @@ def count_words(
     counts[_SPACED_CHARACTERS] = length
     counts[_SPACED_ALPHABETIC] = spaced_alphabetic
     counts[_SPACED_STOP] = spaced_stops if language >= 0 else -1
+    counts[_SPACED_LEXICAL] = spaced_lexical
     counts[_SENTENCES] = sentences
     counts[_TITLES] = titles
 

@@ -75,6 +75,7 @@ def slow_words(text: str, splitter: Splitter, language: int) -> dict[str, int]:
         "spaced_characters": sum(map(len, spaced)),
         "spaced_alphabetic_words": sum(bool(regex.search(r"\p{L}", word)) for word in spaced),
         "spaced_stop_words": sum(word in stops for word in lower) if language >= 0 else -1,
+        "spaced_lexical_words": sum(bool(lexical_words(words(word, splitter)[0], splitter)) for word in spaced),
         "marked_sentences": len(sentences),
         "title_case_sentences": sum(is_title(lexical_words(sentence, splitter)) for sentence in sentences),
     }
