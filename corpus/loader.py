@@ -184,13 +184,14 @@ class Loader:
         count = max(0, self._clip(first + share) - first)
         if self.settings.seed is None:
             return np.arange(first, first + count) % len(self.reader)
+        if len(self._bounds) == 2:
+            return permuted(first, count, len(self.reader), self.settings.seed)
         parts = []
         while count:
             epoch, place = divmod(first, len(self.reader))
             phase = bisect_right(self._bounds, place) - 1
             start, end = self._bounds[phase : phase + 2]
-            # Of one phase, as far as permutations go on from one epoch to the next without another between them.
-            here = count if len(self._bounds) == 2 else min(count, end - place)
+            here = min(count, end - place)
             parts.append(start + permuted(epoch * (end - start) + place - start, here, end - start, self.settings.seed))
             first, count = first + here, count - here
         return np.concatenate([np.empty(0, np.int64), *parts])

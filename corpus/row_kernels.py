@@ -31,6 +31,15 @@ class Table(NamedTuple):
     continued: Addresses
 
 
+@kernel
+def are_rows(numbers: Integers, rows: int) -> bool:
+    """Say whether all numbers are those of rows, from 0 on."""
+    for number in numbers:
+        if not 0 <= number < rows:
+            return False
+    return True
+
+
 @leaf
 def find_batch(starts: Integers, row: int) -> int:
     """Return the batch that holds a row."""

@@ -27,7 +27,7 @@ import pyarrow as pa
 
 from prep.corpus.addresses import address
 from prep.corpus.errors import CorruptFileError
-from prep.corpus.row_kernels import Table, copy_ids, copy_pieces
+from prep.corpus.row_kernels import Table, are_rows, copy_ids, copy_pieces
 from prep.corpus.storage import atomic_output, join, read_json, sha256, size, write_json
 
 LARGEST_16_BIT_VOCABULARY = 65_499
@@ -348,7 +348,7 @@ class ShardReader:
 
     def _existing(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         wanted = np.ascontiguousarray(rows, np.int64)
-        if len(wanted) and not 0 <= wanted.min() <= wanted.max() < len(self):
+        if not are_rows(wanted, len(self)):
             raise IndexError(f"expected rows from 0 to {len(self) - 1}, seen {wanted.min()} to {wanted.max()}")
         return wanted
 
