@@ -103,6 +103,9 @@ class Deduplication(GlobalStage):
         halves = sum(len(self.hash_columns(number)) for number in range(self.hash_count()))
         each = self.sketch_bytes() + ID_BYTES + halves * 16 + self.hash_count() * (4 + PAIR_BYTES // 2)
         documents = max(1, context.input_bytes // INPUT_BYTES)
+        if self.index is not None:
+            names = ", ".join(crawl.name for crawl in self.crawls) or "no crawl yet"
+            yield f"index {self.index.folder}: compared with {names}; adds {self.index.crawl}"
         yield (
             f"{each:,} bytes of disk per document, half of it until the stage is done; if a document takes "
             f"{INPUT_BYTES:,} bytes of input, about {documents:,} documents and {_human(documents * each)}; "

@@ -107,13 +107,18 @@ class Documents:
         pieces = [np.diff(string_buffers(self.ids(part, rows))[1]) for part, rows in self._by_part(numbers)]
         return np.concatenate([np.empty(0, np.int64), *pieces]).astype(np.uint64)
 
-    def id_words(self, numbers: Numbers, word: int) -> Values:
+    def id_words(self, numbers: Numbers, word: int) -> tuple[Values, int]:
         """Return the eight bytes of the ids from byte `8 · word` on, in documents whose numbers rise.
 
-        They are big-endian numbers, zeros beyond the end, so that they sort as ids do.
+        They are big-endian numbers, zeros beyond the end, so that they sort as ids do. With them comes the length of
+        the longest of these ids.
         """
-        pieces = [id_words(*string_buffers(self.ids(part, rows)), 8 * word) for part, rows in self._by_part(numbers)]
-        return np.concatenate([np.empty(0, np.uint64), *pieces])
+        pieces, longest = [np.empty(0, np.uint64)], 0
+        for part, rows in self._by_part(numbers):
+            data, offsets = string_buffers(self.ids(part, rows))
+            pieces.append(id_words(data, offsets, 8 * word))
+            longest = max(longest, int(np.diff(offsets).max()))
+        return np.concatenate(pieces), longest
 
     def ids(self, part: int, rows: Numbers) -> pa.ChunkedArray:
         """Return the ids of some rows of a part."""
@@ -137,11 +142,6 @@ class Documents:
         found = np.empty_like(whole := np.concatenate(pieces))
         found[order] = whole
         return found
-
-    def longest_id(self) -> int:
-        """Return the bytes of the longest id."""
-        lengths = (pc.max(pc.binary_length(self.table(part).column(ID))).as_py() for part in range(self.parts))
-        return max((length or 0 for length in lengths), default=0)
 
     def _by_part(self, numbers: Numbers) -> Iterator[tuple[int, Numbers]]:
         """Yield the rows in each part of documents whose numbers rise."""

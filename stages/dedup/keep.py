@@ -7,7 +7,6 @@ twice.
 """
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import partial
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -104,10 +103,30 @@ def keys(policy: Policy, documents: Documents) -> Iterator[Key]:
         yield lambda numbers: ~documents.lengths(numbers)
     elif policy.column is not None:
         yield documents.ranks
-    for word in range((documents.longest_id() + 7) // 8):
-        yield partial(documents.id_words, word=word)
+    word = 0
+    while True:
+        step = _IdWord(documents, word)
+        yield step
+        word += 1
+        if 8 * word >= step.longest:
+            break
     yield documents.id_lengths  # zeros at the end of an id look like its end
     yield lambda numbers: numbers.astype(np.uint64)
+
+
+class _IdWord:
+    """The key of eight bytes of the ids; knows how long those are that it was asked for."""
+
+    def __init__(self, documents: Documents, word: int) -> None:
+        self._documents = documents
+        self._word = word
+        self.longest = 0
+
+    def __call__(self, numbers: Numbers) -> Values:
+        """Return the bytes as numbers."""
+        values, longest = self._documents.id_words(numbers, self._word)
+        self.longest = max(self.longest, longest)
+        return values
 
 
 def elect(numbers: Numbers, clusters: Numbers, count: int, keys: Iterable[Key]) -> Numbers:
