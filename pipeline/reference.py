@@ -31,8 +31,8 @@ def describe(name: str) -> str:
 
 def _options(kind: type[Settings], indent: str) -> Iterator[str]:
     for option, field in kind.model_fields.items():
-        default = "required" if field.default is PydanticUndefined and field.default_factory is None else field.default
-        yield f"{indent}{option} ({default})"
+        default = field.get_default(call_default_factory=True, validated_data={})
+        yield f"{indent}{option} ({'required' if default is PydanticUndefined else default})"
         yield from (f"{indent}    {line}" for line in (field.description or "").splitlines())
         for group in _groups(field.annotation):
             yield from _options(group, f"{indent}    ")

@@ -65,7 +65,7 @@ def test_a_good_one_is_loaded(tmp_path: Path) -> None:
             "- {extract: , exact: }",
             "p.yaml:5: stage 2; expected a stage's name, or one name with its options",
         ),
-        ("      paths: crawl/*.warc.gz", "      source: x", "p.yaml:3: stage 1 (read): option 'paths' is missing"),
+        ("- extract", "- quality", "p.yaml:5: stage 2 (quality): option 'recipe' is missing"),
         (
             "output: runs/x",
             "outptu: runs/x",
