@@ -5,7 +5,8 @@
 A page is cut into blocks as the extractor does it. A block's label is the share of its words that are in the page's
 main text, found by aligning the two word by word (Needleman and Wunsch 1970; runs of matches score above single ones,
 so that a menu's words do not match the article's). LightGBM learns from the labels how probable it is that a word of
-a block is content. One thread and a fixed seed: the same pages give the same file, byte for byte.
+a block is content. One thread and a fixed seed: the same pages give the same file, byte for byte. Where the file
+changes, so does what pages become: raise `Extract.version`.
 """
 
 import argparse
