@@ -18,6 +18,8 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prep.corpus.documents import read_documents
+from prep.corpus.errors import RunError
+from prep.pipeline import records
 from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
@@ -40,6 +42,13 @@ class Shown:
     value: float | None = None
     detail: str | None = None
     """The threshold, or what else the stage had to say."""
+
+
+def require_complete(plan: Plan, configuration: Configuration) -> None:
+    """Raise RunError where a step has not run as it is configured now."""
+    for step in plan.steps:
+        if not records.complete(f"{steps_folder(configuration)}/{step.folder}"):
+            raise RunError(f"the step {step.title} has not run as it is configured now; run 'prep run'")
 
 
 def kept(plan: Plan, configuration: Configuration, number: int, seed: int) -> list[Shown]:

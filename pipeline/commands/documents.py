@@ -30,6 +30,7 @@ def inspect(
     plan.check(configuration, located)
     console = Console(highlight=False, soft_wrap=True)
     planned = plan_for(configuration)
+    inspection.require_complete(planned, configuration)
     if rule is None:
         _show(console, "kept", inspection.kept(planned, configuration, number, seed))
     rejected = inspection.rejected(planned, configuration, number, seed, rule)

@@ -52,6 +52,9 @@ def test_report_needs_rules(
 def test_inspect_shows_kept_and_rejected_documents(
     path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    status, _, err = call(monkeypatch, capsys, "inspect", str(path))
+    assert status == 1
+    assert "the step read-to-signals has not run as it is configured now; run 'prep run'" in err
     call(monkeypatch, capsys, "run", str(path))
     status, out, _ = call(monkeypatch, capsys, "inspect", str(path), "--number", "2")
     assert status == 0
