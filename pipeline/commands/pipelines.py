@@ -49,7 +49,7 @@ def check(pipeline: Pipeline, set_: Set = None) -> None:
         console.print(f"{step.index:02d} {step.title}: {work}", markup=False)
         if isinstance(step, plan.GlobalStep):
             for remark in plan.remarks(configuration, step.position):
-                console.print(f"   {remark}", markup=False)
+                console.print(f"   {remark}", markup=False, soft_wrap=True)
     console.print(f"{pipeline}: {len(configuration.stages)} stages in {len(steps)} steps; no problem found")
 
 
