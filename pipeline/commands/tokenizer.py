@@ -141,3 +141,21 @@ def sweep(
     write_json(join(output, "sweep.json"), report)
     draw_curves(join(output, "sweep.svg"), "bytes per token on held-out text", curves)
     console.print(f"sweep.json and sweep.svg: {escape(output)}/")
+
+
+@app.command()
+def extend(
+    tokenizer: Annotated[str, typer.Argument(metavar="TOKENIZER", help="The folder or file of byte-level BPE.")],
+    files: Files,
+    more: Annotated[int, typer.Option(min=1, help="Tokens to add.")],
+    output: Output,
+    set_: Set = None,
+) -> None:
+    """Add tokens for a new domain or language to a tokenizer; old ids stay what they are."""
+    from prep.pipeline.config import settings_of
+    from prep.stages.tokenizer import TrainTokenizer
+    from prep.stages.tokenizer_extend import extend as run_extend
+    from prep.stages.tokenizer_texts import Texts
+
+    size = run_extend(tokenizer, Texts(files), settings_of(TrainTokenizer, set_ or []), more, output)
+    Console(highlight=False).print(f"{size:,} tokens: {escape(output)}/")

@@ -100,6 +100,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "dedup audit": [],
         "tokenizer train": ["--output", "--kind", "--vocabulary", "--set", "--workers"],
         "tokenizer evaluate": ["--on", "--output", "--model-bytes"],
+        "tokenizer extend": ["--more", "--output", "--set"],
         "tokenizer sweep": ["--on", "--output", "--vocabularies", "--kinds", "--set"],
         "quality report": ["--set", "--by"],
         "quality fit": ["--language", "--output", "--recipe", "--keep", "--splitter"],

@@ -117,3 +117,13 @@ def test_sweep_draws_a_curve_that_rises(
     status, _, err = call(monkeypatch, capsys, *files, "--kinds", "wordpiece")
     assert status == 2
     assert "unknown kind 'wordpiece'" in err
+
+
+def test_extend_keeps_old_ids(
+    texts: Path, trained: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    arguments = ["tokenizer", "extend", str(trained), str(texts / "held-out.parquet"), "--more", "50"]
+    status, out, _ = call(monkeypatch, capsys, *arguments, "--output", str(tmp_path / "more"))
+    assert status == 0
+    assert "750 tokens" in out
+    assert open_tokenizer(str(tmp_path / "more")).pieces[:700] == open_tokenizer(str(trained)).pieces
