@@ -9,7 +9,7 @@ import typer
 from rich.console import Console
 
 from prep.corpus.errors import PrepError, RunError
-from prep.pipeline.commands import classifier, dedup, documents, pipelines, quality, shards, tokenizer
+from prep.pipeline.commands import classifier, dedup, documents, pipelines, quality, shards, tokenizer, training
 
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
@@ -19,13 +19,14 @@ app = typer.Typer(
 )
 for command in (
     *(pipelines.run, pipelines.check, pipelines.status, pipelines.stages),
-    *(documents.inspect, shards.verify, shards.export),
+    *(documents.inspect, shards.verify, shards.export, training.train),
 ):
     app.command()(command)
 app.add_typer(classifier.app, name="classifier")
 app.add_typer(dedup.app, name="dedup")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(quality.app, name="quality")
+app.add_typer(training.app, name="model")
 
 
 def main() -> None:

@@ -1,22 +1,30 @@
 """Everything a training run needs to go on as if it had never stopped, in one file.
 
-The model's and the optimiser's tensors, the state of torch's generator, the steps done, the rows consumed, and what
+The model's and the optimisers' tensors, the state of torch's generator, the steps done, the rows consumed, and what
 has been measured so far. The schedule is a function of the step and needs no state. The settings lie beside the
-tensors, so that a checkpoint of another run is refused instead of continued.
+tensors, so that a checkpoint of another run is refused instead of continued. The last few are kept: should the newest
+be damaged, the run goes on from the one before once it is deleted.
+
+    checkpoint-00001500.safetensors   after 1,500 steps
 """
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 
 import orjson
 import torch
 from torch import Tensor
 
 from prep.corpus.errors import CorruptFileError, RunError
-from prep.trainer.model import Decoder
+from prep.corpus.storage import join
+from prep.trainer.model import Transformer
 from prep.trainer.tensors import MEND, read_tensors, write_tensors
 
 Identity = Mapping[str, object]
+
+SERIES = ("loss", "bits_per_byte", "rate")
+"""What is measured at every step."""
 
 
 @dataclass
@@ -27,16 +35,20 @@ class History:
     """Nats per predicted token of each step's batch."""
     bits_per_byte: list[float] = field(default_factory=list)
     """Bits per byte of each step's batch."""
-    evaluations: list[tuple[int, float, float]] = field(default_factory=list)
-    """Steps done, nats per token and bits per byte on the validation rows."""
+    rate: list[float] = field(default_factory=list)
+    """The learning rate of each step."""
+    batch: list[int] = field(default_factory=list)
+    """A hash of what each step learnt from, on rank 0."""
+    evaluations: list[tuple[int, float, float, float]] = field(default_factory=list)
+    """Steps done, and on the validation rows: nats per token, bits per byte, share of tokens guessed right."""
 
 
 @dataclass
 class State:
     """A training run between two steps."""
 
-    model: Decoder
-    optimizer: torch.optim.AdamW
+    model: Transformer
+    optimizers: list[torch.optim.Optimizer]
     step: int = 0
     """Optimiser steps done."""
     rows: int = 0
@@ -46,19 +58,31 @@ class State:
     history: History = field(default_factory=History)
 
 
-def save_checkpoint(path: str, state: State, identity: Identity) -> None:
-    """Write the state atomically. `identity` is what must be equal for a run to be continued, JSON-ready."""
+def save_checkpoint(folder: str, state: State, identity: Identity, keep: int) -> None:
+    """Write the state atomically, then delete all but the last `keep` checkpoints.
+
+    `identity` is what must be equal for a run to be continued, JSON-ready.
+    """
     tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
-    moments = state.optimizer.state_dict()["state"]
-    for index, name in enumerate(_optimised(state)):
-        tensors |= {f"optimizer.{name}.{key}": value for key, value in moments[index].items()}
+    for optimizer, names in zip(state.optimizers, _optimised(state), strict=True):
+        moments = optimizer.state_dict()["state"]
+        for index, name in enumerate(names):
+            tensors |= {f"optimizer.{name}.{key}": value for key, value in moments[index].items()}
     history = state.history
     tensors["generator"] = torch.get_rng_state()
     tensors["progress"] = torch.tensor([state.step, state.rows, state.tokens])
-    tensors["history.loss"] = torch.tensor(history.loss, dtype=torch.float64)
-    tensors["history.bits_per_byte"] = torch.tensor(history.bits_per_byte, dtype=torch.float64)
-    tensors["history.evaluations"] = torch.tensor(history.evaluations, dtype=torch.float64).reshape(-1, 3)
-    write_tensors(path, tensors, {"identity": _json(identity)})
+    tensors["history.batch"] = torch.tensor(history.batch, dtype=torch.int64)
+    for series in SERIES:
+        tensors[f"history.{series}"] = torch.tensor(getattr(history, series), dtype=torch.float64)
+    tensors["history.evaluations"] = torch.tensor(history.evaluations, dtype=torch.float64).reshape(-1, 4)
+    write_tensors(join(folder, f"checkpoint-{state.step:08d}.safetensors"), tensors, {"identity": _json(identity)})
+    for old in checkpoints(folder)[:-keep]:
+        Path(old).unlink()
+
+
+def checkpoints(folder: str) -> list[str]:
+    """Return the checkpoints of a run, the newest last."""
+    return sorted(str(path) for path in Path(folder).glob("checkpoint-*.safetensors"))
 
 
 def load_checkpoint(path: str, state: State, identity: Identity) -> None:
@@ -72,12 +96,14 @@ def load_checkpoint(path: str, state: State, identity: Identity) -> None:
         raise RunError(f"{path}: a checkpoint of another run ({differences}); {MEND}, or write to another folder")
     try:
         state.model.load_state_dict(_below("model.", tensors))
-        moments = {index: _below(f"optimizer.{name}.", tensors) for index, name in enumerate(_optimised(state))}
-        groups = state.optimizer.state_dict()["param_groups"]
-        state.optimizer.load_state_dict({"state": moments, "param_groups": groups})
+        for optimizer, names in zip(state.optimizers, _optimised(state), strict=True):
+            moments = {index: _below(f"optimizer.{name}.", tensors) for index, name in enumerate(names)}
+            groups = optimizer.state_dict()["param_groups"]
+            optimizer.load_state_dict({"state": moments, "param_groups": groups})
         history = state.history
-        history.loss = tensors["history.loss"].tolist()
-        history.bits_per_byte = tensors["history.bits_per_byte"].tolist()
+        history.batch = tensors["history.batch"].tolist()
+        for series in SERIES:
+            setattr(history, series, tensors[f"history.{series}"].tolist())
         history.evaluations = [(int(step), *rest) for step, *rest in tensors["history.evaluations"].tolist()]
         state.step, state.rows, state.tokens = tensors["progress"].tolist()
         torch.set_rng_state(tensors["generator"])
@@ -85,10 +111,13 @@ def load_checkpoint(path: str, state: State, identity: Identity) -> None:
         raise CorruptFileError(f"{path}: not a whole checkpoint ({error}); {MEND}") from error
 
 
-def _optimised(state: State) -> list[str]:
-    """Return the parameters' names in the optimiser's order."""
+def _optimised(state: State) -> list[list[str]]:
+    """Return the parameters' names in each optimiser's order."""
     names = {id(parameter): name for name, parameter in state.model.named_parameters()}
-    return [names[id(parameter)] for group in state.optimizer.param_groups for parameter in group["params"]]
+    return [
+        [names[id(parameter)] for group in optimizer.param_groups for parameter in group["params"]]
+        for optimizer in state.optimizers
+    ]
 
 
 def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:

@@ -7,6 +7,7 @@ is part of what a model must know) and count no bytes, so their cost is spread o
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -17,12 +18,9 @@ from torch import Tensor
 
 from prep.corpus.row_kernels import IGNORED
 from prep.corpus.shards import ShardReader
-from prep.trainer.data import Batch, batches_in_order
+from prep.trainer.data import Batch, Objective, batches_in_order
 from prep.trainer.device import autocast
-from prep.trainer.model import Decoder
-
-COUNTING_ROWS = 4096
-"""Rows whose tokens are counted at once."""
+from prep.trainer.model import Transformer
 
 
 @dataclass(frozen=True)
@@ -32,9 +30,13 @@ class Score:
     nats: float
     tokens: int
     bytes: int
+    hits: int = 0
+    """Tokens that were the most likely ones in the model's eyes."""
 
     def __add__(self, other: "Score") -> "Score":
-        return Score(self.nats + other.nats, self.tokens + other.tokens, self.bytes + other.bytes)
+        return Score(
+            self.nats + other.nats, self.tokens + other.tokens, self.bytes + other.bytes, self.hits + other.hits
+        )
 
     @property
     def loss(self) -> float:
@@ -42,21 +44,36 @@ class Score:
         return self.nats / self.tokens if self.tokens else math.nan
 
     @property
+    def perplexity(self) -> float:
+        """Return e to the loss."""
+        return math.exp(self.loss)
+
+    @property
     def bits_per_byte(self) -> float:
         """Return bits per byte of the predicted tokens' text."""
         return self.nats / math.log(2) / self.bytes if self.bytes else math.nan
+
+    @property
+    def accuracy(self) -> float:
+        """Return the share of the tokens that were guessed right."""
+        return self.hits / self.tokens if self.tokens else math.nan
 
 
 NOTHING = Score(0.0, 0, 0)
 
 
-def total_nats(model: Decoder, inputs: Tensor, targets: Tensor) -> Tensor:
-    """Return the sum of −ln p over all places of (rows, length) that have a target: a scalar, float32."""
-    with autocast(inputs.device):
-        logits = model(inputs)
-    return F.cross_entropy(
-        logits.float().view(-1, logits.shape[-1]), targets.reshape(-1), ignore_index=IGNORED, reduction="sum"
-    )
+def predict(model: Callable[[Tensor, Tensor], Tensor], batch: Batch, device: torch.device) -> tuple[Tensor, Tensor]:
+    """Return the logits (places, V) in float32 and the targets (places,) of a batch."""
+    arrays = (batch.inputs, batch.targets, batch.pieces)
+    inputs, targets, pieces = (torch.from_numpy(array).to(device) for array in arrays)
+    with autocast(device):
+        logits = model(inputs, pieces)
+    return logits.float().view(-1, logits.shape[-1]), targets.view(-1)
+
+
+def total_nats(logits: Tensor, targets: Tensor) -> Tensor:
+    """Return the sum of −ln p over all places that have a target: a scalar, float32."""
+    return F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="sum")
 
 
 def target_size(batch: Batch, token_bytes: npt.NDArray[np.int32]) -> tuple[int, int]:
@@ -67,37 +84,18 @@ def target_size(batch: Batch, token_bytes: npt.NDArray[np.int32]) -> tuple[int, 
 
 @torch.no_grad()
 def evaluate(
-    model: Decoder, reader: ShardReader, token_bytes: npt.NDArray[np.int32], rows: int, batch_rows: int
+    model: Transformer,
+    reader: ShardReader,
+    token_bytes: npt.NDArray[np.int32],
+    rows: int,
+    batch_rows: int,
+    objective: Objective,
 ) -> Score:
     """Score the model on the first `rows` rows of a folder of shards; `token_bytes` is (vocabulary,)."""
     device = model.embedding.weight.device
     score = NOTHING
-    for batch in batches_in_order(reader, rows, batch_rows):
-        inputs, targets = torch.from_numpy(batch.inputs).to(device), torch.from_numpy(batch.targets).to(device)
-        score += Score(total_nats(model, inputs, targets).item(), *target_size(batch, token_bytes))
-    return score
-
-
-def unigram_nats(reader: ShardReader) -> npt.NDArray[np.float64]:
-    """Return −ln p of each token (vocabulary,) by its share of the shards' tokens, with one added to each count."""
-    vocabulary = reader.manifest.vocabulary
-    counts = np.ones(vocabulary, np.int64)
-    for start in range(0, len(reader), COUNTING_ROWS):
-        rows = np.arange(start, min(start + COUNTING_ROWS, len(reader)))
-        pieces = reader.pieces(rows)
-        ends = np.concatenate(([0], np.cumsum(pieces.lengths)))[pieces.offsets]
-        ids = reader.gather(rows)
-        counts += np.bincount(ids[np.arange(ids.shape[1]) < np.diff(ends)[:, None]], minlength=vocabulary)
-    nats: npt.NDArray[np.float64] = np.log(counts.sum()) - np.log(counts)
-    return nats
-
-
-def evaluate_unigram(
-    nats: npt.NDArray[np.float64], reader: ShardReader, token_bytes: npt.NDArray[np.int32], rows: int
-) -> Score:
-    """Score, on the same tokens as `evaluate`, the model that knows how frequent each token is and nothing else."""
-    score = NOTHING
-    for batch in batches_in_order(reader, rows, COUNTING_ROWS):
-        predicted = batch.targets[batch.targets != IGNORED]
-        score += Score(float(nats[predicted].sum()), *target_size(batch, token_bytes))
+    for batch in batches_in_order(reader, rows, batch_rows, objective):
+        logits, targets = predict(model, batch, device)
+        hits = int((logits.argmax(-1) == targets).sum())
+        score += Score(total_nats(logits, targets).item(), *target_size(batch, token_bytes), hits)
     return score

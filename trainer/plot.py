@@ -1,8 +1,10 @@
-"""The loss curve: bits per byte by step, of the training batches, the validation rows and the unigram baseline.
+"""The loss curve: bits per byte by step, of the training batches, the validation rows and what counting predicts.
 
-One unit for all three, so that they can be compared. The SVG holds no date and no random identifiers: the same curve is
+One unit for all, so that they can be compared. The SVG holds no date and no random identifiers: the same curve is
 the same file.
 """
+
+from collections.abc import Mapping
 
 import numpy as np
 import numpy.typing as npt
@@ -14,8 +16,8 @@ WINDOW = 50
 """Steps that the smoothed curve averages over."""
 
 
-def draw_loss(path: str, history: History, unigram: float | None) -> None:
-    """Draw the curve as SVG; `unigram` is the baseline's bits per byte, None where there is no validation shard."""
+def draw_loss(path: str, history: History, baselines: Mapping[str, float]) -> None:
+    """Draw the curve as SVG; `baselines` are bits per byte on the validation rows, by name."""
     import matplotlib as mpl
     from matplotlib.backends.backend_svg import FigureCanvasSVG
     from matplotlib.figure import Figure
@@ -29,12 +31,12 @@ def draw_loss(path: str, history: History, unigram: float | None) -> None:
         axes.plot(steps, curve, color="tab:blue", alpha=0.25, linewidth=0.8, label="training, each step")
         axes.plot(steps, smoothed(curve), color="tab:blue", label=f"training, mean of {WINDOW} steps")
         if history.evaluations:
-            places, _, bits = zip(*history.evaluations, strict=True)
+            places, _, bits, _ = zip(*history.evaluations, strict=True)
             axes.plot(
                 places, bits, color="tab:red", marker="o", markersize=4, label=f"validation, {bits[-1]:.3f} at the end"
             )
-        if unigram is not None:
-            axes.axhline(unigram, color="tab:gray", linestyle="--", label=f"unigram on validation, {unigram:.3f}")
+        for (name, baseline), style in zip(baselines.items(), ("--", ":"), strict=False):
+            axes.axhline(baseline, color="tab:gray", linestyle=style, label=f"{name} on validation, {baseline:.3f}")
         axes.set(xlabel="step", ylabel="bits per byte", xlim=(0, max(len(curve), 1)), ylim=(0, None))
         axes.grid(alpha=0.3)
         axes.legend(frameon=False)

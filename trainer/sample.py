@@ -6,7 +6,7 @@ from dataclasses import dataclass
 import torch
 
 from prep.trainer.device import autocast
-from prep.trainer.model import Decoder
+from prep.trainer.model import Transformer
 
 Decode = Callable[[Sequence[int]], str]
 
@@ -28,7 +28,7 @@ class SampleSettings:
 
 @torch.no_grad()
 def draw(
-    model: Decoder, prompt: Sequence[int], separator: int, padding: int, settings: SampleSettings
+    model: Transformer, prompt: Sequence[int], separator: int, padding: int, settings: SampleSettings
 ) -> list[list[int]]:
     """Return texts of token ids, each beginning with the prompt; a new one begins where the model ends the last.
 
@@ -55,7 +55,7 @@ def draw(
 
 
 def sample_text(
-    model: Decoder, prompt: Sequence[int], separator: int, padding: int, settings: SampleSettings, decode: Decode
+    model: Transformer, prompt: Sequence[int], separator: int, padding: int, settings: SampleSettings, decode: Decode
 ) -> str:
     """Draw texts and return them as one, a rule between them."""
     texts = draw(model, prompt, separator, padding, settings)

@@ -1,33 +1,37 @@
-"""Pretraining: predict the next token of the shards' rows, over and over.
+"""Pretraining: predict the next or the missing tokens of the shards' rows, over and over.
 
-AdamW (Loshchilov & Hutter 2019) with decoupled weight decay on matrices only, a linear warm-up and a cosine decay to a
-tenth of the peak rate, gradients clipped to a norm. On a CPU a run computes the same bits every time, and a run that
-was killed goes on from its last checkpoint and ends with the same files as one that was not.
+On a CPU a run computes the same bits every time, and a run that was killed goes on from its last checkpoint and ends
+with the same files as one that was not. The parts: what a batch is (`data`), the model (`model`), optimisers
+(`optimizer`), the rate of each step (`schedule`), several processes (`ranks`), measuring (`evaluate`, `baselines`).
 """
 
+import hashlib
 import math
 from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
+from time import monotonic
 
 import numpy as np
 import numpy.typing as npt
 import torch
+from torch import Tensor
 
 from prep.corpus.errors import RunError
-from prep.corpus.loader import Loader, LoaderSettings, check_tokenizer
+from prep.corpus.loader import Loader, LoaderSettings, Rank, check_tokenizer
 from prep.corpus.shards import ShardReader, check_shard
-from prep.corpus.storage import exists, join, write_bytes, write_json
-from prep.trainer.checkpoint import Identity, State, load_checkpoint, save_checkpoint
-from prep.trainer.data import Batch, batches_of
+from prep.corpus.storage import join, write_bytes
+from prep.trainer import ranks
+from prep.trainer.checkpoint import Identity, State, checkpoints, load_checkpoint, save_checkpoint
+from prep.trainer.data import Batch, Objective, ObjectiveName, batches_of
 from prep.trainer.device import DeviceName, choose_device, reproducible
-from prep.trainer.evaluate import NOTHING, Score, evaluate, evaluate_unigram, target_size, total_nats, unigram_nats
-from prep.trainer.model import Decoder, ModelSettings
-from prep.trainer.plot import draw_loss
+from prep.trainer.evaluate import Score, evaluate, predict, target_size, total_nats
+from prep.trainer.model import ModelSettings, Transformer
+from prep.trainer.optimizer import Kind, make_optimizers
+from prep.trainer.results import write_log, write_results
 from prep.trainer.sample import Decode, SampleSettings, sample_text
-from prep.trainer.tensors import write_tensors
-
-CHECKPOINT = "checkpoint.safetensors"
-WEIGHTS = "model.safetensors"
+from prep.trainer.schedule import Schedule, ScheduleName
+from prep.trainer.stopping import Stopping
+from prep.trainer.weights import read_weights
 
 
 @dataclass(frozen=True)
@@ -35,26 +39,40 @@ class TrainSettings:
     """How to train."""
 
     steps: int = 1000
+    objective: ObjectiveName = "next_token"
+    mask_rate: float = 0.15
+    """Share of the places that are hidden where tokens are to be filled in."""
+    optimizer: Kind = "adamw"
     batch_rows: int = 4
     """Rows that go through the model at once."""
     accumulate: int = 1
-    """Batches whose gradients are added up for one step."""
+    """Batches whose gradients are added up for one step, those of all ranks together."""
     learning_rate: float = 6e-3
     """The peak, reached after the warm-up."""
+    schedule: ScheduleName = "cosine"
     warmup: int = 100
     """Steps over which the rate rises from nothing."""
+    decay: float = 0.2
+    """Share of the steps over which `wsd` falls."""
     final_rate: float = 0.1
     """What is left of the peak at the last step."""
     weight_decay: float = 0.1
     clip: float = 1.0
     """The largest norm of the gradient."""
     seed: int = 0
+    start_from: str | None = None
+    """A folder with the weights to begin with; None draws them."""
     evaluate_every: int = 100
     """Steps between two evaluations; the last step is always evaluated."""
     evaluate_rows: int = 512
     """Validation rows used, from the first."""
     checkpoint_every: int = 100
     """Steps between two checkpoints. Does not change the result."""
+    keep_checkpoints: int = 2
+    recompute: bool = False
+    """Whether activations are computed again in the backward pass. Saves memory; does not change the result."""
+    compile: bool = False
+    """Whether torch.compile fuses the model's operations."""
     device: DeviceName = "auto"
     threads: int = 2
     """CPU threads. They decide the order of sums, hence the last bits of the result."""
@@ -63,6 +81,16 @@ class TrainSettings:
     def step_rows(self) -> int:
         """Return the rows that one step consumes."""
         return self.batch_rows * self.accumulate
+
+    @property
+    def rates(self) -> Schedule:
+        """Return the learning rate of each step."""
+        return Schedule(self.steps, self.schedule, self.warmup, self.final_rate, self.decay)
+
+    @property
+    def task(self) -> Objective:
+        """Return what is to be learnt."""
+        return Objective(self.objective, self.mask_rate, self.seed)
 
 
 @dataclass(frozen=True)
@@ -88,12 +116,18 @@ class Writing:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is told after each step: steps done, nats per token of the batch, and the validation score where taken."""
+    """What is told after each step."""
 
     step: int
     loss: float
+    """Nats per predicted token of the batch."""
     rate: float
     validation: Score | None
+    """Where it was taken."""
+    seconds: float
+    """That the step took, evaluation aside."""
+    waited: float
+    """Of these, seconds spent waiting for the batch."""
 
 
 def train(
@@ -104,43 +138,107 @@ def train(
     output: str,
     tell: Callable[[Progress], None] = lambda _: None,
 ) -> None:
-    """Train a model and write it to the folder `output`, going on from the checkpoint there if there is one.
+    """Train a model and write it to the folder `output`, going on from the newest checkpoint there if there is one.
 
-    Writes checkpoint.safetensors (the last), model.safetensors (the weights), config.json, report.json, sample.txt and
-    loss.svg. Raises RunError where the loss is no longer a number or the data does not suffice, CorruptFileError where
-    the checkpoint is damaged.
+    Writes the last checkpoints, model.safetensors (the weights), config.json, report.json, steps.csv, sample.txt and
+    loss.svg. On SIGINT or SIGTERM the step is finished, a checkpoint is written and the process ends. Raises RunError
+    where the loss is no longer a number or the data does not suffice, CorruptFileError where a checkpoint is damaged.
     """
-    _check(data, model)
-    loader = _loader(data, settings)
-    with reproducible(settings.seed, settings.threads):
+    _check(data, model, settings)
+    with ranks.joined() as rank, Stopping() as stopping, reproducible(settings.seed, settings.threads):
+        loader = _loader(data, settings, rank)
         state = _fresh(model, settings)
         identity = _identity(data, model, settings)
-        path = join(output, CHECKPOINT)
-        if exists(path):
-            load_checkpoint(path, state, identity)
+        if found := checkpoints(output):
+            load_checkpoint(found[-1], state, identity)
         loader.consumed = state.rows
-        batches = batches_of(loader)
+        trainer = _Trainer(state, data, settings, rank)
+        batches = batches_of(loader, settings.task)
         while state.step < settings.steps:
-            progress = _advance(state, data, next(batches), settings)
-            if state.step % settings.checkpoint_every == 0 or state.step == settings.steps:
-                save_checkpoint(path, state, identity)
+            began = monotonic()
+            batch = next(batches)
+            progress = trainer.advance(batch, began, monotonic() - began)
+            last = state.step == settings.steps
+            if rank.index == 0 and (last or stopping.asked or state.step % settings.checkpoint_every == 0):
+                save_checkpoint(output, state, identity, 1 if last else settings.keep_checkpoints)
+                write_log(output, state.history)
             tell(progress)
-        _write_results(output, state, data, settings, identity)
-        separator, padding = data.training.manifest.separator_id, data.training.manifest.padding_id
-        text = sample_text(state.model, writing.prompt, separator, padding, writing.settings, writing.decode)
-    write_bytes(join(output, "sample.txt"), text.encode("utf-8", "replace"))
+            stopping.leave_if_asked(state.step)
+        if rank.index == 0:
+            rows = settings.evaluate_rows
+            write_results(output, state, data.training, data.validation, data.token_bytes, rows, identity)
+            _write_sample(output, state, data, settings, writing)
+        ranks.wait_for_all()
 
 
-def learning_rate(settings: TrainSettings, step: int) -> float:
-    """Return the rate of the given step, counted from 0."""
-    if step < settings.warmup:
-        return settings.learning_rate * (step + 1) / settings.warmup
-    done = (step - settings.warmup) / max(settings.steps - settings.warmup, 1)
-    decay = (1 + math.cos(math.pi * done)) / 2
-    return settings.learning_rate * (settings.final_rate + (1 - settings.final_rate) * decay)
+class _Trainer:
+    """Takes steps."""
+
+    def __init__(self, state: State, data: Data, settings: TrainSettings, rank: Rank) -> None:
+        self._state, self._data, self._settings, self._rank = state, data, settings, rank
+        self._device = state.model.embedding.weight.device
+        self._parameters = list(state.model.parameters())
+        self._model: Callable[[Tensor, Tensor], Tensor] = (
+            torch.compile(state.model) if settings.compile else state.model
+        )
+
+    def advance(self, batch: Batch, began: float, waited: float) -> Progress:
+        """Take one step and measure it; evaluate where it is due."""
+        state, settings = self._state, self._settings
+        rate = settings.learning_rate * settings.rates.share(state.step)
+        score = self._step(batch, rate)
+        history = state.history
+        history.loss.append(score.loss)
+        history.bits_per_byte.append(score.bits_per_byte)
+        history.rate.append(rate)
+        history.batch.append(int.from_bytes(hashlib.sha256(batch.inputs.data).digest()[:7], "little"))
+        seconds = monotonic() - began
+        due = state.step % settings.evaluate_every == 0 or state.step == settings.steps
+        validation = self._evaluate() if due and self._rank.index == 0 else None
+        return Progress(state.step, score.loss, rate, validation, seconds, waited)
+
+    def _step(self, batch: Batch, rate: float) -> Score:
+        state, settings = self._state, self._settings
+        parts = batch.split(max(1, len(batch.inputs) // settings.batch_rows))
+        size = target_size(batch, self._data.token_bytes)
+        tokens, bytes_ = (int(total) for total in ranks.add_up(size, self._device))
+        nats = 0.0
+        for part in parts:
+            loss = total_nats(*predict(self._model, part, self._device))
+            (loss / max(tokens, 1)).backward()  # type: ignore[no-untyped-call]
+            nats += loss.item()
+        ranks.add_up_gradients(self._parameters)
+        score = Score(ranks.add_up([nats], self._device)[0], tokens, bytes_)
+        norm = torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip)
+        if not (math.isfinite(score.nats) and math.isfinite(norm.item())):
+            raise RunError(
+                f"step {state.step + 1}: the loss is {score.loss} and the gradient's norm {norm.item()}, expected "
+                f"numbers; the last checkpoint is intact; lower learning_rate (here {settings.learning_rate:g}) or "
+                "raise warmup"
+            )
+        for optimizer in state.optimizers:
+            for group in optimizer.param_groups:
+                group["lr"] = rate
+            optimizer.step()
+            optimizer.zero_grad(set_to_none=True)
+        state.step += 1
+        state.rows += settings.step_rows
+        state.tokens += score.tokens
+        return score
+
+    def _evaluate(self) -> Score | None:
+        data, settings = self._data, self._settings
+        if data.validation is None:
+            return None
+        rows = min(len(data.validation), settings.evaluate_rows)
+        self._state.model.eval()
+        score = evaluate(self._state.model, data.validation, data.token_bytes, rows, settings.batch_rows, settings.task)
+        self._state.model.train()
+        self._state.history.evaluations.append((self._state.step, score.loss, score.bits_per_byte, score.accuracy))
+        return score
 
 
-def _check(data: Data, model: ModelSettings) -> None:
+def _check(data: Data, model: ModelSettings, settings: TrainSettings) -> None:
     manifest = data.training.manifest
     if problem := model.problem():
         raise RunError(f"the model cannot have this shape: {problem}")
@@ -149,79 +247,38 @@ def _check(data: Data, model: ModelSettings) -> None:
             f"the tokenizer has {len(data.token_bytes)} tokens, the shards were written with {manifest.vocabulary}; "
             "train on shards that this tokenizer wrote"
         )
+    if not settings.task.causal and manifest.padding_id == manifest.separator_id:
+        raise RunError(
+            "the objective hides tokens behind the padding's id, which is the separator's too in this tokenizer; "
+            "train a tokenizer with a padding token, or set objective to next_token"
+        )
 
 
 def _fresh(model_settings: ModelSettings, settings: TrainSettings) -> State:
-    """Return an untrained model and its optimiser; weights are drawn on the CPU whatever the device."""
-    device = choose_device(settings.device)
-    model = Decoder(model_settings).to(device)
-    matrices = [parameter for parameter in model.parameters() if parameter.dim() >= 2]
-    vectors = [parameter for parameter in model.parameters() if parameter.dim() < 2]
-    groups = [
-        {"params": matrices, "weight_decay": settings.weight_decay},
-        {"params": vectors, "weight_decay": 0.0},
-    ]
-    return State(model, torch.optim.AdamW(groups, lr=0.0, betas=(0.9, 0.95), fused=True))
+    """Return an untrained model and its optimisers; weights are drawn on the CPU whatever the device."""
+    model = Transformer(model_settings, settings.recompute)
+    if settings.start_from is not None:
+        read_weights(settings.start_from, model)
+    model = model.to(choose_device(settings.device))
+    return State(model, make_optimizers(model, settings.optimizer, settings.weight_decay))
 
 
-def _loader(data: Data, settings: TrainSettings) -> Loader:
+def _loader(data: Data, settings: TrainSettings, rank: Rank) -> Loader:
     """Return what reads the batch of each step, after making sure of the shards of both splits."""
     if data.validation is not None:
         check_tokenizer(data.validation, data.tokenizer_sha256)
         for shard in data.validation.manifest.shards:
             check_shard(data.validation.folder, shard)
-    loading = LoaderSettings(settings.step_rows, settings.seed, labels=True)
-    return Loader(data.training, loading, tokenizer_sha256=data.tokenizer_sha256)
-
-
-def _advance(state: State, data: Data, batch: Batch, settings: TrainSettings) -> Progress:
-    """Take one step and measure it; evaluate where it is due."""
-    rate = learning_rate(settings, state.step)
-    score = _step(state, data, batch, settings, rate)
-    state.history.loss.append(score.loss)
-    state.history.bits_per_byte.append(score.bits_per_byte)
-    validation = None
-    due = state.step % settings.evaluate_every == 0 or state.step == settings.steps
-    if due and data.validation is not None:
-        rows = min(len(data.validation), settings.evaluate_rows)
-        validation = evaluate(state.model, data.validation, data.token_bytes, rows, settings.batch_rows)
-        state.history.evaluations.append((state.step, validation.loss, validation.bits_per_byte))
-    return Progress(state.step, score.loss, rate, validation)
-
-
-def _step(state: State, data: Data, batch: Batch, settings: TrainSettings, rate: float) -> Score:
-    device = state.model.embedding.weight.device
-    parts = zip(*(np.split(ids, settings.accumulate) for ids in (batch.inputs, batch.targets)), strict=True)
-    batches = [Batch(inputs, targets) for inputs, targets in parts]
-    sizes = [target_size(batch, data.token_bytes) for batch in batches]
-    tokens = max(sum(count for count, _ in sizes), 1)
-    score = NOTHING
-    for part, size in zip(batches, sizes, strict=True):
-        inputs, targets = torch.from_numpy(part.inputs).to(device), torch.from_numpy(part.targets).to(device)
-        nats = total_nats(state.model, inputs, targets)
-        (nats / tokens).backward()  # type: ignore[no-untyped-call]
-        score += Score(nats.item(), *size)
-    norm = torch.nn.utils.clip_grad_norm_(state.model.parameters(), settings.clip)
-    if not (math.isfinite(score.nats) and math.isfinite(norm.item())):
-        raise RunError(
-            f"step {state.step + 1}: the loss is {score.loss} and the gradient's norm {norm.item()}, expected numbers; "
-            f"the last checkpoint is intact; lower learning_rate (here {settings.learning_rate:g}) or raise warmup"
-        )
-    for group in state.optimizer.param_groups:
-        group["lr"] = rate
-    state.optimizer.step()
-    state.optimizer.zero_grad(set_to_none=True)
-    state.step += 1
-    state.rows += settings.step_rows
-    state.tokens += score.tokens
-    return score
+    loading = LoaderSettings(settings.step_rows, settings.seed, labels=True, positions=True)
+    return Loader(data.training, loading, rank, tokenizer_sha256=data.tokenizer_sha256)
 
 
 def _identity(data: Data, model: ModelSettings, settings: TrainSettings) -> Identity:
-    """Return what decides the result, as JSON-ready values: one flat mapping."""
+    """Return what decides the result, as JSON-ready values."""
     manifest = data.training.manifest
     validation = data.validation.manifest.shards if data.validation is not None else ()
-    training = {key: value for key, value in asdict(settings).items() if key != "checkpoint_every"}
+    steering = ("checkpoint_every", "keep_checkpoints", "recompute")
+    training = {key: value for key, value in asdict(settings).items() if key not in steering}
     return {
         **asdict(model),
         **training,
@@ -231,33 +288,11 @@ def _identity(data: Data, model: ModelSettings, settings: TrainSettings) -> Iden
     }
 
 
-def _write_results(output: str, state: State, data: Data, settings: TrainSettings, identity: Identity) -> None:
-    unigram: Score | None = None
-    if data.validation is not None:
-        rows = min(len(data.validation), settings.evaluate_rows)
-        unigram = evaluate_unigram(unigram_nats(data.training), data.validation, data.token_bytes, rows)
-    history = state.history
-    report = {
-        "parameters": state.model.parameters_count,
-        "steps": state.step,
-        "rows": state.rows,
-        "epochs": round(state.rows / len(data.training), 3),
-        "tokens": state.tokens,
-        "validation": None
-        if unigram is None
-        else {
-            "tokens": unigram.tokens,
-            "bytes": unigram.bytes,
-            "bits_per_byte": history.evaluations[-1][2],
-            "unigram_bits_per_byte": unigram.bits_per_byte,
-        },
-        "evaluations": [
-            {"step": step, "loss": loss, "bits_per_byte": bits} for step, loss, bits in history.evaluations
-        ],
-        "loss": history.loss,
-        "bits_per_byte": history.bits_per_byte,
-    }
-    write_tensors(join(output, WEIGHTS), dict(state.model.state_dict()), {"format": "pt"})
-    write_json(join(output, "config.json"), identity)
-    write_json(join(output, "report.json"), report)
-    draw_loss(join(output, "loss.svg"), history, None if unigram is None else unigram.bits_per_byte)
+def _write_sample(output: str, state: State, data: Data, settings: TrainSettings, writing: Writing) -> None:
+    """Let a decoder write; an encoder cannot."""
+    if settings.task.causal:
+        manifest = data.training.manifest
+        text = sample_text(
+            state.model, writing.prompt, manifest.separator_id, manifest.padding_id, writing.settings, writing.decode
+        )
+        write_bytes(join(output, "sample.txt"), text.encode("utf-8", "replace"))

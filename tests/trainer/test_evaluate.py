@@ -12,18 +12,20 @@ import torch
 
 from prep.corpus.row_kernels import IGNORED
 from prep.corpus.shards import ShardReader
-from prep.trainer.data import batch_of
-from prep.trainer.evaluate import evaluate, evaluate_unigram, total_nats, unigram_nats
-from prep.trainer.model import Decoder, ModelSettings
+from prep.trainer.baselines import count, evaluate_counts
+from prep.trainer.data import Batch, Objective, batch_of
+from prep.trainer.evaluate import evaluate, predict, total_nats
+from prep.trainer.model import ModelSettings, Transformer
 
 SEPARATOR = 256
 VOCABULARY = 258
+NEXT = Objective()
 
 
 @pytest.fixture
-def model() -> Decoder:
+def model() -> Transformer:
     torch.manual_seed(5)
-    return Decoder(ModelSettings(VOCABULARY, 32, layers=1, width=16, heads=2))
+    return Transformer(ModelSettings(VOCABULARY, 32, layers=1, width=16, heads=2))
 
 
 @pytest.fixture
@@ -42,50 +44,62 @@ def predicted_places(reader: ShardReader, row: int) -> list[int]:
     return places
 
 
+def begins_at(reader: ShardReader, row: int, place: int) -> int:
+    """Where the piece that holds a place begins: what the model may see of the inputs."""
+    ends = np.cumsum(reader.lengths(row)).tolist()
+    return max([end for end in ends if end <= place], default=0)
+
+
 def test_bits_per_byte_equals_the_slow_sum(
-    model: Decoder, reader: ShardReader, token_bytes: npt.NDArray[np.int32]
+    model: Transformer, reader: ShardReader, token_bytes: npt.NDArray[np.int32]
 ) -> None:
-    nats, size = 0.0, 0
+    nats, size, hits = 0.0, 0, 0
     for row in range(len(reader)):
         ids = reader.ids(row).astype(np.int64).tolist()
         for place in predicted_places(reader, row):
-            logits = model(torch.tensor([[SEPARATOR, *ids[:place]]]))[0, -1].double()
+            begin = begins_at(reader, row, place)
+            logits = model(torch.tensor([[SEPARATOR, *ids[:place]][begin:]]))[0, -1].double()
+            hits += int(logits.argmax()) == ids[place]
             nats -= (logits[ids[place]] - logits.logsumexp(0)).item()
             size += int(token_bytes[ids[place]])
-    score = evaluate(model, reader, token_bytes, len(reader), batch_rows=3)
-    assert score.bytes == size
+    score = evaluate(model, reader, token_bytes, len(reader), batch_rows=3, objective=NEXT)
+    assert (score.bytes, score.hits) == (size, hits)
     assert score.nats == pytest.approx(nats, rel=1e-5)
     assert score.bits_per_byte == pytest.approx(nats / math.log(2) / size, rel=1e-5)
 
 
 def test_a_score_does_not_depend_on_the_batch(
-    model: Decoder, reader: ShardReader, token_bytes: npt.NDArray[np.int32]
+    model: Transformer, reader: ShardReader, token_bytes: npt.NDArray[np.int32]
 ) -> None:
-    one = evaluate(model, reader, token_bytes, len(reader), batch_rows=1)
-    many = evaluate(model, reader, token_bytes, len(reader), batch_rows=64)
+    one = evaluate(model, reader, token_bytes, len(reader), batch_rows=1, objective=NEXT)
+    many = evaluate(model, reader, token_bytes, len(reader), batch_rows=64, objective=NEXT)
     assert (one.tokens, one.bytes) == (many.tokens, many.bytes)
     assert one.nats == pytest.approx(many.nats, rel=1e-5)
 
 
-def test_the_loss_ignores_what_stands_in_padding(model: Decoder, reader: ShardReader) -> None:
+def test_the_loss_ignores_what_stands_in_padding(model: Transformer, reader: ShardReader) -> None:
     last = len(reader) - 1
-    batch = batch_of(reader, np.array([last]))
+    batch = batch_of(reader, np.array([last]), NEXT)
     filled = int(reader.lengths(last).sum())
     assert filled < reader.manifest.length
-    inputs, targets = torch.from_numpy(batch.inputs), torch.from_numpy(batch.targets)
-    before = total_nats(model, inputs, targets)
-    inputs[:, filled + 1 :] = 7
-    assert torch.equal(total_nats(model, inputs, targets), before)
-    inputs[:, 1] = 7
-    assert not torch.equal(total_nats(model, inputs, targets), before)
+
+    def nats(inputs: npt.NDArray[np.int64]) -> torch.Tensor:
+        return total_nats(*predict(model, Batch(inputs, batch.targets, batch.pieces), torch.device("cpu")))
+
+    other = batch.inputs.copy()
+    other[:, filled + 1 :] = 7
+    assert torch.equal(nats(other), nats(batch.inputs))
+    other[:, filled - 1] = 7
+    assert not torch.equal(nats(other), nats(batch.inputs))
 
 
-def test_nothing_predicted_costs_nothing(model: Decoder) -> None:
-    ids = torch.zeros((2, 8), dtype=torch.int64)
-    assert total_nats(model, ids, torch.full_like(ids, IGNORED)).item() == 0
+def test_nothing_predicted_costs_nothing(model: Transformer) -> None:
+    ids = np.zeros((2, 8), np.int64)
+    batch = Batch(ids, np.full_like(ids, IGNORED), ids.astype(np.int32))
+    assert total_nats(*predict(model, batch, torch.device("cpu"))).item() == 0
 
 
-def test_unigram_equals_counting(
+def test_counts_predict_like_slow_counting(
     tmp_path: Path,
     write_shards: Callable[..., ShardReader],
     documents: Sequence[bytes],
@@ -93,14 +107,24 @@ def test_unigram_equals_counting(
     token_bytes: npt.NDArray[np.int32],
 ) -> None:
     training = write_shards(tmp_path / "train", documents[6:], length=32)
-    counts = Counter(token for document in documents[6:] for token in (*document, SEPARATOR))
-    total = counts.total() + VOCABULARY
-    nats, size = 0.0, 0
+    pairs: Counter[tuple[int, int]] = Counter()
+    for row in range(len(training)):
+        ids = [SEPARATOR, *training.ids(row).tolist()]
+        pairs.update((ids[place], ids[place + 1]) for place in predicted_places(training, row))
+    tokens = Counter(second for _, second in pairs.elements())
+    followers = Counter(first for first, _ in pairs)
+    seen = Counter(first for first, _ in pairs.elements())
+    alone, paired, size = 0.0, 0.0, 0
     for row in range(len(reader)):
+        ids = [SEPARATOR, *reader.ids(row).tolist()]
         for place in predicted_places(reader, row):
-            token = int(reader.ids(row)[place])
-            nats -= math.log((counts[token] + 1) / total)
-            size += int(token_bytes[token])
-    score = evaluate_unigram(unigram_nats(training), reader, token_bytes, len(reader))
-    assert score.bits_per_byte == pytest.approx(nats / math.log(2) / size)
-    assert 3.5 < score.bits_per_byte < 5.5  # English prose, one byte at a time, has about 4.5 bits of unigram entropy
+            first, token = ids[place], ids[place + 1]
+            unigram = (tokens[token] + 1) / (tokens.total() + VOCABULARY)
+            kept = seen[first] / (seen[first] + followers[first]) if seen[first] else 0.0
+            bigram = kept * (pairs[first, token] / seen[first] if seen[first] else 0) + (1 - kept) * unigram
+            alone, paired, size = alone - math.log(unigram), paired - math.log(bigram), size + int(token_bytes[token])
+    scores = evaluate_counts(count(training), reader, token_bytes, len(reader))
+    assert [score.nats for score in scores] == pytest.approx([alone, paired])
+    assert scores[0].bytes == scores[1].bytes == size
+    assert 3.5 < scores[0].bits_per_byte < 5.5  # English prose, byte by byte, has about 4.5 bits of unigram entropy
+    assert scores[1].bits_per_byte < scores[0].bits_per_byte

@@ -1,6 +1,7 @@
 """Training: it learns, it resumes exactly, it writes the same bytes twice, and it fails with a clear word."""
 
 import argparse
+import csv
 import datetime
 import decimal
 import hashlib
@@ -10,8 +11,10 @@ import logging
 import mailbox
 import os
 import shutil
+import signal
 import statistics
 import subprocess
+import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -25,12 +28,16 @@ import torch
 
 from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.shards import ShardReader
+from prep.trainer.data import Objective, ObjectiveName
 from prep.trainer.evaluate import evaluate
-from prep.trainer.model import Decoder, ModelSettings
+from prep.trainer.model import ModelSettings, Transformer
+from prep.trainer.optimizer import Kind
 from prep.trainer.sample import SampleSettings, draw
+from prep.trainer.schedule import Schedule
 from prep.trainer.tensors import read_tensors
-from prep.trainer.train import CHECKPOINT, Data, Progress, TrainSettings, Writing, learning_rate, train
+from prep.trainer.train import Data, Progress, TrainSettings, Writing, train
 
+CHECKPOINT = "checkpoint-00000006.safetensors"
 VOCABULARY = 258
 SEPARATOR = 256
 PADDING = 257
@@ -45,6 +52,12 @@ def decode(ids: Sequence[int]) -> str:
 
 
 WRITING = Writing(decode, settings=SampleSettings(tokens=40))
+
+
+def steps(folder: Path, column: str) -> list[float]:
+    """Read a column of the log of all steps."""
+    with (folder / "steps.csv").open() as source:
+        return [float(row[column]) for row in csv.DictReader(source)]
 
 
 class KilledError(Exception):
@@ -80,7 +93,8 @@ def test_writes_all_files_and_the_same_bytes_again(data: Data, tmp_path: Path) -
         train(data, MODEL, SETTINGS, WRITING, str(tmp_path / name))
     written = hashes(tmp_path / "one")
     assert set(written) == {
-        "checkpoint.safetensors", "model.safetensors", "config.json", "report.json", "sample.txt", "loss.svg",
+        "checkpoint-00000020.safetensors", "model.safetensors", "config.json", "report.json", "steps.csv", "sample.txt",
+        "loss.svg",
     }  # fmt: skip
     assert hashes(tmp_path / "two") == written
 
@@ -105,7 +119,7 @@ def test_how_often_a_checkpoint_is_written_changes_nothing(data: Data, tmp_path:
 def test_accumulated_batches_equal_one_large_batch(data: Data, tmp_path: Path) -> None:
     train(data, MODEL, replace(SETTINGS, batch_rows=8), WRITING, str(tmp_path / "large"))
     train(data, MODEL, replace(SETTINGS, batch_rows=2, accumulate=4), WRITING, str(tmp_path / "small"))
-    losses = [json.loads((tmp_path / name / "report.json").read_text())["loss"] for name in ("large", "small")]
+    losses = [steps(tmp_path / name, "loss") for name in ("large", "small")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
@@ -144,10 +158,11 @@ def test_real_text_beats_the_unigram(
     train(data, replace(MODEL, width=64), settings, WRITING, str(tmp_path / "model"))
     report = json.loads((tmp_path / "model" / "report.json").read_text())
     assert report["validation"]["bits_per_byte"] < 0.8 * report["validation"]["unigram_bits_per_byte"]
+    assert report["validation"]["accuracy"] > 0.3
     bits = [evaluation["bits_per_byte"] for evaluation in report["evaluations"]]
     assert [evaluation["step"] for evaluation in report["evaluations"]] == list(range(5, 121, 5))
     assert bits[-1] < bits[10] < bits[0]
-    assert len(report["loss"]) == 120
+    assert len(steps(tmp_path / "model", "loss")) == 120
 
 
 def docstrings(*modules: ModuleType) -> list[bytes]:
@@ -162,11 +177,11 @@ def docstrings(*modules: ModuleType) -> list[bytes]:
 
 def test_the_weights_on_disk_are_the_model_that_was_measured(data: Data, tmp_path: Path) -> None:
     train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "model"))
-    model = Decoder(MODEL)
+    model = Transformer(MODEL)
     model.load_state_dict(read_tensors(str(tmp_path / "model" / "model.safetensors"))[0])
     report = json.loads((tmp_path / "model" / "report.json").read_text())
     assert data.validation is not None
-    score = evaluate(model, data.validation, data.token_bytes, len(data.validation), SETTINGS.batch_rows)
+    score = evaluate(model, data.validation, data.token_bytes, len(data.validation), SETTINGS.batch_rows, Objective())
     assert score.bits_per_byte == pytest.approx(report["validation"]["bits_per_byte"], rel=1e-6)
     assert (score.tokens, score.bytes) == (report["validation"]["tokens"], report["validation"]["bytes"])
 
@@ -180,12 +195,19 @@ def test_trains_without_validation(data: Data, tmp_path: Path) -> None:
 
 
 def test_the_rate_rises_then_falls_to_a_tenth() -> None:
-    settings = TrainSettings(steps=100, warmup=10, learning_rate=1.0)
-    rates = [learning_rate(settings, step) for step in range(100)]
+    schedule = Schedule(steps=100, warmup=10)
+    rates = [schedule.share(step) for step in range(100)]
     assert rates[:10] == pytest.approx([0.1 * (step + 1) for step in range(10)])
     assert all(after <= before for before, after in itertools.pairwise(rates[9:]))
     assert rates[10] == 1.0
-    assert learning_rate(settings, 100) == pytest.approx(0.1)
+    assert schedule.share(100) == pytest.approx(0.1)
+
+
+def test_warm_up_stable_decay() -> None:
+    schedule = Schedule(steps=100, kind="wsd", warmup=10, final=0.0, decay=0.2)
+    rates = [schedule.share(step) for step in range(101)]
+    assert rates[10:81] == [1.0] * 71
+    assert rates[80:] == pytest.approx([1 - step / 20 for step in range(21)])
 
 
 def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoint(data: Data, tmp_path: Path) -> None:
@@ -206,8 +228,72 @@ def test_a_damaged_checkpoint_is_named(data: Data, tmp_path: Path) -> None:
         train(data, MODEL, SETTINGS, WRITING, str(tmp_path), kill_at(6))
     checkpoint = tmp_path / CHECKPOINT
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
-    with pytest.raises(CorruptFileError, match=r"checkpoint\.safetensors: expected \d+ bytes.*delete it"):
+    with pytest.raises(CorruptFileError, match=r"checkpoint-00000006\.safetensors: expected \d+ bytes.*delete it"):
         train(data, MODEL, SETTINGS, WRITING, str(tmp_path))
+
+
+def test_the_last_checkpoints_are_kept_and_an_older_one_goes_on(data: Data, tmp_path: Path) -> None:
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
+    with pytest.raises(KilledError):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "killed"), kill_at(19))
+    found = sorted((tmp_path / "killed").glob("checkpoint-*"))
+    assert [path.name[11:19] for path in found] == ["00000012", "00000018"]
+    found[-1].unlink()
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "killed"))
+    assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
+
+
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_ends_the_run_after_the_step_with_a_checkpoint(data: Data, tmp_path: Path, number: int) -> None:
+    def ask(progress: Progress) -> None:
+        if progress.step == 8:
+            os.kill(os.getpid(), number)
+
+    before = signal.getsignal(number)
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
+    with pytest.raises(RunError, match="stopped after step 9, whose checkpoint is written"):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "stopped"), ask)
+    assert signal.getsignal(number) == before
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "stopped"))
+    assert hashes(tmp_path / "stopped") == hashes(tmp_path / "whole")
+
+
+@pytest.mark.parametrize(("optimizer", "objective"), [("muon", "next_token"), ("muon", "span"), ("adamw", "masked")])
+def test_other_optimisers_and_objectives_learn_and_resume(
+    data: Data, tmp_path: Path, optimizer: Kind, objective: ObjectiveName
+) -> None:
+    settings = replace(SETTINGS, optimizer=optimizer, objective=objective, schedule="wsd", steps=30, mask_rate=0.3)
+    model = replace(MODEL, causal=objective == "next_token", kv_heads=1, tied=False)
+    train(data, model, settings, WRITING, str(tmp_path / "whole"))
+    with pytest.raises(KilledError):
+        train(data, model, settings, WRITING, str(tmp_path / "killed"), kill_at(20))
+    train(data, model, settings, WRITING, str(tmp_path / "killed"))
+    assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
+    losses = steps(tmp_path / "whole", "loss")
+    assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
+    assert (tmp_path / "whole" / "sample.txt").exists() == (objective == "next_token")
+
+
+def test_training_goes_on_from_weights(data: Data, tmp_path: Path) -> None:
+    train(data, MODEL, replace(SETTINGS, steps=60), WRITING, str(tmp_path / "first"))
+    more = replace(SETTINGS, start_from=str(tmp_path / "first"), learning_rate=1e-4)
+    train(data, MODEL, more, WRITING, str(tmp_path / "second"))
+    assert steps(tmp_path / "second", "loss")[0] < 0.8 * steps(tmp_path / "first", "loss")[0]
+    with pytest.raises(RunError, match="not of this model's shape"):
+        train(data, replace(MODEL, width=64), more, WRITING, str(tmp_path / "third"))
+
+
+def test_two_processes_equal_one(data: Data, tmp_path: Path) -> None:
+    settings = replace(SETTINGS, batch_rows=2, accumulate=4, steps=8)
+    train(data, MODEL, settings, WRITING, str(tmp_path / "one"))
+    program = Path(__file__).with_name("train_ranks.py")
+    arguments = [str(tmp_path / "shards"), str(tmp_path / "two")]
+    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(program)]
+    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
+    subprocess.run([*command, *arguments], check=True, capture_output=True, env=environment)
+    one, two = steps(tmp_path / "one", "loss"), steps(tmp_path / "two", "loss")
+    assert two == pytest.approx(one, rel=1e-3)
+    assert len(two) == 8
 
 
 def test_a_checkpoint_of_another_run_is_refused(data: Data, tmp_path: Path) -> None:
@@ -248,7 +334,7 @@ def test_torch_is_left_as_it_was_found(data: Data, tmp_path: Path) -> None:
 
 def test_a_sample_goes_on_past_the_models_length_and_begins_anew_after_an_end() -> None:
     torch.manual_seed(0)
-    model = Decoder(replace(MODEL, length=8))
+    model = Transformer(replace(MODEL, length=8))
     texts = draw(model, (1, 2), SEPARATOR, PADDING, SampleSettings(tokens=1500, top=VOCABULARY, temperature=1.0))
     assert sum(len(text) - 2 for text in texts) + len(texts) - 1 == 1500
     assert max(map(len, texts)) > 8

@@ -1,0 +1,41 @@
+"""A clean stop: on Ctrl-C or SIGTERM the step is finished and a checkpoint written before the process ends."""
+
+import signal
+import threading
+from contextlib import AbstractContextManager
+from types import FrameType
+
+from prep.corpus.errors import RunError
+
+
+class Stopping(AbstractContextManager["Stopping"]):
+    """Notes that the process was asked to end. A second signal ends it at once, as if nobody listened.
+
+    Python lets only the main thread listen; in another one, signals do what they always do.
+    """
+
+    SIGNALS = (signal.SIGINT, signal.SIGTERM)
+
+    def __init__(self) -> None:
+        self.asked = False
+
+    def __enter__(self) -> "Stopping":
+        self._listening = threading.current_thread() is threading.main_thread()
+        if self._listening:
+            self._before = [signal.signal(number, self._note) for number in self.SIGNALS]
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        if self._listening:
+            for number, before in zip(self.SIGNALS, self._before, strict=True):
+                signal.signal(number, before)
+
+    def _note(self, number: int, _frame: FrameType | None) -> None:
+        self.asked = True
+        for one, before in zip(self.SIGNALS, self._before, strict=True):
+            signal.signal(one, before)
+
+    def leave_if_asked(self, step: int) -> None:
+        """Raise RunError where the process was asked to end."""
+        if self.asked:
+            raise RunError(f"stopped after step {step}, whose checkpoint is written; run again to go on")
