@@ -35,7 +35,6 @@ class Stopping(AbstractContextManager["Stopping"]):
         for one, before in zip(self.SIGNALS, self._before, strict=True):
             signal.signal(one, before)
 
-    def leave_if_asked(self, step: int) -> None:
-        """Raise RunError where the process was asked to end."""
-        if self.asked:
-            raise RunError(f"stopped after step {step}, whose checkpoint is written; run again to go on")
+    def leave(self, step: int) -> None:
+        """Raise RunError, which ends the process."""
+        raise RunError(f"stopped after step {step}, whose checkpoint is written; run again to go on")

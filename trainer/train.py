@@ -159,16 +159,24 @@ def train(
             batch = next(batches)
             progress = trainer.advance(batch, began, monotonic() - began)
             last = state.step == settings.steps
-            if rank.index == 0 and (last or stopping.asked or state.step % settings.checkpoint_every == 0):
-                save_checkpoint(output, state, identity, 1 if last else settings.keep_checkpoints)
-                write_log(output, state.history)
+            due = last or state.step % settings.checkpoint_every == 0
+            if due and rank.index == 0:
+                _save(output, state, identity, 1 if last else settings.keep_checkpoints)
             tell(progress)
-            stopping.leave_if_asked(state.step)
+            if stopping.asked and not last:
+                if rank.index == 0 and not due:
+                    _save(output, state, identity, settings.keep_checkpoints)
+                stopping.leave(state.step)
         if rank.index == 0:
             rows = settings.evaluate_rows
             write_results(output, state, data.training, data.validation, data.token_bytes, rows, identity)
             _write_sample(output, state, data, settings, writing)
         ranks.wait_for_all()
+
+
+def _save(output: str, state: State, identity: Identity, keep: int) -> None:
+    save_checkpoint(output, state, identity, keep)
+    write_log(output, state.history)
 
 
 class _Trainer:

@@ -96,6 +96,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "verify": ["--tokenizer", "--workers"],
         "export": ["--to", "--output", "--length", "--file-bytes", "--tokenizer", "--workers"],
         "inspect": ["--set", "--rule", "--number", "--seed"],
+        "train": ["--tokenizer", "--output", "--set"],
         "classifier train": [],
         "dedup audit": [],
         "tokenizer train": ["--output", "--kind", "--vocabulary", "--set", "--workers"],
@@ -104,6 +105,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "tokenizer sweep": ["--on", "--output", "--vocabularies", "--kinds", "--set"],
         "quality report": ["--set", "--by"],
         "quality fit": ["--language", "--output", "--recipe", "--keep", "--splitter"],
+        "model export": ["--tokenizer", "--output"],
     }
     listed = runner.invoke(app, ["--help"]).output
     for command, expected in flags.items():

@@ -251,7 +251,7 @@ def test_a_signal_ends_the_run_after_the_step_with_a_checkpoint(data: Data, tmp_
 
     before = signal.getsignal(number)
     train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
-    with pytest.raises(RunError, match="stopped after step 9, whose checkpoint is written"):
+    with pytest.raises(RunError, match="stopped after step 8, whose checkpoint is written"):
         train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "stopped"), ask)
     assert signal.getsignal(number) == before
     train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "stopped"))
