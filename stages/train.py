@@ -206,6 +206,23 @@ class Train(GlobalStage):
         )
 
 
+class Narration:
+    """Says a line at every evaluation."""
+
+    def __init__(self, steps: int, say: "Callable[[str], None]") -> None:
+        self._steps, self._say = steps, say
+        self._seconds = self._waited = 0.0
+
+    def tell(self, progress: "Progress") -> None:
+        """Note a step that is done."""
+        self._seconds, self._waited = self._seconds + progress.seconds, self._waited + progress.waited
+        if progress.validation is not None:
+            score = progress.validation
+            measured = f"validation {score.bits_per_byte:.3f} bits per byte, {score.accuracy:.1%} right"
+            waiting = f"{self._waited / self._seconds:.1%} of the time spent waiting for data"
+            self._say(f"step {progress.step} of {self._steps}: loss {progress.loss:.3f}, {measured}; {waiting}")
+
+
 class Heartbeat:
     """Writes how far a training run is to a small file, at most once a second."""
 

@@ -4,13 +4,10 @@
 """
 
 import os
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from rich.console import Console
-
-if TYPE_CHECKING:
-    from prep.trainer.train import Progress
 
 app = typer.Typer(help="Models that were trained.", no_args_is_help=True)
 
@@ -26,22 +23,11 @@ Set = Annotated[
 def train(shards: Shards, tokenizer: TokenizerFolder, output: Output, set_: Set = None) -> None:
     """Train a model on shards, or go on with the training that was stopped."""
     from prep.pipeline.config import settings_of
-    from prep.stages.train import Train
+    from prep.stages.train import Narration, Train
 
     stage = settings_of(Train, set_ or [])
     console = Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")
-    seconds = waited = 0.0
-
-    def tell(progress: "Progress") -> None:
-        nonlocal seconds, waited
-        seconds, waited = seconds + progress.seconds, waited + progress.waited
-        if progress.validation is not None:
-            score = progress.validation
-            measured = f"validation {score.bits_per_byte:.3f} bits per byte, {score.accuracy:.1%} right"
-            waiting = f"{waited / seconds:.1%} of the time spent waiting for data"
-            console.print(f"step {progress.step} of {stage.steps}: loss {progress.loss:.3f}, {measured}; {waiting}")
-
-    stage.train(shards, tokenizer, output, tell)
+    stage.train(shards, tokenizer, output, Narration(stage.steps, console.print).tell)
     console.print(f"model: {output}/", markup=False)
 
 
