@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
 from prep.corpus.errors import CorruptFileError
+from prep.corpus.utf8 import CODE_POINTS
 from prep.tokenizers.encode import Tokenizer, open_tokenizer
 from prep.tokenizers.engines import GigatokenEngine, SentencePieceEngine
 from prep.tokenizers.exact import ByteLevelEngine, CheckedEngine
@@ -121,6 +122,26 @@ def test_hostile_documents_take_linear_time(kind: Kind, tokenizers: dict[Kind, T
     text = unit * (1_000_000 // len(unit.encode()))
     ids = tokenizers[kind].encode(text)
     assert tokenizers[kind].decode(ids) == text
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_every_code_point_comes_back(kind: Kind, tokenizers: dict[Kind, Tokenizer]) -> None:
+    points = [code for code in range(0, CODE_POINTS, 7) if not 0xD800 <= code < 0xE000 and code != 0x2581]
+    texts = ["".join(map(chr, points[start : start + 1000])) for start in range(0, len(points), 1000)]
+    assert [tokenizers[kind].decode(ids) for ids in rows(tokenizers[kind], pa.array(texts))] == texts
+
+
+def test_ten_megabytes_without_a_space_come_back(tokenizers: dict[Kind, Tokenizer]) -> None:
+    text = "abcdefghij" * 1_000_000
+    assert tokenizers["bpe"].decode(tokenizers["bpe"].encode(text)) == text
+
+
+def test_bytes_that_are_no_utf8_come_back_in_byte_level_modes(tokenizers: dict[Kind, Tokenizer]) -> None:
+    """Arrow's text is UTF-8; bytes that are none can still be written in the tokens of single bytes."""
+    tokenizer = tokenizers["bpe"]
+    single = {piece: token for token, piece in enumerate(tokenizer.pieces) if len(piece) == 1}
+    assert len(single) == 256
+    assert tokenizer.decode([single[bytes([byte])] for byte in "é".encode()]) == "é"
 
 
 @pytest.mark.parametrize("kind", KINDS)
