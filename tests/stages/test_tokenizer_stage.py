@@ -161,5 +161,43 @@ def test_bad_options_are_refused(options: dict[str, object]) -> None:
         TrainTokenizer.model_validate(options)
 
 
+def test_the_vocabulary_is_filled_with_reserved_tokens(tmp_path: Path) -> None:
+    stage = TrainTokenizer(vocabulary=400, multiple=64, reserved=2, special_tokens=("<|user|>",), sample_bytes=20_000)
+    card = json.loads(run(stage, tmp_path / "run", [DOCUMENTS])["card.json"])
+    assert open_tokenizer(str(tmp_path / "run" / "output")).vocabulary == 448
+    assert len(card["control_tokens"]) == 2 + 1 + 2 + 48
+    assert list(card["control_tokens"])[2:4] == ["<|user|>", "<|reserved_0|>"]
+
+
+def test_an_existing_tokenizer_is_taken_instead(tmp_path: Path) -> None:
+    run(SMALL, tmp_path / "made", [DOCUMENTS])
+    made = tmp_path / "made" / "output"
+    stage = TrainTokenizer(existing=str(made))
+    assert check(stage) == []
+    files = run(stage, tmp_path / "taken", [DOCUMENTS])
+    assert files["tokenizer.json"] == (made / "tokenizer.json").read_bytes()
+    assert stage.files() == {"existing": str(made / "tokenizer.json")}
+    (problem,) = check(TrainTokenizer(existing=str(made), vocabulary=500))
+    assert problem.field == ("vocabulary",)
+    (problem,) = check(TrainTokenizer(existing=str(tmp_path / "nothing")))
+    assert "there is no tokenizer" in str(problem)
+
+
+@pytest.mark.parametrize(
+    ("options", "reason"),
+    [
+        ({"vocabulary": 65_500}, "would take four bytes in shards"),
+        ({"vocabulary": 65_499, "multiple": 64}, "expected at most 65472, or more than 65536, seen 65536, the next"),
+        ({"pattern": "a+?"}, "text cannot be cut by this pattern: a lazy"),
+        ({"language_weights": {"de": 2}}, "put the stage 'language' before it"),
+        ({"special_tokens": ("<|endoftext|>",)}, "a token that there is already"),
+        ({"vocabulary": 300, "reserved": 100}, "no room for learnt tokens"),
+    ],
+)
+def test_what_cannot_work_is_told_with_the_mend(options: dict[str, object], reason: str) -> None:
+    (problem,) = check(TrainTokenizer.model_validate(options))
+    assert reason in str(problem)
+
+
 def test_every_option_is_described() -> None:
     assert all(field.description for field in TrainTokenizer.model_fields.values())
