@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.columns import Bytes, Offsets, kernel, leaf
-from prep.tokenizers.piece_kernels import PieceTable, enter, find, hash_piece
+from prep.tokenizers.piece_kernels import PieceTable, number_of
 
 Ids = npt.NDArray[np.uint32]
 
@@ -73,13 +73,9 @@ def number_pieces(table: PieceTable, data: Bytes, bounds: Offsets, first: int, n
     pieces = len(bounds) - 1
     for piece in range(first, pieces):
         start, end = bounds[piece], bounds[piece + 1]
-        key = hash_piece(data, start, end)
-        number = find(table, data, start, end, key)
+        number = number_of(table, data, start, end)
         if number < 0:
-            size = table.size[0]
-            if size == len(table.counts) or table.offsets[size] + end - start > len(table.data):
-                return piece
-            number = enter(table, data, start, end, key, -1 - number)
+            return piece
         numbers[piece] = number
     return pieces
 

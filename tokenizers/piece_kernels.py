@@ -93,6 +93,19 @@ def hash_piece(data: Bytes, start: int, end: int) -> np.uint64:
     return hash_bytes(data, start, end, _SEED)
 
 
+@leaf
+def number_of(table: PieceTable, data: Bytes, start: int, end: int) -> int:
+    """Return the number of the string `data[start:end]`, entering a new one; −1 where there is no room for it."""
+    key = hash_piece(data, start, end)
+    number = find(table, data, start, end, key)
+    if number >= 0:
+        return number
+    size = table.size[0]
+    if size == len(table.counts) or table.offsets[size] + end - start > len(table.data):
+        return -1
+    return enter(table, data, start, end, key, -1 - number)
+
+
 @kernel
 def with_bytes(table: PieceTable, more: int) -> PieceTable:
     """Return the table with room for so many more bytes."""
@@ -113,13 +126,9 @@ def count_pieces(table: PieceTable, data: Bytes, bounds: Offsets, weights: Count
     pieces = len(bounds) - 1
     for piece in range(first, pieces):
         start, end = bounds[piece], bounds[piece + 1]
-        key = hash_piece(data, start, end)
-        number = find(table, data, start, end, key)
+        number = number_of(table, data, start, end)
         if number < 0:
-            size = table.size[0]
-            if size == len(table.counts) or table.offsets[size] + end - start > len(table.data):
-                return piece
-            number = enter(table, data, start, end, key, -1 - number)
+            return piece
         table.counts[number] += weights[piece if len(weights) > 1 else 0]
     return pieces
 
