@@ -44,11 +44,6 @@ class Score:
         return self.nats / self.tokens if self.tokens else math.nan
 
     @property
-    def perplexity(self) -> float:
-        """Return e to the loss."""
-        return math.exp(self.loss)
-
-    @property
     def bits_per_byte(self) -> float:
         """Return bits per byte of the predicted tokens' text."""
         return self.nats / math.log(2) / self.bytes if self.bytes else math.nan
