@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.columns import Bytes, leaf
-from prep.corpus.utf8 import CODE_POINTS, HIGH_BITS, ONES, decode, every_code_point, load_up_to
+from prep.corpus.utf8 import CODE_POINTS, HIGH_BITS, ONES, decode, encode, every_code_point, load_up_to
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST = np.uint64(0xFF51AFD7ED558CCD)
@@ -85,12 +85,10 @@ def _hash_lower_unicode(data: Bytes, at: int, end: int, lower: npt.NDArray[np.in
     length = 0
     while at < end:
         code, at = decode(data, at, end)
-        code = int(lower[code])
-        extra = 0 if code < 0x80 else 1 if code < 0x800 else 2 if code < 0x10000 else 3
-        lead = 0 if extra == 0 else (0xFF00 >> (extra + 1)) & 0xFF
-        for shift in range(extra, -1, -1):
-            byte = lead | (code >> (6 * shift)) if shift == extra else 0x80 | ((code >> (6 * shift)) & 0x3F)
-            word |= np.uint64(byte) << np.uint64(8 * (length & 7))
+        size, encoded = encode(int(lower[code]))
+        for place in range(size):
+            byte = np.uint64((encoded >> (8 * place)) & 0xFF)
+            word |= byte << np.uint64(8 * (length & 7))
             length += 1
             if length & 7 == 0:
                 state = _absorb(state, word)

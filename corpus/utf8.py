@@ -91,6 +91,29 @@ def decode(data: Bytes, at: int, end: int) -> tuple[int, int]:
 
 
 @leaf
+def encode(code: int) -> tuple[int, int]:
+    """Return how many bytes a code point takes, and these bytes as a little-endian number."""
+    if code < 0x80:
+        return 1, code
+    last = 0x80 | (code & 0x3F)
+    if code < 0x800:
+        return 2, 0xC0 | (code >> 6) | (last << 8)
+    middle = 0x80 | ((code >> 6) & 0x3F)
+    if code < 0x10000:
+        return 3, 0xE0 | (code >> 12) | (middle << 8) | (last << 16)
+    return 4, 0xF0 | (code >> 18) | ((0x80 | ((code >> 12) & 0x3F)) << 8) | (middle << 16) | (last << 24)
+
+
+@leaf
+def write_code_point(text: Bytes, at: int, code: int) -> int:
+    """Write a code point and return where it ends."""
+    size, word = encode(code)
+    for place in range(size):
+        text[at + place] = (word >> (8 * place)) & 0xFF
+    return at + size
+
+
+@leaf
 def load_up_to(data: Bytes, at: int, end: int) -> np.uint64:
     """Return up to eight bytes from `at` as a little-endian number, zeros beyond `end`."""
     if at + 8 <= len(data):

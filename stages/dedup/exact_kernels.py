@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.columns import Bytes, Offsets, kernel, leaf, longest_row
-from prep.corpus.utf8 import decode, load64, load_up_to
+from prep.corpus.utf8 import decode, load64, load_up_to, write_code_point
 from prep.corpus.words import SPACE
 
 Hashes = npt.NDArray[np.uint64]
@@ -65,23 +65,8 @@ def fold_text(data: Bytes, start: int, end: int, spaces: Bytes, lower: CodePoint
             folded[length] = _BLANK
             length += 1
             pending = False
-        code = int(lower[code])
-        if code < 0x80:
-            folded[length] = code
-            length += 1
-        else:
-            length = _append(folded, length, code)
+        length = write_code_point(folded, length, int(lower[code]))
     return length
-
-
-@leaf
-def _append(folded: Bytes, length: int, code: int) -> int:
-    """Write a code point of two bytes or more as UTF-8."""
-    extra = 1 if code < 0x800 else 2 if code < 0x10000 else 3
-    folded[length] = ((0xFF00 >> (extra + 1)) & 0xFF) | (code >> (6 * extra))
-    for step in range(1, extra + 1):
-        folded[length + step] = 0x80 | ((code >> (6 * (extra - step))) & 0x3F)
-    return length + extra + 1
 
 
 @kernel

@@ -11,10 +11,11 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.columns import Bytes, kernel, leaf
+from prep.corpus.utf8 import write_code_point
 from prep.stages.extract.element_kernels import inside
 from prep.stages.extract.markup_kernels import LINE_BREAK, Stretches
 from prep.stages.extract.nesting_kernels import Elements, Integers
-from prep.stages.extract.reference_kernels import read_reference, write_utf8
+from prep.stages.extract.reference_kernels import read_reference
 
 Positions = npt.NDArray[np.int64]
 
@@ -114,7 +115,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
                 words += 1
             in_word = is_word
             if page[at] == _AMPERSAND:
-                written = write_utf8(text, written, code)
+                written = write_code_point(text, written, code)
             else:
                 for place in range(at, after):
                     text[written] = page[place]

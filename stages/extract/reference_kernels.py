@@ -106,25 +106,3 @@ def _read_number(page: Bytes, at: int, end: int) -> tuple[int, int]:
 @leaf
 def _is_alphanumeric(byte: int) -> bool:
     return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122
-
-
-@leaf
-def write_utf8(text: Bytes, at: int, code: int) -> int:
-    """Write a code point; return where it ends."""
-    if code < 0x80:
-        text[at] = code
-        return at + 1
-    if code < 0x800:
-        text[at] = 0xC0 | (code >> 6)
-        text[at + 1] = 0x80 | (code & 0x3F)
-        return at + 2
-    if code < 0x10000:
-        text[at] = 0xE0 | (code >> 12)
-        text[at + 1] = 0x80 | ((code >> 6) & 0x3F)
-        text[at + 2] = 0x80 | (code & 0x3F)
-        return at + 3
-    text[at] = 0xF0 | (code >> 18)
-    text[at + 1] = 0x80 | ((code >> 12) & 0x3F)
-    text[at + 2] = 0x80 | ((code >> 6) & 0x3F)
-    text[at + 3] = 0x80 | (code & 0x3F)
-    return at + 4

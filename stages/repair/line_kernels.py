@@ -12,7 +12,7 @@ import numpy.typing as npt
 from prep.corpus.automaton import ROOT, Automaton, automaton, step
 from prep.corpus.columns import Bytes, Offsets, kernel, leaf
 from prep.corpus.hashing import lower_table
-from prep.corpus.utf8 import code_points, decode, find_byte
+from prep.corpus.utf8 import code_points, decode, encode, find_byte
 
 _NEWLINE = 0x0A
 
@@ -61,12 +61,9 @@ def _holds(data: Bytes, at: int, end: int, phrases: Automaton, lower: npt.NDArra
     state = ROOT
     while at < end:
         code, at = decode(data, at, end)
-        code = int(lower[code])
-        extra = 0 if code < 0x80 else 1 if code < 0x800 else 2 if code < 0x10000 else 3
-        lead = 0 if extra == 0 else (0xFF00 >> (extra + 1)) & 0xFF
-        for shift in range(extra, -1, -1):
-            byte = lead | (code >> (6 * shift)) if shift == extra else 0x80 | ((code >> (6 * shift)) & 0x3F)
-            state = step(phrases, state, byte)
+        size, encoded = encode(int(lower[code]))
+        for place in range(size):
+            state = step(phrases, state, (encoded >> (8 * place)) & 0xFF)
             if phrases.found[state] >= 0:
                 return True
     return False

@@ -10,7 +10,7 @@ Substrings are sought in the letters and digits alone, as if nothing stood betwe
 from functools import cache
 
 from prep.corpus.columns import Bytes, leaf
-from prep.corpus.utf8 import code_point_table
+from prep.corpus.utf8 import code_point_table, write_code_point
 from prep.stages.url.escape_kernels import hex_value
 from prep.stages.url.punycode_kernels import CodePoints
 
@@ -49,16 +49,7 @@ def fold(data: Bytes, start: int, end: int, letters: Bytes, lower: CodePoints, o
             out[to] = SEPARATOR
             to += 1
             pending = False
-        code = int(lower[code])
-        if code < 0x80:
-            out[to] = code
-            to += 1
-        else:
-            extra = 1 if code < 0x800 else 2 if code < 0x10000 else 3
-            out[to] = ((0xFF00 >> (extra + 1)) & 0xFF) | (code >> (6 * extra))
-            for place in range(1, extra + 1):
-                out[to + place] = 0x80 | ((code >> (6 * (extra - place))) & 0x3F)
-            to += extra + 1
+        to = write_code_point(out, to, int(lower[code]))
     return to
 
 

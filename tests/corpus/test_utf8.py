@@ -18,6 +18,7 @@ from prep.corpus.utf8 import (
     load64,
     load_up_to,
     trailing_zeros,
+    write_code_point,
 )
 
 TEXTS = st.text() | st.text(
@@ -38,6 +39,15 @@ def decoded_all(data: Bytes, count: int) -> npt.NDArray[np.int64]:
     for index in range(count):
         codes[index], at = decode(data, at, len(data))
     return codes
+
+
+@kernel
+def written_all(codes: npt.NDArray[np.int64]) -> Bytes:
+    text = np.zeros(4 * len(codes), np.uint8)
+    end = 0
+    for code in codes:
+        end = write_code_point(text, end, code)
+    return text[:end]
 
 
 @kernel
@@ -82,6 +92,11 @@ def test_every_code_point_decodes_to_itself() -> None:
     text = every_code_point()
     codes = decoded_all(array(text.encode()), len(text))
     assert (codes == np.array(list(map(ord, text)))).all()
+
+
+def test_every_code_point_is_written_as_python_encodes_it() -> None:
+    text = every_code_point()
+    assert written_all(np.array(list(map(ord, text)))).tobytes() == text.encode()
 
 
 @settings(deadline=None)

@@ -13,11 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
+from prep.corpus.utf8 import write_code_point
 from prep.stages.extract.charset import decode_page
 from prep.stages.extract.element_kernels import HIDDEN_BIT, NAMES, inside
 from prep.stages.extract.engine import ReadPage, read_page
 from prep.stages.extract.markup_kernels import DEEPEST, count_tags
-from prep.stages.extract.reference_kernels import read_reference, write_utf8
+from prep.stages.extract.reference_kernels import read_reference
 
 BLOCKS = ("div", "section", "p", "ul", "li", "table", "tr", "td", "h2", "pre", "x-box")
 INLINE = ("span", "b", "a", "i", "unknown")
@@ -155,7 +156,7 @@ def test_references_are_those_of_the_standard_library(reference: str) -> None:
     code, end = read_reference(data, 1, len(data))
     rest = data[end:].tobytes().decode()
     target = np.zeros(8, np.uint8)
-    read = target[: write_utf8(target, 0, code)].tobytes().decode() if code >= 0 else "&"
+    read = target[: write_code_point(target, 0, code)].tobytes().decode() if code >= 0 else "&"
     assert read + rest == html.unescape(reference + " ")
 
 
