@@ -15,8 +15,8 @@ import pyarrow as pa
 
 from prep.corpus.compression import Place, strip_codec
 from prep.corpus.storage import open_input
-from prep.stages.read.lines import Line, lines
-from prep.stages.read.rows import Input, Row, failed, rejected, too_large
+from prep.stages.read.lines import lines
+from prep.stages.read.rows import Input, Record, Row, failed, rejected, too_large
 from prep.stages.read.sources import SourceOptions
 
 _BLOCK = 1 << 20
@@ -145,7 +145,7 @@ class _Feed:
 class _DamageError(Exception):
     """Damage to the file in the place of a line."""
 
-    def __init__(self, line: Line) -> None:
+    def __init__(self, line: Record) -> None:
         super().__init__(line.detail)
         self.line = line
 

@@ -4,24 +4,18 @@ Fields without a meaning here are kept together, as a JSON object in the column 
 """
 
 from collections.abc import Iterator
+from functools import partial
 
 import orjson
 
-from prep.stages.read.lines import lines
-from prep.stages.read.rows import Input, Row, failed, rejected, too_large
+from prep.stages.read.lines import filled_lines
+from prep.stages.read.rows import Input, Row, failed, record_rows, rejected
 from prep.stages.read.sources import SourceOptions
 
 
 def json_rows(file: Input) -> Iterator[Row]:
     """Yield one row per line of JSON Lines; empty lines are no records."""
-    for line in lines(file):
-        row_id = file.id_at(line.place)
-        if line.rule is not None:
-            yield failed(row_id, line.rule, line.detail)
-        elif line.length > file.options.max_bytes:
-            yield too_large(row_id, line.length, file.options.max_bytes)
-        elif line.data and not line.data.isspace():
-            yield _json_row(file.options, row_id, line.data)
+    return record_rows(file, filled_lines(file), partial(_json_row, file.options))
 
 
 def _json_row(names: SourceOptions, row_id: str, line: bytes) -> Row:

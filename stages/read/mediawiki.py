@@ -9,6 +9,7 @@ Source: https://www.mediawiki.org/wiki/Help:Export.
 
 import re
 from collections.abc import Iterator
+from functools import partial
 from typing import NamedTuple
 from urllib.parse import quote
 from xml.parsers import expat
@@ -17,7 +18,7 @@ import orjson
 
 from prep.corpus.compression import START, Place
 from prep.stages.read.places import Places
-from prep.stages.read.rows import Input, Row, failed, rejected, too_large
+from prep.stages.read.rows import Input, Record, Row, failed, record_rows, rejected
 from prep.stages.read.wikitext import plain_text
 
 _BEGIN, _END = b"<page>", b"</page>"
@@ -36,16 +37,6 @@ class _Site(NamedTuple):
     """Names of the namespaces of files and categories."""
 
 
-class _Frame(NamedTuple):
-    """A page as it lies in the dump, or (with `rule`) damage."""
-
-    place: Place
-    data: bytes
-    length: int
-    rule: str | None = None
-    detail: str = ""
-
-
 def mediawiki_rows(file: Input) -> Iterator[Row]:
     """Yield one row per page; its id is its number in the wiki behind the file's name."""
     head = _head(file)
@@ -58,14 +49,7 @@ def mediawiki_rows(file: Input) -> Iterator[Row]:
     base = _BASE.search(described)
     hidden = _HIDDEN | {name.lower() for name in _NAMESPACE.findall(described)}
     site = _Site(base[1] if base else "", hidden)
-    for frame in _frames(file):
-        row_id = file.id_at(frame.place)
-        if frame.rule is not None:
-            yield failed(row_id, frame.rule, frame.detail)
-        elif frame.length > file.options.max_bytes:
-            yield too_large(row_id, frame.length, file.options.max_bytes)
-        else:
-            yield _page_row(file, row_id, frame.data, site)
+    yield from record_rows(file, _pages(file), partial(_page_row, file, site))
 
 
 def _head(file: Input) -> bytes:
@@ -79,7 +63,7 @@ def _head(file: Input) -> bytes:
     return bytes(head)
 
 
-def _frames(file: Input) -> Iterator[_Frame]:
+def _pages(file: Input) -> Iterator[Record]:
     """Yield each page's bytes, up to the reader's limit, and damage in the place of the page that it tore."""
     limit = file.options.max_bytes
     buffer, places = bytearray(), Places()
@@ -102,16 +86,16 @@ def _frames(file: Input) -> Iterator[_Frame]:
                     del buffer[: len(buffer) - len(_END)]
                 break
             end += len(_END)
-            yield _Frame(begin, b"" if dropped else bytes(buffer[:end]), dropped + end)
+            yield Record(begin, b"" if dropped else bytes(buffer[:end]), dropped + end)
             del buffer[:end]
             begin = None
         if piece.rule is not None:
             torn = f"; {dropped + len(buffer)} bytes of a page are lost" if begin is not None else ""
-            yield _Frame(begin or piece.place, b"", 0, piece.rule, piece.detail + torn)
+            yield Record(begin or piece.place, b"", 0, piece.rule, piece.detail + torn)
             buffer.clear()
             begin = None
     if begin is not None:
-        yield _Frame(begin, b"", 0, "truncated", f"the file ends in a page, after {dropped + len(buffer)} bytes of it")
+        yield Record(begin, b"", 0, "truncated", f"the file ends in a page, after {dropped + len(buffer)} bytes of it")
 
 
 class _Page:
@@ -148,7 +132,7 @@ class _Page:
         self._held.clear()
 
 
-def _page_row(file: Input, row_id: str, data: bytes, site: _Site) -> Row:
+def _page_row(file: Input, site: _Site, row_id: str, data: bytes) -> Row:
     page = _Page()
     try:
         page.parse(data)

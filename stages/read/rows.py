@@ -1,6 +1,6 @@
 """What readers are given and what they yield, and how records become batches that are bounded in bytes."""
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import NamedTuple
@@ -101,6 +101,30 @@ class Input:
     def id_of(self, row: int) -> str:
         """Return the id of a table's row that brings none: the file's label and the row's number, from 0."""
         return f"{self.label}#{row}"
+
+
+class Record(NamedTuple):
+    """A record as it lies in a file, or (with `rule`) damage that tore it."""
+
+    place: Place
+    data: bytes
+    """The record's bytes, up to the reader's limit."""
+    length: int
+    """How many bytes the record has in full."""
+    rule: str | None = None
+    detail: str = ""
+
+
+def record_rows(file: Input, records: Iterable[Record], make: Callable[[str, bytes], Row]) -> Iterator[Row]:
+    """Yield what `make` makes of each whole record, given its id and bytes; damage and too large records as such."""
+    for record in records:
+        row_id = file.id_at(record.place)
+        if record.rule is not None:
+            yield failed(row_id, record.rule, record.detail)
+        elif record.length > file.options.max_bytes:
+            yield too_large(row_id, record.length, file.options.max_bytes)
+        else:
+            yield make(row_id, record.data)
 
 
 def batches(rows: Iterable[Row], schema: pa.Schema, source: str, batch_bytes: int) -> Iterator[Outcome]:
