@@ -18,7 +18,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(pipelines.run, pipelines.check, pipelines.status, pipelines.stages),
+    *(pipelines.run, pipelines.check, pipelines.status, pipelines.report, pipelines.stages),
     *(documents.inspect, shards.verify, shards.export, training.train),
 ):
     app.command()(command)
@@ -45,3 +45,7 @@ def main() -> None:
 def _stop(error: PrepError) -> NoReturn:
     Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
     raise SystemExit(error.exit_status)
+
+
+if __name__ == "__main__":
+    main()
