@@ -1,70 +1,49 @@
-"""Training a tokenizer on a lot of text, and encoding it in one and two processes: time and peak memory.
+"""Training a tokenizer on a lot of text: time and peak memory.
 
-    PREP_TEST_DATA=… python benchmarks/tokenizer_training.py --megabytes 1000 [--vocabulary 32000] [--peers]
+    PREP_TEST_DATA=… python benchmarks/tokenizer_training.py --megabytes 1000 [--peers tokenizers sentencepiece]
 
 The text is that of `tokenizing.py` again and again, each time with its documents' lines in another order (a fixed
-seed). Each trainer runs in a process of its own, which reads the text from a file as it goes. Seconds are wall-clock;
-memory is the process's peak. `prep` draws its sample (all of the text) as the stage does.
+seed). That has hardly more different pieces than the first round; with `--misspelt 0.05` so many of the ASCII letters
+are replaced by random ones, and new pieces come to the end, more than any memory holds. Each trainer runs in a process
+of its own, which reads the text from a file as it goes. Seconds are wall-clock; memory is the process's peak, the
+interpreter's and the libraries' own 0.2 GiB included. Peers are stopped at `--limit` seconds or 20 GiB.
 """
 
 import argparse
 import io
 import multiprocessing
 import os
-import random
 import resource
 import sys
 from collections.abc import Callable, Iterator
+from functools import partial
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from time import perf_counter
 
 import pyarrow as pa
-import pyarrow.parquet as pq
-from texts import books, megabytes, pages
+from texts import write_text
 
 from prep.corpus.documents import read_documents
 from prep.tokenizers.byte_level import PATTERNS, pre_tokenizer
 from prep.tokenizers.counts import count
-from prep.tokenizers.encode import open_tokenizer
 from prep.tokenizers.folder import byte_level_files, write_folder
 from prep.tokenizers.train import BYTES_PER_PIECE_BYTE
 from prep.tokenizers.train_bpe import train_bpe
 
 PATTERN = PATTERNS["llama3"]
-MEMORY = 2 << 30
-BATCH = 500
+PEER_MEMORY = 20 << 30
 
-
-def write_text(path: Path, wanted: float, data: Path) -> float:
-    """Write about so many megabytes of documents and return how many."""
-    texts = [*pages(data / "web"), *pages(data / "docs")]
-    texts += [book[start : start + 20_000] for book in books(data / "books") for start in range(0, len(book), 20_000)]
-    generator = random.Random(0)
-    written = 0.0
-    with pq.ParquetWriter(path, pa.schema([("text", pa.large_string())])) as writer:
-        while written < wanted:
-            for start in range(0, len(texts), BATCH):
-                batch = [shuffled(text, generator) for text in texts[start : start + BATCH]]
-                writer.write_table(pa.table({"text": pa.array(batch, pa.large_string())}))
-                written += megabytes(batch)
-                if written >= wanted:
-                    break
-    return written
-
-
-def shuffled(text: str, generator: random.Random) -> str:
-    lines = text.split("\n")
-    generator.shuffle(lines)
-    return "\n".join(lines)
+Job = Callable[[str, int, str], None]
+"""What reads the text from a file and writes to, or reads from, a folder; the number is the vocabulary."""
 
 
 def columns(path: str) -> Iterator[pa.Array]:
     return (batch.column("text") for batch in read_documents(path, ["text"]))
 
 
-def with_prep(path: str, vocabulary: int, folder: str) -> None:
-    pieces, forgotten = count(columns(path), PATTERN, MEMORY // BYTES_PER_PIECE_BYTE)
+def with_prep(memory: int, path: str, vocabulary: int, folder: str) -> None:
+    pieces, forgotten = count(columns(path), PATTERN, memory // BYTES_PER_PIECE_BYTE)
     print(f"    {len(pieces.counts):,} different pieces of {pieces.offsets[-1] / 1e6:.1f} MB, {forgotten:,} forgotten")
     (tokenizer,) = train_bpe(pieces, [vocabulary], PATTERN)
     write_folder(folder, byte_level_files(tokenizer, PATTERN), {})
@@ -102,52 +81,54 @@ def with_sentencepiece(path: str, vocabulary: int, folder: str) -> None:
     )
 
 
-def encode(path: str, vocabulary: int, folder: str) -> None:
-    tokenizer = open_tokenizer(folder)
-    for column in columns(path):
-        tokenizer.encode_column(column)
+PEERS: dict[str, Job] = {"tokenizers": with_tokenizers, "sentencepiece": with_sentencepiece}
 
 
-def measured(job: Callable[[str, int, str], None], path: str, vocabulary: int, folder: str) -> None:
+def measured(job: Job, path: str, vocabulary: int, folder: str, most: int) -> None:
+    resource.setrlimit(resource.RLIMIT_AS, (most, most))
     job(path, vocabulary, folder)
     print(f"    peak memory {resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024:,.0f} MiB", flush=True)
 
 
-def run(title: str, size: float, job: Callable[[str, int, str], None], arguments: tuple[str, int, str], n: int) -> None:
-    """Run a job in so many processes at once, each over all of the text."""
-    context = multiprocessing.get_context("spawn")
-    workers = [context.Process(target=measured, args=(job, *arguments)) for _ in range(n)]
+def run(title: str, size: float, job: Job, arguments: tuple[str, int, str], limit: float = 0) -> None:
+    """Run a job in a process of its own; a limit in seconds is for peers."""
+    most = PEER_MEMORY if limit else resource.RLIM_INFINITY
+    worker = multiprocessing.get_context("spawn").Process(target=measured, args=(job, *arguments, most))
     print(title, flush=True)
     start = perf_counter()
-    for worker in workers:
-        worker.start()
-    for worker in workers:
-        worker.join()
+    worker.start()
+    worker.join(limit or None)
     seconds = perf_counter() - start
-    if any(worker.exitcode for worker in workers):
-        sys.exit(f"{title} failed")
-    print(f"    {seconds:.1f} s, {n * size / seconds:.1f} MB/s", flush=True)
+    if worker.is_alive():
+        worker.kill()
+        print(f"    not done after {seconds:.0f} s", flush=True)
+    elif worker.exitcode:
+        print(f"    failed after {seconds:.0f} s", flush=True)
+    else:
+        print(f"    {seconds:.1f} s, {size / seconds:.1f} MB/s", flush=True)
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--megabytes", type=float, default=50)
+    parser.add_argument("--misspelt", type=float, default=0, help="share of letters replaced, for ever new pieces")
     parser.add_argument("--vocabulary", type=int, default=32_000)
-    parser.add_argument("--peers", action="store_true", help="also tokenizers and sentencepiece")
+    parser.add_argument("--memory", type=int, default=2048, help="MiB that prep may use, as the stage's option")
+    parser.add_argument("--peers", nargs="*", choices=sorted(PEERS), default=[], help="train with these too")
+    parser.add_argument("--limit", type=float, default=900, help="seconds for each peer")
     options = parser.parse_args()
     if "PREP_TEST_DATA" not in os.environ:
         sys.exit("PREP_TEST_DATA is not set; it names the folder of real web pages and books")
     with TemporaryDirectory() as folder:
         path = str(Path(folder, "text.parquet"))
-        size = write_text(Path(path), options.megabytes, Path(os.environ["PREP_TEST_DATA"]))
+        size = write_text(Path(path), options.megabytes, Path(os.environ["PREP_TEST_DATA"]), misspelt=options.misspelt)
         arguments = (path, options.vocabulary, folder)
-        print(f"{size:.0f} MB, vocabulary {options.vocabulary:,}, the pattern of Llama 3")
-        run("train: prep", size, with_prep, arguments, 1)
-        if options.peers:
-            run("train: tokenizers", size, with_tokenizers, arguments, 1)
-            run("train: sentencepiece, BPE", size, with_sentencepiece, arguments, 1)
-        run("encode: prep, one process", size, encode, arguments, 1)
-        run("encode: prep, two processes", size, encode, arguments, 2)
+        print(
+            f"{size:.0f} MB, vocabulary {options.vocabulary:,}, the pattern of Llama 3, memory {options.memory:,} MiB"
+        )
+        run("train: prep", size, partial(with_prep, options.memory << 20), arguments)
+        for peer in options.peers:
+            run(f"train: {peer}", size, PEERS[peer], arguments, limit=options.limit)
 
 
 if __name__ == "__main__":

@@ -1,6 +1,7 @@
 """Trains a tokenizer on a sample of the documents, or takes one that exists."""
 
 from collections.abc import Iterator, Mapping
+from dataclasses import fields
 from typing import Annotated, ClassVar
 
 from pydantic import Field
@@ -9,6 +10,8 @@ from prep.corpus.errors import PrepError, Problem
 from prep.corpus.storage import join, write_batches
 from prep.stages.stage import CheckContext, GlobalContext, GlobalStage, Phase
 from prep.tokenizers.byte_level import PATTERNS, PreTokenizerName, with_single_digits
+from prep.tokenizers.encode import open_files
+from prep.tokenizers.evaluate import evaluate
 from prep.tokenizers.existing import existing_files, find_existing
 from prep.tokenizers.folder import LIBRARIES, write_folder
 from prep.tokenizers.pattern import PatternError, parse
@@ -39,6 +42,9 @@ TAKES = ("existing", "pre_tokenizer", "pattern", "separator")
 SAMPLED = ("id", "text", "source", "language")
 """Columns that decide the sample, the last two where there are any."""
 
+IN_CARD = tuple(field.name for field in fields(Stratum) if not field.name.startswith("last"))
+"""What the card says of each source and language."""
+
 Weights = Mapping[str, Annotated[float, Field(ge=0)]]
 Token = Annotated[str, Field(min_length=1)]
 
@@ -53,7 +59,7 @@ class TrainTokenizer(GlobalStage):
     """
 
     name: ClassVar[str] = "tokenizer"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "tokenizer"
@@ -98,6 +104,9 @@ class TrainTokenizer(GlobalStage):
     of it in memory, ten times its size for unigram."""
     document_bytes: int = Field(default=65_536, ge=1, le=LONGEST_TEXT)
     """Of longer documents only the beginning is in the sample, so that no book outweighs many pages."""
+    held_out_bytes: int = Field(default=10_000_000, ge=0, le=1 << 40)
+    """Text of documents outside the sample that the tokenizer is judged on: `evaluation` in the card. Where the sample
+    leaves none, it is judged on the sample, and the card says so. 0 judges nothing."""
     source_weights: Weights = Field(default_factory=dict)
     """How much more densely than others a source's documents are drawn: `{books: 2}`; 0 leaves it out."""
     language_weights: Weights = Field(default_factory=dict)
@@ -235,16 +244,24 @@ class TrainTokenizer(GlobalStage):
             source_weights=self.source_weights,
             language_weights=self.language_weights,
             balance=self.balance,
+            held_out_bytes=self.held_out_bytes,
         )
 
     def _train(self, context: GlobalContext, strata: tuple[Stratum, ...]) -> None:
-        trained = train(read_sample(_tables(context, DRAW)), self.settings())
+        tables = _tables(context, DRAW)
+        sample = read_sample(tables)
+        trained = train(sample, self.settings())
         card = {
             "settings": self.model_dump(mode="json", exclude=set(self._unused)),
             "control_tokens": {token: index for index, token in enumerate((*control_tokens(self.kind), *self.control))},
-            "sample": [{name: value for name, value in vars(stratum).items() if name != "last"} for stratum in strata],
+            "sample": [{name: vars(stratum)[name] for name in IN_CARD} for stratum in strata],
             "forgotten_pieces": trained.forgotten,
         }
+        if self.held_out_bytes:
+            held_out = read_sample(tables, held_out=True)
+            texts = held_out if len(held_out) else sample
+            evaluation = evaluate("", open_files(trained.files), texts.batches())
+            card["evaluation"] = {"on": "held out" if len(held_out) else "the sample", **evaluation.as_json()}
         write_folder(context.output, trained.files, card)
 
 

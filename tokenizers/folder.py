@@ -52,7 +52,8 @@ def byte_level_files(tokenizer: "Tokenizer", pattern: str, separator: str = "", 
         CONFIG: _config("PreTrainedTokenizerFast", bos_token=separator, eos_token=separator, pad_token=padding),
         TOKEN_BYTES: _token_bytes(pieces),
     }
-    has_ranks = bool(pattern) and merges_in_order_of_ids(tokenizer)
+    special = all(token.special for token in tokenizer.get_added_tokens_decoder().values())
+    has_ranks = bool(pattern) and special and merges_in_order_of_ids(tokenizer)
     return {**files, **_tiktoken(tokenizer, pieces, pattern)} if has_ranks else files
 
 

@@ -2,7 +2,8 @@
 
 Every document gets a number: the seeded hash of its id. Documents of the same source and language are a stratum, and
 each stratum gives its documents in the order of their numbers, each cut to `document_bytes`, until it has given its
-share of `sample_bytes`. Three passes make the sample:
+share of `sample_bytes`. The documents that follow are held out, to judge on, until they have given `held_out_bytes`, in
+the proportions of what is left. Three passes make the sample:
 
     survey    per part: number, size and stratum of each document
     choose    once: each stratum's share, and the number of the last document that it gives
@@ -26,8 +27,17 @@ from prep.tokenizers.row_kernels import copy_rows, cut_rows, hash_rows
 SURVEY = pa.schema([pa.field("order", pa.uint64()), pa.field("bytes", pa.int64()), pa.field("stratum", pa.string())])
 """One row for each document with text: the hash of its id, the size of its text when cut, and its stratum."""
 
-DRAWN = pa.schema([pa.field("order", pa.uint64()), pa.field("tie", pa.uint64()), pa.field("text", pa.large_string())])
-"""One row for each document of the sample. `tie` is the hash of its text, for documents of the same id."""
+DRAWN = pa.schema(
+    [
+        pa.field("order", pa.uint64()),
+        pa.field("tie", pa.uint64()),
+        pa.field("held_out", pa.bool_()),
+        pa.field("source", pa.string()),
+        pa.field("language", pa.string()),
+        pa.field("text", pa.large_string()),
+    ]
+)
+"""One row for each document of the sample, or held out. `tie` is the hash of its text, for documents of the same id."""
 
 BATCH_BYTES = 4 << 20
 
@@ -44,6 +54,7 @@ class SampleSettings:
     language_weights: Mapping[str, float]
     balance: float = 1.0
     """Exponent on the size of a stratum: 1 keeps the proportions of the input, 0 gives all strata the same share."""
+    held_out_bytes: int = 0
 
 
 @dataclass(frozen=True)
@@ -57,8 +68,12 @@ class Stratum:
     """Text of all of them, each cut to `document_bytes`."""
     drawn_documents: int
     drawn_bytes: int
+    held_out_documents: int
+    held_out_bytes: int
     last: int
     """The number of the last document drawn; −1 where none is."""
+    last_held_out: int
+    """The number of the last document drawn or held out; −1 where none is."""
 
 
 def survey(batch: pa.RecordBatch, settings: SampleSettings) -> pa.RecordBatch:
@@ -77,15 +92,32 @@ def choose(paths: Sequence[str], settings: SampleSettings) -> tuple[Stratum, ...
     available = np.bincount(strata, sizes, len(names)).astype(np.float64)
     weights = np.array([_weight(name, settings) for name in names])
     shares = water_fill(available, weights * available**settings.balance, settings.sample_bytes)
+    rows = [np.flatnonzero(strata == number) for number in range(len(names))]
+    rows = [found[np.argsort(order[found], kind="stable")] for found in rows]
+    lasts = [_last(order[found], sizes[found], share) for found, share in zip(rows, shares, strict=True)]
+    drawn = [found[: _up_to(order[found], last)] for found, last in zip(rows, lasts, strict=True)]
+    left = available - [sizes[found].sum() for found in drawn]
+    further = water_fill(left, left, settings.held_out_bytes)
     chosen = []
-    for number, name in enumerate(names):
-        rows = np.flatnonzero(strata == number)
-        rows = rows[np.argsort(order[rows], kind="stable")]
-        last = _last(order[rows], np.cumsum(sizes[rows]), shares[number])
-        drawn = rows[: np.searchsorted(order[rows], np.uint64(last), side="right")] if last >= 0 else rows[:0]
+    for name, found, sample, last, share in zip(names, rows, drawn, lasts, further, strict=True):
+        rest = found[len(sample) :]
+        last_held_out = max(last, _last(order[rest], sizes[rest], share))
+        held_out = rest[: _up_to(order[rest], last_held_out)]
         source, _, language = name.partition("\t")
-        counts = (len(rows), int(sizes[rows].sum()), len(drawn), int(sizes[drawn].sum()))
-        chosen.append(Stratum(source, language, *counts, last))
+        chosen.append(
+            Stratum(
+                source=source,
+                language=language,
+                documents=len(found),
+                bytes=int(sizes[found].sum()),
+                drawn_documents=len(sample),
+                drawn_bytes=int(sizes[sample].sum()),
+                held_out_documents=len(held_out),
+                held_out_bytes=int(sizes[held_out].sum()),
+                last=last,
+                last_held_out=last_held_out,
+            )
+        )
     return tuple(chosen)
 
 
@@ -108,15 +140,27 @@ def water_fill(
 def draw(batch: pa.RecordBatch, settings: SampleSettings, strata: Sequence[Stratum]) -> pa.RecordBatch:
     """Return the rows of DRAWN for a batch of documents."""
     order, starts, ends = _cut(batch, settings)
-    names = pa.array([f"{stratum.source}\t{stratum.language}" for stratum in strata], pa.string())
-    places = pc.index_in(_strata(batch), names).fill_null(-1).to_numpy()
-    last = np.array([*(max(stratum.last, 0) for stratum in strata), 0], np.uint64)
-    gives = np.array([*(stratum.last >= 0 for stratum in strata), False])
-    rows = np.flatnonzero((ends > starts) & gives[places] & (order <= last[places]))
+    names = [f"{stratum.source}\t{stratum.language}" for stratum in strata]
+    places = pc.index_in(_strata(batch), pa.array(names, pa.string())).fill_null(-1).to_numpy()
+
+    def is_up_to(lasts: Sequence[int]) -> npt.NDArray[np.bool_]:
+        some = np.array([*(last >= 0 for last in lasts), False])
+        limits = np.array([*(max(last, 0) for last in lasts), 0], np.uint64)
+        within: npt.NDArray[np.bool_] = some[places] & (order <= limits[places])
+        return within
+
+    drawn = is_up_to([stratum.last for stratum in strata])
+    rows = np.flatnonzero((ends > starts) & is_up_to([stratum.last_held_out for stratum in strata]))
     data, _ = string_buffers(batch.column("text"))
-    tie = hash_rows(data, starts[rows], ends[rows], np.uint64(settings.seed))
-    text = string_array(*copy_rows(data, starts[rows], ends[rows]))
-    return pa.RecordBatch.from_arrays([pa.array(order[rows]), pa.array(tie), text], schema=DRAWN)
+    columns = {
+        "order": order[rows],
+        "tie": hash_rows(data, starts[rows], ends[rows], np.uint64(settings.seed)),
+        "held_out": ~drawn[rows],
+        "source": pa.array([stratum.source for stratum in strata], pa.string()).take(places[rows]),
+        "language": pa.array([stratum.language for stratum in strata], pa.string()).take(places[rows]),
+        "text": string_array(*copy_rows(data, starts[rows], ends[rows])),
+    }
+    return pa.RecordBatch.from_pydict(columns, schema=DRAWN)
 
 
 def write_strata(path: str, strata: Sequence[Stratum]) -> None:
@@ -132,42 +176,60 @@ def read_strata(path: str) -> tuple[Stratum, ...]:
 
 
 class Sample:
-    """The texts to train on, in the order of their documents' numbers. Local files are mapped into memory, not read."""
+    """The documents to train on, or those held out, in the order of their numbers.
 
-    def __init__(self, tables: Sequence[pa.Table]) -> None:
-        table = pa.concat_tables([pa.Table.from_batches([], DRAWN), *tables])
-        self._chunks = table.column("text").chunks
-        starts = np.cumsum([0, *map(len, self._chunks)])
-        order = np.lexsort((table.column("tie").to_numpy(), table.column("order").to_numpy()))
-        self._chunk = np.searchsorted(starts, order, side="right") - 1
-        self._row = order - starts[self._chunk]
+    Local files are mapped into memory, not read.
+    """
+
+    def __init__(self, tables: Sequence[pa.Table], held_out: bool = False) -> None:
+        table = pa.concat_tables([DRAWN.empty_table(), *tables])
+        self._batches = table.select(["text", "source", "language"]).to_batches()
+        starts = np.cumsum([0, *map(len, self._batches)])
+        rows = np.flatnonzero(table.column("held_out").to_numpy() == held_out)
+        columns = (table.column(name).to_numpy()[rows] for name in ("tie", "order"))
+        rows = rows[np.lexsort(tuple(columns))]
+        self._batch = np.searchsorted(starts, rows, side="right") - 1
+        self._row = rows - starts[self._batch]
 
     def __len__(self) -> int:
         return len(self._row)
 
-    def texts(self) -> Iterator[pa.LargeStringArray]:
-        """Yield the texts, in columns of a few megabytes."""
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the documents with `text`, `source` and `language`, in batches of a few megabytes."""
         pending, size = [], 0
-        for chunk, row in zip(self._chunk.tolist(), self._row.tolist(), strict=True):
-            text = self._chunks[chunk].slice(row, 1)
-            pending.append(text)
-            size += len(text[0].as_buffer())
+        for batch, row in zip(self._batch.tolist(), self._row.tolist(), strict=True):
+            document = self._batches[batch].slice(row, 1)
+            pending.append(document)
+            size += len(document.column("text")[0].as_buffer())
             if size >= BATCH_BYTES:
-                yield pa.concat_arrays(pending)
+                yield _as_one(pending)
                 pending, size = [], 0
         if pending:
-            yield pa.concat_arrays(pending)
+            yield _as_one(pending)
+
+    def texts(self) -> Iterator[pa.LargeStringArray]:
+        """Yield the texts, in columns of a few megabytes."""
+        return (batch.column("text") for batch in self.batches())
 
 
-def read_sample(paths: Sequence[str]) -> Sample:
-    """Open the sample that the parts' files hold together."""
-    return Sample([read_arrow(path) for path in paths])
+def _as_one(batches: Sequence[pa.RecordBatch]) -> pa.RecordBatch:
+    (batch,) = pa.Table.from_batches(batches).combine_chunks().to_batches()
+    return batch
+
+
+def read_sample(paths: Sequence[str], held_out: bool = False) -> Sample:
+    """Open the sample that the parts' files hold together, or what they hold out."""
+    return Sample([read_arrow(path) for path in paths], held_out)
 
 
 def sample_of(texts: Sequence[str]) -> Sample:
     """Return a sample of texts in their order."""
     numbers = pa.array(range(len(texts)), pa.uint64())
-    return Sample([pa.table([numbers, numbers, pa.array(texts, pa.large_string())], schema=DRAWN)])
+    rest = [
+        pa.array([value] * len(texts), kind)
+        for value, kind in ((False, pa.bool_()), ("", pa.string()), ("", pa.string()))
+    ]
+    return Sample([pa.table([numbers, numbers, *rest, pa.array(texts, pa.large_string())], schema=DRAWN)])
 
 
 Positions = npt.NDArray[np.int64]
@@ -196,8 +258,13 @@ def _weight(stratum: str, settings: SampleSettings) -> float:
     return settings.source_weights.get(source, 1.0) * settings.language_weights.get(language, 1.0)
 
 
-def _last(order: npt.NDArray[np.uint64], filled: Positions, share: float) -> int:
+def _last(order: npt.NDArray[np.uint64], sizes: Positions, share: float) -> int:
     """Return the number of the document that brings a stratum to its share; −1 where that is nothing."""
-    if share <= 0:
+    if share <= 0 or not len(order):
         return -1
-    return int(order[min(int(np.searchsorted(filled, share)), len(order) - 1)])
+    return int(order[min(int(np.searchsorted(np.cumsum(sizes), share)), len(order) - 1)])
+
+
+def _up_to(order: npt.NDArray[np.uint64], last: int) -> int:
+    """Return how many documents have a number up to `last`."""
+    return int(np.searchsorted(order, np.uint64(last), side="right")) if last >= 0 else 0

@@ -21,7 +21,7 @@ from prep.corpus.errors import ConfigurationError, RunError
 from prep.corpus.storage import atomic_output, exists, join, read_json, write_bytes
 from prep.stages.export.format import Format, Split
 from prep.stages.export.text_kernels import decode_documents
-from prep.tokenizers.byte_level import PATTERNS, SEPARATOR, to_bytes
+from prep.tokenizers.folder import TIKTOKEN_OPTIONS
 
 if TYPE_CHECKING:
     from prep.tokenizers.encode import Tokenizer
@@ -36,7 +36,6 @@ VALIDATION = "validation"
 FOLDER = "base_data_climbmix"
 BEGIN = "<|bos|>"
 OTHERS = tuple(f"<|{name}_{side}|>" for name in ("user", "assistant", "python", "output") for side in ("start", "end"))
-GPT2_PATTERN = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}+| ?\p{N}+| ?[^\s\p{L}\p{N}]+|\s+(?!\S)|\s+"
 
 
 class Nanochat(Format):
@@ -52,6 +51,8 @@ class Nanochat(Format):
             return "nanochat needs the tokenizer that made the shards; give its folder with --tokenizer"
         if not exists(join(folder, "tokenizer.json")) or exists(join(folder, "tokenizer.model")):
             return f"nanochat reads byte-level BPE only; {folder} holds another kind of tokenizer"
+        if not exists(join(folder, TIKTOKEN_OPTIONS)):
+            return f"nanochat reads what tiktoken reads; {folder} has no {TIKTOKEN_OPTIONS}, for its ids are no ranks"
         seen, expected = self._tokenizer.sha256, splits[0].reader.manifest.tokenizer_sha256
         if seen != expected:
             return f"{folder} is not the tokenizer that made the shards: expected {expected[:12]}…, seen {seen[:12]}…"
@@ -140,38 +141,18 @@ class Nanochat(Format):
                 ["nanochat's tokenizer is a tiktoken encoding; install it with: pip install 'corpus-prep[nanochat]'"]
             ) from error
         assert self.settings.tokenizer is not None
-        file = read_json(join(self.settings.tokenizer, "tokenizer.json"))
-        added = {item["content"]: item["id"] for item in file["added_tokens"]}  # type: ignore[attr-defined]
-        vocabulary: dict[str, int] = file["model"]["vocab"]  # type: ignore[index]
-        ranks = {to_bytes(token): rank for token, rank in vocabulary.items() if token not in added}
-        control = {BEGIN if token == SEPARATOR else token: rank for token, rank in added.items()}
+        options = read_json(join(self.settings.tokenizer, TIKTOKEN_OPTIONS))
+        named: dict[str, int] = options["special_tokens"]  # type: ignore[assignment]
+        separator = self._tokenizer.separator_id
+        control = {BEGIN if index == separator else token: index for token, index in named.items()}
         control |= {token: self._tokenizer.vocabulary + index for index, token in enumerate(OTHERS)}
-        return tiktoken.Encoding(
-            "prep", pat_str=_pattern(file["pre_tokenizer"]), mergeable_ranks=ranks, special_tokens=control
-        )
+        ranks = {piece: rank for rank, piece in enumerate(self._tokenizer.pieces) if piece}
+        return tiktoken.Encoding("prep", pat_str=str(options["pat_str"]), mergeable_ranks=ranks, special_tokens=control)
 
 
 def _name(split: Split, task: int) -> str:
     """Return a file's name; that for validation sorts last."""
     return f"train_{task:05d}.parquet" if split.name == "train" else f"{VALIDATION}.parquet"
-
-
-def _pattern(pre_tokenizer: object) -> str:
-    """Return the expression that cuts text, from the description of what cuts it."""
-    found = set(_strings(pre_tokenizer)).intersection(PATTERNS.values())
-    return found.pop() if found else GPT2_PATTERN
-
-
-def _strings(value: object) -> Iterator[str]:
-    """Yield all strings in a JSON value."""
-    if isinstance(value, str):
-        yield value
-    elif isinstance(value, dict):
-        for item in value.values():
-            yield from _strings(item)
-    elif isinstance(value, list):
-        for item in value:
-            yield from _strings(item)
 
 
 def _groups(tables: Iterator[pa.Table], rows: int) -> Iterator[pa.Table]:

@@ -102,8 +102,35 @@ def test_long_documents_are_cut_and_documents_without_text_are_not_drawn(tmp_pat
     documents: Documents = [("null", None), ("empty", ""), *DOCUMENTS]
     card = json.loads(run(stage, tmp_path / "run", [documents])["card.json"])
     counts = {"documents": 200, "bytes": 200 * 50, "drawn_documents": 200, "drawn_bytes": 200 * 50}
+    counts |= {"held_out_documents": 0, "held_out_bytes": 0}
     assert card["sample"] == [{"source": "", "language": "", **counts}]
     assert card["forgotten_pieces"] == 0
+
+
+def test_the_card_judges_the_tokenizer_on_documents_outside_the_sample(tmp_path: Path) -> None:
+    files = run(SMALL, tmp_path / "run", [DOCUMENTS[:120], DOCUMENTS[120:]])
+    card = json.loads(files["card.json"])
+    evaluation, (stratum,) = card["evaluation"], card["sample"]
+    assert evaluation["on"] == "held out"
+    assert (evaluation["documents"], evaluation["bytes"]) == (stratum["held_out_documents"], stratum["held_out_bytes"])
+    assert stratum["drawn_bytes"] + evaluation["bytes"] == stratum["bytes"]
+    tokenizer = open_tokenizer(str(tmp_path / "run" / "output"))
+    assert evaluation["tokens"] < sum(len(tokenizer.encode(text)) for _, text in DOCUMENTS)
+    assert evaluation["bytes_per_token"] == round(evaluation["bytes"] / evaluation["tokens"], 4)
+    assert evaluation["failures"] == 0
+    assert evaluation["sources"] == evaluation["languages"]
+    assert "speed" not in str(card)
+    few = TrainTokenizer(vocabulary=400, sample_bytes=20_000, held_out_bytes=1000)
+    evaluation = json.loads(run(few, tmp_path / "few", [DOCUMENTS])["card.json"])["evaluation"]
+    assert 1000 <= evaluation["bytes"] < 2000
+
+
+def test_without_documents_outside_the_sample_it_is_judged_on_the_sample_and_the_card_says_so(tmp_path: Path) -> None:
+    stage = TrainTokenizer(vocabulary=400, sample_bytes=1_000_000)
+    card = json.loads(run(stage, tmp_path / "all", [DOCUMENTS])["card.json"])
+    assert (card["evaluation"]["on"], card["evaluation"]["documents"]) == ("the sample", 200)
+    unjudged = TrainTokenizer(vocabulary=400, held_out_bytes=0)
+    assert "evaluation" not in json.loads(run(unjudged, tmp_path / "unjudged", [DOCUMENTS])["card.json"])
 
 
 def test_a_vocabulary_that_the_sample_does_not_hold_is_an_error_with_the_mend(tmp_path: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from collections.abc import Callable
 from itertools import pairwise
 from pathlib import Path
 
@@ -9,20 +10,23 @@ import pyarrow as pa
 import pytest
 import tiktoken
 import tokenizers as huggingface
-from tiktoken.load import load_tiktoken_bpe
+from tiktoken.load import data_gym_to_mergeable_bpe_ranks, load_tiktoken_bpe
 from transformers import AutoTokenizer
 
+from prep.corpus.columns import string_buffers
 from prep.corpus.errors import RunError
 from prep.tokenizers.byte_level import PATTERNS
 from prep.tokenizers.encode import Tokenizer, open_files, open_tokenizer
+from prep.tokenizers.engines import Engine, TokenizersEngine
 from prep.tokenizers.exact import ByteLevelEngine, CheckedEngine
 from prep.tokenizers.existing import existing_files, find_existing, open_any
 from prep.tokenizers.folder import Files, write_folder
+from prep.tokenizers.piece_engine import PieceEngine
 from prep.tokenizers.ranks import merges_of_ranks, read_ranks
 from prep.tokenizers.sample import sample_of
 from prep.tokenizers.train import TokenizerSettings, train
 
-from .conftest import Folders, GoldLine, gold_lines
+from .conftest import Folders, gold_lines
 
 NAMES = {"gpt2": "gpt2-encoder.json", "cl100k": "cl100k_base.tiktoken", "o200k": "o200k_base.tiktoken"}
 ENDS = {"gpt2": 50256, "cl100k": 100257, "o200k": 199999}
@@ -52,35 +56,53 @@ def encoding(name: str, files: Files, folder: Path) -> tiktoken.Encoding:
     )
 
 
-def gold(name: str, test_data: Path) -> list[GoldLine]:
-    return gold_lines(test_data / "tokenizers" / f"gold-{name}.jsonl")
+def rows(engine: Engine, texts: list[str]) -> list[list[int]]:
+    offsets, ids = engine.encode(*string_buffers(pa.array(texts, pa.large_string())))
+    return [ids[start:end].tolist() for start, end in pairwise(offsets)]
 
 
-def check(rows: list[list[int]], lines: list[GoldLine], tokenizer: Tokenizer) -> None:
-    assert [len(row) for row in rows] == [line.tokens for line in lines]
-    assert [tokenizer.decode(row) for row in rows] == [line.text for line in lines]
+ENGINES: dict[str, Callable[[str, Tokenizer], Engine]] = {
+    "gigatoken": lambda _, tokenizer: tokenizer._engine,
+    "our own": lambda content, _: PieceEngine(content),
+    "tokenizers": lambda content, _: TokenizersEngine(huggingface.Tokenizer.from_str(content)),
+}
 
 
 @pytest.mark.parametrize("name", ["cl100k", "o200k"])
-def test_the_fast_engine_gives_the_counts_of_the_gold_files(
-    name: str, opened: dict[str, Tokenizer], test_data: Path
+def test_every_engine_gives_the_pieces_and_counts_of_the_gold_files(
+    name: str, published: dict[str, Files], opened: dict[str, Tokenizer], test_data: Path, tmp_path: Path
 ) -> None:
-    lines = gold(name, test_data)
-    offsets, ids = opened[name].encode_column(pa.array([line.text for line in lines], pa.large_string()))
-    check([ids[start:end].tolist() for start, end in pairwise(offsets)], lines, opened[name])
+    """The ids expected are those that tiktoken gives for each piece of the gold file by itself."""
+    ranks = encoding(name, published[name], tmp_path)
+    assert (ranks.eot_token, ranks.n_vocab) == (ENDS[name], SIZES[name])
+    lines = gold_lines(test_data / "tokenizers" / f"gold-{name}.jsonl")
+    texts = [line.text for line in lines]
+    expected = [[token for piece in line.pieces for token in ranks._encode_single_piece(piece)] for line in lines]
+    assert [len(row) for row in expected] == [line.tokens for line in lines]
+    assert [ranks.encode_ordinary(text) for text in texts] == expected
+    for title, make in ENGINES.items():
+        engine = make(published[name]["tokenizer.json"].decode(), opened[name])
+        assert rows(engine, texts) == expected, title
+    assert [opened[name].decode(row) for row in expected] == texts
     engine = opened[name]._engine
     assert isinstance(engine, CheckedEngine)
     assert isinstance(engine.engine, ByteLevelEngine)
 
 
-@pytest.mark.parametrize("name", ["cl100k", "o200k"])
-def test_tiktoken_gives_the_counts_of_the_gold_files(
-    name: str, published: dict[str, Files], opened: dict[str, Tokenizer], test_data: Path, tmp_path: Path
+def test_every_engine_gives_the_ids_of_gpt2(
+    published: dict[str, Files], opened: dict[str, Tokenizer], test_data: Path, sentences: list[str]
 ) -> None:
-    lines = gold(name, test_data)
-    ranks = encoding(name, published[name], tmp_path)
-    check([ranks.encode_ordinary(line.text) for line in lines], lines, opened[name])
-    assert (ranks.eot_token, ranks.n_vocab) == (ENDS[name], SIZES[name])
+    """There is no gold file; tiktoken reads GPT-2's own files and cuts by its own way to write the pattern."""
+    merges, ids = (str(test_data / "tokenizers" / f"gpt2-{name}") for name in ("vocab.bpe", "encoder.json"))
+    pattern = r"'(?:[sdmt]|ll|ve|re)| ?\p{L}++| ?\p{N}++| ?[^\s\p{L}\p{N}]++|\s++$|\s+(?!\S)|\s"
+    ranks = tiktoken.Encoding(
+        "gpt2", pat_str=pattern, mergeable_ranks=data_gym_to_mergeable_bpe_ranks(merges, ids), special_tokens={}
+    )
+    texts = [line.text for line in gold_lines(test_data / "tokenizers" / "gold-cl100k.jsonl")] + sentences[::10]
+    expected = [ranks.encode_ordinary(text) for text in texts]
+    for title, make in ENGINES.items():
+        assert rows(make(published["gpt2"]["tokenizer.json"].decode(), opened["gpt2"]), texts) == expected, title
+    assert [opened["gpt2"].decode(row) for row in expected] == texts
 
 
 def test_all_loaders_give_the_same_ids(

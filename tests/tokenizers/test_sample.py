@@ -51,8 +51,9 @@ def with_settings(
     seed: int = 0,
     weights: Mapping[str, float] | None = None,
     balance: float = 1,
+    held_out_bytes: int = 0,
 ) -> SampleSettings:
-    return SampleSettings(sample_bytes, document_bytes, seed, weights or {}, {}, balance)
+    return SampleSettings(sample_bytes, document_bytes, seed, weights or {}, {}, balance, held_out_bytes)
 
 
 def number(text: str, seed: int) -> int:
@@ -73,6 +74,13 @@ def batches(documents: list[Document], rows: int) -> list[pa.RecordBatch]:
 def sample(
     documents: list[Document], drawn: SampleSettings, folder: Path, parts: int, rows: int
 ) -> tuple[Sample, tuple[Stratum, ...]]:
+    paths, strata = drawn_files(documents, drawn, folder, parts, rows)
+    return read_sample(paths), strata
+
+
+def drawn_files(
+    documents: list[Document], drawn: SampleSettings, folder: Path, parts: int, rows: int
+) -> tuple[list[str], tuple[Stratum, ...]]:
     shares = [batches(documents[part::parts], rows) for part in range(parts)]
     surveys = [str(folder / f"survey-{part}.arrow") for part in range(parts)]
     for path, share in zip(surveys, shares, strict=True):
@@ -82,49 +90,67 @@ def sample(
     paths = [str(folder / f"drawn-{part}.arrow") for part in range(parts)]
     for path, share in zip(paths, shares, strict=True):
         write_batches(path, DRAWN, (draw(batch, drawn, strata) for batch in share))
-    return read_sample(paths), strata
+    return paths, strata
 
 
 def texts_of(made: Sample) -> list[str]:
     return [text for column in made.texts() for text in column.to_pylist()]
 
 
-def slow_sample(documents: list[Document], drawn: SampleSettings) -> list[str]:
-    """Return the texts of the sample of documents of one stratum."""
+def slow_sample(documents: list[Document], drawn: SampleSettings) -> tuple[list[str], list[str]]:
+    """Return the texts of the sample of documents of one stratum, and those held out."""
     cut = [
         (number(document.id, drawn.seed), document.text.encode()[: drawn.document_bytes].decode(errors="ignore"))
         for document in documents
         if document.text
     ]
     ordered = sorted((order, number(text, drawn.seed), text) for order, text in cut if text)
+    sample = slow_first(ordered, drawn.sample_bytes)
+    return sample, slow_first(ordered[len(sample) :], drawn.held_out_bytes)
+
+
+def slow_first(ordered: list[tuple[int, int, str]], wanted: int) -> list[str]:
+    """Return the texts of the first documents that have so many bytes; of equal numbers all or none."""
     total, last = 0, -1
     for order, _, text in ordered:
-        if total >= drawn.sample_bytes:
+        if total >= wanted:
             break
         total, last = total + len(text.encode()), order
     return [text for order, _, text in ordered if order <= last]
 
 
-@settings(max_examples=150, deadline=None)
-@given(DOCUMENTS, st.integers(1, 40), st.integers(1, 20), st.integers(0, 2), st.integers(1, 4), st.integers(1, 5))
-def test_the_first_documents_by_their_numbers_are_taken(
+@settings(max_examples=80, deadline=None)
+@given(
+    DOCUMENTS,
+    st.integers(1, 40),
+    st.integers(0, 40),
+    st.integers(1, 20),
+    st.integers(0, 2),
+    st.integers(1, 4),
+    st.integers(1, 5),
+)
+def test_the_first_documents_by_their_numbers_are_taken_and_the_next_are_held_out(
     tmp_path_factory: pytest.TempPathFactory,
     documents: list[Document],
     sample_bytes: int,
+    held_out_bytes: int,
     document_bytes: int,
     seed: int,
     parts: int,
     rows: int,
 ) -> None:
-    drawn = with_settings(sample_bytes, document_bytes, seed)
+    drawn = with_settings(sample_bytes, document_bytes, seed, held_out_bytes=held_out_bytes)
     one = [document._replace(source="", language="d") for document in documents]
-    made, strata = sample(one, drawn, tmp_path_factory.mktemp("sample"), parts, rows)
-    assert texts_of(made) == slow_sample(one, drawn)
+    paths, strata = drawn_files(one, drawn, tmp_path_factory.mktemp("sample"), parts, rows)
+    made, held_out = (read_sample(paths, is_held_out) for is_held_out in (False, True))
+    assert (texts_of(made), texts_of(held_out)) == slow_sample(one, drawn)
     assert sum(stratum.drawn_bytes for stratum in strata) == sum(len(text.encode()) for text in texts_of(made))
     assert sum(stratum.drawn_documents for stratum in strata) == len(made)
+    assert sum(stratum.held_out_bytes for stratum in strata) == sum(len(text.encode()) for text in texts_of(held_out))
+    assert sum(stratum.held_out_documents for stratum in strata) == len(held_out)
 
 
-@settings(max_examples=100, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(DOCUMENTS, st.integers(1, 60), st.floats(0, 3), st.floats(0, 1), st.integers(2, 4), st.integers(1, 5))
 def test_the_sample_does_not_depend_on_the_split(
     tmp_path_factory: pytest.TempPathFactory,
@@ -170,6 +196,26 @@ def test_what_a_stratum_cannot_give_others_do() -> None:
     shares = water_fill(np.array([10.0, 100.0, 100.0]), np.array([50.0, 50.0, 100.0]), 110)
     assert shares.tolist() == [10, pytest.approx(100 / 3), pytest.approx(200 / 3)]
     assert water_fill(np.array([10.0, 20.0]), np.array([1.0, 0.0]), 100).tolist() == [10, 0]
+
+
+def test_what_is_held_out_keeps_the_proportions_of_what_is_left(tmp_path: Path) -> None:
+    documents = [
+        Document(f"{source}-{index}", "x" * 100, source, "en")
+        for source, count in (("web", 3000), ("books", 600), ("spam", 400), ("rare", 5))
+        for index in range(count)
+    ]
+    drawn = with_settings(60_000, 1000, 0, {"books": 10, "spam": 0, "rare": 1000}, held_out_bytes=40_000)
+    paths, strata = drawn_files(documents, drawn, tmp_path, 2, 500)
+    left = {stratum.source: stratum.bytes - stratum.drawn_bytes for stratum in strata}
+    assert left["rare"] == 0
+    assert left["spam"] == 40_000
+    for stratum in strata:
+        share = 40_000 * left[stratum.source] / sum(left.values())
+        assert stratum.held_out_bytes == pytest.approx(share, abs=100)
+    rows = [row for batch in read_sample(paths, held_out=True).batches() for row in batch.to_pylist()]
+    for stratum in strata:
+        assert sum(row["source"] == stratum.source for row in rows) == stratum.held_out_documents
+    assert {row["language"] for row in rows} == {"en"}
 
 
 def test_another_seed_draws_other_documents(tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from prep.stages.export.export import PHASES, Export
-from prep.tokenizers.byte_level import PATTERNS, PreTokenizerName
 from prep.tokenizers.encode import open_tokenizer
 from prep.tokenizers.exact import PROBE
 from prep.tokenizers.folder import write_folder
@@ -69,12 +68,12 @@ class TextShards:
     tokenizer: str
 
 
-def make_text_shards(folder: Path, pre_tokenizer: PreTokenizerName) -> TextShards:
+def make_text_shards(folder: Path, pattern: str) -> TextShards:
     root = Path(__file__).parents[3]
     texts = [path.read_text(encoding="utf-8")[:3000] for path in sorted((root / "corpus").glob("*.py"))]
     texts += ["", " ", *PROBE]
     tokenizer = str(folder / "tokenizer")
-    settings = TokenizerSettings("bpe", 700, pattern=PATTERNS[pre_tokenizer])
+    settings = TokenizerSettings("bpe", 700, pattern=pattern)
     write_folder(tokenizer, train(sample_of(texts), settings).files, {})
     opened = open_tokenizer(tokenizer)
     documents = [np.array([*opened.encode(text), opened.separator_id], np.int64) for text in texts]

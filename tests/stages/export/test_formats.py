@@ -18,7 +18,7 @@ from prep.corpus.errors import ConfigurationError
 from prep.corpus.shards import ShardReader, read_manifest, write_manifest
 from prep.stages.export.export import Export
 from prep.stages.export.format import ExportSettings
-from prep.tokenizers.byte_level import PreTokenizerName
+from prep.tokenizers.byte_level import PATTERNS
 from prep.tokenizers.encode import open_tokenizer
 from prep.tokenizers.exact import PROBE
 
@@ -160,9 +160,9 @@ def test_trl_has_rows_without_padding(any_shards: Shards, tmp_path: Path) -> Non
             assert found == {"input_ids": reader.ids(row)[: sum(lengths)].tolist(), "seq_lengths": lengths}
 
 
-@pytest.mark.parametrize("pre_tokenizer", ["gpt2", "llama3"])
-def test_nanochat_has_the_texts_and_the_tokenizer(tmp_path: Path, pre_tokenizer: PreTokenizerName) -> None:
-    made = make_text_shards(tmp_path, pre_tokenizer)
+@pytest.mark.parametrize("pattern", [PATTERNS["gpt2"], PATTERNS["llama3"], r"\p{L}{1,6}|[^\p{L}]+"])
+def test_nanochat_has_the_texts_and_the_tokenizer(tmp_path: Path, pattern: str) -> None:
+    made = make_text_shards(tmp_path, pattern)
     settings = ExportSettings(file_bytes=1000, tokenizer=made.tokenizer)
     export = Export(str(made.folder), "nanochat", str(tmp_path / "out"), settings)
     run(export)
@@ -188,7 +188,7 @@ def test_nanochat_has_the_texts_and_the_tokenizer(tmp_path: Path, pre_tokenizer:
     for wrong, message in ((None, "--tokenizer"), (str(tmp_path), "byte-level BPE only")):
         with pytest.raises(ConfigurationError, match=message):
             replace(export, settings=ExportSettings(tokenizer=wrong)).check()
-    other = make_text_shards(tmp_path / "other", "qwen2")
+    other = make_text_shards(tmp_path / "other", PATTERNS["qwen2"])
     with pytest.raises(ConfigurationError, match="is not the tokenizer that made the shards"):
         replace(export, settings=ExportSettings(tokenizer=other.tokenizer)).check()
 

@@ -1,0 +1,119 @@
+"""Encoding stored documents, alone and with everything that packing adds, in one and in two processes.
+
+    PREP_TEST_DATA=… python benchmarks/tokenize_and_pack.py [--megabytes 500] [--vocabulary 32000]
+
+The text is that of `tokenizer_training.py`, a Parquet file for each process, with documents of a page's size. Encoding
+alone begins with the texts in memory and an engine that is loaded; its ids are thrown away. The stage `pack` begins
+with the files and ends with shards: it opens the tokenizer, reads, encodes, plans, shuffles and writes. Seconds are
+wall-clock; where there are two processes, each encodes or packs its share of twice the text.
+"""
+
+import argparse
+import os
+import sys
+from concurrent.futures import Executor, ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from tempfile import TemporaryDirectory, mkdtemp
+from threading import Barrier
+from time import perf_counter
+
+import pyarrow.parquet as pq
+from texts import write_text
+
+from prep.corpus.documents import read_documents
+from prep.stages.pack.pack import Pack
+from prep.stages.stage import GlobalContext, Upstream
+from prep.tokenizers.byte_level import PATTERNS
+from prep.tokenizers.encode import open_tokenizer
+from prep.tokenizers.existing import existing_files
+from prep.tokenizers.folder import write_folder
+from prep.tokenizers.sample import sample_of
+from prep.tokenizers.train import TokenizerSettings, train
+
+STAGE = Pack()
+TRAINING_DOCUMENTS = 3000
+
+_barrier: Barrier
+
+
+def use(barrier: Barrier) -> None:
+    """Keep what makes processes begin together."""
+    global _barrier  # noqa: PLW0603 - a process pool hands nothing else to its processes
+    _barrier = barrier
+
+
+def encode(path: str, folder: str) -> float:
+    """Return the seconds of encoding alone."""
+    columns = [batch.column("text") for batch in read_documents(path, ["text"])]
+    tokenizer = open_tokenizer(folder)
+    tokenizer.encode_column(columns[0].slice(0, 1))
+    _barrier.wait()
+    start = perf_counter()
+    for column in columns:
+        tokenizer.encode_column(column)
+    return perf_counter() - start
+
+
+def pack(pool: Executor, context: GlobalContext) -> tuple[float, str]:
+    """Return the seconds of packing, and those of each phase."""
+    phases = []
+    for phase in STAGE.phases(len(context.upstream.parts)):
+        start = perf_counter()
+        list(pool.map(STAGE.run, [phase.name] * phase.tasks, range(phase.tasks), [context] * phase.tasks))
+        phases.append((phase.name, perf_counter() - start))
+    return sum(seconds for _, seconds in phases), ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases)
+
+
+def measure(paths: list[str], tokenizer: str, size: float, folder: Path) -> None:
+    """Print a line for encoding and one for packing."""
+    count = len(paths)
+    context = get_context("spawn")
+    with ProcessPoolExecutor(count, context, use, (context.Barrier(count),)) as pool:
+        alone = max(pool.map(encode, paths, [tokenizer] * count))
+        small = _first_rows(paths[0], folder)
+        pack(pool, GlobalContext(Upstream((small,) * count), *_folders(folder, "warm"), {"tokenizer": tokenizer}))
+        packing = GlobalContext(Upstream(tuple(paths)), *_folders(folder, "packed"), {"tokenizer": tokenizer})
+        whole, phases = pack(pool, packing)
+    print(f"    {count} processes: encoding {alone:.2f} s, {count * size / alone:.0f} MB/s")
+    print(
+        f"        packing {whole:.2f} s, {count * size / whole:.0f} MB/s, {whole / alone:.2f} × ({phases})", flush=True
+    )
+
+
+def _first_rows(path: str, folder: Path) -> str:
+    small = str(folder / "small.parquet")
+    pq.write_table(pq.ParquetFile(path).read_row_group(0), small)
+    return small
+
+
+def _folders(folder: Path, name: str) -> tuple[str, str]:
+    made = mkdtemp(prefix=name, dir=folder)
+    return f"{made}/output", f"{made}/scratch"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--megabytes", type=float, default=500)
+    parser.add_argument("--vocabulary", type=int, default=32_000)
+    options = parser.parse_args()
+    if "PREP_TEST_DATA" not in os.environ:
+        sys.exit("PREP_TEST_DATA is not set; it names the folder of real web pages and books")
+    data = Path(os.environ["PREP_TEST_DATA"])
+    with TemporaryDirectory() as name:
+        folder = Path(name)
+        paths = [str(folder / f"text-{number}.parquet") for number in range(2)]
+        size, _ = (write_text(Path(path), options.megabytes, data, seed) for seed, path in enumerate(paths))
+        texts = pq.ParquetFile(paths[0]).read_row_groups(range(TRAINING_DOCUMENTS // 500)).column("text").to_pylist()
+        settings = TokenizerSettings("bpe", options.vocabulary, pattern=PATTERNS["llama3"])
+        own, o200k = str(folder / "own"), str(folder / "o200k")
+        write_folder(own, train(sample_of(texts), settings).files, {})
+        write_folder(o200k, existing_files(str(data / "tokenizers" / "o200k_base.tiktoken")), {})
+        for title, tokenizer in ((f"{options.vocabulary:,} tokens, Llama 3's pattern", own), ("o200k", o200k)):
+            print(f"{title}, {size:.0f} MB for each process", flush=True)
+            for count in (1, 2):
+                measure(paths[:count], tokenizer, size, folder)
+
+
+if __name__ == "__main__":
+    main()
