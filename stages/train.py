@@ -113,6 +113,9 @@ class Train(GlobalStage):
     """Whether activations are computed again in the backward pass: less memory, a third more time, the same result."""
     compile: bool = False
     """Whether torch.compile fuses the model's operations, which takes a minute at the start."""
+    sharding: Literal["none", "full"] = "none"
+    """What the processes that `torchrun` starts share out beside the batch: nothing, or the model and its optimisers
+    (FSDP), which takes less memory on each and more traffic; the same result up to the order of sums."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
     """Where to compute; `auto` takes a GPU where there is one."""
     threads: int = Field(default=2, ge=1)
@@ -147,7 +150,8 @@ class Train(GlobalStage):
 
     def identity(self) -> dict[str, object]:
         """Return the settings without those that only steer."""
-        return self.model_dump(mode="json", exclude={"checkpoint_every", "keep_checkpoints", "recompute", "start_from"})
+        steering = {"checkpoint_every", "keep_checkpoints", "recompute", "sharding", "start_from"}
+        return self.model_dump(mode="json", exclude=steering)
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return one phase of one task."""

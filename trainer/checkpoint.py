@@ -3,7 +3,8 @@
 The model's and the optimisers' tensors, the state of torch's generator, the steps done, the rows consumed, and what
 has been measured so far. The schedule is a function of the step and needs no state. The settings lie beside the
 tensors, so that a checkpoint of another run is refused instead of continued. The last few are kept: should the newest
-be damaged, the run goes on from the one before once it is deleted.
+be damaged, the run goes on from the one before once it is deleted. Tensors that are spread over ranks are put together
+first, so a run may go on with other ranks.
 
     checkpoint-00001500.safetensors   after 1,500 steps
 """
@@ -19,6 +20,7 @@ from torch import Tensor
 from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.storage import join
 from prep.trainer.model import Transformer
+from prep.trainer.sharding import spread_like, whole
 from prep.trainer.tensors import MEND, read_tensors, write_tensors
 
 Identity = Mapping[str, object]
@@ -58,16 +60,13 @@ class State:
     history: History = field(default_factory=History)
 
 
-def save_checkpoint(folder: str, state: State, identity: Identity, keep: int) -> None:
-    """Write the state atomically, then delete all but the last `keep` checkpoints.
-
-    `identity` is what must be equal for a run to be continued, JSON-ready.
-    """
-    tensors = {f"model.{name}": tensor for name, tensor in state.model.state_dict().items()}
+def state_tensors(state: State) -> dict[str, Tensor]:
+    """Return the state as tensors by name; all ranks must call it, and those of rank 0 are whole."""
+    tensors = {f"model.{name}": whole(tensor) for name, tensor in state.model.state_dict().items()}
     for optimizer, names in zip(state.optimizers, _optimised(state), strict=True):
         moments = optimizer.state_dict()["state"]
         for index, name in enumerate(names):
-            tensors |= {f"optimizer.{name}.{key}": value for key, value in moments[index].items()}
+            tensors |= {f"optimizer.{name}.{key}": whole(value) for key, value in moments[index].items()}
     history = state.history
     tensors["generator"] = torch.get_rng_state()
     tensors["progress"] = torch.tensor([state.step, state.rows, state.tokens])
@@ -75,7 +74,15 @@ def save_checkpoint(folder: str, state: State, identity: Identity, keep: int) ->
     for series in SERIES:
         tensors[f"history.{series}"] = torch.tensor(getattr(history, series), dtype=torch.float64)
     tensors["history.evaluations"] = torch.tensor(history.evaluations, dtype=torch.float64).reshape(-1, 4)
-    write_tensors(join(folder, f"checkpoint-{state.step:08d}.safetensors"), tensors, {"identity": _json(identity)})
+    return tensors
+
+
+def save_checkpoint(folder: str, step: int, tensors: Mapping[str, Tensor], identity: Identity, keep: int) -> None:
+    """Write the state after a step atomically, then delete all but the last `keep` checkpoints.
+
+    `identity` is what must be equal for a run to be continued, JSON-ready.
+    """
+    write_tensors(join(folder, f"checkpoint-{step:08d}.safetensors"), tensors, {"identity": _json(identity)})
     for old in checkpoints(folder)[:-keep]:
         Path(old).unlink()
 
@@ -95,9 +102,16 @@ def load_checkpoint(path: str, state: State, identity: Identity) -> None:
     if differences:
         raise RunError(f"{path}: a checkpoint of another run ({differences}); {MEND}, or write to another folder")
     try:
-        state.model.load_state_dict(_below("model.", tensors))
+        own = state.model.state_dict()
+        weights = _below("model.", tensors)
+        state.model.load_state_dict({name: spread_like(weights[name], own[name]) for name in own})
         for optimizer, names in zip(state.optimizers, _optimised(state), strict=True):
-            moments = {index: _below(f"optimizer.{name}.", tensors) for index, name in enumerate(names)}
+            moments = {
+                index: {
+                    key: spread_like(value, own[name]) for key, value in _below(f"optimizer.{name}.", tensors).items()
+                }
+                for index, name in enumerate(names)
+            }
             groups = optimizer.state_dict()["param_groups"]
             optimizer.load_state_dict({"state": moments, "param_groups": groups})
         history = state.history

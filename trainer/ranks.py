@@ -1,7 +1,8 @@
 """Several processes that train one model, as `torchrun` starts them; without it, one process that is all of them.
 
 Every rank computes the gradients of its share of each batch; the sum over the ranks is that of the whole batch, so the
-steps are those of one process up to the order of sums. Rank 0 alone writes and evaluates.
+steps are those of one process up to the order of sums. All evaluate the same rows, for none could go on before another
+has; rank 0 alone writes.
 """
 
 import os
@@ -16,15 +17,15 @@ from prep.corpus.loader import Rank
 
 
 @contextmanager
-def joined() -> Iterator[Rank]:
+def joined(device: torch.device) -> Iterator[Rank]:
     """Join the other processes, where there are any, and return which of them this one is."""
     count = int(os.environ.get("WORLD_SIZE", "1"))
     if count == 1:
         yield Rank()
         return
-    dist.init_process_group("nccl" if torch.cuda.is_available() else "gloo")
-    if torch.cuda.is_available():
+    if device.type == "cuda":
         torch.cuda.set_device(int(os.environ.get("LOCAL_RANK", "0")))
+    dist.init_process_group("nccl" if device.type == "cuda" else "gloo")
     try:
         yield Rank(dist.get_rank(), count)
     finally:
@@ -51,6 +52,11 @@ def add_up_gradients(parameters: Sequence[Tensor]) -> None:
             if parameter.grad is not None:
                 parameter.grad.copy_(flat[start : start + parameter.numel()].view_as(parameter))
                 start += parameter.numel()
+
+
+def any_of(here: bool, device: torch.device) -> bool:
+    """Return whether something holds on at least one rank."""
+    return add_up([here], device)[0] > 0
 
 
 def wait_for_all() -> None:

@@ -2,7 +2,8 @@
 
 On a CPU a run computes the same bits every time, and a run that was killed goes on from its last checkpoint and ends
 with the same files as one that was not. The parts: what a batch is (`data`), the model (`model`), optimisers
-(`optimizer`), the rate of each step (`schedule`), several processes (`ranks`), measuring (`evaluate`, `baselines`).
+(`optimizer`), the rate of each step (`schedule`), several processes (`ranks`, `sharding`), measuring (`evaluate`,
+`baselines`).
 """
 
 import hashlib
@@ -21,7 +22,7 @@ from prep.corpus.loader import Loader, LoaderSettings, Rank, check_tokenizer
 from prep.corpus.shards import ShardReader, check_shard
 from prep.corpus.storage import join, write_bytes
 from prep.trainer import ranks
-from prep.trainer.checkpoint import Identity, State, checkpoints, load_checkpoint, save_checkpoint
+from prep.trainer.checkpoint import Identity, State, checkpoints, load_checkpoint, save_checkpoint, state_tensors
 from prep.trainer.data import Batch, Objective, ObjectiveName, batches_of
 from prep.trainer.device import DeviceName, choose_device, reproducible
 from prep.trainer.evaluate import Score, evaluate, predict, target_size, total_nats
@@ -30,6 +31,7 @@ from prep.trainer.optimizer import Kind, make_optimizers
 from prep.trainer.results import write_log, write_results
 from prep.trainer.sample import Decode, SampleSettings, sample_text
 from prep.trainer.schedule import Schedule, ScheduleName
+from prep.trainer.sharding import Sharding, put_together, shard
 from prep.trainer.stopping import Stopping
 from prep.trainer.weights import read_weights
 
@@ -73,6 +75,8 @@ class TrainSettings:
     """Whether activations are computed again in the backward pass. Saves memory; does not change the result."""
     compile: bool = False
     """Whether torch.compile fuses the model's operations."""
+    sharding: Sharding = "none"
+    """What ranks share out beside the batch: nothing, or the model and its optimisers. Does not change the result."""
     device: DeviceName = "auto"
     threads: int = 2
     """CPU threads. They decide the order of sums, hence the last bits of the result."""
@@ -145,14 +149,15 @@ def train(
     where the loss is no longer a number or the data does not suffice, CorruptFileError where a checkpoint is damaged.
     """
     _check(data, model, settings)
-    with ranks.joined() as rank, Stopping() as stopping, reproducible(settings.seed, settings.threads):
+    device = choose_device(settings.device)
+    with ranks.joined(device) as rank, Stopping() as stopping, reproducible(settings.seed, settings.threads):
         loader = _loader(data, settings, rank)
-        state = _fresh(model, settings)
+        state = _fresh(model, settings, device, rank)
         identity = _identity(data, model, settings)
         if found := checkpoints(output):
             load_checkpoint(found[-1], state, identity)
         loader.consumed = state.rows
-        trainer = _Trainer(state, data, settings, rank)
+        trainer = _Trainer(state, data, settings, device, rank)
         batches = batches_of(loader, settings.task)
         while state.step < settings.steps:
             began = monotonic()
@@ -160,13 +165,15 @@ def train(
             progress = trainer.advance(batch, began, monotonic() - began)
             last = state.step == settings.steps
             due = last or state.step % settings.checkpoint_every == 0
-            if due and rank.index == 0:
-                _save(output, state, identity, 1 if last else settings.keep_checkpoints)
+            if due:
+                _save(output, state, identity, 1 if last else settings.keep_checkpoints, rank)
             tell(progress)
-            if stopping.asked and not last:
-                if rank.index == 0 and not due:
-                    _save(output, state, identity, settings.keep_checkpoints)
+            if ranks.any_of(stopping.asked, device) and not last:
+                if not due:
+                    _save(output, state, identity, settings.keep_checkpoints, rank)
+                ranks.wait_for_all()
                 stopping.leave(state.step)
+        state.model = put_together(state.model)
         if rank.index == 0:
             rows = settings.evaluate_rows
             write_results(output, state, data.training, data.validation, data.token_bytes, rows, identity)
@@ -174,17 +181,21 @@ def train(
         ranks.wait_for_all()
 
 
-def _save(output: str, state: State, identity: Identity, keep: int) -> None:
-    save_checkpoint(output, state, identity, keep)
-    write_log(output, state.history)
+def _save(output: str, state: State, identity: Identity, keep: int, rank: Rank) -> None:
+    tensors = state_tensors(state)
+    if rank.index == 0:
+        save_checkpoint(output, state.step, tensors, identity, keep)
+        write_log(output, state.history)
 
 
 class _Trainer:
     """Takes steps."""
 
-    def __init__(self, state: State, data: Data, settings: TrainSettings, rank: Rank) -> None:
-        self._state, self._data, self._settings, self._rank = state, data, settings, rank
-        self._device = state.model.embedding.weight.device
+    def __init__(self, state: State, data: Data, settings: TrainSettings, device: torch.device, rank: Rank) -> None:
+        self._state, self._data, self._settings, self._device = state, data, settings, device
+        self._sharded = rank.count > 1 and settings.sharding == "full"
+        self._averaged = rank.count if self._sharded else 1
+        """Over how many ranks gradients are averaged instead of added up."""
         self._parameters = list(state.model.parameters())
         self._model: Callable[[Tensor, Tensor], Tensor] = (
             torch.compile(state.model) if settings.compile else state.model
@@ -202,7 +213,7 @@ class _Trainer:
         history.batch.append(int.from_bytes(hashlib.sha256(batch.inputs.data).digest()[:7], "little"))
         seconds = monotonic() - began
         due = state.step % settings.evaluate_every == 0 or state.step == settings.steps
-        validation = self._evaluate() if due and self._rank.index == 0 else None
+        validation = self._evaluate() if due else None
         return Progress(state.step, score.loss, rate, validation, seconds, waited)
 
     def _step(self, batch: Batch, rate: float) -> Score:
@@ -213,14 +224,15 @@ class _Trainer:
         nats = 0.0
         for part in parts:
             loss = total_nats(*predict(self._model, part, self._device))
-            (loss / max(tokens, 1)).backward()  # type: ignore[no-untyped-call]
+            (loss * self._averaged / max(tokens, 1)).backward()  # type: ignore[no-untyped-call]
             nats += loss.item()
-        ranks.add_up_gradients(self._parameters)
+        if not self._sharded:
+            ranks.add_up_gradients(self._parameters)
         score = Score(ranks.add_up([nats], self._device)[0], tokens, bytes_)
-        norm = torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip)
-        if not (math.isfinite(score.nats) and math.isfinite(norm.item())):
+        norm = float(torch.nn.utils.clip_grad_norm_(self._parameters, settings.clip))
+        if not (math.isfinite(score.nats) and math.isfinite(norm)):
             raise RunError(
-                f"step {state.step + 1}: the loss is {score.loss} and the gradient's norm {norm.item()}, expected "
+                f"step {state.step + 1}: the loss is {score.loss} and the gradient's norm {norm}, expected "
                 f"numbers; the last checkpoint is intact; lower learning_rate (here {settings.learning_rate:g}) or "
                 "raise warmup"
             )
@@ -262,12 +274,13 @@ def _check(data: Data, model: ModelSettings, settings: TrainSettings) -> None:
         )
 
 
-def _fresh(model_settings: ModelSettings, settings: TrainSettings) -> State:
+def _fresh(model_settings: ModelSettings, settings: TrainSettings, device: torch.device, rank: Rank) -> State:
     """Return an untrained model and its optimisers; weights are drawn on the CPU whatever the device."""
     model = Transformer(model_settings, settings.recompute)
     if settings.start_from is not None:
         read_weights(settings.start_from, model)
-    model = model.to(choose_device(settings.device))
+    sharded = rank.count > 1 and settings.sharding == "full"
+    model = shard(model, device, rank.count) if sharded else model.to(device)
     return State(model, make_optimizers(model, settings.optimizer, settings.weight_decay))
 
 
@@ -285,7 +298,7 @@ def _identity(data: Data, model: ModelSettings, settings: TrainSettings) -> Iden
     """Return what decides the result, as JSON-ready values."""
     manifest = data.training.manifest
     validation = data.validation.manifest.shards if data.validation is not None else ()
-    steering = ("checkpoint_every", "keep_checkpoints", "recompute")
+    steering = ("checkpoint_every", "keep_checkpoints", "recompute", "sharding")
     training = {key: value for key, value in asdict(settings).items() if key not in steering}
     return {
         **asdict(model),

@@ -14,7 +14,6 @@ import shutil
 import signal
 import statistics
 import subprocess
-import sys
 import tarfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -281,19 +280,6 @@ def test_training_goes_on_from_weights(data: Data, tmp_path: Path) -> None:
     assert steps(tmp_path / "second", "loss")[0] < 0.8 * steps(tmp_path / "first", "loss")[0]
     with pytest.raises(RunError, match="not of this model's shape"):
         train(data, replace(MODEL, width=64), more, WRITING, str(tmp_path / "third"))
-
-
-def test_two_processes_equal_one(data: Data, tmp_path: Path) -> None:
-    settings = replace(SETTINGS, batch_rows=2, accumulate=4, steps=8)
-    train(data, MODEL, settings, WRITING, str(tmp_path / "one"))
-    program = Path(__file__).with_name("train_ranks.py")
-    arguments = [str(tmp_path / "shards"), str(tmp_path / "two")]
-    command = [sys.executable, "-m", "torch.distributed.run", "--standalone", "--nproc-per-node", "2", str(program)]
-    environment = {**os.environ, "OMP_NUM_THREADS": "1"}
-    subprocess.run([*command, *arguments], check=True, capture_output=True, env=environment)
-    one, two = steps(tmp_path / "one", "loss"), steps(tmp_path / "two", "loss")
-    assert two == pytest.approx(one, rel=1e-3)
-    assert len(two) == 8
 
 
 def test_a_checkpoint_of_another_run_is_refused(data: Data, tmp_path: Path) -> None:

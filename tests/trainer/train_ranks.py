@@ -1,5 +1,11 @@
-"""One of several processes of a training run, as `torchrun` starts them for a test: SHARDS OUTPUT."""
+"""One of several processes of a training run, as `torchrun` starts them for a test: SHARDS OUTPUT SETTINGS STOP.
 
+SETTINGS are JSON; the last rank is told to end after step STOP, if there is such a step.
+"""
+
+import json
+import os
+import signal
 import sys
 
 import numpy as np
@@ -7,23 +13,18 @@ import numpy as np
 from prep.corpus.shards import ShardReader
 from prep.trainer.model import ModelSettings
 from prep.trainer.sample import SampleSettings
-from prep.trainer.train import Data, TrainSettings, Writing, train
+from prep.trainer.train import Data, Progress, TrainSettings, Writing, train
 
 if __name__ == "__main__":
-    shards, output = sys.argv[1:]
+    shards, output, settings, stop = sys.argv[1:]
     sizes = np.ones(258, np.int32)
     sizes[256:] = 0
     data = Data(ShardReader(f"{shards}/train"), ShardReader(f"{shards}/validation"), "bytes", sizes)
-    settings = TrainSettings(
-        steps=8,
-        batch_rows=2,
-        accumulate=4,
-        warmup=4,
-        evaluate_every=5,
-        checkpoint_every=6,
-        device="cpu",
-        learning_rate=5e-3,
-        threads=1,
-    )
     writing = Writing(lambda ids: bytes(ids).decode("utf-8", "replace"), settings=SampleSettings(tokens=40))
-    train(data, ModelSettings(258, 32, layers=2, width=32, heads=2), settings, writing, output)
+
+    def tell(progress: Progress) -> None:
+        if progress.step == int(stop) and os.environ["RANK"] == "1":
+            os.kill(os.getpid(), signal.SIGTERM)
+
+    model = ModelSettings(258, 32, layers=2, width=32, heads=2)
+    train(data, model, TrainSettings(**json.loads(settings)), writing, output, tell)
