@@ -8,9 +8,14 @@ kept.
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
-from prep.corpus.errors import LedgerError
+from prep.corpus.errors import LedgerError, RunError
+from prep.corpus.storage import join, read_json
 from prep.stages.stage import Counts
+
+LEDGER = "ledger.json"
+"""Its name in the output folder."""
 
 
 def add(counts: Iterable[Counts]) -> Counts:
@@ -73,3 +78,14 @@ class Ledger:
         """Return the ledger as `ledger.json` holds it."""
         stages = [{"name": name, **to_json(item)} for name, item in zip(self.names, self.counts, strict=True)]
         return {"stages": stages, "truncated": list(self.truncated)}
+
+
+def read_ledger(output: str) -> Ledger:
+    """Read the ledger of a run from its output folder. Raises RunError where there is none."""
+    path = join(output, LEDGER)
+    try:
+        value: dict[str, Any] = dict(read_json(path))
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: not found; is {output} the output of a run that has ended?") from error
+    names = [stage["name"] for stage in value["stages"]]
+    return Ledger(names, [from_json(stage) for stage in value["stages"]], value["truncated"])

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from prep.corpus.storage import write_json
-from prep.pipeline.ledger import Ledger
+from prep.pipeline.ledger import LEDGER, Ledger
 from prep.pipeline.passes import FINDINGS
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 
@@ -39,7 +39,7 @@ def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
     for name, files in folders.items():
         _swap(Path(output) / name, files)
     _publish_picture(Path(output))
-    write_json(f"{output}/ledger.json", ledger.as_json())
+    write_json(f"{output}/{LEDGER}", ledger.as_json())
 
 
 def truncated_records(plan: Plan, steps_folder: str) -> list[str]:

@@ -1,4 +1,4 @@
-"""The commands about a pipeline: `prep run`, `check`, `status` and `stages`."""
+"""The commands about a pipeline: `prep run`, `check`, `status`, `report` and `stages`."""
 
 from typing import Annotated
 
@@ -51,6 +51,20 @@ def check(pipeline: Pipeline, set_: Set = None) -> None:
             for remark in plan.remarks(configuration, step.position):
                 console.print(f"   {remark}", markup=False, soft_wrap=True)
     console.print(f"{pipeline}: {len(configuration.stages)} stages in {len(steps)} steps; no problem found")
+
+
+def report(
+    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="The output folder of a run that has ended.")],
+    html: Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as a web page, too.")] = None,
+) -> None:
+    """Show what a run did: documents by stage and rule, by source and language, tokenizer, shards and model."""
+    from prep.corpus.storage import write_bytes
+    from prep.pipeline.report import print_run
+
+    console = Console(highlight=False, record=html is not None)
+    print_run(console, output)
+    if html is not None:
+        write_bytes(html, console.export_html(inline_styles=True).encode())
 
 
 def status(pipeline: Pipeline, set_: Set = None) -> None:

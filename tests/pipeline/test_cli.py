@@ -38,6 +38,25 @@ def test_a_run_ends_with_the_funnel_and_where_the_results_lie(
     assert out.count("complete, nothing to do") == 3
 
 
+def test_a_report_shows_what_a_run_published(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    output = str(tmp_path / "out")
+    status, _, err = call(monkeypatch, capsys, "report", output)
+    assert status == 1
+    assert f"{output}/ledger.json: not found; is {output} the output of a run that has ended?" in err
+    stages = ["one_per_letter", {"tokenizer": {"vocabulary": 300}}, {"pack": {"length": 8}}]
+    texts = Path(__file__).read_text().split("\n\n\n")
+    path = write_pipeline(stages, texts)
+    assert call(monkeypatch, capsys, "run", str(path))[0] == 0
+    page = tmp_path / "report.html"
+    status, out, _ = call(monkeypatch, capsys, "report", output, "--html", str(page))
+    assert status == 0
+    for line in ("same_letter 1", "Documents kept", "vocabulary 300", "train", "validation"):
+        assert line in " ".join(out.split())
+    assert "same_letter" in page.read_text()
+
+
 def test_check_shows_the_plan_and_moves_nothing(
     write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
@@ -92,6 +111,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "run": ["--set", "--workers", "--executor"],
         "check": ["--set"],
         "status": ["--set"],
+        "report": ["--html"],
         "stages": [],
         "verify": ["--tokenizer", "--workers"],
         "export": ["--to", "--output", "--length", "--file-bytes", "--tokenizer", "--workers"],
