@@ -103,7 +103,7 @@ def _print_shards(console: Console, folder: Path) -> None:
         if values:
             table = _table(label, *(f"{name} tokens" for name in splits))
             for value in values:
-                table.add_row(value, *(f"{group.get(value, 0):,}" for group in groups.values()))
+                table.add_row(value or "unknown", *(f"{group.get(value, 0):,}" for group in groups.values()))
             console.print(table)
 
 

@@ -52,7 +52,7 @@ def test_a_report_shows_what_a_run_published(
     page = tmp_path / "report.html"
     status, out, _ = call(monkeypatch, capsys, "report", output, "--html", str(page))
     assert status == 0
-    for line in ("same_letter 1", "Documents kept", "vocabulary 300", "train", "validation"):
+    for line in ("same_letter 8", "Documents kept", "vocabulary 300", "train", "validation"):
         assert line in " ".join(out.split())
     assert "same_letter" in page.read_text()
 
