@@ -6,12 +6,16 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+import tiktoken
 import tokenizers as huggingface
 from sentencepiece import SentencePieceProcessor
+from tiktoken.load import load_tiktoken_bpe
 from transformers import AutoTokenizer
 
 from prep.corpus.errors import RunError
-from prep.tokenizers.encode import Tokenizer
+from prep.tokenizers.byte_level import PATTERNS
+from prep.tokenizers.encode import Tokenizer, open_tokenizer
+from prep.tokenizers.folder import write_folder
 from prep.tokenizers.sample import sample_of
 from prep.tokenizers.train import Kind, TokenizerSettings, train
 
@@ -37,6 +41,34 @@ def test_transformers_gives_the_same_ids(
         tokenizer.separator_id,
         tokenizer.padding_id,
     )
+
+
+@pytest.mark.parametrize("kind", ["bpe", "sentencepiece_bpe"])
+def test_tokenizers_gives_the_same_ids(
+    kind: Kind, folders: dict[Kind, str], tokenizers: dict[Kind, Tokenizer], texts: list[str]
+) -> None:
+    from_file = huggingface.Tokenizer.from_file(f"{folders[kind]}/tokenizer.json")
+    assert [from_file.encode(text).ids for text in texts] == [tokenizers[kind].encode(text) for text in texts]
+    from_file.encode_special_tokens = True
+    assert from_file.encode(CONTROL_IN_TEXT).ids == tokenizers[kind].encode(CONTROL_IN_TEXT)
+
+
+@pytest.mark.parametrize("pattern", [*PATTERNS.values(), r"\p{L}{1,6}|[^\p{L}]+"])
+def test_tiktoken_gives_the_same_ids(pattern: str, training_texts: list[str], texts: list[str], tmp_path: Path) -> None:
+    settings = TokenizerSettings("bpe", 1500, ("<|user|>",), pattern)
+    write_folder(str(tmp_path), train(sample_of(training_texts[::2]), settings).files, {})
+    tokenizer = open_tokenizer(str(tmp_path))
+    encoding = tiktoken.Encoding(
+        "own",
+        mergeable_ranks=load_tiktoken_bpe(str(tmp_path / "ranks.tiktoken")),
+        **json.loads((tmp_path / "tiktoken.json").read_text()),
+    )
+    for text in [*texts, CONTROL_IN_TEXT, "<|user|>"]:
+        ids = encoding.encode_ordinary(text)
+        assert ids == tokenizer.encode(text)
+        assert encoding.decode(ids) == text
+    assert (encoding.eot_token, encoding.n_vocab) == (tokenizer.separator_id, tokenizer.vocabulary)
+    assert encoding.encode_single_token("<|user|>") == 2
 
 
 @pytest.mark.parametrize("kind", ["bpe", "sentencepiece_bpe"])
