@@ -1,6 +1,6 @@
 """Trains a small transformer on the packed shards: the proof that they can be learnt from."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import fields
 from importlib.util import find_spec
 from pathlib import Path
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from prep.trainer.model import ModelSettings
-    from prep.trainer.train import Progress, TrainSettings
+    from prep.trainer.settings import Progress, TrainSettings
 
 PRESETS = {
     "tiny": (4, 128, 4),
@@ -167,7 +167,8 @@ class Train(GlobalStage):
         """Train on a folder of shards that the tokenizer in another folder wrote."""
         from prep.tokenizers.encode import open_tokenizer
         from prep.trainer.sample import SampleSettings
-        from prep.trainer.train import Data, Writing, train
+        from prep.trainer.settings import Data, Writing
+        from prep.trainer.train import train
 
         tokenizer = open_tokenizer(tokenizer_folder)
         training, validation = ShardReader(join(shards, "train")), _validation(shards)
@@ -185,7 +186,7 @@ class Train(GlobalStage):
         )
 
     def _train_settings(self) -> "TrainSettings":
-        from prep.trainer.train import TrainSettings
+        from prep.trainer.settings import TrainSettings
 
         names = [field.name for field in fields(TrainSettings)]
         return TrainSettings(**{name: getattr(self, name) for name in names})
@@ -211,20 +212,33 @@ class Train(GlobalStage):
 
 
 class Narration:
-    """Says a line at every evaluation."""
+    """Says a line at every evaluation: how well the model does, and how fast it has learnt since the line before."""
 
     def __init__(self, steps: int, say: "Callable[[str], None]") -> None:
         self._steps, self._say = steps, say
-        self._seconds = self._waited = 0.0
+        self._since: list[Progress] = []
 
     def tell(self, progress: "Progress") -> None:
         """Note a step that is done."""
-        self._seconds, self._waited = self._seconds + progress.seconds, self._waited + progress.waited
+        self._since.append(progress)
         if progress.validation is not None:
             score = progress.validation
             measured = f"validation {score.bits_per_byte:.3f} bits per byte, {score.accuracy:.1%} right"
-            waiting = f"{self._waited / self._seconds:.1%} of the time spent waiting for data"
-            self._say(f"step {progress.step} of {self._steps}: loss {progress.loss:.3f}, {measured}; {waiting}")
+            self._say(
+                f"step {progress.step} of {self._steps}: loss {progress.loss:.3f}, {measured}; {speed(self._since)}"
+            )
+            self._since = []
+
+
+def speed(steps: "Sequence[Progress]") -> str:
+    """Describe how fast steps were: tokens and operations per second, their share of the peak, waiting for data."""
+    seconds = sum(step.seconds for step in steps)
+    rate = sum(step.operations for step in steps) / seconds
+    peak = steps[0].peak
+    share = "" if peak is None else f" ({rate / peak:.1%} of the peak)"
+    tokens = sum(step.tokens for step in steps) / seconds
+    waiting = sum(step.waited for step in steps) / seconds
+    return f"{tokens:,.0f} tokens/s, {rate / 1e12:.3g} TFLOP/s{share}, {waiting:.1%} of the time spent waiting for data"
 
 
 class Heartbeat:

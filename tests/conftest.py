@@ -5,6 +5,8 @@ from pathlib import Path
 
 import pytest
 
+os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's threads must not spin where test processes share cores
+
 
 @pytest.fixture(scope="session")
 def test_data() -> Path:

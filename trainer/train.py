@@ -9,129 +9,30 @@ with the same files as one that was not. The parts: what a batch is (`data`), th
 import hashlib
 import math
 from collections.abc import Callable
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict
 from time import monotonic
 
-import numpy as np
-import numpy.typing as npt
 import torch
 from torch import Tensor
 
 from prep.corpus.errors import RunError
 from prep.corpus.loader import Loader, LoaderSettings, Rank, check_tokenizer
-from prep.corpus.shards import ShardReader, check_shard
+from prep.corpus.shards import check_shard
 from prep.corpus.storage import join, write_bytes
 from prep.trainer import ranks
 from prep.trainer.checkpoint import Identity, State, checkpoints, load_checkpoint, save_checkpoint, state_tensors
-from prep.trainer.data import Batch, Objective, ObjectiveName, batches_of
-from prep.trainer.device import DeviceName, choose_device, reproducible
+from prep.trainer.data import Batch, batches_of
+from prep.trainer.device import choose_device, reproducible
 from prep.trainer.evaluate import Score, evaluate, predict, target_size, total_nats
+from prep.trainer.flops import operations, pairs_seen, peak
 from prep.trainer.model import ModelSettings, Transformer
-from prep.trainer.optimizer import Kind, make_optimizers
+from prep.trainer.optimizer import make_optimizers
 from prep.trainer.results import write_log, write_results
-from prep.trainer.sample import Decode, SampleSettings, sample_text
-from prep.trainer.schedule import Schedule, ScheduleName
-from prep.trainer.sharding import Sharding, put_together, shard
+from prep.trainer.sample import sample_text
+from prep.trainer.settings import Data, Progress, TrainSettings, Writing
+from prep.trainer.sharding import put_together, shard
 from prep.trainer.stopping import Stopping
 from prep.trainer.weights import read_weights
-
-
-@dataclass(frozen=True)
-class TrainSettings:
-    """How to train."""
-
-    steps: int = 1000
-    objective: ObjectiveName = "next_token"
-    mask_rate: float = 0.15
-    """Share of the places that are hidden where tokens are to be filled in."""
-    optimizer: Kind = "adamw"
-    batch_rows: int = 4
-    """Rows that go through the model at once."""
-    accumulate: int = 1
-    """Batches whose gradients are added up for one step, those of all ranks together."""
-    learning_rate: float = 6e-3
-    """The peak, reached after the warm-up."""
-    schedule: ScheduleName = "cosine"
-    warmup: int = 100
-    """Steps over which the rate rises from nothing."""
-    decay: float = 0.2
-    """Share of the steps over which `wsd` falls."""
-    final_rate: float = 0.1
-    """What is left of the peak at the last step."""
-    weight_decay: float = 0.1
-    clip: float = 1.0
-    """The largest norm of the gradient."""
-    seed: int = 0
-    start_from: str | None = None
-    """A folder with the weights to begin with; None draws them."""
-    evaluate_every: int = 100
-    """Steps between two evaluations; the last step is always evaluated."""
-    evaluate_rows: int = 512
-    """Validation rows used, from the first."""
-    checkpoint_every: int = 100
-    """Steps between two checkpoints. Does not change the result."""
-    keep_checkpoints: int = 2
-    recompute: bool = False
-    """Whether activations are computed again in the backward pass. Saves memory; does not change the result."""
-    compile: bool = False
-    """Whether torch.compile fuses the model's operations."""
-    sharding: Sharding = "none"
-    """What ranks share out beside the batch: nothing, or the model and its optimisers. Does not change the result."""
-    device: DeviceName = "auto"
-    threads: int = 2
-    """CPU threads. They decide the order of sums, hence the last bits of the result."""
-
-    @property
-    def step_rows(self) -> int:
-        """Return the rows that one step consumes."""
-        return self.batch_rows * self.accumulate
-
-    @property
-    def rates(self) -> Schedule:
-        """Return the learning rate of each step."""
-        return Schedule(self.steps, self.schedule, self.warmup, self.final_rate, self.decay)
-
-    @property
-    def task(self) -> Objective:
-        """Return what is to be learnt."""
-        return Objective(self.objective, self.mask_rate, self.seed)
-
-
-@dataclass(frozen=True)
-class Data:
-    """What to learn from and what to measure on."""
-
-    training: ShardReader
-    validation: ShardReader | None
-    tokenizer_sha256: str
-    """The tokenizer that must have written the shards."""
-    token_bytes: npt.NDArray[np.int32]
-    """UTF-8 bytes of each token (vocabulary,), 0 for control tokens."""
-
-
-@dataclass(frozen=True)
-class Writing:
-    """How to turn token ids into text for the sample."""
-
-    decode: Decode
-    prompt: tuple[int, ...] = ()
-    settings: SampleSettings = field(default_factory=SampleSettings)
-
-
-@dataclass(frozen=True)
-class Progress:
-    """What is told after each step."""
-
-    step: int
-    loss: float
-    """Nats per predicted token of the batch."""
-    rate: float
-    validation: Score | None
-    """Where it was taken."""
-    seconds: float
-    """That the step took, evaluation aside."""
-    waited: float
-    """Of these, seconds spent waiting for the batch."""
 
 
 def train(
@@ -196,6 +97,8 @@ class _Trainer:
         self._sharded = rank.count > 1 and settings.sharding == "full"
         self._averaged = rank.count if self._sharded else 1
         """Over how many ranks gradients are averaged instead of added up."""
+        each = peak(device)
+        self._peak = None if each is None else each * rank.count
         self._parameters = list(state.model.parameters())
         self._model: Callable[[Tensor, Tensor], Tensor] = (
             torch.compile(state.model) if settings.compile else state.model
@@ -205,7 +108,7 @@ class _Trainer:
         """Take one step and measure it; evaluate where it is due."""
         state, settings = self._state, self._settings
         rate = settings.learning_rate * settings.rates.share(state.step)
-        score = self._step(batch, rate)
+        score, needed = self._step(batch, rate)
         history = state.history
         history.loss.append(score.loss)
         history.bits_per_byte.append(score.bits_per_byte)
@@ -214,13 +117,15 @@ class _Trainer:
         seconds = monotonic() - began
         due = state.step % settings.evaluate_every == 0 or state.step == settings.steps
         validation = self._evaluate() if due else None
-        return Progress(state.step, score.loss, rate, validation, seconds, waited)
+        tokens = settings.step_rows * state.model.settings.length
+        return Progress(state.step, score.loss, rate, validation, seconds, waited, tokens, needed, self._peak)
 
-    def _step(self, batch: Batch, rate: float) -> Score:
+    def _step(self, batch: Batch, rate: float) -> tuple[Score, int]:
+        """Take one step; return what the batch cost, before it, and the operations that took."""
         state, settings = self._state, self._settings
         parts = batch.split(max(1, len(batch.inputs) // settings.batch_rows))
-        size = target_size(batch, self._data.token_bytes)
-        tokens, bytes_ = (int(total) for total in ranks.add_up(size, self._device))
+        size = (*target_size(batch, self._data.token_bytes), pairs_seen(batch.pieces, settings.task.causal))
+        tokens, bytes_, pairs = (int(total) for total in ranks.add_up(size, self._device))
         nats = 0.0
         for part in parts:
             loss = total_nats(*predict(self._model, part, self._device))
@@ -244,7 +149,8 @@ class _Trainer:
         state.step += 1
         state.rows += settings.step_rows
         state.tokens += score.tokens
-        return score
+        shape = state.model.settings
+        return score, operations(shape, settings.step_rows * shape.length, pairs)
 
     def _evaluate(self) -> Score | None:
         data, settings = self._data, self._settings

@@ -17,9 +17,10 @@ from prep.corpus.shards import ShardReader
 from prep.trainer.model import ModelSettings
 from prep.trainer.optimizer import Kind
 from prep.trainer.sample import SampleSettings
+from prep.trainer.settings import Data, Progress, TrainSettings, Writing
 from prep.trainer.sharding import Sharding
 from prep.trainer.tensors import read_tensors
-from prep.trainer.train import Data, Progress, TrainSettings, Writing, train
+from prep.trainer.train import train
 
 MODEL = ModelSettings(258, 32, layers=2, width=32, heads=2)
 SETTINGS = TrainSettings(

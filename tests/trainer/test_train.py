@@ -4,21 +4,26 @@ import argparse
 import csv
 import datetime
 import decimal
+import errno
 import hashlib
 import itertools
 import json
 import logging
 import mailbox
 import os
+import random
 import shutil
 import signal
 import statistics
 import subprocess
 import tarfile
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import ModuleType
+from typing import BinaryIO
 
 import numpy as np
 import numpy.typing as npt
@@ -27,14 +32,18 @@ import torch
 
 from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.shards import ShardReader
+from prep.corpus.storage import atomic_output
 from prep.trainer.data import Objective, ObjectiveName
 from prep.trainer.evaluate import evaluate
+from prep.trainer.flops import multiplied_weights
 from prep.trainer.model import ModelSettings, Transformer
 from prep.trainer.optimizer import Kind
+from prep.trainer.plot import WINDOW, smoothed
 from prep.trainer.sample import SampleSettings, draw
 from prep.trainer.schedule import Schedule
+from prep.trainer.settings import Data, Progress, TrainSettings, Writing
 from prep.trainer.tensors import read_tensors
-from prep.trainer.train import Data, Progress, TrainSettings, Writing, train
+from prep.trainer.train import train
 
 CHECKPOINT = "checkpoint-00000006.safetensors"
 VOCABULARY = 258
@@ -109,6 +118,22 @@ def test_a_killed_run_ends_with_the_same_files(data: Data, tmp_path: Path, accum
     assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
 
 
+@pytest.mark.parametrize("seed", range(3))
+def test_killed_twice_at_random_steps_across_an_epochs_end(
+    data: Data, tmp_path: Path, write_shards: Callable[..., ShardReader], documents: Sequence[bytes], seed: int
+) -> None:
+    few = replace(data, training=write_shards(tmp_path / "few", documents[:2]))
+    settings = replace(SETTINGS, checkpoint_every=3)
+    assert settings.steps * settings.step_rows > 1.5 * len(few.training)
+    train(few, MODEL, settings, WRITING, str(tmp_path / "whole"))
+    for step in sorted(random.Random(seed).sample(range(2, settings.steps), 2)):
+        with pytest.raises(KilledError):
+            train(few, MODEL, settings, WRITING, str(tmp_path / "killed"), kill_at(step))
+    train(few, MODEL, settings, WRITING, str(tmp_path / "killed"))
+    assert (tmp_path / "killed" / "steps.csv").read_bytes() == (tmp_path / "whole" / "steps.csv").read_bytes()
+    assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
+
+
 def test_how_often_a_checkpoint_is_written_changes_nothing(data: Data, tmp_path: Path) -> None:
     train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "six"))
     train(data, MODEL, replace(SETTINGS, checkpoint_every=7), WRITING, str(tmp_path / "seven"))
@@ -143,25 +168,29 @@ def test_learns_a_pattern_by_heart(
     assert (tmp_path / "model" / "sample.txt").read_text().startswith("seven eight nine ten eleven\n")
 
 
-def test_real_text_beats_the_unigram(
+def test_real_text_beats_the_bigram_and_the_smoothed_curve_only_falls(
     tmp_path: Path, write_shards: Callable[..., ShardReader], token_bytes: npt.NDArray[np.int32]
 ) -> None:
     texts = docstrings(argparse, datetime, decimal, logging, mailbox, os, shutil, statistics, subprocess, tarfile)
     data = Data(
-        write_shards(tmp_path / "train", [text for number, text in enumerate(texts) if number % 20]),
-        write_shards(tmp_path / "validation", texts[::20]),
+        write_shards(tmp_path / "train", [text for number, text in enumerate(texts) if number % 20], length=64),
+        write_shards(tmp_path / "validation", texts[::20], length=64),
         "bytes",
         token_bytes,
     )
-    settings = replace(SETTINGS, steps=120, batch_rows=16, warmup=10)
-    train(data, replace(MODEL, width=64), settings, WRITING, str(tmp_path / "model"))
+    settings = replace(SETTINGS, steps=200, batch_rows=16, warmup=10, evaluate_every=20)
+    train(data, replace(MODEL, width=64, length=64), settings, WRITING, str(tmp_path / "model"))
     report = json.loads((tmp_path / "model" / "report.json").read_text())
-    assert report["validation"]["bits_per_byte"] < 0.8 * report["validation"]["unigram_bits_per_byte"]
-    assert report["validation"]["accuracy"] > 0.3
+    measured = report["validation"]
+    assert (
+        measured["bits_per_byte"] < 0.95 * measured["bigram_bits_per_byte"] < 0.95 * measured["unigram_bits_per_byte"]
+    )
+    assert measured["accuracy"] > 0.4
+    assert [evaluation["step"] for evaluation in report["evaluations"]] == list(range(20, 201, 20))
     bits = [evaluation["bits_per_byte"] for evaluation in report["evaluations"]]
-    assert [evaluation["step"] for evaluation in report["evaluations"]] == list(range(5, 121, 5))
-    assert bits[-1] < bits[10] < bits[0]
-    assert len(steps(tmp_path / "model", "loss")) == 120
+    assert all(after < before for before, after in itertools.pairwise(bits[:-1]))
+    curve = smoothed(np.array(steps(tmp_path / "model", "bits_per_byte")))[WINDOW - 1 :: WINDOW // 2]
+    assert (np.diff(curve) < 0).all()
 
 
 def docstrings(*modules: ModuleType) -> list[bytes]:
@@ -229,6 +258,93 @@ def test_a_damaged_checkpoint_is_named(data: Data, tmp_path: Path) -> None:
     checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
     with pytest.raises(CorruptFileError, match=r"checkpoint-00000006\.safetensors: expected \d+ bytes.*delete it"):
         train(data, MODEL, SETTINGS, WRITING, str(tmp_path))
+
+
+class FullDisk:
+    """A file on a disk that has no room left after its first bytes."""
+
+    def __init__(self, file: BinaryIO) -> None:
+        self._file = file
+
+    def write(self, content: bytes) -> None:
+        self._file.write(content[:100])
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+
+def test_a_full_disk_spares_the_last_checkpoint_and_the_run_goes_on(
+    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    @contextmanager
+    def full(path: str) -> Iterator[FullDisk]:
+        with atomic_output(path) as sink:
+            yield FullDisk(sink)
+
+    def fill(progress: Progress) -> None:
+        if progress.step == 6:
+            monkeypatch.setattr("prep.trainer.tensors.atomic_output", full)
+
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
+    message = (
+        r"checkpoint-00000012\.safetensors: cannot be written \(.*No space left.*what stood there before is intact"
+    )
+    with pytest.raises(RunError, match=message):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "full"), fill)
+    assert {path.name for path in (tmp_path / "full").iterdir()} == {CHECKPOINT, "steps.csv"}
+    monkeypatch.undo()
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "full"))
+    assert hashes(tmp_path / "full") == hashes(tmp_path / "whole")
+
+
+def test_a_shard_that_vanishes_stops_the_next_run_and_spares_the_checkpoint(data: Data, tmp_path: Path) -> None:
+    """The run under way has mapped it into memory and does not notice."""
+    shard = tmp_path / "shards" / "train" / "data-00000.arrow"
+    content = shard.read_bytes()
+
+    def vanish(progress: Progress) -> None:
+        shard.unlink(missing_ok=True)
+        if progress.step == 13:
+            raise KilledError
+
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
+    with pytest.raises(KilledError):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "model"), vanish)
+    before = hashes(tmp_path / "model")
+    with pytest.raises(CorruptFileError, match=r"train/data-00000\.arrow: cannot be read as a shard"):
+        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "model"))
+    assert hashes(tmp_path / "model") == before
+    shard.write_bytes(content)
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "model"))
+    assert hashes(tmp_path / "model") == hashes(tmp_path / "whole")
+
+
+def test_what_is_compiled_is_compiled_once(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Evaluations, the last of whose batches is smaller, lie between the steps. Only the tracing is tried here."""
+    assert data.validation is not None
+    assert len(data.validation) % SETTINGS.batch_rows
+
+    def forbid(progress: Progress) -> None:
+        if progress.step == 1:
+            torch.compiler.set_stance("fail_on_recompile")
+
+    monkeypatch.setattr(torch, "compile", partial(torch.compile, backend="eager"))
+    train(data, MODEL, replace(SETTINGS, compile=False), WRITING, str(tmp_path / "eager"))
+    try:
+        train(data, MODEL, replace(SETTINGS, compile=True), WRITING, str(tmp_path / "compiled"), forbid)
+    finally:
+        torch.compiler.set_stance("default")
+    losses = [steps(tmp_path / name, "loss") for name in ("compiled", "eager")]
+    assert losses[0] == pytest.approx(losses[1], rel=1e-4)
+
+
+def test_a_step_tells_its_operations(data: Data, tmp_path: Path) -> None:
+    told: list[Progress] = []
+    settings = replace(SETTINGS, steps=2, accumulate=2)
+    train(data, MODEL, settings, WRITING, str(tmp_path), told.append)
+    least = 6 * multiplied_weights(MODEL) * 8 * 32
+    for progress in told:
+        assert progress.tokens == 8 * 32
+        assert least < progress.operations <= least + 12 * MODEL.layers * MODEL.width * 8 * (32 * 33 // 2)
+        assert progress.peak is None
 
 
 def test_the_last_checkpoints_are_kept_and_an_older_one_goes_on(data: Data, tmp_path: Path) -> None:

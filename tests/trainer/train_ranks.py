@@ -13,7 +13,8 @@ import numpy as np
 from prep.corpus.shards import ShardReader
 from prep.trainer.model import ModelSettings
 from prep.trainer.sample import SampleSettings
-from prep.trainer.train import Data, Progress, TrainSettings, Writing, train
+from prep.trainer.settings import Data, Progress, TrainSettings, Writing
+from prep.trainer.train import train
 
 if __name__ == "__main__":
     shards, output, settings, stop = sys.argv[1:]
