@@ -23,7 +23,7 @@ from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import BinaryIO
+from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -263,7 +263,7 @@ def test_a_damaged_checkpoint_is_named(data: Data, tmp_path: Path) -> None:
 class FullDisk:
     """A file on a disk that has no room left after its first bytes."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: IO[bytes]) -> None:
         self._file = file
 
     def write(self, content: bytes) -> None:
