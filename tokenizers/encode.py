@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from functools import cached_property
+from functools import cached_property, lru_cache
 
 import numpy as np
 import numpy.typing as npt
@@ -67,14 +67,20 @@ class Tokenizer:
 def open_tokenizer(folder: str) -> Tokenizer:
     """Open a folder that `prep` wrote. The engine is loaded when the first text is encoded.
 
-    Raises CorruptFileError where a file is missing or cannot be read.
+    A process keeps the tokenizer that it opened last, for the next task, which opens the same one: a large vocabulary
+    takes seconds to load. Raises CorruptFileError where a file is missing or cannot be read.
     """
     try:
         wanted = [name for name in (CONFIG, MODEL, TOKENIZER_JSON) if name == CONFIG or exists(join(folder, name))]
-        return open_files({name: _read(folder, name) for name in wanted})
+        return _open_again(tuple((name, _read(folder, name)) for name in wanted))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
         raise CorruptFileError(f"{folder}: cannot be opened as a tokenizer ({reason}); train it again") from error
+
+
+@lru_cache(maxsize=1)
+def _open_again(files: tuple[tuple[str, bytes], ...]) -> Tokenizer:
+    return open_files(dict(files))
 
 
 def open_files(files: Files) -> Tokenizer:

@@ -5,12 +5,12 @@ ids many times faster, straight from the buffers of an Arrow column. All of them
 every text as text: what looks like a control token in a document is encoded as the characters it is made of.
 """
 
-import json
 from itertools import pairwise
 from typing import TYPE_CHECKING, Protocol
 
 import numpy as np
 import numpy.typing as npt
+import orjson
 
 from prep.corpus.columns import Bytes, Offsets
 
@@ -81,7 +81,7 @@ class GigatokenEngine:
     its memory is bounded: about a hundred megabytes on text that people wrote."""
 
     def __init__(self, tokenizer_json: str) -> None:
-        self._json = json.dumps(json.loads(tokenizer_json) | {"added_tokens": []})
+        self._json = orjson.dumps(orjson.loads(tokenizer_json) | {"added_tokens": []}).decode()
         self._tokenizer = self._open()
         self._encoded = 0
 

@@ -13,7 +13,7 @@ from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.plan import Packing, PlanTask, Strategy
 from prep.stages.pack.scatter import scatter_share
 from prep.stages.pack.splits import SPLITS
-from prep.stages.pack.tokens import Drawing, RowFormat, tokenize_part
+from prep.stages.pack.tokens import Drawing, RowFormat, read_row_format, tokenize_part
 from prep.stages.pack.write import write_manifests, write_share
 from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
 
@@ -123,24 +123,26 @@ class Pack(GlobalStage):
 
     def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
         """Run one task."""
-        from prep.tokenizers.encode import open_tokenizer
-
-        tokenizer = open_tokenizer(context.artefacts["tokenizer"])
-        rows = RowFormat(
-            length=self.length,
-            dtype=token_dtype(tokenizer.vocabulary),
-            vocabulary=tokenizer.vocabulary,
-            separator_id=tokenizer.separator_id,
-            separator=self.separator,
-            padding_id=tokenizer.padding_id,
-            tokenizer_sha256=tokenizer.sha256,
-        )
         parts = len(context.upstream.parts)
-        plan = PlanTask(context.scratch, parts, rows.dtype, self._packing(), self.mixture, self.validation, self.test)
         if phase == TOKENIZE:
+            from prep.tokenizers.encode import open_tokenizer
+
+            tokenizer = open_tokenizer(context.artefacts["tokenizer"])
+            rows = RowFormat(
+                length=self.length,
+                dtype=token_dtype(tokenizer.vocabulary),
+                vocabulary=tokenizer.vocabulary,
+                separator_id=tokenizer.separator_id,
+                separator=self.separator,
+                padding_id=tokenizer.padding_id,
+                tokenizer_sha256=tokenizer.sha256,
+            )
             drawing = Drawing(self.seed, self.split_by, self.mixture)
             tokenize_part(task, context, tokenizer.encode_column, rows, drawing)
-        elif phase == PLAN:
+            return None
+        rows = read_row_format(context.scratch)
+        plan = PlanTask(context.scratch, parts, rows.dtype, self._packing(), self.mixture, self.validation, self.test)
+        if phase == PLAN:
             plan.run()
         elif phase == SCATTER:
             scatter_share(task, parts, context.scratch, rows, self.seed, self._splits)

@@ -2,6 +2,7 @@
 
     scratch/tokens/00000.bin        the part's ids, a separator before or after each document, nothing else
     scratch/documents/00000.arrow   one row per document: see `Documents`
+    scratch/rows.json               of the first part, for phases without the tokenizer: see `RowFormat`
 
 Together the parts' ids are one sequence in the order of the documents; a position counts from its beginning, and a
 document's number is its place among all documents.
@@ -19,7 +20,7 @@ from prep.corpus.columns import Offsets, string_buffers
 from prep.corpus.documents import read_schema
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.shards import Ids
-from prep.corpus.storage import atomic_output, join, read_arrow, size, write_arrow
+from prep.corpus.storage import atomic_output, join, read_arrow, read_json, size, write_arrow, write_json
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.packing_kernels import Integers
 from prep.stages.pack.piece_kernels import Lots, copy_pieces, delimit, draw_lots
@@ -27,6 +28,7 @@ from prep.stages.stage import GlobalContext
 
 LABELS = ("source", "language")
 """Columns by whose values tokens are counted, where the documents have them."""
+ROW_FORMAT = "rows.json"
 GROUP = "group"
 UNKNOWN = "unknown"
 """Stands for a label that is null."""
@@ -111,6 +113,13 @@ def tokenize_part(part: int, context: GlobalContext, encode: Encode, rows: RowFo
             sink.write(ended.data)
             tables.append(_table(batch, tokens, labels, drawing))
     write_arrow(_documents_path(context.scratch, part), pa.concat_tables(tables).unify_dictionaries().combine_chunks())
+    if part == 0:
+        write_json(join(context.scratch, ROW_FORMAT), vars(rows))
+
+
+def read_row_format(scratch: str) -> RowFormat:
+    """Return what the first phase has written about all rows."""
+    return RowFormat(**read_json(join(scratch, ROW_FORMAT)))  # type: ignore[arg-type]
 
 
 def _no_documents(columns: Sequence[str]) -> pa.RecordBatch:
