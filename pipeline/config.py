@@ -63,7 +63,9 @@ Executor = Annotated[LocalExecutor | RayExecutor | SlurmExecutor, Field(discrimi
 
 
 class RunSettings(Settings):
-    """What the configuration says besides the stages. None of it changes the result but `output`'s place."""
+    """What the configuration says besides the stages. None of it changes the result but `output`'s place, and, where a
+    library hangs, `hang_seconds`.
+    """
 
     output: str = Field(min_length=1)
     """Folder for the results and the steps' folders."""
@@ -72,6 +74,9 @@ class RunSettings(Settings):
     executor: Executor = LocalExecutor()
     batch_bytes: int = Field(8 << 20, ge=1 << 10)
     """Documents travel in batches of about this many bytes."""
+    hang_seconds: float = Field(600.0, gt=0)
+    """A worker process that is at the same documents for so many seconds is stopped, and the one document that holds
+    it up fails as `timed_out`."""
 
 
 @dataclass(frozen=True)

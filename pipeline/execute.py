@@ -1,6 +1,8 @@
-"""Running independent tasks: one after another here, or through datatrove's executors.
+"""Running independent tasks: one after another here, in watched worker processes, or through datatrove's executors.
 
-Whether a task is done is decided by its record alone (`prep.pipeline.records`), never by an executor's own marks.
+Whether a task is done is decided by its record alone (`prep.pipeline.records`), never by an executor's own marks. A
+single local worker is this process itself, for speed: a library that crashes ends it, and the next run, which finds the
+task's note, runs the rest in a worker process.
 """
 
 from collections.abc import Callable
@@ -16,27 +18,38 @@ def run_tasks(call: Call, done: Callable[[int], bool], executor: Executor, worke
     for task in call.tasks:
         Path(call.error_path(task)).unlink(missing_ok=True)
     try:
-        _run(call, done, executor, min(workers, len(call.tasks)))
+        _run(call, done, executor, workers)
     except Exception as error:
         raise _failure(call, error) from error
     missing = [task for task in call.tasks if not done(task)]
     if missing:
-        raise _failure(call, TaskError(f"{call.label}: tasks {missing} ended without a record; logs in {call.logs}"))
+        raise _failure(
+            call,
+            TaskError(
+                f"{call.label}: tasks {missing} ended without a record; logs in {call.logs}; run again: a task that "
+                "was killed is watched then, and goes on without the document that ends it, if it is one that does"
+            ),
+        )
 
 
 def _run(call: Call, done: Callable[[int], bool], executor: Executor, workers: int) -> None:
-    if isinstance(executor, LocalExecutor) and workers == 1:
-        for rank in range(len(call.tasks)):
-            call(None, rank)
-        return
-    from prep.pipeline import executors  # takes a quarter of a second that a single worker need not wait for
-
     if isinstance(executor, LocalExecutor):
-        executors.run_locally(call, workers)
-    elif isinstance(executor, RayExecutor):
-        executors.run_on_ray(call, executor, workers)
+        alone = workers == 1 or (len(call.tasks) == 1 and not call.work.notes)
+        if alone and not any(map(call.has_ended_a_process, call.tasks)):
+            for rank in range(len(call.tasks)):
+                call(None, rank)
+            return
+        from prep.pipeline.workers import run_watched
+
+        run_watched(call, min(workers, len(call.tasks)))
+        return
+    from prep.pipeline import executors  # takes a quarter of a second
+
+    count = min(workers, len(call.tasks))
+    if isinstance(executor, RayExecutor):
+        executors.run_on_ray(call, executor, count)
     else:
-        executors.run_on_slurm(call, done, executor, workers)
+        executors.run_on_slurm(call, done, executor, count)
 
 
 def _failure(call: Call, error: Exception) -> PrepError:

@@ -1,90 +1,44 @@
-"""datatrove's executors: workers on this machine, Ray and Slurm. The only file that knows them.
+"""datatrove's executors: Ray and Slurm. The only file that knows them.
 
 One rank of an executor is one task. None of them is asked whether a task is done: its record decides that.
 """
 
-import os
-import pickle
 import shutil
 import subprocess
 import sys
 import time
 from collections.abc import Callable
-from concurrent.futures import ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
-from functools import cache
-from multiprocessing import get_context, parent_process
-from multiprocessing.connection import wait
+from dataclasses import dataclass, replace
 from pathlib import Path
-from threading import Thread
-from typing import cast
 
-from datatrove.executor.local import LocalPipelineExecutor
 from loguru import logger
 
 from prep.corpus.errors import RunError
-from prep.corpus.storage import write_bytes
 from prep.pipeline.call import Call
 from prep.pipeline.config import RayExecutor, SlurmExecutor
+from prep.pipeline.workers import run_watched
 
 POLL_SECONDS = 1.0
 GRACE_SECONDS = 20.0
 """How long a shared file system may take to show the record of a task whose Slurm job has ended."""
 
 
-class LocalWorkers(LocalPipelineExecutor):  # type: ignore[misc]
-    """datatrove's local executor on the standard library's process pool.
+@dataclass(frozen=True, repr=False)
+class CarefulCall:
+    """A call that runs a task in a watched process of its own where one that ran it before was killed."""
 
-    Its own pool waits for ever for a worker that the system has killed, and leaves a process behind when this one is
-    killed.
-    """
+    call: Call
 
-    def run(self) -> None:
-        """Run the ranks. Raises what the first that fails raises, RunError where a worker dies."""
-        context = get_context("forkserver")
-        context.set_forkserver_preload(["prep.pipeline.executors", "prep.pipeline.phases"])
-        with ProcessPoolExecutor(self.workers, context, _end_with_parent) as pool:
-            call = f"{self.pipeline[0].logs}/call.pickle"
-            write_bytes(call, pickle.dumps(self.pipeline[0]))
-            ranks = [pool.submit(_run_rank, call, rank) for rank in range(self.world_size)]
-            try:
-                for rank in as_completed(ranks):
-                    rank.result()
-            except BrokenProcessPool as error:
-                raise RunError(
-                    "a worker process was killed, most likely for want of memory; the tasks that are done are kept; "
-                    "run again with fewer workers, or a smaller batch_bytes"
-                ) from error
-            finally:
-                pool.shutdown(cancel_futures=True)
+    def __repr__(self) -> str:
+        return repr(self.call)
 
-
-def _run_rank(call: str, rank: int) -> None:
-    _call(call)(None, rank)
-
-
-@cache
-def _call(path: str) -> Call:
-    """Return the call, which every process reads once: it holds the whole plan, too much to send with each rank."""
-    return cast("Call", pickle.loads(Path(path).read_bytes()))
-
-
-def _end_with_parent() -> None:
-    """End this worker when the process that started it has died, however it died."""
-    parent = parent_process()
-    assert parent is not None
-
-    def wait_and_end() -> None:
-        wait([parent.sentinel])
-        os._exit(1)
-
-    Thread(target=wait_and_end, daemon=True).start()
-
-
-def run_locally(call: Call, workers: int) -> None:
-    """Run the tasks in worker processes on this machine."""
-    logger.disable("datatrove")
-    LocalWorkers(pipeline=[call], tasks=len(call.tasks), workers=workers, logging_dir=call.logs).run()
+    def __call__(self, data: object, rank: int = 0, world_size: int = 1) -> None:
+        """Run a task."""
+        task = self.call.tasks[rank]
+        if self.call.has_ended_a_process(task):
+            run_watched(replace(self.call, tasks=(task,)), 1)
+        else:
+            self.call(data, rank, world_size)
 
 
 def run_on_ray(call: Call, settings: RayExecutor, workers: int) -> None:
@@ -98,7 +52,7 @@ def run_on_ray(call: Call, settings: RayExecutor, workers: int) -> None:
     if not ray.is_initialized():
         ray.init(address=settings.address, log_to_driver=False, configure_logging=False)
     RayPipelineExecutor(
-        pipeline=[call],
+        pipeline=[CarefulCall(call)],
         tasks=len(call.tasks),
         workers=workers,
         logging_dir=call.logs,
@@ -116,7 +70,7 @@ def run_on_slurm(call: Call, done: Callable[[int], bool], settings: SlurmExecuto
         raise RunError("executor slurm needs the command sbatch, which is not on this machine; run where Slurm is")
     logger.disable("datatrove")
     job = SlurmPipelineExecutor(
-        pipeline=[call],
+        pipeline=[CarefulCall(call)],
         tasks=len(call.tasks),
         workers=workers,
         logging_dir=str(Path(call.logs).resolve()),

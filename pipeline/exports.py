@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import ClassVar
 
 from prep.pipeline.call import Call
 from prep.pipeline.config import LocalExecutor
@@ -13,6 +14,7 @@ from prep.stages.export.export import PHASES, Export, PhaseName
 class PhaseOfExport:
     """A phase's tasks, as executors take them."""
 
+    notes: ClassVar[bool] = False
     job: Export
     phase: PhaseName
 
@@ -34,7 +36,7 @@ def run_export(job: Export, workers: int, say: Callable[[str], None]) -> None:
         pending = job.pending(phase)
         if pending:
             say(f"{phase}: {len(pending)} of {job.tasks(phase)} tasks")
-            call = Call(PhaseOfExport(job, phase), f"export {phase}", pending, job.work)
+            call = Call(PhaseOfExport(job, phase), f"export {phase}", pending, job.work, phase)
             run_tasks(call, _done(job, phase), LocalExecutor(), workers)
 
 

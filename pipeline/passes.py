@@ -9,8 +9,7 @@ from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from time import monotonic
+from typing import ClassVar
 
 import numpy as np
 import numpy.typing as npt
@@ -19,16 +18,16 @@ import pyarrow.compute as pc
 
 from prep.corpus.columns import set_column
 from prep.corpus.documents import REJECTED, DocumentWriter, read_documents, read_schema
-from prep.corpus.errors import PrepError
-from prep.corpus.storage import atomic_output, write_bytes
+from prep.corpus.storage import atomic_output
 from prep.pipeline import records
+from prep.pipeline.incidents import Note, read_incidents
+from prep.pipeline.isolation import Guard
 from prep.pipeline.plan import PassStep, TapPlan
 from prep.stages.stage import Counts, Outcome, RowFunction, RowStage, Tap, Upstream, Verdicts
 
 PHASE = "pass"
 FINDINGS = "findings"
 """Folder in a pass's folder: one sub-folder per stage that has findings."""
-HEARTBEAT_SECONDS = 1.0
 
 
 def opened(stage: RowStage, step: str = "") -> RowFunction:
@@ -48,6 +47,7 @@ def _opened(kind: type[RowStage], settings: str, _step: str) -> RowFunction:
 class PassTask:
     """Everything a worker needs to run any task of a pass."""
 
+    notes: ClassVar[bool] = True
     step: PassStep
     steps_folder: str
     batch_bytes: int
@@ -56,9 +56,17 @@ class PassTask:
         """Run one task and write its record. Running it again writes the same bytes."""
         folder = f"{self.steps_folder}/{self.step.folder}"
         account = Account(self.step)
+        with Note(records.note_path(folder, PHASE, task)) as note:
+            incidents = read_incidents(records.incidents_path(folder, PHASE, task))
+            guard = Guard(note, incidents, None if self.step.source is None else self.step.source[0])
+            written = self._write(task, guard, account)
+            records.write_task(folder, PHASE, task, account.counts(), written)
+
+    def _write(self, task: int, guard: Guard, account: "Account") -> list[str]:
+        """Write the task's files; return their paths below the step's folder."""
+        folder = f"{self.steps_folder}/{self.step.folder}"
         part, rejected = f"parts/{task:05d}.parquet", f"rejected/{task:05d}.parquet"
         findings = findings_paths(self.step, task)
-        heartbeat = Heartbeat(f"{folder}/tasks/{PHASE}-{task:05d}.progress")
         with ExitStack() as stack:
             writer = stack.enter_context(DocumentWriter(f"{folder}/{part}", self.step.schema))
             losses = stack.enter_context(DocumentWriter(f"{folder}/{rejected}", REJECTED))
@@ -70,23 +78,23 @@ class PassTask:
                 stack.enter_context(TapWriter(tap_path(self.steps_folder, plan, task), plan.tap))
                 for plan in self.step.taps
             ]
-            for outcome in self._read(task):
-                batch = self._apply(outcome, account, losses, found)
+            for first, outcome in guard.numbered(self._read(task, guard)):
+                losing = Losing(account, first, outcome.batch.num_rows)
+                batch = self._apply(outcome, losing, guard, found)
+                losing.write(losses)
                 if batch.num_rows:
                     writer.write(batch)
                     for tap in taps:
                         tap.write(batch)
-                heartbeat.beat(account.entered)
             for tap in taps:
                 tap.close_empty(self.step.schema)
-        written = [part, rejected, *(path for path, _ in findings.values())]
-        records.write_task(folder, PHASE, task, account.counts(), written)
-        heartbeat.stop()
+        return [part, rejected, *(path for path, _ in findings.values())]
 
-    def _read(self, task: int) -> Iterator[Outcome]:
+    def _read(self, task: int, guard: Guard) -> Iterator[Outcome]:
         if self.step.source is not None:
             source = self.step.source[1]
-            yield from source.read(self.step.partitions[task], self.step.source_schema, self.batch_bytes)
+            partition, schema = self.step.partitions[task], self.step.source_schema
+            yield from guard.reading(source.read(partition, schema, self.batch_bytes, guard.watch))
             return
         part = f"{self.steps_folder}/{self.step.previous}/parts/{task:05d}.parquet"
         changes = self.step.changes
@@ -99,9 +107,8 @@ class PassTask:
         return tuple(f"{self.steps_folder}/{folder}/output/{kind}/{task:05d}.arrow" for folder in folders)
 
     def _apply(
-        self, outcome: Outcome, account: "Account", losses: DocumentWriter, found: Mapping[int, DocumentWriter]
+        self, outcome: Outcome, losing: "Losing", guard: Guard, found: Mapping[int, DocumentWriter]
     ) -> pa.RecordBatch:
-        losing = Losing(account, outcome.batch.num_rows)
         if self.step.source is not None:
             position, source = self.step.source
             batch = losing.settle(position, source.name, outcome)
@@ -110,11 +117,10 @@ class PassTask:
         for position, stage in self.step.stages:
             if batch.num_rows == 0:
                 break
-            outcome = isolate(opened(stage, self.step.fingerprint), batch)
+            outcome = guard.apply(position, opened(stage, self.step.fingerprint), batch, losing.rows)
             if outcome.verdicts is not None and outcome.verdicts.findings is not None:
                 found[position].write(outcome.verdicts.findings)
             batch = losing.settle(position, stage.name, outcome)
-        losing.write(losses)
         if batch.num_rows == 0:
             return batch
         columns = [batch.column(field.name) for field in self.step.schema]
@@ -131,77 +137,12 @@ def findings_paths(step: PassStep, task: int) -> Mapping[int, tuple[str, pa.Sche
     }
 
 
-def isolate(function: RowFunction, batch: pa.RecordBatch) -> Outcome:
-    """Apply a stage; where it breaks, find the documents that break it and fail them alone, by halving the batch."""
-    try:
-        return function(batch)
-    except PrepError:
-        raise
-    except Exception as error:
-        if batch.num_rows == 1:
-            return _broken(batch, error)
-    middle = batch.num_rows // 2
-    halves = [isolate(function, part) for part in (batch.slice(0, middle), batch.slice(middle))]
-    return _joined(halves)
-
-
-def _broken(batch: pa.RecordBatch, error: Exception) -> Outcome:
-    verdicts = Verdicts(
-        rule=pa.array([type(error).__name__], pa.string()),
-        failed=pa.array([True]),
-        detail=pa.array([str(error)], pa.string()),
-    )
-    return Outcome(batch, verdicts)
-
-
-def _joined(halves: list[Outcome]) -> Outcome:
-    """Put the outcomes of two halves together; a broken document may lack the columns that the stage would add."""
-    schema = max((half.batch.schema for half in halves if not _all_lost(half)), key=len, default=halves[0].batch.schema)
-    batches = [_conform(half.batch, schema) for half in halves]
-    verdicts = [half.verdicts or Verdicts(pa.nulls(half.batch.num_rows, pa.string())) for half in halves]
-    counts = [half.batch.num_rows for half in halves]
-    findings = [item.findings for item in verdicts if item.findings is not None]
-    return Outcome(
-        pa.Table.from_batches(batches).combine_chunks().to_batches()[0],
-        Verdicts(
-            rule=pa.concat_arrays([item.rule for item in verdicts]),
-            failed=_concatenated([item.failed for item in verdicts], counts, pa.bool_()),
-            value=_concatenated([item.value for item in verdicts], counts, pa.float64()),
-            detail=_concatenated([item.detail for item in verdicts], counts, pa.string()),
-            findings=pa.concat_batches(findings) if findings else None,
-            copies=np.concatenate(
-                [np.ones(n, np.int64) if v.copies is None else v.copies for v, n in zip(verdicts, counts, strict=True)]
-            ),
-        ),
-    )
-
-
-def _all_lost(outcome: Outcome) -> bool:
-    return outcome.verdicts is not None and outcome.verdicts.rule.null_count == 0
-
-
-def _conform(batch: pa.RecordBatch, schema: pa.Schema) -> pa.RecordBatch:
-    columns = [
-        batch.column(field.name) if field.name in batch.schema.names else pa.nulls(batch.num_rows, field.type)
-        for field in schema
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=pa.schema([field.with_nullable(True) for field in schema]))
-
-
-def _concatenated(arrays: list[pa.Array | None], counts: list[int], kind: pa.DataType) -> pa.Array:
-    filled = [pa.nulls(count, kind) if item is None else item for item, count in zip(arrays, counts, strict=True)]
-    return pa.concat_arrays(filled)
-
-
 class Account:
     """Counts what enters and leaves each stage of a task."""
 
     def __init__(self, step: PassStep) -> None:
         positions = [step.source[0]] if step.source else []
         positions += [position for position, _ in step.stages]
-        self.entered = 0
-        """Documents that entered the pass."""
-        self._first = positions[0] if positions else None
         self._entered = dict.fromkeys(positions, 0)
         self._rejected: dict[int, Counter[str]] = {position: Counter() for position in positions}
         self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
@@ -210,8 +151,6 @@ class Account:
     def enter(self, position: int, documents: int) -> None:
         """Count documents that enter a stage."""
         self._entered[position] += documents
-        if position == self._first:
-            self.entered += documents
 
     def lose(self, position: int, rejects: pa.RecordBatch) -> None:
         """Count documents that a stage lost (columns of REJECTED)."""
@@ -237,9 +176,10 @@ class Account:
 class Losing:
     """Takes out of one batch what the stages lose, and writes it in the documents' order, whichever stage lost it."""
 
-    def __init__(self, account: Account, rows: int) -> None:
+    def __init__(self, account: Account, first: int, rows: int) -> None:
         self._account = account
-        self._rows = np.arange(rows)
+        self.rows = np.arange(first, first + rows)
+        """The rows left, by their documents' numbers in the task."""
         self._lost: list[tuple[npt.NDArray[np.int64], pa.RecordBatch]] = []
 
     def settle(self, position: int, name: str, outcome: Outcome) -> pa.RecordBatch:
@@ -259,15 +199,15 @@ class Losing:
         rejects = _rejects(batch, verdicts, name).filter(lost)
         self._account.lose(position, rejects)
         gone = lost.to_numpy(zero_copy_only=False)
-        self._lost.append((self._rows[gone], rejects))
-        self._rows = self._rows[~gone]
+        self._lost.append((self.rows[gone], rejects))
+        self.rows = self.rows[~gone]
         return batch.filter(pc.invert(lost))
 
     def _repeat(self, position: int, batch: pa.RecordBatch, copies: npt.NDArray[np.int64]) -> pa.RecordBatch:
         if (copies == 1).all():
             return batch
         self._account.repeat(position, int(copies.sum()) - batch.num_rows)
-        self._rows = np.repeat(self._rows, copies)
+        self.rows = np.repeat(self.rows, copies)
         return repeated(batch, copies)
 
     def write(self, losses: DocumentWriter) -> None:
@@ -343,21 +283,3 @@ def run_tap(plan: TapPlan, steps_folder: str, part: str, task: int) -> None:
         for batch in read_documents(part):
             writer.write(batch)
         writer.close_empty(read_schema(part))
-
-
-class Heartbeat:
-    """Tells the progress display how far a task is, at most once a second; never part of the result."""
-
-    def __init__(self, path: str) -> None:
-        self._path = path
-        self._last = monotonic()
-
-    def beat(self, documents: int) -> None:
-        """Note the number of documents read so far."""
-        if monotonic() - self._last >= HEARTBEAT_SECONDS:
-            self._last = monotonic()
-            write_bytes(self._path, str(documents).encode())
-
-    def stop(self) -> None:
-        """Forget the task; its record speaks from now on."""
-        Path(self._path).unlink(missing_ok=True)

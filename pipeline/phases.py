@@ -3,6 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 
 from prep.pipeline import records
 from prep.pipeline.passes import run_tap, tap_path
@@ -16,6 +17,7 @@ TAP = "tap"
 class PhaseTask:
     """Everything a worker needs to run any task of a phase."""
 
+    notes: ClassVar[bool] = False
     step: GlobalStep
     phase: str
     steps_folder: str

@@ -1,6 +1,6 @@
 """Progress on the terminal: bars where there is one, plain lines where output goes to a file.
 
-It reads what the tasks leave on disk (records and heartbeats), so it shows tasks on this machine, on Ray and on Slurm
+It reads what the tasks leave on disk (records and notes), so it shows tasks on this machine, on Ray and on Slurm
 alike.
 """
 
@@ -15,6 +15,7 @@ from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsed
 from rich.progress import Progress as Bars
 
 from prep.pipeline import records
+from prep.pipeline.incidents import read_note
 from prep.pipeline.plan import Step
 from prep.stages.stage import PROGRESS
 
@@ -72,10 +73,6 @@ def _look(folder: str, phase: str, tasks: int) -> tuple[int, str]:
     said = Path(folder, "scratch", PROGRESS)
     if said.exists():
         return finished, said.read_text(encoding="utf-8").strip()
-    documents = 0
-    for path in Path(folder, "tasks").glob(f"{phase}-*.progress"):
-        try:
-            documents += int(path.read_text())
-        except (FileNotFoundError, ValueError):
-            continue
+    notes = (read_note(str(path)) for path in Path(folder, "tasks").glob(f"{phase}-*.progress"))
+    documents = sum(note[0] for note in notes if note is not None)
     return finished, f"{documents:,} documents in running tasks" if documents else ""

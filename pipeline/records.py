@@ -4,6 +4,7 @@
         identity.json     what decided the fingerprint, for `prep status`
         parts/ rejected/ drops/ output/ …     results
         tasks/PHASE-00000.json    a task's record: counts, and every file it wrote with size and SHA-256
+        tasks/PHASE-00000.progress, .incidents    what it is at, what processes ended at: `prep.pipeline.incidents`
         logs/             the executor's logs, inside the fingerprinted folder: they can never speak for another step
         manifest.json     all of it added up, written last
 
@@ -44,6 +45,16 @@ class Record:
 def task_path(folder: str, phase: str, task: int) -> str:
     """Return where a task's record stands."""
     return f"{folder}/tasks/{phase}-{task:05d}.json"
+
+
+def note_path(folder: str, phase: str, task: int) -> str:
+    """Return where a running task notes what it is at."""
+    return f"{folder}/tasks/{phase}-{task:05d}.progress"
+
+
+def incidents_path(folder: str, phase: str, task: int) -> str:
+    """Return where it stands what ended processes that ran a task."""
+    return f"{folder}/tasks/{phase}-{task:05d}.incidents"
 
 
 def write_task(folder: str, phase: str, task: int, counts: Mapping[int, Counts], files: Sequence[str]) -> None:

@@ -115,8 +115,8 @@ def _run_phase(
     if not waiting:
         return
     label = step.title if phase == PHASE else f"{step.title} {phase}"
-    call = Call(work, label, waiting, f"{folder}/logs/{phase}")
     settings = configuration.settings
+    call = Call(work, label, waiting, folder, phase, settings.hang_seconds)
 
     def done(task: int) -> bool:
         return Path(records.task_path(folder, phase, task)).exists()

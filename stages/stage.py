@@ -14,7 +14,7 @@ What a stage gives for a row may depend on that row alone, never on the batch it
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import ClassVar, NamedTuple
+from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -161,6 +161,17 @@ class Stage(Settings):
         return self.model_dump(mode="json")
 
 
+class Watch(Protocol):
+    """Is told what a reader is about to do, in a task in which reading has ended processes."""
+
+    def enter(self, record: str) -> tuple[str, str] | None:
+        """Note that a record is read from now on, given by its place or what else names it in all of the input.
+
+        Returns the error that the record is to fail with, and its detail, where reading it has ended processes.
+        """
+        ...
+
+
 class SourceStage(Stage):
     """Reads documents.
 
@@ -180,11 +191,13 @@ class SourceStage(Stage):
         """Cut the files into tasks. Depends on the files alone, never on the number of workers."""
         raise NotImplementedError
 
-    def read(self, partition: Partition, schema: pa.Schema, batch_bytes: int) -> Iterator[Outcome]:
+    def read(
+        self, partition: Partition, schema: pa.Schema, batch_bytes: int, watch: Watch | None = None
+    ) -> Iterator[Outcome]:
         """Yield the partition's records in order, in batches of about `batch_bytes`; every record is a row.
 
         `schema` is what `output_schema` returned. A record that is no document, or is broken, is a row with a verdict.
-        Raises nothing for bad data.
+        `watch` is told each record before it is read. Raises nothing for bad data.
         """
         raise NotImplementedError
 

@@ -46,7 +46,7 @@ def arc_rows(file: Input) -> Iterator[Row]:
         elif not str(url).startswith("http"):
             row = rejected(row_id, "record_type", detail=str(url).partition(":")[0])
         else:
-            row = response_row(row_id, frame.block, frame.length, limit)
+            row = file.given_up(row_id) or response_row(row_id, frame.block, frame.length, limit)
         yield row._replace(url=url, date=_iso_8601(date))
 
 

@@ -28,6 +28,8 @@ def text_rows(file: Input) -> Iterator[Row]:
 
 def whole(file: Input, limit: int) -> bytes | Row:
     """Return a file's content, or what becomes of it where it is damaged or holds more than `limit` bytes."""
+    if (lost := file.given_up(file.id_at())) is not None:
+        return lost
     content = bytearray()
     for piece in file.pieces():
         if piece.rule is not None:

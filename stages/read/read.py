@@ -15,9 +15,10 @@ from prep.corpus.errors import Problem
 from prep.stages.read import cutting, listing
 from prep.stages.read.columns import Tables
 from prep.stages.read.formats import OUTCOMES, ROWS, SUFFIXES, format_of
-from prep.stages.read.rows import Input, Row, batches, failed
+from prep.stages.read.rows import Input, Row, batches, failed, watched
 from prep.stages.read.sources import FormatName, Origin, Paths, Source, SourceOptions, patterns
-from prep.stages.stage import CheckContext, FileRange, InputFile, Outcome, Partition, SourceStage
+from prep.stages.read.tables import lost_row
+from prep.stages.stage import CheckContext, FileRange, InputFile, Outcome, Partition, SourceStage, Watch
 
 
 class Read(SourceStage, SourceOptions):
@@ -32,8 +33,9 @@ class Read(SourceStage, SourceOptions):
     Rejected are records of archives that are no pages (`record_type`, `revisit`, `http_status`, `not_html`), and
     documents without text (`empty`, `no_text`) or `too_large`. Failed are broken ones: `truncated`, `bad_header`,
     `bad_http`, `truncated_body`, `bad_content`, `bad_encoding`, `bad_utf8`, `bomb`, `ragged_row`, `no_text_column`,
-    `encrypted`, `entity_declaration`, `unreadable`, `bad_` and a format's or codec's name. Pages of wikis are also
-    rejected as `redirect`, `namespace` or `content_model`, PDF files as `no_text_layer` or `too_many_pages`.
+    `encrypted`, `entity_declaration`, `unreadable`, `bad_` and a format's or codec's name; `crashed` and `timed_out`
+    are records, files and row groups at which a library ended the process or hung. Pages of wikis are also rejected as
+    `redirect`, `namespace` or `content_model`, PDF files as `no_text_layer` or `too_many_pages`.
     """
 
     name: ClassVar[str] = "read"
@@ -95,31 +97,36 @@ class Read(SourceStage, SourceOptions):
         """Gather small files and cut big ones into tasks of about 64 MiB of content (see `cutting`)."""
         return cutting.partitions(files, self._kind)
 
-    def read(self, partition: Partition, schema: pa.Schema, batch_bytes: int) -> Iterator[Outcome]:
+    def read(
+        self, partition: Partition, schema: pa.Schema, batch_bytes: int, watch: Watch | None = None
+    ) -> Iterator[Outcome]:
         """Yield every record of the stretches as a row, in order, in batches of about `batch_bytes`."""
         for (table, source), ranges in groupby(partition.ranges, lambda part: (self._table(part), part.file.source)):
             if table is None:
-                rows = (row for part in ranges for row in self._rows(part))
+                rows = (row for part in ranges for row in self._rows(part, watch))
                 yield from batches(rows, schema, source, batch_bytes)
                 continue
-            for part in ranges:
-                yield from OUTCOMES[table](self._input(part), schema, source, batch_bytes)
+            for file in (self._input(part, watch) for part in ranges):
+                if (lost := file.given_up(f"{file.id_of(file.start.offset)}/0")) is not None:
+                    yield lost_row(lost, schema)
+                else:
+                    yield from OUTCOMES[table](file, schema, source, batch_bytes)
 
     def _table(self, part: FileRange) -> FormatName | None:
         """Return a table's format; None for what is read record by record."""
         kind = self._kind(part.file)[0]
         return kind if kind in OUTCOMES and not part.file.error else None
 
-    def _rows(self, part: FileRange) -> Iterator[Row]:
+    def _rows(self, part: FileRange, watch: Watch | None) -> Iterator[Row]:
         kind = self._kind(part.file)[0]
-        file = self._input(part)
+        file = self._input(part, watch)
         if part.file.error or kind is None:
             yield failed(file.id_at(), "unreadable", part.file.error or "its format is unknown")
         else:
-            yield from ROWS[kind](file)
+            yield from ROWS[kind](file) if watch is None else watched(ROWS[kind](file), file)
 
-    def _input(self, part: FileRange) -> Input:
-        return Input(part.file.path, part.file.label, self._kind(part.file)[1], part.start, part.end)
+    def _input(self, part: FileRange, watch: Watch | None) -> Input:
+        return Input(part.file.path, part.file.label, self._kind(part.file)[1], part.start, part.end, watch)
 
     def _kind(self, file: InputFile) -> tuple[FormatName | None, SourceOptions]:
         options = self._by_name[file.source].options

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import cached_property
+from itertools import count
 from typing import NamedTuple
 
 import pyarrow as pa
@@ -10,7 +11,7 @@ import pyarrow as pa
 from prep.corpus.compression import START, Piece, Place, codec_of, pieces
 from prep.corpus.documents import CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL
 from prep.stages.read.sources import SourceOptions
-from prep.stages.stage import Outcome, Verdicts
+from prep.stages.stage import Outcome, Verdicts, Watch
 
 METADATA = pa.field("metadata", pa.string())
 """What a source says of a document beyond the columns it has here, as a JSON object."""
@@ -78,6 +79,15 @@ class Input:
     start: Place = START
     end: Place | None = None
     """None: the file's end."""
+    watch: Watch | None = None
+
+    def given_up(self, record: str) -> Row | None:
+        """Tell the watch, if there is one, that a record is read from now on, by its id or what else names it.
+
+        Returns what becomes of the record where reading it has ended processes.
+        """
+        lost = None if self.watch is None else self.watch.enter(record)
+        return None if lost is None else failed(record, *lost)
 
     def pieces(self) -> Iterator[Piece]:
         """Yield the stretch's content."""
@@ -124,7 +134,18 @@ def record_rows(file: Input, records: Iterable[Record], make: Callable[[str, byt
         elif record.length > file.options.max_bytes:
             yield too_large(row_id, record.length, file.options.max_bytes)
         else:
-            yield make(row_id, record.data)
+            yield file.given_up(row_id) or make(row_id, record.data)
+
+
+def watched(rows: Iterator[Row], file: Input) -> Iterator[Row]:
+    """Tell the watch what lies between records too; what is left of the stretch is lost where that ends processes."""
+    for number in count():
+        lost = file.given_up(f"{file.id_at(file.start)}/{number}")
+        row = lost or next(rows, None)
+        if row is not None:
+            yield row
+        if row is None or lost is not None:
+            return
 
 
 def batches(rows: Iterable[Row], schema: pa.Schema, source: str, batch_bytes: int) -> Iterator[Outcome]:

@@ -18,7 +18,7 @@ from prep.corpus.columns import row_sizes
 from prep.corpus.compression import Place
 from prep.corpus.documents import DATE, ID, SOURCE, TEXT, URL
 from prep.corpus.storage import is_remote, map_input, open_input
-from prep.stages.read.rows import ROW_BYTES, Input, batches, failed
+from prep.stages.read.rows import ROW_BYTES, Input, Row, batches, failed
 from prep.stages.stage import Outcome, Verdicts
 
 MAX_ROWS = 1024
@@ -83,6 +83,10 @@ def parquet_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: i
         for group in range(file.start.member, end):
             meta = table.metadata.row_group(group)
             row = shaper.row
+            if (lost := file.given_up(file.id_of(row))) is not None:
+                yield lost_row(lost, schema)
+                shaper.row = row + meta.num_rows
+                continue
             rows = max(1, min(MAX_ROWS, batch_bytes * meta.num_rows // max(1, meta.total_byte_size)))
             try:
                 for batch in table.iter_batches(batch_size=rows, row_groups=[group], use_threads=False):
@@ -231,7 +235,12 @@ class Shaper:
 
 def damaged(row_id: str, rule: str, detail: str, schema: pa.Schema) -> Outcome:
     """Return a batch of one failed row."""
-    return next(batches([failed(row_id, rule, detail)], schema, "", 1))
+    return lost_row(failed(row_id, rule, detail), schema)
+
+
+def lost_row(row: Row, schema: pa.Schema) -> Outcome:
+    """Return a batch of one row."""
+    return next(batches([row], schema, "", 1))
 
 
 def _raise_if_of_file_system(error: Exception) -> None:

@@ -43,7 +43,7 @@ def warc_rows(file: Input, *, extracts: bool) -> Iterator[Row]:
             detail = f"record {name}: {frame.detail}" if name else frame.detail
             row = failed(place, frame.rule, detail)
         else:
-            row = _row(name or place, frame, limit, extracts=extracts)
+            row = file.given_up(place) or _row(name or place, frame, limit, extracts=extracts)
         url, date = frame.header.get("warc-target-uri"), frame.header.get("warc-date")
         yield row._replace(url=url.strip("<>") if url else None, date=date)
 

@@ -17,7 +17,7 @@ from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.pipeline.formatters import PIIFormatter
 from datatrove.pipeline.formatters.base import BaseFormatter
 
-from prep.pipeline.passes import isolate
+from prep.pipeline.isolation import isolate
 from prep.stages.datatrove_stage import DatatroveStage
 from prep.stages.stage import CheckContext, Outcome
 

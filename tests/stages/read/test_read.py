@@ -103,6 +103,38 @@ def test_ids_and_rows_do_not_depend_on_batches_or_on_where_the_folder_lies(tmp_p
     store.rm(f"/{tmp_path.name}", recursive=True)
 
 
+class Condemning:
+    """Gives up one record."""
+
+    def __init__(self, condemned: str = "") -> None:
+        self.condemned = condemned
+        self.entered: list[str] = []
+
+    def enter(self, record: str) -> tuple[str, str] | None:
+        self.entered.append(record)
+        return ("crashed", "it ended the process") if record == self.condemned else None
+
+
+def test_any_record_may_be_given_up(tmp_path: Path) -> None:
+    stage = Read(paths=str(mixed(tmp_path / "in")))
+    expected = documents(stage)
+    all_of_them = Condemning()
+    assert documents(stage, watch=all_of_them) == expected
+    assert len(set(all_of_them.entered)) == len(all_of_them.entered)
+    lost = {}
+    for record in all_of_them.entered:
+        found = documents(stage, watch=Condemning(record))
+        assert [(row["id"], row["rule"]) for row in found if row not in expected] == [(record, "!crashed")]
+        place = next(number for number, row in enumerate(found) if row not in expected)
+        lost[record] = len(expected) + 1 - len(found)
+        assert found[:place] == expected[:place]
+        assert found[place + 1 :] == expected[place + lost[record] :]
+    assert [rows for record, rows in lost.items() if "warc" in record] == [2, 1, 1, 1, 0], (
+        "before, in and behind records"
+    )
+    assert [rows for record, rows in lost.items() if "parquet" in record] == [2, 2]
+
+
 def test_paths_are_read_in_their_order_and_none_twice(tmp_path: Path) -> None:
     folder = mixed(tmp_path / "in")
     stage = Read(paths=(str(folder / "deep"), str(folder / "b.html"), str(folder / "**" / "*.txt")))
