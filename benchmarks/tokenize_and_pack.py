@@ -4,8 +4,9 @@
 
 The text is that of `tokenizer_training.py`, a Parquet file for each process, with documents of a page's size. Encoding
 alone begins with the texts in memory and an engine that is loaded; its ids are thrown away. The stage `pack` begins
-with the files and ends with shards: it opens the tokenizer, reads, encodes, plans, shuffles and writes. Seconds are
-wall-clock; where there are two processes, each encodes or packs its share of twice the text.
+with the files and ends with shards: it reads, encodes, plans, shuffles and writes, having opened the tokenizer for a
+few documents before. Where there are two processes, each encodes or packs its share of twice the text. CPU seconds are
+those of all processes, other seconds wall-clock.
 """
 
 import argparse
@@ -16,7 +17,8 @@ from multiprocessing import get_context
 from pathlib import Path
 from tempfile import TemporaryDirectory, mkdtemp
 from threading import Barrier
-from time import perf_counter
+from time import perf_counter, process_time
+from typing import NamedTuple
 
 import pyarrow.parquet as pq
 from texts import write_text
@@ -43,26 +45,40 @@ def use(barrier: Barrier) -> None:
     _barrier = barrier
 
 
-def encode(path: str, folder: str) -> float:
+class Spent(NamedTuple):
+    """Seconds."""
+
+    cpu: float
+    wall: float
+
+
+def encode(path: str, folder: str) -> Spent:
     """Return the seconds of encoding alone."""
     columns = [batch.column("text") for batch in read_documents(path, ["text"])]
     tokenizer = open_tokenizer(folder)
     tokenizer.encode_column(columns[0].slice(0, 1))
     _barrier.wait()
-    start = perf_counter()
+    cpu, start = process_time(), perf_counter()
     for column in columns:
         tokenizer.encode_column(column)
-    return perf_counter() - start
+    return Spent(process_time() - cpu, perf_counter() - start)
 
 
-def pack(pool: Executor, context: GlobalContext) -> tuple[float, str]:
-    """Return the seconds of packing, and those of each phase."""
-    phases = []
+def run_task(phase: str, task: int, context: GlobalContext) -> float:
+    """Return the CPU seconds of a task of the stage."""
+    start = process_time()
+    STAGE.run(phase, task, context)
+    return process_time() - start
+
+
+def pack(pool: Executor, context: GlobalContext) -> tuple[Spent, str]:
+    """Return the seconds of packing, and the CPU seconds of each phase."""
+    phases, wall = [], perf_counter()
     for phase in STAGE.phases(len(context.upstream.parts)):
-        start = perf_counter()
-        list(pool.map(STAGE.run, [phase.name] * phase.tasks, range(phase.tasks), [context] * phase.tasks))
-        phases.append((phase.name, perf_counter() - start))
-    return sum(seconds for _, seconds in phases), ", ".join(f"{name} {seconds:.2f}" for name, seconds in phases)
+        tasks = pool.map(run_task, [phase.name] * phase.tasks, range(phase.tasks), [context] * phase.tasks)
+        phases.append((phase.name, sum(tasks)))
+    spent = Spent(sum(cpu for _, cpu in phases), perf_counter() - wall)
+    return spent, ", ".join(f"{name} {cpu:.2f}" for name, cpu in phases)
 
 
 def measure(paths: list[str], tokenizer: str, size: float, folder: Path) -> None:
@@ -70,14 +86,17 @@ def measure(paths: list[str], tokenizer: str, size: float, folder: Path) -> None
     count = len(paths)
     context = get_context("spawn")
     with ProcessPoolExecutor(count, context, use, (context.Barrier(count),)) as pool:
-        alone = max(pool.map(encode, paths, [tokenizer] * count))
+        encoded = list(pool.map(encode, paths, [tokenizer] * count))
         small = _first_rows(paths[0], folder)
         pack(pool, GlobalContext(Upstream((small,) * count), *_folders(folder, "warm"), {"tokenizer": tokenizer}))
         packing = GlobalContext(Upstream(tuple(paths)), *_folders(folder, "packed"), {"tokenizer": tokenizer})
         whole, phases = pack(pool, packing)
-    print(f"    {count} processes: encoding {alone:.2f} s, {count * size / alone:.0f} MB/s")
+    alone = Spent(sum(spent.cpu for spent in encoded), max(spent.wall for spent in encoded))
+    print(f"    {count} at once          CPU s       s    MB/s")
+    for title, spent in (("encoding", alone), ("packing", whole)):
+        print(f"        {title:12} {spent.cpu:9.2f} {spent.wall:7.2f} {count * size / spent.wall:7.0f}")
     print(
-        f"        packing {whole:.2f} s, {count * size / whole:.0f} MB/s, {whole / alone:.2f} × ({phases})", flush=True
+        f"        {'ratio':12} {whole.cpu / alone.cpu:9.2f} {whole.wall / alone.wall:7.2f}     ({phases})", flush=True
     )
 
 

@@ -11,7 +11,7 @@ import orjson
 import pyarrow as pa
 
 from prep.corpus.columns import Offsets, string_buffers
-from prep.corpus.errors import CorruptFileError
+from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.shards import token_dtype
 from prep.corpus.storage import exists, join, open_input
 from prep.tokenizers.engines import Engine, GigatokenEngine, SentencePieceEngine, TokenizersEngine
@@ -55,7 +55,14 @@ class Tokenizer:
         """Return where the ids of each text begin (rows + 1) and all ids, of the dtype that shards have.
 
         Takes a string column; a null has no ids. The ids of a text depend on it alone. Runs on the calling thread.
+        Raises RunError for a column that is not UTF-8, which some engines would crash on; `read` lets none in.
         """
+        try:
+            column.validate(full=True)
+        except pa.ArrowInvalid as error:
+            raise RunError(
+                f"only text in UTF-8 can be encoded: {error}; let the stage read reject such rows"
+            ) from error
         offsets, ids = self._engine.encode(*string_buffers(column))
         return offsets, ids.astype(token_dtype(self.vocabulary))
 

@@ -11,7 +11,8 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
-from prep.corpus.errors import CorruptFileError
+from prep.corpus.columns import string_array
+from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.utf8 import CODE_POINTS
 from prep.tokenizers.encode import Tokenizer, open_tokenizer
 from prep.tokenizers.engines import GigatokenEngine, SentencePieceEngine
@@ -117,8 +118,8 @@ def test_sentencepiece_bpe_gives_the_ids_of_the_library(
 
 
 @pytest.mark.parametrize("kind", KINDS)
-@pytest.mark.parametrize("unit", ["a", " ", "\n", "中", "ab", "\0", "e\u0301"])
-def test_hostile_documents_take_linear_time(kind: Kind, tokenizers: dict[Kind, Tokenizer], unit: str) -> None:
+@pytest.mark.parametrize("unit", ["a", " ", "\n", "7", "-", "中", "ab", "\0", "\u0301", "👩"])
+def test_a_million_equal_characters_come_back(kind: Kind, tokenizers: dict[Kind, Tokenizer], unit: str) -> None:
     text = unit * (1_000_000 // len(unit.encode()))
     ids = tokenizers[kind].encode(text)
     assert tokenizers[kind].decode(ids) == text
@@ -136,12 +137,24 @@ def test_ten_megabytes_without_a_space_come_back(tokenizers: dict[Kind, Tokenize
     assert tokenizers["bpe"].decode(tokenizers["bpe"].encode(text)) == text
 
 
-def test_bytes_that_are_no_utf8_come_back_in_byte_level_modes(tokenizers: dict[Kind, Tokenizer]) -> None:
-    """Arrow's text is UTF-8; bytes that are none can still be written in the tokens of single bytes."""
+def test_bytes_that_are_no_utf8_have_tokens_in_byte_level_modes(tokenizers: dict[Kind, Tokenizer]) -> None:
     tokenizer = tokenizers["bpe"]
     single = {piece: token for token, piece in enumerate(tokenizer.pieces) if len(piece) == 1}
     assert len(single) == 256
     assert tokenizer.decode([single[bytes([byte])] for byte in "é".encode()]) == "é"
+    assert tokenizer.decode([single[b"\xff"]]) == "\ufffd"
+
+
+@pytest.mark.parametrize("kind", KINDS)
+@pytest.mark.parametrize("damaged", [b"ab\xff", b"\xed\xa0\x80", b"\xf0\x9f", b"\xc0\x80"])
+def test_what_is_no_utf8_is_told_and_crashes_no_engine(
+    kind: Kind, damaged: bytes, tokenizers: dict[Kind, Tokenizer]
+) -> None:
+    column = string_array(np.frombuffer(b"good" + damaged, np.uint8), np.array([0, 4, 4 + len(damaged)], np.int64))
+    with pytest.raises(RunError, match="only text in UTF-8 can be encoded"):
+        tokenizers[kind].encode_column(column)
+    with pytest.raises(UnicodeEncodeError):
+        tokenizers[kind].encode("a lone surrogate: \ud800")
 
 
 @pytest.mark.parametrize("kind", KINDS)
