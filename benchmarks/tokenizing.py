@@ -5,7 +5,8 @@
 Documents are the main text of real web pages and of the installation guide in many languages, and books in pieces of
 20 KB. Times are CPU seconds, those of child processes included; loading and compilation are not counted in encoding.
 Encoding gets all documents as one column, on one thread; the peers get the Python strings that they take. The files
-made by training and the ids are compared, and a difference stops the benchmark.
+made by training and the ids are compared, and a difference stops the benchmark. With two processes, each encodes all
+documents at the same time as the other, and times are wall-clock.
 """
 
 import argparse
@@ -15,8 +16,12 @@ import resource
 import sys
 from collections.abc import Callable, Sequence
 from itertools import pairwise
+from multiprocessing import get_context
+from multiprocessing.queues import SimpleQueue
+from multiprocessing.synchronize import Barrier
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from time import perf_counter
 from typing import TypeVar
 
 import pyarrow as pa
@@ -27,6 +32,7 @@ from texts import books, megabytes, pages
 from prep.tokenizers.byte_level import ALPHABET, CONTROL, PATTERNS, PreTokenizerName, pre_tokenizer
 from prep.tokenizers.counts import count
 from prep.tokenizers.encode import open_tokenizer
+from prep.tokenizers.existing import existing_files
 from prep.tokenizers.folder import byte_level_files, sentencepiece_files, write_folder
 from prep.tokenizers.train_bpe import train_bpe
 from prep.tokenizers.train_sentencepiece import LONGEST_TEXT, THREADS, Algorithm, train_sentencepiece
@@ -47,7 +53,7 @@ def timed(function: Callable[[], Result]) -> tuple[Result, float]:
 
 
 def report(title: str, size: float, peer: float, own: float) -> None:
-    print(f"{title:34} {peer:10.2f} {size / peer:8.1f} {own:10.2f} {size / own:8.1f} {peer / own:8.1f}", flush=True)
+    print(f"{title:44} {peer:10.2f} {size / peer:8.1f} {own:10.2f} {size / own:8.1f} {peer / own:8.1f}", flush=True)
 
 
 def compare_encoding(title: str, folder: str, texts: list[str], peer: Encode) -> None:
@@ -59,6 +65,51 @@ def compare_encoding(title: str, folder: str, texts: list[str], peer: Encode) ->
     if [ids[start:end].tolist() for start, end in pairwise(offsets)] != expected:
         sys.exit(f"{title}: the ids differ")
     report(f"{title}: encode", megabytes(texts), theirs, own)
+
+
+def compare_two_processes(title: str, folder: str, texts: list[str]) -> None:
+    """Print how long two processes take, each encoding all texts."""
+    context = get_context("spawn")
+    spent = []
+    for job in (encode_directly, encode_with_prep):
+        results: SimpleQueue[float] = context.SimpleQueue()
+        barrier = context.Barrier(2)
+        workers = [context.Process(target=job, args=(folder, texts, barrier, results)) for _ in range(2)]
+        for worker in workers:
+            worker.start()
+        spent.append(max(results.get() for _ in workers))
+        for worker in workers:
+            worker.join()
+    report(f"{title}: encode, 2 processes", 2 * megabytes(texts), *spent)
+
+
+def encode_directly(folder: str, texts: list[str], barrier: Barrier, seconds: "SimpleQueue[float]") -> None:
+    tokenizer = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
+    tokenizer.encode(texts[0])
+    barrier.wait()
+    start = perf_counter()
+    for text in texts:
+        tokenizer.encode(text)
+    seconds.put(perf_counter() - start)
+
+
+def encode_with_prep(folder: str, texts: list[str], barrier: Barrier, seconds: "SimpleQueue[float]") -> None:
+    column = pa.array(texts, pa.large_string())
+    tokenizer = open_tokenizer(folder)
+    tokenizer.encode_column(column.slice(0, 1))
+    barrier.wait()
+    start = perf_counter()
+    tokenizer.encode_column(column)
+    seconds.put(perf_counter() - start)
+
+
+def published(data: Path, texts: list[str], folder: str) -> None:
+    """Encode with o200k, in one process and in two."""
+    write_folder(folder, existing_files(str(data / "tokenizers" / "o200k_base.tiktoken")), {})
+    peer = tokenizers.Tokenizer.from_file(f"{folder}/tokenizer.json")
+    peer.encode_special_tokens = True
+    compare_encoding("o200k, 200,019 tokens", folder, texts, lambda texts: [peer.encode(text).ids for text in texts])
+    compare_two_processes("o200k, 200,019 tokens", folder, texts)
 
 
 def byte_level(pattern: PreTokenizerName, texts: list[str], vocabulary: int, folder: str) -> None:
@@ -131,11 +182,15 @@ def main() -> None:
     pieces = [book[start : start + 20_000] for book in books(data / "books") for start in range(0, len(book), 20_000)]
     texts = [text for text in [*pages(data / "web"), *pages(data / "docs"), *pieces] if text]
     print(f"{len(texts)} documents, {megabytes(texts):.1f} MB, vocabulary {options.vocabulary}")
-    print(f"{'':34} {'library s':>10} {'MB/s':>8} {'prep s':>10} {'MB/s':>8} {'ratio':>8}")
+    print(f"{'':44} {'library s':>10} {'MB/s':>8} {'prep s':>10} {'MB/s':>8} {'ratio':>8}")
     patterns: tuple[PreTokenizerName, ...] = ("gpt2", "llama3", "qwen2", "o200k")
     for pattern in patterns:
         with TemporaryDirectory() as folder:
             byte_level(pattern, texts, options.vocabulary, folder)
+            if pattern == "llama3":
+                compare_two_processes(f"bpe, {pattern}", folder, texts)
+    with TemporaryDirectory() as folder:
+        published(data, texts, folder)
     algorithms: tuple[Algorithm, ...] = ("bpe", "unigram") if options.unigram else ("bpe",)
     for algorithm in algorithms:
         with TemporaryDirectory() as folder:

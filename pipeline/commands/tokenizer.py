@@ -105,9 +105,15 @@ def _print(console: Console, results: "list[Evaluation]", bits: dict[str, float]
     }
     if bits:
         rows["bits per byte of a model"] = [f"{bits[result.name]:.4f}" for result in results]
+    for what in ("source", "language"):
+        names = [name for name in results[0].by(what) if name]
+        for name in names if len(names) > 1 else ():
+            groups = [result.by(what)[name] for result in results]
+            rows[f"{what} {name}"] = [f"{group.bytes_per_token:.3f}, {group.tokens_per_word:.3f}" for group in groups]
     for name, cells in rows.items():
-        table.add_row(name, *map(escape, cells))
+        table.add_row(escape(name), *map(escape, cells))
     console.print(table)
+    console.print("Of a source or language: bytes per token, tokens per word.")
 
 
 @app.command()

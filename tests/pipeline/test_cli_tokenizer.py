@@ -83,6 +83,9 @@ def test_evaluate_writes_a_table_a_report_and_a_picture(
         assert figures["bytes"] == sum(len(text.encode()) for text in mine)
         assert figures["tokens"] == sum(len(tokenizer.encode(text)) for text in mine)
         assert figures["failures"] == 0
+        assert f"{figures['bytes_per_token']:.3f}, {figures['tokens_per_word']:.3f}" in out
+    assert "MB/s on one core" in out
+    assert "speed" not in json.dumps(report)
     assert report["worst_and_best"][1] == max(LANGUAGES, key=lambda name: report["languages"][name]["bytes_per_token"])
     assert (output / "evaluation.svg").read_text().startswith("<?xml")
 
