@@ -124,6 +124,8 @@ class ShardManifest:
     """Tokens by source and by language, where the documents had these columns."""
     phases: tuple[PhaseFacts, ...] = ()
     """In the order of the rows, where packing told them."""
+    labels: ShardFile | None = None
+    """The table of the documents' labels (`prep.corpus.labels`), beside the shards of splits to judge models on."""
     format: int = FORMAT
 
     @property
@@ -233,7 +235,9 @@ def read_manifest(folder: str) -> ShardManifest:
             del value["utilisation"]  # follows from the other fields
             shards = tuple(ShardFile(**shard) for shard in value.pop("shards"))  # type: ignore[attr-defined]
             phases = tuple(PhaseFacts(**phase) for phase in value.pop("phases"))  # type: ignore[attr-defined]
-            return ShardManifest(shards=shards, phases=phases, **value)  # type: ignore[arg-type]
+            found = value.pop("labels", None)
+            labels = None if found is None else ShardFile(**found)  # type: ignore[arg-type]
+            return ShardManifest(shards=shards, phases=phases, labels=labels, **value)  # type: ignore[arg-type]
     except FileNotFoundError as error:
         raise CorruptFileError(f"{path}: not found; is {folder} a folder of shards?") from error
     except (TypeError, KeyError) as error:

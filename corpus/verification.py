@@ -27,7 +27,17 @@ from prep.corpus.shards import (
 )
 from prep.corpus.storage import exists, join, read_json
 
-Kind = Literal["manifest", "foreign manifest", "missing shard", "extra shard", "damaged shard", "content", "tokenizer"]
+Kind = Literal[
+    "manifest",
+    "foreign manifest",
+    "missing shard",
+    "extra shard",
+    "damaged shard",
+    "content",
+    "missing labels",
+    "damaged labels",
+    "tokenizer",
+]
 
 
 class Fault(NamedTuple):
@@ -71,6 +81,8 @@ def verify_shards(folder: str, tokenizer_sha256: str | None = None, workers: int
     known = {shard.name for shard in manifest.shards}
     for extra in sorted({item.name for item in Path(folder).glob("*.arrow")} - known):
         yield Fault("extra shard", f"{join(folder, extra)}: {MANIFEST} does not tell of it")
+    if manifest.labels is not None:
+        yield from _verify_labels(folder, manifest.labels)
     with ThreadPoolExecutor(workers) as pool:
         found = list(pool.map(lambda shard: _verify_shard(folder, shard, manifest), manifest.shards))
     yield from (item for item in found if isinstance(item, Fault))
@@ -92,6 +104,17 @@ def _foreign(folder: str, manifest: ShardManifest) -> str | None:
         f"{path} is of another run than {state}, which was written with it: expected the fingerprint {seen}, "
         f"seen {expected}; put back the folder's own manifest, or write the shards again"
     )
+
+
+def _verify_labels(folder: str, labels: ShardFile) -> Iterator[Fault]:
+    path = join(folder, labels.name)
+    if not exists(path):
+        yield Fault("missing labels", f"{path}: expected the labels of {labels.rows} documents, seen no file")
+        return
+    try:
+        check_shard(folder, labels)
+    except CorruptFileError as error:
+        yield Fault("damaged labels", str(error))
 
 
 def _verify_shard(folder: str, shard: ShardFile, manifest: ShardManifest) -> Contents | Fault:

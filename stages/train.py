@@ -45,7 +45,7 @@ class Train(GlobalStage):
     """
 
     name: ClassVar[str] = "train"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy", "matplotlib")
     makes: ClassVar[str | None] = "model"
     needs: ClassVar[tuple[str, ...]] = ("tokenizer", "shards")
@@ -173,7 +173,7 @@ class Train(GlobalStage):
         tokenizer = open_tokenizer(tokenizer_folder)
         training, validation = ShardReader(join(shards, "train")), _validation(shards)
         train(
-            Data(training, validation, tokenizer.sha256, _token_bytes(tokenizer_folder)),
+            Data(training, validation, tokenizer.sha256, token_bytes(tokenizer_folder)),
             self._model_settings(training.manifest),
             self._train_settings(),
             Writing(
@@ -267,7 +267,7 @@ def _validation(shards: str) -> ShardReader | None:
     return reader if reader is not None and len(reader) else None
 
 
-def _token_bytes(folder: str) -> npt.NDArray[np.int32]:
+def token_bytes(folder: str) -> npt.NDArray[np.int32]:
     """Read how many UTF-8 bytes each token of the tokenizer stands for (vocabulary,)."""
     path = join(folder, "token_bytes.npy")
     try:

@@ -10,6 +10,7 @@ from prep.corpus.shards import ShardReader
 from prep.corpus.storage import join, write_bytes, write_json
 from prep.trainer.baselines import count, evaluate_counts
 from prep.trainer.checkpoint import History, Identity, State
+from prep.trainer.evaluate import Evaluation
 from prep.trainer.plot import draw_loss
 from prep.trainer.weights import write_weights
 
@@ -32,25 +33,22 @@ def write_results(
     validation: ShardReader | None,
     token_bytes: npt.NDArray[np.int32],
     evaluate_rows: int,
+    evaluation: Evaluation | None,
     identity: Identity,
 ) -> None:
-    """Write model.safetensors, config.json, report.json and loss.svg."""
+    """Write model.safetensors, config.json, report.json and loss.svg; `evaluation` is that of the model as it is."""
     history = state.history
     measured: dict[str, object] | None = None
     baselines: dict[str, float] = {}
-    if validation is not None:
-        rows = min(len(validation), evaluate_rows)
-        unigram, bigram = evaluate_counts(count(training), validation, token_bytes, rows)
+    if validation is not None and evaluation is not None:
         if state.model.settings.causal:
+            rows = min(len(validation), evaluate_rows)
+            unigram, bigram = evaluate_counts(count(training), validation, token_bytes, rows)
             baselines = {"unigram": unigram.bits_per_byte, "bigram": bigram.bits_per_byte}
-        _, loss, bits, accuracy = history.evaluations[-1]
         measured = {
-            "tokens": unigram.tokens,
-            "bytes": unigram.bytes,
-            "bits_per_byte": bits,
-            "perplexity": float(np.exp(loss)),
-            "accuracy": accuracy,
+            **evaluation.total.as_json(),
             **{f"{name}_bits_per_byte": value for name, value in baselines.items()},
+            **evaluation.by_json(),
         }
     report = {
         "parameters": state.model.parameters_count,

@@ -16,6 +16,7 @@ import torch
 from torch import Tensor
 
 from prep.corpus.errors import RunError
+from prep.corpus.labels import DocumentLabels, read_labels
 from prep.corpus.loader import Loader, LoaderSettings, Rank, check_tokenizer
 from prep.corpus.shards import check_shard
 from prep.corpus.storage import join, write_bytes
@@ -23,7 +24,7 @@ from prep.trainer import ranks
 from prep.trainer.checkpoint import Identity, State, checkpoints, load_checkpoint, save_checkpoint, state_tensors
 from prep.trainer.data import Batch, batches_of
 from prep.trainer.device import choose_device, reproducible
-from prep.trainer.evaluate import Score, evaluate, predict, target_size, total_nats
+from prep.trainer.evaluate import Evaluation, Score, evaluate, predict, target_size, total_nats
 from prep.trainer.flops import operations, pairs_seen, peak
 from prep.trainer.model import ModelSettings, Transformer
 from prep.trainer.optimizer import make_optimizers
@@ -76,8 +77,10 @@ def train(
                 stopping.leave(state.step)
         state.model = put_together(state.model)
         if rank.index == 0:
+            labels = None if data.validation is None else read_labels(data.validation)
+            evaluation = _evaluation(state.model, data, settings, labels)
             rows = settings.evaluate_rows
-            write_results(output, state, data.training, data.validation, data.token_bytes, rows, identity)
+            write_results(output, state, data.training, data.validation, data.token_bytes, rows, evaluation, identity)
             _write_sample(output, state, data, settings, writing)
         ranks.wait_for_all()
 
@@ -153,15 +156,25 @@ class _Trainer:
         return score, operations(shape, settings.step_rows * shape.length, pairs)
 
     def _evaluate(self) -> Score | None:
-        data, settings = self._data, self._settings
-        if data.validation is None:
+        evaluation = _evaluation(self._state.model, self._data, self._settings)
+        if evaluation is None:
             return None
-        rows = min(len(data.validation), settings.evaluate_rows)
-        self._state.model.eval()
-        score = evaluate(self._state.model, data.validation, data.token_bytes, rows, settings.batch_rows, settings.task)
-        self._state.model.train()
+        score = evaluation.total
         self._state.history.evaluations.append((self._state.step, score.loss, score.bits_per_byte, score.accuracy))
         return score
+
+
+def _evaluation(
+    model: Transformer, data: Data, settings: TrainSettings, labels: DocumentLabels | None = None
+) -> Evaluation | None:
+    """Score the model on the validation rows, if there are any; by the documents' labels, if they are given."""
+    if data.validation is None:
+        return None
+    rows = min(len(data.validation), settings.evaluate_rows)
+    model.eval()
+    evaluation = evaluate(model, data.validation, data.token_bytes, rows, settings.batch_rows, settings.task, labels)
+    model.train()
+    return evaluation
 
 
 def _check(data: Data, model: ModelSettings, settings: TrainSettings) -> None:

@@ -6,13 +6,14 @@ and keys has the layout of Qwen3, which is Llama's with these two norms.
 
 from collections.abc import Mapping
 from dataclasses import fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
 from torch import Tensor
 
 from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.storage import join, read_json, write_json
+from prep.trainer.data import Objective
 from prep.trainer.model import EPSILON, ModelSettings, Transformer
 from prep.trainer.tensors import read_tensors, write_tensors
 
@@ -27,6 +28,14 @@ RENAMED = {
     "mlp_norm.weight": "post_attention_layernorm.weight",
 }
 """A block's tensors that only have another name in the Llama layout."""
+
+
+class Training(NamedTuple):
+    """What is known of a model's training; of one in the Llama layout, only that it is a decoder."""
+
+    objective: Objective
+    tokenizer_sha256: str | None = None
+    batch_rows: int | None = None
 
 
 def write_weights(folder: str, model: Transformer) -> None:
@@ -134,6 +143,22 @@ def read_shape(folder: str, length: int | None = None) -> ModelSettings:
     except (OSError, ValueError, KeyError) as error:
         raise CorruptFileError(f"{path}: expected the shape of a model, ours or Llama's ({error!r})") from error
     return shape if length is None else replace(shape, length=length)
+
+
+def read_training(folder: str) -> Training:
+    """Return how the model in a folder was trained.
+
+    Raises CorruptFileError where config.json does not tell.
+    """
+    path = join(folder, "config.json")
+    try:
+        config: dict[str, Any] = dict(read_json(path))
+        if "hidden_size" in config:
+            return Training(Objective())
+        objective = Objective(config["objective"], config["mask_rate"], config["seed"])
+        return Training(objective, config["tokenizer_sha256"], config["batch_rows"])
+    except (OSError, KeyError) as error:
+        raise CorruptFileError(f"{path}: expected what the model was trained for ({error!r})") from error
 
 
 def _llama_shape(config: Mapping[str, Any]) -> ModelSettings:

@@ -1,16 +1,19 @@
-"""The commands about models: `prep train` and `prep model export`.
+"""The commands about models: `prep train`, `prep model evaluate` and `prep model export`.
 
 `torchrun --nproc-per-node N -m prep.pipeline.cli train …` trains with N processes.
 """
 
 import os
-from typing import Annotated
+from typing import Annotated, Literal
 
 import typer
 from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
 
 app = typer.Typer(help="Models that were trained.", no_args_is_help=True)
 
+Model = Annotated[str, typer.Argument(metavar="MODEL", help="The folder of a model that prep trained.")]
 Shards = Annotated[str, typer.Argument(metavar="SHARDS", help="The folder of shards, with train and validation in it.")]
 TokenizerFolder = Annotated[str, typer.Option("--tokenizer", metavar="DIR", help="The tokenizer of the shards.")]
 Output = Annotated[str, typer.Option(metavar="DIR", help="The folder to write; a run that was stopped there goes on.")]
@@ -32,8 +35,38 @@ def train(shards: Shards, tokenizer: TokenizerFolder, output: Output, set_: Set 
 
 
 @app.command()
+def evaluate(
+    model: Model,
+    shards: Annotated[
+        list[str], typer.Argument(metavar="SHARDS…", help="Folders of shards, or of splits with shards.")
+    ],
+    tokenizer: TokenizerFolder,
+    split: Annotated[str, typer.Option(help="The split to take of a folder of splits.")] = "validation",
+    rows: Annotated[int | None, typer.Option(min=1, help="Rows of each folder, from the first; left out: all.")] = None,
+    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write the figures to a JSON file too.")] = None,
+    device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
+    threads: Annotated[int, typer.Option(min=1, help="CPU threads; they decide the order of sums.")] = 2,
+) -> None:
+    """Measure a model on shards, in all and by source and language: bits per byte, perplexity, accuracy."""
+    from prep.corpus.storage import write_json
+    from prep.stages.evaluation import COLUMNS, evaluate_model, table_rows
+
+    found = dict(evaluate_model(model, shards, tokenizer, split, rows, device, threads))
+    table = Table(box=None, pad_edge=False)
+    table.add_column("")
+    for name in COLUMNS:
+        table.add_column(name, justify="right")
+    for folder, evaluation in found.items():
+        for title, *cells in table_rows(folder, evaluation):
+            table.add_row(escape(title), *cells)
+    Console(highlight=False).print(table)
+    if json is not None:
+        write_json(json, {folder: {"all": each.total.as_json(), **each.by_json()} for folder, each in found.items()})
+
+
+@app.command()
 def export(
-    model: Annotated[str, typer.Argument(metavar="MODEL", help="The folder of a model that prep trained.")],
+    model: Model,
     tokenizer: TokenizerFolder,
     output: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
 ) -> None:

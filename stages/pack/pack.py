@@ -31,10 +31,11 @@ class Pack(GlobalStage):
     one row. A document longer than a row is cut; what is left over beside full rows is its beginning, so that only the
     first piece of a row can continue a document begun in another. Each row tells the lengths of its pieces, their
     documents and where in its document the first one begins (`prep.corpus.shards`). Rows are shuffled, all with all.
+    Beside validation and test lies `labels.parquet`, the source and language of each document.
     """
 
     name: ClassVar[str] = "pack"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "sentencepiece", "tokenizers")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "shards"

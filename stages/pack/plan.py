@@ -16,13 +16,14 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
+from prep.corpus.labels import LABELS, Column
 from prep.corpus.shards import PhaseFacts
 from prep.corpus.storage import atomic_output, join, read_json, write_json
 from prep.stages.pack.mixture import EVERYTHING, Candidates, Interval, Mixture, Phase, Place, epochs, take_phases, taken
 from prep.stages.pack.packing_kernels import Integers, best_fit, concatenate, cut_long
 from prep.stages.pack.piece_kernels import arrange
 from prep.stages.pack.splits import TRAIN, Draw, make_draw
-from prep.stages.pack.tokens import GROUP, LABELS, Documents, Labels, map_numbers, read_parts
+from prep.stages.pack.tokens import GROUP, Documents, map_numbers, read_parts
 
 Strategy = Literal["best_fit", "concatenate", "one_per_row"]
 
@@ -127,7 +128,7 @@ class PlanTask(NamedTuple):
 def candidates(part: Documents, draw: Draw, split: str, packing: Packing) -> Candidates:
     """Return what may be taken of a part's documents for a split: nothing of those in another."""
     tokens = np.minimum(part.tokens, packing.length) if packing.crop else part.tokens
-    codes, groups = part.labels.get(GROUP, Labels(np.zeros(len(tokens), np.int32), ("",)))
+    codes, groups = part.labels.get(GROUP, Column(np.zeros(len(tokens), np.int32), ("",)))
     return Candidates(codes, groups, np.where(draw.chosen(part.split_lots, split), tokens, 0), part.order_lots)
 
 
@@ -216,7 +217,7 @@ def pack(tokens: Integers, packing: Packing) -> tuple[Integers, Integers, Intege
     return documents, starts, lengths, *best_fit(lengths, packing.length)
 
 
-def _by_label(labels: Labels, tokens: Integers) -> dict[str, int]:
+def _by_label(labels: Column, tokens: Integers) -> dict[str, int]:
     sums = np.zeros(len(labels.names), np.int64)
     np.add.at(sums, labels.codes, tokens)
     return {name: count for name, count in zip(labels.names, sums.tolist(), strict=True) if count}

@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from typing import NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from prep.corpus.columns import Offsets, string_buffers
 from prep.corpus.documents import read_schema
 from prep.corpus.errors import CorruptFileError
+from prep.corpus.labels import LABELS, Column
 from prep.corpus.shards import Ids
 from prep.corpus.storage import atomic_output, join, read_arrow, read_json, size, write_arrow, write_json
 from prep.stages.pack.mixture import Mixture
@@ -26,8 +26,6 @@ from prep.stages.pack.packing_kernels import Integers
 from prep.stages.pack.piece_kernels import Lots, copy_pieces, delimit, draw_lots
 from prep.stages.stage import GlobalContext
 
-LABELS = ("source", "language")
-"""Columns by whose values tokens are counted, where the documents have them."""
 ROW_FORMAT = "rows.json"
 GROUP = "group"
 UNKNOWN = "unknown"
@@ -73,14 +71,6 @@ class Drawing:
         return tuple({"id": None, self.split_by: None, **({self.mixture.by: None} if self.mixture else {})})
 
 
-class Labels(NamedTuple):
-    """A label of each document."""
-
-    codes: npt.NDArray[np.int32]
-    """(documents) Places in `names`."""
-    names: tuple[str, ...]
-
-
 class Documents(NamedTuple):
     """A part's documents in order; every array has one entry per document."""
 
@@ -96,7 +86,7 @@ class Documents(NamedTuple):
     """Decide the split."""
     order_lots: Lots
     """Decide the order in which a mixture takes documents."""
-    labels: dict[str, Labels]
+    labels: dict[str, Column]
     """By column; `GROUP` is what the mixture goes by."""
 
 
@@ -175,9 +165,9 @@ def read_part(scratch: str, part: int, dtype: str, first: int = 0, position: int
     )
 
 
-def _labels(column: pa.ChunkedArray) -> Labels:
+def _labels(column: pa.ChunkedArray) -> Column:
     encoded = column.combine_chunks()
-    return Labels(encoded.indices.to_numpy(), tuple(encoded.dictionary.to_pylist()))
+    return Column(encoded.indices.to_numpy(), tuple(encoded.dictionary.to_pylist()))
 
 
 class TokenSequence:

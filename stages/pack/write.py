@@ -22,6 +22,7 @@ from prep.corpus.shards import (
     write_splits,
 )
 from prep.corpus.storage import join, read_json, write_json
+from prep.stages.pack.label_tables import write_split_labels
 from prep.stages.pack.plan import read_facts
 from prep.stages.pack.scatter import Run, collect, runs
 from prep.stages.pack.tokens import RowFormat
@@ -71,14 +72,18 @@ def write_share(task: int, context: GlobalContext, rows: RowFormat, shard_bytes:
 def write_manifests(
     context: GlobalContext, rows: RowFormat, strategy: str, seed: int, shard_bytes: int, splits: tuple[str, ...]
 ) -> None:
-    """Write the splits' manifests once all shards stand."""
+    """Write the splits' labels and manifests once all shards stand."""
     for split in splits:
         shards = planned_shards(context.scratch, split, rows, shard_bytes)
         files = tuple(ShardFile(**read_json(_entry_path(context.scratch, shard))) for shard in shards)  # type: ignore[arg-type]
         facts = vars(read_facts(context.scratch, split))
         phases = tuple(facts.pop("phases"))
-        manifest = ShardManifest(**asdict(rows), **facts, phases=phases, strategy=strategy, seed=seed, shards=files)
-        write_manifest(join(context.output, split), manifest)
+        folder = join(context.output, split)
+        labels = write_split_labels(folder, context.scratch, len(context.upstream.parts), rows.dtype, split)
+        manifest = ShardManifest(
+            **asdict(rows), **facts, phases=phases, strategy=strategy, seed=seed, shards=files, labels=labels
+        )
+        write_manifest(folder, manifest)
     write_splits(context.output, splits)
 
 

@@ -125,6 +125,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "tokenizer sweep": ["--on", "--output", "--vocabularies", "--kinds", "--set"],
         "quality report": ["--set", "--by"],
         "quality fit": ["--language", "--output", "--recipe", "--keep", "--splitter"],
+        "model evaluate": ["--tokenizer", "--split", "--rows", "--json", "--device", "--threads"],
         "model export": ["--tokenizer", "--output"],
     }
     listed = runner.invoke(app, ["--help"]).output

@@ -1,7 +1,7 @@
 """Bits per byte against a calculation one token at a time; the unigram baseline; ignored places."""
 
 import math
-from collections import Counter
+from collections import Counter, defaultdict
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
@@ -10,6 +10,8 @@ import numpy.typing as npt
 import pytest
 import torch
 
+from prep.corpus.errors import CorruptFileError
+from prep.corpus.labels import Column, DocumentLabels
 from prep.corpus.row_kernels import IGNORED
 from prep.corpus.shards import ShardReader
 from prep.trainer.baselines import count, evaluate_counts
@@ -62,17 +64,70 @@ def test_bits_per_byte_equals_the_slow_sum(
             hits += int(logits.argmax()) == ids[place]
             nats -= (logits[ids[place]] - logits.logsumexp(0)).item()
             size += int(token_bytes[ids[place]])
-    score = evaluate(model, reader, token_bytes, len(reader), batch_rows=3, objective=NEXT)
+    score = evaluate(model, reader, token_bytes, len(reader), batch_rows=3, objective=NEXT).total
     assert (score.bytes, score.hits) == (size, hits)
     assert score.nats == pytest.approx(nats, rel=1e-5)
     assert score.bits_per_byte == pytest.approx(nats / math.log(2) / size, rel=1e-5)
 
 
+def labels_of(documents: Sequence[int]) -> DocumentLabels:
+    """Labels by the number: three sources, of which one has no document, and one language."""
+    sources = np.array([number % 2 for number in documents], np.int32)
+    columns = {"source": Column(sources, ("web", "books", "none")), "language": Column(0 * sources, ("en",))}
+    return DocumentLabels("labels.parquet", np.array(documents), columns)
+
+
+@pytest.mark.parametrize("objective", [NEXT, Objective("masked", 0.5)])
+def test_sums_by_label_equal_those_of_a_slow_twin(
+    model: Transformer, reader: ShardReader, token_bytes: npt.NDArray[np.int32], objective: Objective
+) -> None:
+    nats: defaultdict[int, float] = defaultdict(float)
+    counts: Counter[tuple[str, int]] = Counter()
+    for start in range(0, len(reader), 3):
+        rows = np.arange(start, min(start + 3, len(reader)))
+        batch = batch_of(reader, rows, objective)
+        logits = model(torch.from_numpy(batch.inputs), torch.from_numpy(batch.pieces)).double()
+        for index, row in enumerate(rows.tolist()):
+            place = 0
+            for document, length in zip(reader.documents(row), reader.lengths(row), strict=True):
+                source = int(document) % 2
+                for target, scores in zip(
+                    batch.targets[index, place : place + length], logits[index, place : place + length], strict=True
+                ):
+                    if target != IGNORED:
+                        nats[source] += (scores.logsumexp(0) - scores[target]).item()
+                        counts["tokens", source] += 1
+                        counts["bytes", source] += int(token_bytes[target])
+                        counts["hits", source] += int(scores.argmax()) == target
+                place += length
+    labels = labels_of(range(6))
+    found = evaluate(model, reader, token_bytes, len(reader), 3, objective, labels)
+    assert list(found.by) == ["source", "language"]
+    assert list(found.by["source"]) == ["books", "web"]
+    for source, name in enumerate(("web", "books")):
+        score = found.by["source"][name]
+        assert (score.tokens, score.bytes, score.hits) == tuple(
+            counts[kind, source] for kind in ("tokens", "bytes", "hits")
+        )
+        assert score.nats == pytest.approx(nats[source], rel=1e-5)
+    (whole,) = found.by["language"].values()
+    assert (whole.tokens, whole.bytes, whole.hits) == (found.total.tokens, found.total.bytes, found.total.hits)
+    assert whole.nats == pytest.approx(found.total.nats)
+    assert found.total == evaluate(model, reader, token_bytes, len(reader), 3, objective).total
+
+
+def test_a_document_without_labels_is_named(
+    model: Transformer, reader: ShardReader, token_bytes: npt.NDArray[np.int32]
+) -> None:
+    with pytest.raises(CorruptFileError, match=r"labels\.parquet: .* seen none of document 3"):
+        evaluate(model, reader, token_bytes, len(reader), 8, NEXT, labels_of([0, 1, 2, 4, 5]))
+
+
 def test_a_score_does_not_depend_on_the_batch(
     model: Transformer, reader: ShardReader, token_bytes: npt.NDArray[np.int32]
 ) -> None:
-    one = evaluate(model, reader, token_bytes, len(reader), batch_rows=1, objective=NEXT)
-    many = evaluate(model, reader, token_bytes, len(reader), batch_rows=64, objective=NEXT)
+    one = evaluate(model, reader, token_bytes, len(reader), batch_rows=1, objective=NEXT).total
+    many = evaluate(model, reader, token_bytes, len(reader), batch_rows=64, objective=NEXT).total
     assert (one.tokens, one.bytes) == (many.tokens, many.bytes)
     assert one.nats == pytest.approx(many.nats, rel=1e-5)
 

@@ -20,9 +20,11 @@ from pydantic import ValidationError
 
 from prep.corpus.columns import Offsets, string_buffers
 from prep.corpus.errors import CorruptFileError, Problem
+from prep.corpus.labels import read_labels
 from prep.corpus.permutation_kernels import permuted
 from prep.corpus.shards import Ids, ShardReader
 from prep.corpus.storage import write_arrow
+from prep.corpus.verification import verify_shards
 from prep.stages.pack.pack import FINISH, PLAN, SCATTER, TOKENIZE, WRITE, Pack
 from prep.stages.pack.splits import make_draw
 from prep.stages.pack.write import cut_shards
@@ -361,6 +363,34 @@ def test_datasets_and_a_plain_data_loader_read_the_shards(tmp_path: Path) -> Non
     seen = torch.cat([batch["input_ids"] for batch in loader])
     reader = ShardReader(str(tmp_path / "shards" / "train"))
     assert np.array_equal(seen.numpy(), reader.gather(np.arange(len(reader))))
+
+
+def test_the_sources_of_documents_to_judge_on_lie_beside_the_shards(tmp_path: Path) -> None:
+    run(Pack(length=32, validation=0.4, test=0.2), tmp_path, [TEXTS[:5], [], TEXTS[5:]])
+    for split in ("validation", "test"):
+        reader = ShardReader(str(tmp_path / "shards" / split))
+        labels = read_labels(reader)
+        assert labels is not None
+        assert labels.documents.tolist() == sorted(documents_of(tmp_path, split))
+        codes, names = labels.columns["source"]
+        texts = [TEXTS[number] for number in labels.documents]
+        assert [names[code] for code in codes] == [text[0] if text else "unknown" for text in texts]
+        assert "language" not in labels.columns
+        assert list(verify_shards(reader.folder)) == []
+    assert read_labels(ShardReader(str(tmp_path / "shards" / "train"))) is None
+
+
+def test_damaged_and_missing_labels_are_named(tmp_path: Path) -> None:
+    run(Pack(length=32, validation=0.4), tmp_path, [TEXTS])
+    folder = tmp_path / "shards" / "validation"
+    content = bytearray((folder / "labels.parquet").read_bytes())
+    content[len(content) // 2] ^= 1
+    (folder / "labels.parquet").write_bytes(content)
+    assert [fault.kind for fault in verify_shards(str(folder))] == ["damaged labels"]
+    with pytest.raises(CorruptFileError, match=r"labels\.parquet: does not hold what was written"):
+        read_labels(ShardReader(str(folder)))
+    (folder / "labels.parquet").unlink()
+    assert [fault.kind for fault in verify_shards(str(folder))] == ["missing labels"]
 
 
 def test_tokens_that_do_not_fit_their_table_are_named(tmp_path: Path) -> None:

@@ -1,0 +1,32 @@
+"""Which source and language the documents of a split have, told beside its shards.
+
+The names of a label stand in the order in which they first come among all documents, so that the table depends neither
+on the parts nor on the batches.
+"""
+
+import numpy as np
+import pyarrow as pa
+
+from prep.corpus.labels import LABELS, write_labels
+from prep.corpus.shards import ShardFile
+from prep.stages.pack.plan import read_draw
+from prep.stages.pack.splits import TRAIN
+from prep.stages.pack.tokens import read_parts
+
+
+def write_split_labels(folder: str, scratch: str, parts: int, dtype: str, split: str) -> ShardFile | None:
+    """Write the labels of a split's documents; None for training, and where documents have none."""
+    if split == TRAIN:
+        return None
+    draw = read_draw(scratch)
+    tables = []
+    for part in read_parts(scratch, parts, dtype):
+        here = np.flatnonzero(draw.chosen(part.split_lots, split))
+        columns: dict[str, pa.Array] = {"document": pa.array(part.first + here, pa.int64())}
+        for name in LABELS:
+            if name in part.labels:
+                codes, names = part.labels[name]
+                columns[name] = pa.DictionaryArray.from_arrays(codes[here], pa.array(names, pa.string()))
+        tables.append(pa.table(columns))
+    table = pa.concat_tables(tables).unify_dictionaries().combine_chunks()
+    return write_labels(folder, table) if table.num_columns > 1 else None
