@@ -126,9 +126,14 @@ class PlanTask(NamedTuple):
 
 
 def candidates(part: Documents, draw: Draw, split: str, packing: Packing) -> Candidates:
-    """Return what may be taken of a part's documents for a split: nothing of those in another."""
+    """Return what may be taken of a part's documents for a split: nothing of those in another.
+
+    Only those for training are in groups.
+    """
     tokens = np.minimum(part.tokens, packing.length) if packing.crop else part.tokens
-    codes, groups = part.labels.get(GROUP, Column(np.zeros(len(tokens), np.int32), ("",)))
+    codes, groups = Column(np.zeros(len(tokens), np.int32), ("",))
+    if split == TRAIN and GROUP in part.labels:
+        codes, groups = part.labels[GROUP]
     return Candidates(codes, groups, np.where(draw.chosen(part.split_lots, split), tokens, 0), part.order_lots)
 
 

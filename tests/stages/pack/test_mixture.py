@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.stages.pack.test_pack import PADDING, SEPARATOR, files, run, tokenizer  # noqa: F401
+from tests.stages.pack.test_pack import PADDING, SEPARATOR, documents_of, files, run, tokenizer  # noqa: F401
 
 from prep.corpus.errors import RunError
 from prep.corpus.shards import ShardReader
@@ -154,6 +154,17 @@ def test_a_curriculum_is_packed_phase_by_phase(tmp_path: Path) -> None:
     rejected = pa.concat_tables(pq.read_table(path) for path in sorted((tmp_path / "two/shards/rejected").iterdir()))
     assert rejected.num_rows == lost > 0
     assert set(rejected.column("rule").to_pylist()) == {"over_budget"}
+
+
+@pytest.mark.usefixtures("tokenizer")
+def test_validation_is_not_mixed(tmp_path: Path) -> None:
+    mixture = {"phases": [{"shares": {"w": 1}, "tokens": 100}]}
+    mixed = Pack.model_validate({"length": 64, "validation": 0.2, "mixture": mixture})
+    run(mixed, tmp_path / "mixed", [TEXTS])
+    run(mixed.model_copy(update={"mixture": None}), tmp_path / "plain", [TEXTS])
+    found, expected = (documents_of(tmp_path / name, "validation") for name in ("mixed", "plain"))
+    assert found == expected
+    assert {TEXTS[number][0] for number in found} == {"w", "b"}
 
 
 @pytest.mark.usefixtures("tokenizer")
