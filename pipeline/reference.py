@@ -1,7 +1,10 @@
 """The reference of the stages, read from the stages themselves."""
 
+import ast
 import inspect
+import textwrap
 from collections.abc import Iterator
+from itertools import pairwise
 from typing import get_args
 
 from pydantic_core import PydanticUndefined
@@ -30,12 +33,27 @@ def describe(name: str) -> str:
 
 
 def _options(kind: type[Settings], indent: str) -> Iterator[str]:
+    texts = _docstrings(kind)
     for option, field in kind.model_fields.items():
         default = field.get_default(call_default_factory=True, validated_data={})
         yield f"{indent}{option} ({'required' if default is PydanticUndefined else default})"
-        yield from (f"{indent}    {line}" for line in (field.description or "").splitlines())
+        yield from (f"{indent}    {line}" for line in texts.get(option, "").splitlines())
         for group in _groups(field.annotation):
             yield from _options(group, f"{indent}    ")
+
+
+def _docstrings(kind: type[Settings]) -> dict[str, str]:
+    """Return the options' docstrings, read from the source: pydantic would read it whenever a stage is imported."""
+    found = {}
+    for base in reversed(kind.__mro__):
+        if issubclass(base, Settings):
+            definition = ast.parse(textwrap.dedent(inspect.getsource(base))).body[0]
+            assert isinstance(definition, ast.ClassDef)
+            for option, text in pairwise(definition.body):
+                match option, text:
+                    case ast.AnnAssign(target=ast.Name(id=name)), ast.Expr(value=ast.Constant(value=str(docstring))):
+                        found[name] = inspect.cleandoc(docstring)
+    return found
 
 
 def _groups(annotation: object) -> Iterator[type[Settings]]:

@@ -1,57 +1,55 @@
-"""The list of all stages: the name in the YAML → the class. A new stage is one file and one line here."""
+"""The list of all stages: the name in the YAML → the class. A new stage is one file and one line here.
 
-from collections.abc import Mapping
+A stage is imported when it is asked for, so that a run waits for no kernels and libraries but those of its own stages.
+"""
 
-from prep.stages.classifier.classifier import ClassifierStage
-from prep.stages.datatrove_stage import DatatroveStage
-from prep.stages.decontaminate.decontaminate import Decontaminate
-from prep.stages.dedup.exact import Exact
-from prep.stages.dedup.minhash import MinHash
-from prep.stages.dedup.unique_url import UniqueUrl
-from prep.stages.extract.extract import Extract
-from prep.stages.language.language import Language
-from prep.stages.pack.pack import Pack
-from prep.stages.perplexity.perplexity import Perplexity
-from prep.stages.pii.pii import Pii
-from prep.stages.quality.clean_lines import CleanLines
-from prep.stages.quality.quality import Quality
-from prep.stages.quality.signals import Signals
-from prep.stages.read.read import Read
-from prep.stages.repair.repair import Repair
-from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
-from prep.stages.rights.rights import Rights
-from prep.stages.sampling.sample import Sample
-from prep.stages.sampling.top_share import TopShare
+import importlib
+from collections.abc import Iterator, Mapping
+from typing import cast
+
 from prep.stages.stage import Stage
-from prep.stages.tokenizer import TrainTokenizer
-from prep.stages.train import Train
-from prep.stages.url.url_filter import UrlFilter
 
-_CLASSES: tuple[type[Stage], ...] = (
-    Read,
-    UrlFilter,
-    Rights,
-    Extract,
-    Repair,
-    Language,
-    Signals,
-    CleanLines,
-    Quality,
-    ClassifierStage,
-    Perplexity,
-    DatatroveStage,
-    TopShare,
-    Sample,
-    UniqueUrl,
-    Decontaminate,
-    Exact,
-    MinHash,
-    RepeatedLines,
-    RepeatedSubstrings,
-    Pii,
-    TrainTokenizer,
-    Pack,
-    Train,
-)
+_CLASSES: Mapping[str, str] = {
+    "read": "read.read.Read",
+    "url_filter": "url.url_filter.UrlFilter",
+    "rights": "rights.rights.Rights",
+    "extract": "extract.extract.Extract",
+    "repair": "repair.repair.Repair",
+    "language": "language.language.Language",
+    "signals": "quality.signals.Signals",
+    "clean_lines": "quality.clean_lines.CleanLines",
+    "quality": "quality.quality.Quality",
+    "classifier": "classifier.classifier.ClassifierStage",
+    "perplexity": "perplexity.perplexity.Perplexity",
+    "datatrove": "datatrove_stage.DatatroveStage",
+    "top_share": "sampling.top_share.TopShare",
+    "sample": "sampling.sample.Sample",
+    "unique_url": "dedup.unique_url.UniqueUrl",
+    "decontaminate": "decontaminate.decontaminate.Decontaminate",
+    "exact": "dedup.exact.Exact",
+    "minhash": "dedup.minhash.MinHash",
+    "repeated_lines": "repeats.repeats.RepeatedLines",
+    "repeated_substrings": "repeats.repeats.RepeatedSubstrings",
+    "pii": "pii.pii.Pii",
+    "tokenizer": "tokenizer.TrainTokenizer",
+    "pack": "pack.pack.Pack",
+    "train": "train.Train",
+}
+"""Places below `prep.stages`."""
 
-STAGES: Mapping[str, type[Stage]] = {stage.name: stage for stage in _CLASSES}
+
+class _Catalogue(Mapping[str, type[Stage]]):
+    """Imports a stage when its name is looked up."""
+
+    def __getitem__(self, name: str) -> type[Stage]:
+        module, _, kind = _CLASSES[name].rpartition(".")
+        return cast("type[Stage]", getattr(importlib.import_module(f"prep.stages.{module}"), kind))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(_CLASSES)
+
+    def __len__(self) -> int:
+        return len(_CLASSES)
+
+
+STAGES: Mapping[str, type[Stage]] = _Catalogue()

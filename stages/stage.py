@@ -32,7 +32,7 @@ from prep.corpus.storage import read_arrow
 class Settings(BaseModel):
     """A frozen group of options; unknown names are refused."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid", use_attribute_docstrings=True)
+    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 @dataclass(frozen=True)

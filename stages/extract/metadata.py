@@ -43,6 +43,11 @@ _LONGEST_TAG = 4096
 _LONGEST_LINKED_DATA = 1 << 20
 _DEEPEST_LINKED_DATA = 4
 _ATTRIBUTE = re.compile(rb"""([^\s=/>"']+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))|([^\s=/>"']+)""")
+_TELLING = {
+    "link": re.compile(rb"canonical"),
+    "meta": re.compile(rb"title|date|publish|issued|created|url|language|locale"),
+}
+"""What a tag holds, in lower case, if anything in it is of use here; a character reference may stand for it."""
 _SPACES = re.compile(r"\s+")
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
 _DATE = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?!\d)")
@@ -78,6 +83,9 @@ def _read_facts(page: Bytes, facts: Facts) -> Iterator[_Fact]:
     for kind, start, middle, end in zip(kinds, starts, middles, ends, strict=True):
         attributes: dict[str, str] = {}
         tag = page[start : min(middle, start + _LONGEST_TAG)].tobytes()
+        telling = _TELLING.get(NAMES[kind])
+        if telling is not None and b"&" not in tag and not telling.search(tag.lower()):
+            continue
         for name, *values, bare in _ATTRIBUTE.findall(tag):
             value = b"".join(values).decode("utf-8", "replace")
             attributes.setdefault((name or bare).decode("utf-8", "replace").lower(), unescape(value))
