@@ -6,7 +6,7 @@ The text is that of `tokenizing.py` again and again, each time with its document
 seed). That has hardly more different pieces than the first round; with `--misspelt 0.05` so many of the ASCII letters
 are replaced by random ones, and new pieces come to the end, more than any memory holds. Each trainer runs in a process
 of its own, which reads the text from a file as it goes. Seconds are wall-clock; memory is the process's peak, the
-interpreter's and the libraries' own 0.2 GiB included. Peers are stopped at `--limit` seconds or 20 GiB.
+interpreter's and the libraries' own 0.3 GiB included. Peers are stopped at `--limit` seconds or 20 GiB.
 """
 
 import argparse

@@ -101,7 +101,7 @@ class TrainTokenizer(GlobalStage):
     """Strings that the sentencepiece kinds take whole wherever a text holds them."""
     sample_bytes: int = Field(default=100_000_000, ge=1, le=1 << 40)
     """Text to train on. A seeded hash of its id decides whether a document is in the sample. sentencepiece holds all
-    of it in memory, ten times its size for unigram."""
+    of it in memory: five to eight times its size for BPE, up to twenty times for unigram."""
     document_bytes: int = Field(default=65_536, ge=1, le=LONGEST_TEXT)
     """Of longer documents only the beginning is in the sample, so that no book outweighs many pages."""
     held_out_bytes: int = Field(default=10_000_000, ge=0, le=1 << 40)
