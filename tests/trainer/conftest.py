@@ -13,6 +13,7 @@ import numpy.typing as npt
 import pytest
 
 from prep.corpus.shards import Rows, ShardManifest, ShardReader, row_schema, rows_batch, write_manifest, write_shard
+from prep.trainer.settings import Data
 
 SEPARATOR = 256
 PADDING = 257
@@ -88,3 +89,15 @@ def documents() -> list[bytes]:
     )
     texts = {inspect.getdoc(thing) or "" for thing in things}
     return sorted(text.encode() for text in texts if len(text) > 40)
+
+
+@pytest.fixture
+def data(
+    tmp_path: Path,
+    documents: Sequence[bytes],
+    token_bytes: npt.NDArray[np.int32],
+) -> Data:
+    """Return most documents to learn from and a few to measure on, in tmp_path/shards."""
+    training = write_shards(tmp_path / "shards" / "train", documents[4:])
+    validation = write_shards(tmp_path / "shards" / "validation", documents[:4])
+    return Data(training, validation, "bytes", token_bytes)

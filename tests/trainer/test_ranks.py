@@ -1,45 +1,26 @@
 """Several processes that train one model compute what one does, spread out or not, and stop together."""
 
-import csv
 import json
 import os
 import subprocess
 import sys
-from collections.abc import Callable, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
-import numpy as np
-import numpy.typing as npt
 import pytest
 
-from prep.corpus.shards import ShardReader
-from prep.trainer.model import ModelSettings
 from prep.trainer.optimizer import Kind
-from prep.trainer.sample import SampleSettings
-from prep.trainer.settings import Data, Progress, TrainSettings, Writing
+from prep.trainer.settings import Data, TrainSettings
 from prep.trainer.sharding import Sharding
 from prep.trainer.tensors import read_tensors
 from prep.trainer.train import train
 
-MODEL = ModelSettings(258, 32, layers=2, width=32, heads=2)
+from .training import MODEL, WRITING, KilledError, kill_at, steps
+
 SETTINGS = TrainSettings(
     steps=8, batch_rows=2, accumulate=4, warmup=4, evaluate_every=5, checkpoint_every=6, device="cpu",
     learning_rate=5e-3, threads=1,
 )  # fmt: skip
-WRITING = Writing(lambda ids: bytes(ids).decode("utf-8", "replace"), settings=SampleSettings(tokens=40))
-
-
-@pytest.fixture
-def data(
-    tmp_path: Path,
-    write_shards: Callable[..., ShardReader],
-    documents: Sequence[bytes],
-    token_bytes: npt.NDArray[np.int32],
-) -> Data:
-    training = write_shards(tmp_path / "shards" / "train", documents[4:])
-    validation = write_shards(tmp_path / "shards" / "validation", documents[:4])
-    return Data(training, validation, "bytes", token_bytes)
 
 
 def train_by_two(output: Path, settings: TrainSettings, stop: int = 0) -> str:
@@ -53,18 +34,13 @@ def train_by_two(output: Path, settings: TrainSettings, stop: int = 0) -> str:
     return done.stderr
 
 
-def column(folder: Path, name: str) -> list[float]:
-    with (folder / "steps.csv").open() as source:
-        return [float(row[name]) for row in csv.DictReader(source)]
-
-
 @pytest.mark.parametrize(("sharding", "optimizer"), [("none", "adamw"), ("full", "muon")])
 def test_two_processes_equal_one(data: Data, tmp_path: Path, sharding: Sharding, optimizer: Kind) -> None:
     settings = replace(SETTINGS, optimizer=optimizer, sharding=sharding)
     train(data, MODEL, settings, WRITING, str(tmp_path / "one"))
     train_by_two(tmp_path / "two", settings)
     assert {path.name for path in (tmp_path / "two").iterdir()} == {path.name for path in (tmp_path / "one").iterdir()}
-    one, two = (column(tmp_path / name, "loss") for name in ("one", "two"))
+    one, two = (steps(tmp_path / name, "loss") for name in ("one", "two"))
     assert two == pytest.approx(one, rel=1e-3)
     assert len(two) == 8
     one, two = (
@@ -78,17 +54,12 @@ def test_two_processes_equal_one(data: Data, tmp_path: Path, sharding: Sharding,
 def test_ranks_stop_after_the_same_step_and_other_ranks_go_on(data: Data, tmp_path: Path, sharding: Sharding) -> None:
     settings = replace(SETTINGS, sharding=sharding, checkpoint_every=2)
     train(data, MODEL, settings, WRITING, str(tmp_path / "whole"))
-    with pytest.raises(KeyboardInterrupt):
-        train(data, MODEL, settings, WRITING, str(tmp_path / "stopped"), interrupt)
+    with pytest.raises(KilledError):
+        train(data, MODEL, settings, WRITING, str(tmp_path / "stopped"), kill_at(3))
     said = train_by_two(tmp_path / "stopped", settings, stop=5)
     assert said.count("RunError: stopped after step 5, whose checkpoint is written") == 2
     checkpoints = sorted((tmp_path / "stopped").glob("checkpoint-*"))
     assert [path.name[18:19] for path in checkpoints] == ["4", "5"]
     assert read_tensors(str(checkpoints[-1]))[0]["optimizer.embedding.weight.exp_avg"].shape == (258, 32)
     train(data, MODEL, settings, WRITING, str(tmp_path / "stopped"))
-    assert column(tmp_path / "stopped", "loss") == pytest.approx(column(tmp_path / "whole", "loss"), rel=1e-3)
-
-
-def interrupt(progress: Progress) -> None:
-    if progress.step == 3:
-        raise KeyboardInterrupt
+    assert steps(tmp_path / "stopped", "loss") == pytest.approx(steps(tmp_path / "whole", "loss"), rel=1e-3)

@@ -1,29 +1,22 @@
-"""Training: it learns, it resumes exactly, it writes the same bytes twice, and it fails with a clear word."""
+"""Training: it learns, it writes the same bytes twice, and it refuses what does not fit."""
 
 import argparse
-import csv
 import datetime
 import decimal
-import errno
-import hashlib
 import itertools
 import json
 import logging
 import mailbox
 import os
-import random
 import shutil
-import signal
 import statistics
 import subprocess
 import tarfile
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable
 from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from types import ModuleType
-from typing import IO
 
 import numpy as np
 import numpy.typing as npt
@@ -32,68 +25,31 @@ import torch
 
 from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.shards import ShardReader
-from prep.corpus.storage import atomic_output
 from prep.trainer.data import Objective, ObjectiveName
 from prep.trainer.evaluate import evaluate
 from prep.trainer.flops import multiplied_weights
-from prep.trainer.model import ModelSettings, Transformer
+from prep.trainer.model import Transformer
 from prep.trainer.optimizer import Kind
 from prep.trainer.plot import WINDOW, smoothed
 from prep.trainer.sample import SampleSettings, draw
 from prep.trainer.schedule import Schedule
-from prep.trainer.settings import Data, Progress, TrainSettings, Writing
+from prep.trainer.settings import Data, Progress, Writing
 from prep.trainer.tensors import read_tensors
 from prep.trainer.train import train
 
-CHECKPOINT = "checkpoint-00000006.safetensors"
-VOCABULARY = 258
-SEPARATOR = 256
-PADDING = 257
-MODEL = ModelSettings(VOCABULARY, 32, layers=2, width=32, heads=2)
-SETTINGS = TrainSettings(
-    steps=20, batch_rows=4, warmup=4, evaluate_every=5, checkpoint_every=6, device="cpu", learning_rate=5e-3
+from .training import (
+    MODEL,
+    PADDING,
+    SEPARATOR,
+    SETTINGS,
+    VOCABULARY,
+    WRITING,
+    KilledError,
+    decode,
+    hashes,
+    kill_at,
+    steps,
 )
-
-
-def decode(ids: Sequence[int]) -> str:
-    return bytes(ids).decode("utf-8", "replace")
-
-
-WRITING = Writing(decode, settings=SampleSettings(tokens=40))
-
-
-def steps(folder: Path, column: str) -> list[float]:
-    """Read a column of the log of all steps."""
-    with (folder / "steps.csv").open() as source:
-        return [float(row[column]) for row in csv.DictReader(source)]
-
-
-class KilledError(Exception):
-    """Stands for the end of the process."""
-
-
-def kill_at(step: int) -> Callable[[Progress], None]:
-    def tell(progress: Progress) -> None:
-        if progress.step == step:
-            raise KilledError
-
-    return tell
-
-
-def hashes(folder: Path) -> dict[str, str]:
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
-
-
-@pytest.fixture
-def data(
-    tmp_path: Path,
-    write_shards: Callable[..., ShardReader],
-    documents: Sequence[bytes],
-    token_bytes: npt.NDArray[np.int32],
-) -> Data:
-    training = write_shards(tmp_path / "shards" / "train", documents[4:])
-    validation = write_shards(tmp_path / "shards" / "validation", documents[:4])
-    return Data(training, validation, "bytes", token_bytes)
 
 
 def test_writes_all_files_and_the_same_bytes_again(data: Data, tmp_path: Path) -> None:
@@ -105,39 +61,6 @@ def test_writes_all_files_and_the_same_bytes_again(data: Data, tmp_path: Path) -
         "loss.svg",
     }  # fmt: skip
     assert hashes(tmp_path / "two") == written
-
-
-@pytest.mark.parametrize("accumulate", [1, 2])
-def test_a_killed_run_ends_with_the_same_files(data: Data, tmp_path: Path, accumulate: int) -> None:
-    settings = replace(SETTINGS, batch_rows=4 // accumulate, accumulate=accumulate)
-    train(data, MODEL, settings, WRITING, str(tmp_path / "whole"))
-    for step in (3, 10, 17):
-        with pytest.raises(KilledError):
-            train(data, MODEL, settings, WRITING, str(tmp_path / "killed"), kill_at(step))
-    train(data, MODEL, settings, WRITING, str(tmp_path / "killed"))
-    assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
-
-
-@pytest.mark.parametrize("seed", range(3))
-def test_killed_twice_at_random_steps_across_an_epochs_end(
-    data: Data, tmp_path: Path, write_shards: Callable[..., ShardReader], documents: Sequence[bytes], seed: int
-) -> None:
-    few = replace(data, training=write_shards(tmp_path / "few", documents[:2]))
-    settings = replace(SETTINGS, checkpoint_every=3)
-    assert settings.steps * settings.step_rows > 1.5 * len(few.training)
-    train(few, MODEL, settings, WRITING, str(tmp_path / "whole"))
-    for step in sorted(random.Random(seed).sample(range(2, settings.steps), 2)):
-        with pytest.raises(KilledError):
-            train(few, MODEL, settings, WRITING, str(tmp_path / "killed"), kill_at(step))
-    train(few, MODEL, settings, WRITING, str(tmp_path / "killed"))
-    assert (tmp_path / "killed" / "steps.csv").read_bytes() == (tmp_path / "whole" / "steps.csv").read_bytes()
-    assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
-
-
-def test_how_often_a_checkpoint_is_written_changes_nothing(data: Data, tmp_path: Path) -> None:
-    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "six"))
-    train(data, MODEL, replace(SETTINGS, checkpoint_every=7), WRITING, str(tmp_path / "seven"))
-    assert hashes(tmp_path / "six") == hashes(tmp_path / "seven")
 
 
 def test_accumulated_batches_equal_one_large_batch(data: Data, tmp_path: Path) -> None:
@@ -240,85 +163,6 @@ def test_warm_up_stable_decay() -> None:
     assert rates[80:] == pytest.approx([1 - step / 20 for step in range(21)])
 
 
-def test_a_loss_that_is_no_number_stops_the_run_and_spares_the_checkpoint(data: Data, tmp_path: Path) -> None:
-    folder = tmp_path / "model"
-    with pytest.raises(KilledError):
-        train(data, MODEL, SETTINGS, WRITING, str(folder), kill_at(6))
-    before = (folder / CHECKPOINT).read_bytes()
-    poisoned = replace(MODEL, rope_base=float("nan"))
-    with pytest.raises(RunError, match=r"step 1: the loss is nan.*lower learning_rate"):
-        train(data, poisoned, SETTINGS, WRITING, str(tmp_path / "poisoned"))
-    with pytest.raises(RunError, match=r"step \d+: the loss is .*lower learning_rate"):
-        train(data, MODEL, replace(SETTINGS, learning_rate=1e30, warmup=0), WRITING, str(tmp_path / "fast"))
-    assert (folder / CHECKPOINT).read_bytes() == before
-
-
-def test_a_damaged_checkpoint_is_named(data: Data, tmp_path: Path) -> None:
-    with pytest.raises(KilledError):
-        train(data, MODEL, SETTINGS, WRITING, str(tmp_path), kill_at(6))
-    checkpoint = tmp_path / CHECKPOINT
-    checkpoint.write_bytes(checkpoint.read_bytes()[:-100])
-    with pytest.raises(CorruptFileError, match=r"checkpoint-00000006\.safetensors: expected \d+ bytes.*delete it"):
-        train(data, MODEL, SETTINGS, WRITING, str(tmp_path))
-
-
-class FullDisk:
-    """A file on a disk that has no room left after its first bytes."""
-
-    def __init__(self, file: IO[bytes]) -> None:
-        self._file = file
-
-    def write(self, content: bytes) -> None:
-        self._file.write(content[:100])
-        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
-
-
-def test_a_full_disk_spares_the_last_checkpoint_and_the_run_goes_on(
-    data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    @contextmanager
-    def full(path: str) -> Iterator[FullDisk]:
-        with atomic_output(path) as sink:
-            yield FullDisk(sink)
-
-    def fill(progress: Progress) -> None:
-        if progress.step == 6:
-            monkeypatch.setattr("prep.trainer.tensors.atomic_output", full)
-
-    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
-    message = (
-        r"checkpoint-00000012\.safetensors: cannot be written \(.*No space left.*what stood there before is intact"
-    )
-    with pytest.raises(RunError, match=message):
-        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "full"), fill)
-    assert {path.name for path in (tmp_path / "full").iterdir()} == {CHECKPOINT, "steps.csv"}
-    monkeypatch.undo()
-    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "full"))
-    assert hashes(tmp_path / "full") == hashes(tmp_path / "whole")
-
-
-def test_a_shard_that_vanishes_stops_the_next_run_and_spares_the_checkpoint(data: Data, tmp_path: Path) -> None:
-    """The run under way has mapped it into memory and does not notice."""
-    shard = tmp_path / "shards" / "train" / "data-00000.arrow"
-    content = shard.read_bytes()
-
-    def vanish(progress: Progress) -> None:
-        shard.unlink(missing_ok=True)
-        if progress.step == 13:
-            raise KilledError
-
-    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
-    with pytest.raises(KilledError):
-        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "model"), vanish)
-    before = hashes(tmp_path / "model")
-    with pytest.raises(CorruptFileError, match=r"train/data-00000\.arrow: cannot be read as a shard"):
-        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "model"))
-    assert hashes(tmp_path / "model") == before
-    shard.write_bytes(content)
-    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "model"))
-    assert hashes(tmp_path / "model") == hashes(tmp_path / "whole")
-
-
 def test_what_is_compiled_is_compiled_once(data: Data, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Evaluations, the last of whose batches is smaller, lie between the steps. Only the tracing is tried here."""
     assert data.validation is not None
@@ -349,32 +193,6 @@ def test_a_step_tells_its_operations(data: Data, tmp_path: Path) -> None:
         assert progress.peak is None
 
 
-def test_the_last_checkpoints_are_kept_and_an_older_one_goes_on(data: Data, tmp_path: Path) -> None:
-    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
-    with pytest.raises(KilledError):
-        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "killed"), kill_at(19))
-    found = sorted((tmp_path / "killed").glob("checkpoint-*"))
-    assert [path.name[11:19] for path in found] == ["00000012", "00000018"]
-    found[-1].unlink()
-    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "killed"))
-    assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
-
-
-@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
-def test_a_signal_ends_the_run_after_the_step_with_a_checkpoint(data: Data, tmp_path: Path, number: int) -> None:
-    def ask(progress: Progress) -> None:
-        if progress.step == 8:
-            os.kill(os.getpid(), number)
-
-    before = signal.getsignal(number)
-    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
-    with pytest.raises(RunError, match="stopped after step 8, whose checkpoint is written"):
-        train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "stopped"), ask)
-    assert signal.getsignal(number) == before
-    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "stopped"))
-    assert hashes(tmp_path / "stopped") == hashes(tmp_path / "whole")
-
-
 @pytest.mark.parametrize(("optimizer", "objective"), [("muon", "next_token"), ("muon", "span"), ("adamw", "masked")])
 def test_other_optimisers_and_objectives_learn_and_resume(
     data: Data, tmp_path: Path, optimizer: Kind, objective: ObjectiveName
@@ -398,13 +216,6 @@ def test_training_goes_on_from_weights(data: Data, tmp_path: Path) -> None:
     assert steps(tmp_path / "second", "loss")[0] < 0.8 * steps(tmp_path / "first", "loss")[0]
     with pytest.raises(RunError, match="not of this model's shape"):
         train(data, replace(MODEL, width=64), more, WRITING, str(tmp_path / "third"))
-
-
-def test_a_checkpoint_of_another_run_is_refused(data: Data, tmp_path: Path) -> None:
-    with pytest.raises(KilledError):
-        train(data, MODEL, SETTINGS, WRITING, str(tmp_path), kill_at(6))
-    with pytest.raises(RunError, match=r"another run \(seed: 0 there, 1 here\)"):
-        train(data, MODEL, replace(SETTINGS, seed=1), WRITING, str(tmp_path))
 
 
 def test_a_tokenizer_that_does_not_fit_is_refused(data: Data, tmp_path: Path) -> None:
