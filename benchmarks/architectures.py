@@ -1,11 +1,11 @@
 """Bits per byte of our model beside GPT-2's shape as nanoGPT trains it: equal weights, steps, rows and schedule.
 
-    python benchmarks/architectures.py runs/quickstart [--steps 300] [--seeds 3] [--rates 0.0015 0.003 0.006 0.012]
+    python benchmarks/architectures.py runs/quickstart [--steps 300] [--seeds 3]
 
-The folder is that of a run with `shards` and `tokenizer`, such as the quickstart's. Each model learns at every rate
-with the first seed, and with the others at its best rate; a seed decides the weights and the order of the rows. Both
-are scored on the same validation rows. Ours attends inside documents, GPT-2 over the row, as published. Our MLP's width
-is chosen so that the weights are as many. Takes ten minutes of one core.
+The folder is that of a run with `shards` and `tokenizer`, such as the quickstart's. With the first seed a model's rate
+is doubled or halved from 0.003 on as long as that helps; with the others it learns at its best rate. A seed decides the
+weights and the order of the rows. Both are scored on the same validation rows. Ours attends inside documents, GPT-2
+over the row, as published. Our MLP's width is chosen so that the weights are as many. Takes ten minutes of one core.
 """
 
 import argparse
@@ -34,6 +34,7 @@ LAYERS, WIDTH, HEADS = 4, 128, 4
 ROWS = 4
 """In a batch."""
 VALIDATION_ROWS = 256
+FIRST_RATE = 3e-3
 
 
 class GPTBlock(nn.Module):
@@ -131,12 +132,21 @@ def our_settings(vocabulary: int, length: int) -> ModelSettings:
     return replace(narrow, mlp_width=1 + round(missing / (3 * LAYERS * WIDTH)))
 
 
+def rates(score: Callable[[float], float]) -> dict[float, float]:
+    """Return the scores by rate, doubled or halved from the first until the score no longer falls."""
+    tried = {rate: score(rate) for rate in (FIRST_RATE, 2 * FIRST_RATE)}
+    last, factor = (FIRST_RATE, 0.5) if tried[FIRST_RATE] < tried[2 * FIRST_RATE] else (2 * FIRST_RATE, 2)
+    while min(tried.values()) == tried[last]:
+        last *= factor
+        tried[last] = score(last)
+    return tried
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
     parser.add_argument("--steps", type=int, default=300)
     parser.add_argument("--seeds", type=int, default=3)
-    parser.add_argument("--rates", type=float, nargs="+", default=[1.5e-3, 3e-3, 6e-3, 1.2e-2])
     arguments = parser.parse_args()
     torch.set_num_threads(1)
     shards = arguments.folder / "shards"
@@ -153,7 +163,7 @@ def main() -> None:
         print(f"{name}: {weights(make()):,} weights")
     for name, make in models.items():
         start = time.process_time()
-        tried = {rate: task.learn(make, rate, seed=0) for rate in arguments.rates}
+        tried = rates(lambda rate, make=make: task.learn(make, rate, seed=0))  # type: ignore[misc]
         best = min(tried, key=lambda rate: tried[rate])
         print(f"{name} by rate: " + ", ".join(f"{rate:g} {bits:.4f}" for rate, bits in tried.items()), flush=True)
         scores = [tried[best], *(task.learn(make, best, seed) for seed in range(1, arguments.seeds))]
