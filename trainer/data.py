@@ -62,6 +62,12 @@ class Batch:
         arrays = (np.array_split(array, parts) for array in (self.inputs, self.targets, self.pieces))
         return [Batch(*part) for part in zip(*arrays, strict=True)]
 
+    def filled(self, rows: int) -> "Batch":
+        """Return the batch with rows at its end in which nothing is predicted, so that it has `rows` of them."""
+        missing = ((0, rows - len(self.inputs)), (0, 0))
+        targets = np.pad(self.targets, missing, constant_values=IGNORED)
+        return Batch(np.pad(self.inputs, missing), targets, np.pad(self.pieces, missing))
+
 
 def batches_of(loader: Loader, objective: Objective) -> Iterator[Batch]:
     """Yield the batches of a loader that gives labels and positions."""

@@ -131,7 +131,8 @@ def evaluate(
     for start in range(0, rows, batch_rows):
         numbers = np.arange(start, min(start + batch_rows, rows))
         batch = batch_of(reader, numbers, objective)
-        logits, targets = predict(model, batch, device)
+        # All batches have one shape, so that what is compiled is compiled once.
+        logits, targets = (part[: batch.targets.size] for part in predict(model, batch.filled(batch_rows), device))
         nats = F.cross_entropy(logits, targets, ignore_index=IGNORED, reduction="none").cpu().numpy()
         hits = (logits.argmax(-1) == targets).cpu().numpy()
         predicted = batch.targets != IGNORED

@@ -4,6 +4,7 @@
 """
 
 import os
+from functools import partial
 from typing import Annotated, Literal
 
 import typer
@@ -30,7 +31,7 @@ def train(shards: Shards, tokenizer: TokenizerFolder, output: Output, set_: Set 
 
     stage = settings_of(Train, set_ or [])
     console = Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")
-    stage.train(shards, tokenizer, output, Narration(stage.steps, console.print).tell)
+    stage.train(shards, tokenizer, output, Narration(stage.steps, partial(console.print, soft_wrap=True)).tell)
     console.print(f"model: {output}/", markup=False)
 
 

@@ -132,6 +132,16 @@ def test_a_score_does_not_depend_on_the_batch(
     assert one.nats == pytest.approx(many.nats, rel=1e-5)
 
 
+def test_the_model_sees_batches_of_one_shape(
+    model: Transformer, reader: ShardReader, token_bytes: npt.NDArray[np.int32]
+) -> None:
+    assert len(reader) % 4
+    shapes: list[tuple[int, ...]] = []
+    model.register_forward_pre_hook(lambda _, inputs: shapes.append(tuple(inputs[0].shape)))
+    evaluate(model, reader, token_bytes, len(reader), batch_rows=4, objective=NEXT)
+    assert set(shapes) == {(4, reader.manifest.length)}
+
+
 def test_the_loss_ignores_what_stands_in_padding(model: Transformer, reader: ShardReader) -> None:
     last = len(reader) - 1
     batch = batch_of(reader, np.array([last]), NEXT)
