@@ -31,6 +31,8 @@ class Decoded(NamedTuple):
     """A page's text and how it was decoded."""
 
     text: str
+    utf8: bytes
+    """The text in UTF-8."""
     charset: str
     """The character set's name in Python."""
     origin: Origin
@@ -41,10 +43,9 @@ class Decoded(NamedTuple):
 def decode_page(data: bytes, declared: str | None) -> Decoded:
     """Decode a page; `declared` is the transport's character set. Never fails: what cannot be decoded is replaced."""
     best: Decoded | None = None
-    tolerated = TOLERATED * (len(data) - len(data.translate(None, _BEYOND_ASCII)))
     for charset, origin in _candidates(data, declared):
         decoded = _decode(data, charset, origin)
-        if decoded.undecodable <= tolerated:
+        if decoded.undecodable == 0 or decoded.undecodable <= TOLERATED * _beyond_ascii(data):
             return decoded
         if best is None or decoded.undecodable < best.undecodable:
             best = decoded
@@ -71,8 +72,18 @@ def _known(label: str | None) -> str | None:
     return charset.lower() if charset else None
 
 
+def _beyond_ascii(data: bytes) -> int:
+    return len(data) - len(data.translate(None, _BEYOND_ASCII))
+
+
 def _decode(data: bytes, charset: str, origin: Origin) -> Decoded:
+    if charset == "utf-8":
+        whole = data.removeprefix(BOM_UTF8)
+        try:
+            return Decoded(whole.decode(), whole, charset, origin, 0)
+        except UnicodeDecodeError:
+            pass
     text = data.decode(charset, "replace").removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
     # A page that says U+FFFD itself is not undecodable: only UTF encodings can say it.
     written = data.count(REPLACEMENT.encode()) if charset == "utf-8" else 0
-    return Decoded(text, charset, origin, text.count(REPLACEMENT) - written)
+    return Decoded(text, text.encode(), charset, origin, text.count(REPLACEMENT) - written)

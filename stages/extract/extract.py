@@ -121,12 +121,11 @@ class Extract(RowStage):
             if undecodable > self.max_undecodable:
                 detail = f"{decoded.undecodable} places are not {decoded.charset} ({decoded.origin})"
                 return _Result(rule="bad_encoding", value=undecodable, detail=detail)
-            encoded = decoded.text.encode()
-            cost = cost_of(encoded)
+            cost = cost_of(decoded.utf8)
             if cost > self.max_cost:
                 return _Result(rule="too_complex", value=float(cost), detail=f"more than {self.max_cost} {unit}")
             try:
-                content = extractor(encoded, url)
+                content = extractor(decoded.utf8, url)
             except (
                 Exception
             ) as error:  # an extractor may raise anything on a broken page; it is recorded, and fails alone
