@@ -104,7 +104,8 @@ def _open_byte_level(content: bytes, config: dict[str, object]) -> Tokenizer:
     text = content.decode()
     tokenizer = HuggingFaceTokenizer.from_str(text)
     ids = tokenizer.get_vocab()
-    reference = TokenizersEngine(tokenizer)
+    apart = _without_control(content)
+    reference = TokenizersEngine(HuggingFaceTokenizer.from_str(apart) if apart else tokenizer)
 
     def open_engine() -> Engine:
         if not all(token.special for token in tokenizer.get_added_tokens_decoder().values()):
@@ -118,6 +119,21 @@ def _open_byte_level(content: bytes, config: dict[str, object]) -> Tokenizer:
         pieces=byte_level_pieces(tokenizer),
         open_engine=open_engine,
     )
+
+
+def _without_control(content: bytes) -> str:
+    """Return a tokenizer.json that takes no piece of text for a control token; empty where it takes no piece whole.
+
+    In the vocabulary the names of control tokens get a space, which no byte is written as.
+    """
+    parsed = orjson.loads(content)
+    model, added = parsed["model"], parsed["added_tokens"]
+    if not model.get("ignore_merges"):
+        return ""
+    control = {token["content"] for token in added if token["special"]}
+    vocabulary = {f" {token}" if token in control else token: index for token, index in model["vocab"].items()}
+    rest = [token for token in added if not token["special"]]
+    return orjson.dumps(parsed | {"model": model | {"vocab": vocabulary}, "added_tokens": rest}).decode()
 
 
 def _fast_byte_level(tokenizer_json: str, reference: Engine) -> Engine:

@@ -41,7 +41,7 @@ def train_bpe(
 
     Raises RunError where the pieces do not hold so many.
     """
-    merges = learn(pieces, max(sizes) - len(control) - len(BYTES))
+    merges = _learn_apart(pieces, max(sizes) - len(control) - len(BYTES), control)
     tokens = [*BYTES, *dict.fromkeys(merge.left + merge.right for merge in merges)]
     largest = len(control) + len(tokens)
     if largest < max(sizes):
@@ -55,6 +55,25 @@ def train_bpe(
         first = takewhile(lambda merge: merge.left + merge.right in known, merges)  # noqa: B023 - used at once
         tokenizers.append(tokenizer_of(list(first), pattern, control))
     return tokenizers
+
+
+def _learn_apart(pieces: CountedPieces, wanted: int, control: Sequence[str]) -> list[Merge]:
+    """Return merges that make `wanted` tokens, none of them a control token, which text must not become."""
+    barred = {token.encode() for token in control}
+    more = 0
+    while True:
+        learnt = learn(pieces, wanted + more)
+        known, merges = set(BYTES), []
+        for merge in learnt:
+            made = merge.left + merge.right
+            if made not in barred and known.issuperset(merge):
+                known.add(made)
+                merges.append(merge)
+        missing = wanted - (len(known) - len(BYTES))
+        left_out = len({merge.left + merge.right for merge in learnt} - known)
+        if missing <= 0 or left_out <= more:
+            return merges
+        more = left_out
 
 
 def learn(pieces: CountedPieces, wanted: int) -> list[Merge]:

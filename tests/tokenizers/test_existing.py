@@ -195,3 +195,15 @@ def test_ranks_of_ones_own_take_a_pattern(tmp_path: Path, folders: Folders, sent
     assert own.separator_id == own.vocabulary - 1 == 4000
     trained = open_tokenizer(folders["bpe"])
     assert [own.encode(text) for text in sentences[::50]] == [trained.encode(text) for text in sentences[::50]]
+
+
+def test_a_piece_of_text_with_the_name_of_a_control_token_stays_text(
+    tmp_path: Path, folders: Folders, caplog: pytest.LogCaptureFixture
+) -> None:
+    shutil.copy(Path(folders["bpe"], "ranks.tiktoken"), tmp_path / "own.tiktoken")
+    for pattern in (r"\S+|\s+", PATTERNS["gpt2"]):
+        own = open_any(str(tmp_path / "own.tiktoken"), pattern, "END")
+        ids = own.encode("an END, END")
+        assert own.separator_id not in ids
+        assert own.decode(ids) == "an END, END"
+    assert caplog.text == ""

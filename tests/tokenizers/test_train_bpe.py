@@ -82,6 +82,17 @@ def test_a_smaller_vocabulary_has_the_first_of_the_merges(training_texts: list[s
     assert learn(pieces, 500) == learn(pieces, 1000)[:500]
 
 
+def test_text_never_merges_to_a_control_token() -> None:
+    texts = ["THE END", "ENDING", "THE ENDS", "an END"] * 20
+    control = (*CONTROL, "END", "TH")
+    pieces = counted(texts, PATTERNS["gpt2"])
+    (made,) = train_bpe(pieces, [len(control) + len(BYTES) + 5], PATTERNS["gpt2"], control)
+    assert made.get_vocab_size() == len(control) + len(BYTES) + 5
+    made.encode_special_tokens = True
+    for text in texts[:4]:
+        assert not {made.token_to_id(token) for token in control} & set(made.encode(text).ids)
+
+
 def test_documents_keep_their_borders() -> None:
     tokenizer = trained(["ab", "ab"] * 100 + ["ba x"] * 3, FIXED + 2, PATTERNS["gpt2"])
     learnt = set(tokenizer.get_vocab()) - {*CONTROL, *map(to_characters, BYTES)}
