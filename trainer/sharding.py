@@ -1,11 +1,10 @@
 """A model spread over the ranks: each holds a part of every weight, its gradient and its moments (FSDP2).
 
 Tensors are cut along their first axis. A block's weights are put together just before it computes and dropped after it;
-of its gradients each rank keeps its part of the mean over
-the ranks. So memory falls with the number of ranks, and what is computed
-stays that of one process up to the order of sums. Source: ZeRO's third stage (Rajbhandari et al. 2020, arXiv
-1910.02054), as in PyTorch's `fully_shard` (Zhao et al. 2023, arXiv 2304.11277). Muon needs whole matrices: its products
-are taken of distributed tensors, which puts them together.
+of its gradients each rank keeps its part of the mean over the ranks. So memory falls with the number of ranks, and what
+is computed stays that of one process up to the order of sums. Checkpoints and results hold whole tensors. Source: the
+third stage of ZeRO (Rajbhandari et al. 2020, arXiv 1910.02054), as in PyTorch's `fully_shard` (Zhao et al. 2023, arXiv
+2304.11277). Muon needs whole matrices: its products are taken of distributed tensors, which puts them together.
 """
 
 from typing import Literal
