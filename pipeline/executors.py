@@ -24,8 +24,8 @@ GRACE_SECONDS = 20.0
 
 
 @dataclass(frozen=True, repr=False)
-class CarefulCall:
-    """A call that runs a task in a watched process of its own where one that ran it before was killed."""
+class WatchedCall:
+    """A call that runs each task in a watched process of its own: datatrove waits for ever for one that has died."""
 
     call: Call
 
@@ -34,11 +34,7 @@ class CarefulCall:
 
     def __call__(self, data: object, rank: int = 0, world_size: int = 1) -> None:
         """Run a task."""
-        task = self.call.tasks[rank]
-        if self.call.has_ended_a_process(task):
-            run_watched(replace(self.call, tasks=(task,)), 1)
-        else:
-            self.call(data, rank, world_size)
+        run_watched(replace(self.call, tasks=(self.call.tasks[rank],)), 1)
 
 
 def run_on_ray(call: Call, settings: RayExecutor, workers: int) -> None:
@@ -52,7 +48,7 @@ def run_on_ray(call: Call, settings: RayExecutor, workers: int) -> None:
     if not ray.is_initialized():
         ray.init(address=settings.address, log_to_driver=False, configure_logging=False)
     RayPipelineExecutor(
-        pipeline=[CarefulCall(call)],
+        pipeline=[WatchedCall(call)],
         tasks=len(call.tasks),
         workers=workers,
         logging_dir=call.logs,
@@ -70,7 +66,7 @@ def run_on_slurm(call: Call, done: Callable[[int], bool], settings: SlurmExecuto
         raise RunError("executor slurm needs the command sbatch, which is not on this machine; run where Slurm is")
     logger.disable("datatrove")
     job = SlurmPipelineExecutor(
-        pipeline=[CarefulCall(call)],
+        pipeline=[WatchedCall(call)],
         tasks=len(call.tasks),
         workers=workers,
         logging_dir=str(Path(call.logs).resolve()),
