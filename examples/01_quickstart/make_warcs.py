@@ -1,11 +1,12 @@
 """Makes a small crawl of Python's own documentation: gzipped WARC files of real pages, on any machine, offline.
 
-    python make_warcs.py FOLDER
+    python make_warcs.py FOLDER [--files NAME…] [--date DATE]
 
 `pydoc` renders to HTML what the standard library and a few installed packages say about themselves, and the language
 reference's topics. The pages go into four WARC files, one gzip member per record, as a crawler would write them: with a
 redirect, a PDF, pages under two addresses, and modules that answer with an error because they do not exist here. Files
-that stand already are left alone. Takes about 20 seconds. Source of the format: ISO 28500:2017 (WARC/1.1).
+that stand already are left alone. Takes about 20 seconds. `--files` makes some of them only, `--date` has the crawler
+come at another time, when its records get other ids. Source of the format: ISO 28500:2017 (WARC/1.1).
 """
 
 import argparse
@@ -21,7 +22,7 @@ import subprocess
 import sys
 import uuid
 import warnings
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from types import ModuleType
 from typing import NamedTuple
@@ -82,31 +83,34 @@ def main() -> int:
     """Write the files, in a process of its own whose environment cannot show in the pages."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("folder", type=Path)
+    parser.add_argument("--files", nargs="+", choices=CRAWL, default=list(CRAWL), help="the files to make")
+    parser.add_argument("--date", default=DATE, help="when the crawler came")
     parser.add_argument("--render", action="store_true", help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     folder: Path = arguments.folder
     if arguments.render:
-        write_crawl(folder)
+        write_crawl(folder, arguments.files, arguments.date)
         return 0
-    if all((folder / f"{name}.warc.gz").exists() for name in CRAWL):
+    if all((folder / f"{name}.warc.gz").exists() for name in arguments.files):
         print(f"{folder}: complete, nothing to do")
         return 0
     libraries = {name: value for name, value in os.environ.items() if name == "LD_LIBRARY_PATH"}
-    command = [sys.executable, "-s", "-P", str(Path(__file__).resolve()), "--render", str(folder.resolve())]
+    command = [sys.executable, "-s", "-P", str(Path(__file__).resolve()), str(folder.resolve()), "--render"]
+    command += ["--date", arguments.date, "--files", *arguments.files]
     return subprocess.run(command, env=ENVIRONMENT | libraries, check=False).returncode
 
 
-def write_crawl(folder: Path) -> None:
-    """Write all files of the crawl, each under its name only when it is complete."""
+def write_crawl(folder: Path, names: Iterable[str], date: str = DATE) -> None:
+    """Write files of the crawl, each under its name only when it is complete."""
     folder.mkdir(parents=True, exist_ok=True)
-    for name, pages in CRAWL.items():
+    for name in names:
         target = folder / f"{name}.warc.gz"
         partial = target.with_suffix(".partial")
         with partial.open("wb") as sink:
-            sink.write(warcinfo(name))
+            sink.write(warcinfo(name, date))
             count = size = 0
-            for page in pages():
-                sink.write(response(page))
+            for page in CRAWL[name]():
+                sink.write(response(page, date))
                 count, size = count + 1, size + len(page.body)
         partial.replace(target)
         print(f"{target}: {count} responses, {size / 1e6:.1f} MB, {target.stat().st_size / 1e6:.1f} MB compressed")
@@ -204,27 +208,28 @@ def page(path: str, html: str) -> Page:
     return Page(path, html.encode("utf-8", "replace"))
 
 
-def response(page: Page) -> bytes:
+def response(page: Page, date: str) -> bytes:
     """Return a page as a WARC record of the HTTP response."""
     location = f"Location: {page.location}\r\n" if page.location else ""
     head = f"HTTP/1.1 {page.status}\r\nContent-Type: {page.kind}\r\n{location}Content-Length: {len(page.body)}\r\n\r\n"
     uri = f"{SITE}/{page.path}"
-    return record("response", uri, "application/http; msgtype=response", head.encode() + page.body, uri)
+    return record("response", uri, "application/http; msgtype=response", head.encode() + page.body, date, uri)
 
 
-def warcinfo(name: str) -> bytes:
+def warcinfo(name: str, date: str) -> bytes:
     """Return the record that a WARC file begins with."""
     fields = "software: make_warcs.py\r\nformat: WARC File Format 1.1\r\n"
-    return record("warcinfo", name, "application/warc-fields", fields.encode())
+    return record("warcinfo", name, "application/warc-fields", fields.encode(), date)
 
 
-def record(kind: str, name: str, content_type: str, block: bytes, uri: str = "") -> bytes:
-    """Return a WARC record as one gzip member; its id follows from its name, so that it is the same on every run."""
+def record(kind: str, name: str, content_type: str, block: bytes, date: str, uri: str = "") -> bytes:
+    """Return a WARC record as one gzip member; its id follows from name and date, so it is the same on every run."""
+    identity = f"{kind} {name}" if date == DATE else f"{kind} {name} {date}"
     lines = [
         "WARC/1.1",
         f"WARC-Type: {kind}",
-        f"WARC-Record-ID: <urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{kind} {name}')}>",
-        f"WARC-Date: {DATE}",
+        f"WARC-Record-ID: <urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, identity)}>",
+        f"WARC-Date: {date}",
         *([f"WARC-Target-URI: {uri}"] if uri else []),
         f"Content-Type: {content_type}",
         f"Content-Length: {len(block)}",

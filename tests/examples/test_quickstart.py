@@ -36,7 +36,7 @@ def crawl(script: ModuleType, tmp_path_factory: pytest.TempPathFactory) -> Path:
             "CRAWL",
             {"topics": script.topics, "library": lambda: some_modules(script), "packages": script.packages},
         )
-        script.write_crawl(folder)
+        script.write_crawl(folder, script.CRAWL)
     return folder
 
 
@@ -108,7 +108,7 @@ def read(environ=os.environ, marker=marker, name="n"):
 
 def test_the_same_files_again(script: ModuleType, crawl: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(script, "CRAWL", {"library": lambda: some_modules(script)})
-    script.write_crawl(tmp_path)
+    script.write_crawl(tmp_path, script.CRAWL)
     assert (tmp_path / "library.warc.gz").read_bytes() == (crawl / "library.warc.gz").read_bytes()
 
 
