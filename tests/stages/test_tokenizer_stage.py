@@ -224,7 +224,3 @@ def test_an_existing_tokenizer_is_taken_instead(tmp_path: Path) -> None:
 def test_what_cannot_work_is_told_with_the_mend(options: dict[str, object], reason: str) -> None:
     (problem,) = check(TrainTokenizer.model_validate(options))
     assert reason in str(problem)
-
-
-def test_every_option_is_described() -> None:
-    assert all(field.description for field in TrainTokenizer.model_fields.values())

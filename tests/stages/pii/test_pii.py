@@ -322,4 +322,3 @@ def test_what_cannot_work_is_a_problem() -> None:
     assert [problem.message for problem in Pii(emails=False, ips=False).problems(CONTEXT)] == ["nothing is replaced"]
     assert [problem.field for problem in Pii(check_phones=True).problems(CONTEXT)] == [("check_phones",)]
     assert not list(Pii(check_phones=True, international_phones=True).problems(CONTEXT))
-    assert all(field.description for field in Pii.model_fields.values())

@@ -77,4 +77,3 @@ def test_bounds_are_checked() -> None:
         Signals(splitter="spacy")
     with pytest.raises(ValidationError, match="greater than or equal to 1"):
         Signals(short_line=0)
-    assert all(field.description for field in Signals.model_fields.values())

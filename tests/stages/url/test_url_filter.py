@@ -24,7 +24,6 @@ from prep.stages.url.form_kernels import normal_form
 from prep.stages.url.lists import EXACT, load_domains
 from prep.stages.url.parts_kernels import host_room, split_url, write_host
 from prep.stages.url.punycode_kernels import CodePoints
-from prep.stages.url.rule_kernels import RULES
 from prep.stages.url.url_filter import UrlFilter
 
 CONTEXT = CheckContext(pa.schema([pa.field("url", pa.string())]), 0, frozenset())
@@ -297,9 +296,3 @@ def test_the_lists_count_by_content(write: Write) -> None:
     identities = [stage_identity(UrlFilter(domains=(path,))) for path in (one, same, other)]
     assert identities[0] == identities[1] != identities[2]
     assert stage_identity(UrlFilter(words=(one,))) != stage_identity(UrlFilter(soft_words=(one,)))
-
-
-def test_every_option_and_rule_is_described() -> None:
-    assert all(field.description for field in UrlFilter.model_fields.values())
-    described = "".join(str(field.description) for field in UrlFilter.model_fields.values())
-    assert all(f"`{rule}`" in described for rule in RULES)

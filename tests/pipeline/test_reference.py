@@ -1,0 +1,32 @@
+"""What `prep stages` prints, read from the stages' source."""
+
+import re
+
+import pytest
+
+from prep.pipeline.reference import describe, overview
+from prep.stages.catalogue import STAGES
+from prep.stages.url.rule_kernels import RULES
+
+OPTION = re.compile(r"( +)\w+ \(.*\)")
+
+
+@pytest.mark.parametrize("name", STAGES)
+def test_every_option_of_every_stage_is_described(name: str) -> None:
+    lines = describe(name).partition("\noptions:\n")[2].splitlines()
+    options = {number: found[1] for number, line in enumerate(lines) if (found := OPTION.fullmatch(line))}
+    assert options
+    for number, indent in options.items():
+        assert number + 1 < len(lines), lines[number]
+        assert number + 1 not in options, lines[number]
+        assert re.match(f"{indent}    \\S", lines[number + 1]), lines[number]
+
+
+def test_every_stage_has_its_line() -> None:
+    lines = overview().splitlines()
+    assert [line.split()[0] for line in lines] == list(STAGES)
+    assert all(len(line.split()) > 1 for line in lines)
+
+
+def test_the_rules_of_url_filter_are_named() -> None:
+    assert all(f"`{rule}`" in describe("url_filter") for rule in RULES)
