@@ -33,7 +33,7 @@ from prep.pipeline.incidents import (
 
 LOOK_SECONDS = 1.0
 MOST_ELSEWHERE = 2
-"""A task is given up whose process ends more often than that outside stages and readers."""
+"""A task is given up whose process ends more often than that outside stages and readers, or before its first note."""
 
 _CONTEXT = get_context("forkserver")
 
@@ -143,8 +143,8 @@ class _Crew:
         worker.process.join()
         task = self._call.tasks[worker.rank]
         spot = self._learn(task, rule)
-        self._elsewhere[task] += spot is not None and spot.position < 0
-        if spot is None or self._elsewhere[task] > MOST_ELSEWHERE:
+        self._elsewhere[task] += spot is None or spot.position < 0
+        if not self._call.work.notes or self._elsewhere[task] > MOST_ELSEWHERE:
             raise RunError(
                 f"a worker process was killed ({_manner(worker.process.exitcode)}), most likely for want of memory; "
                 "the tasks that are done are kept; run again with fewer workers, or a smaller batch_bytes"
