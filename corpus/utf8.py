@@ -107,6 +107,9 @@ def encode(code: int) -> tuple[int, int]:
 @leaf
 def write_code_point(text: Bytes, at: int, code: int) -> int:
     """Write a code point and return where it ends."""
+    if code < 0x80:
+        text[at] = code
+        return at + 1
     size, word = encode(code)
     for place in range(size):
         text[at + place] = (word >> (8 * place)) & 0xFF
