@@ -55,7 +55,7 @@ class TrainSettings:
     compile: bool = False
     """Whether torch.compile fuses the model's operations."""
     sharding: Sharding = "none"
-    """What ranks share out beside the batch: nothing, or the model and its optimisers. Does not change the result."""
+    """What ranks share out beside the batch: nothing, or model and optimisers. Changes the order of sums alone."""
     device: DeviceName = "auto"
     threads: int = 2
     """CPU threads. They decide the order of sums, hence the last bits of the result."""
