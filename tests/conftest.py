@@ -1,4 +1,4 @@
-"""Fixtures that every room's tests share."""
+"""Fixtures and hooks that all tests share."""
 
 import os
 from pathlib import Path
@@ -6,6 +6,11 @@ from pathlib import Path
 import pytest
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's threads must not spin where test processes share cores
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Name bytes by their number: what they hold may depend on the time, and every worker must name tests alike."""
+    return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) else None
 
 
 @pytest.fixture(scope="session")
