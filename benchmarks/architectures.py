@@ -22,12 +22,12 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor, nn
 
-from prep.corpus.loader import Loader, LoaderSettings
-from prep.corpus.shards import ShardReader
-from prep.trainer.data import Objective, batches_in_order, batches_of
-from prep.trainer.evaluate import predict, target_size, total_nats
-from prep.trainer.model import ModelSettings, Transformer
-from prep.trainer.schedule import Schedule
+from prep.corpus.shards.loader import Loader, LoaderSettings
+from prep.corpus.shards.shards import ShardReader
+from prep.trainer.batches.data import Objective, batches_in_order, batches_of
+from prep.trainer.judging.evaluate import predict, target_size, total_nats
+from prep.trainer.network.model import ModelSettings, Transformer
+from prep.trainer.running.schedule import Schedule
 
 CPU = torch.device("cpu")
 LAYERS, WIDTH, HEADS = 4, 128, 4

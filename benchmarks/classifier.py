@@ -27,8 +27,8 @@ from texts import books, megabytes
 from prep.pipeline.commands.classifier import print_card
 from prep.stages.classifier.examples import Examples
 from prep.stages.classifier.training import CARD, MODEL, ClassifierSettings, train
-from prep.stages.fasttext.classifier import TextClassifier
-from prep.stages.fasttext.file_format import read_classifier
+from prep.stages.shared.fasttext.classifier import TextClassifier
+from prep.stages.shared.fasttext.file_format import read_classifier
 
 PIECE = 2000
 

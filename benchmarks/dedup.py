@@ -29,7 +29,7 @@ import dedup_runs
 from texts import batches, megabytes, pages, share
 
 from prep.stages.dedup.exact import Exact
-from prep.stages.dedup.minhash import MinHash
+from prep.stages.dedup.minhash.minhash import MinHash
 from prep.stages.stage import Tap
 
 NGRAM, BANDS, ROWS = 5, 14, 8

@@ -25,7 +25,7 @@ from dedup_scale import Memory
 
 from prep.stages.dedup.deduplication import Deduplication
 from prep.stages.dedup.exact import Exact
-from prep.stages.dedup.minhash import MinHash
+from prep.stages.dedup.minhash.minhash import MinHash
 
 Texts = Callable[[float], list[str]]
 

@@ -24,12 +24,12 @@ from dedup_runs import Run, components, datatrove, ours
 from fastwarc import ArchiveIterator, WarcRecordType
 from texts import pages
 
-from prep.corpus.columns import string_buffers
-from prep.stages.dedup.banding import Banding
-from prep.stages.dedup.minhash import MinHash
-from prep.stages.dedup.minhash_kernels import shingle_sets
-from prep.stages.dedup.sketch_kernels import jaccard
+from prep.corpus.arrow.columns import string_buffers
+from prep.stages.dedup.minhash.banding import Banding
+from prep.stages.dedup.minhash.minhash import MinHash
+from prep.stages.dedup.minhash.minhash_kernels import shingle_sets
 from prep.stages.dedup.taps import band_column
+from prep.stages.shared.matching.sketch_kernels import jaccard
 
 BINS = np.arange(0, 1.05, 0.1)
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 from texts import BATCH_BYTES
 
-from prep.corpus.documents import ID, TEXT, write_table
+from prep.corpus.arrow.documents import ID, TEXT, write_table
 from prep.stages.dedup.deduplication import Deduplication
 from prep.stages.stage import GlobalContext, Upstream
 

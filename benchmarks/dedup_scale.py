@@ -21,10 +21,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import ByteSize, TypeAdapter
 
-from prep.corpus.documents import ID, TEXT, write_table
-from prep.corpus.storage import write_arrow
-from prep.stages.dedup.minhash import MinHash
-from prep.stages.dedup.taps import LENGTH, SKETCH, band_column
+from prep.corpus.arrow.documents import ID, TEXT, write_table
+from prep.corpus.files.storage import write_arrow
+from prep.stages.dedup.minhash.minhash import MinHash
+from prep.stages.dedup.taps import band_column
+from prep.stages.shared.matching.documents import LENGTH, SKETCH
 from prep.stages.stage import GlobalContext, Upstream
 
 PART = 100_000

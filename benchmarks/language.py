@@ -20,10 +20,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from texts import books, megabytes, pages
 
-from prep.stages.fasttext.classifier import TextClassifier
-from prep.stages.fasttext.file_format import LABEL, read_classifier
 from prep.stages.language.codes import language_codes
 from prep.stages.language.model import find_model
+from prep.stages.shared.fasttext.classifier import TextClassifier
+from prep.stages.shared.fasttext.file_format import LABEL, read_classifier
 
 Labels = list[str]
 

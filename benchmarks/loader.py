@@ -20,7 +20,7 @@ from pathlib import Path
 import numpy as np
 from loader_peers import LENGTH, READERS
 
-from prep.corpus.shards import (
+from prep.corpus.shards.shards import (
     Rows,
     ShardFile,
     ShardManifest,
@@ -31,8 +31,8 @@ from prep.corpus.shards import (
     write_manifest,
     write_shard,
 )
-from prep.stages.export.export import PHASES, Export
-from prep.stages.export.format import ExportSettings
+from prep.exports.format import ExportSettings
+from prep.exports.job import PHASES, Export
 
 ROOT = Path(__file__).parents[1]
 ENVIRONMENTS = {"litdata": "litdata", "mds": "mosaicml"}

@@ -15,17 +15,17 @@ LENGTH = 2048
 
 
 def prep(folder: str, batch: int) -> Iterable[Any]:
-    from prep.corpus.loader import Loader, LoaderSettings
-    from prep.corpus.shards import ShardReader
+    from prep.corpus.shards.loader import Loader, LoaderSettings
+    from prep.corpus.shards.shards import ShardReader
 
     reader = ShardReader(folder)
     return (each.input_ids for each in Loader(reader, LoaderSettings(batch, epochs=1), verify=False))
 
 
 def prep_torch(folder: str, batch: int) -> Iterable[Any]:
-    from prep.corpus.loader import Loader, LoaderSettings
-    from prep.corpus.shards import ShardReader
-    from prep.trainer.torch_loader import data_loader
+    from prep.corpus.shards.loader import Loader, LoaderSettings
+    from prep.corpus.shards.shards import ShardReader
+    from prep.trainer.batches.torch_loader import data_loader
 
     loader = Loader(ShardReader(folder), LoaderSettings(batch, epochs=1), verify=False)
     return (each["input_ids"] for each in data_loader(loader))

@@ -32,13 +32,13 @@ from rich.console import Console
 from texts import batches, books, megabytes, pages, share
 
 from prep.pipeline import config
-from prep.pipeline.progress import Progress
+from prep.pipeline.reports.progress import Progress
 from prep.pipeline.run import plan_for, run, steps_folder
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.judge import judge
 from prep.stages.quality.quality import JUDGE, Quality
 from prep.stages.quality.recipe import RuleChange, load_recipe
-from prep.stages.quality.signals import Signals
+from prep.stages.quality.signals.signals import Signals
 from prep.stages.stage import GlobalContext, Upstream
 
 Seconds = dict[str, float]

@@ -19,13 +19,13 @@ import numpy as np
 from datatrove.pipeline.filters.base_filter import BaseFilter
 from texts import batches, books, pages
 
-from prep.corpus.sentences import count_sentences, sentence_table
-from prep.corpus.words import words
+from prep.corpus.text.sentences import count_sentences, sentence_table
+from prep.corpus.text.words import words
 from prep.stages.language.language import Language
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.judge import judge
 from prep.stages.quality.recipe import load_recipe
-from prep.stages.quality.signals import Signals
+from prep.stages.quality.signals.signals import Signals
 
 Decision = str | None
 """The rule that rejects a document; None keeps it."""

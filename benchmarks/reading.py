@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 from fastwarc import ArchiveIterator
 
-from prep.corpus.compression import pieces
+from prep.corpus.files.compression import pieces
 from prep.stages.extract.extract import Extract
 from prep.stages.read.read import Read
 

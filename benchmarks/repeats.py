@@ -19,8 +19,8 @@ import numpy.typing as npt
 import pyarrow as pa
 from texts import batches, megabytes, pages, share
 
-from prep.corpus.documents import ID, TEXT, write_table
-from prep.corpus.storage import read_arrow
+from prep.corpus.arrow.documents import ID, TEXT, write_table
+from prep.corpus.files.storage import read_arrow
 from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
 from prep.stages.stage import GlobalContext, Upstream
 

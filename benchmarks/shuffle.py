@@ -19,11 +19,11 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 
-from prep.corpus.shards import ShardReader
-from prep.corpus.storage import write_arrow
+from prep.corpus.files.storage import write_arrow
+from prep.corpus.shards.shards import ShardReader
+from prep.corpus.shards.splits import SPLITS
 from prep.stages.pack.plan import Packing, PlanTask
 from prep.stages.pack.scatter import scatter_share
-from prep.stages.pack.splits import SPLITS
 from prep.stages.pack.tokens import RowFormat
 from prep.stages.pack.write import write_manifests, write_share
 from prep.stages.stage import GlobalContext, Upstream
@@ -69,9 +69,9 @@ def lay_down(scratch: Path, rows: int, length: int, parts: int) -> None:
         first = rows * part // parts
         ids = np.repeat(np.arange(first, first + count, dtype=np.uint32) & 0x7FFF, length).astype(np.uint16)
         ids.tofile(scratch / "tokens" / f"{part:05d}.bin")
-        lots = random.integers(1, 1 << 63, count, np.uint64)
+        hashes = random.integers(1, 1 << 63, count, np.uint64)
         sizes = np.full(count, length)
-        table = pa.table({"tokens": sizes, "text_bytes": 4 * sizes, "split_lot": lots, "order_lot": lots})
+        table = pa.table({"tokens": sizes, "text_bytes": 4 * sizes, "split_lot": hashes, "order_lot": hashes})
         write_arrow(str(scratch / "documents" / f"{part:05d}.arrow"), table)
 
 

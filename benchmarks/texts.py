@@ -11,7 +11,7 @@ from fastwarc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-from prep.corpus.columns import string_array, string_buffers
+from prep.corpus.arrow.columns import string_array, string_buffers
 
 BATCH_BYTES = 4 << 20
 ROW_GROUP = 500

@@ -23,15 +23,15 @@ from typing import NamedTuple
 import pyarrow.parquet as pq
 from texts import write_text
 
-from prep.corpus.documents import read_documents
+from prep.corpus.arrow.documents import read_documents
 from prep.stages.pack.pack import Pack
 from prep.stages.stage import GlobalContext, Upstream
-from prep.tokenizers.byte_level import PATTERNS
-from prep.tokenizers.encode import open_tokenizer
-from prep.tokenizers.existing import existing_files
-from prep.tokenizers.folder import write_folder
-from prep.tokenizers.sample import sample_of
-from prep.tokenizers.train import TokenizerSettings, train
+from prep.tokenizers.encoding.byte_level import PATTERNS
+from prep.tokenizers.encoding.encode import open_tokenizer
+from prep.tokenizers.saving.existing import existing_files
+from prep.tokenizers.saving.folder import write_folder
+from prep.tokenizers.training.sample import sample_of
+from prep.tokenizers.training.train import TokenizerSettings, train
 
 STAGE = Pack()
 TRAINING_DOCUMENTS = 3000

@@ -24,12 +24,12 @@ from time import perf_counter
 import pyarrow as pa
 from texts import write_text
 
-from prep.corpus.documents import read_documents
-from prep.tokenizers.byte_level import PATTERNS, pre_tokenizer
-from prep.tokenizers.counts import count
-from prep.tokenizers.folder import byte_level_files, write_folder
-from prep.tokenizers.train import BYTES_PER_PIECE_BYTE
-from prep.tokenizers.train_bpe import train_bpe
+from prep.corpus.arrow.documents import read_documents
+from prep.tokenizers.encoding.byte_level import PATTERNS, pre_tokenizer
+from prep.tokenizers.saving.folder import byte_level_files, write_folder
+from prep.tokenizers.training.counts import count
+from prep.tokenizers.training.train import BYTES_PER_PIECE_BYTE
+from prep.tokenizers.training.train_bpe import train_bpe
 
 PATTERN = PATTERNS["llama3"]
 PEER_MEMORY = 20 << 30

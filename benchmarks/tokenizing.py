@@ -29,13 +29,13 @@ import sentencepiece
 import tokenizers
 from texts import books, megabytes, pages
 
-from prep.tokenizers.byte_level import ALPHABET, CONTROL, PATTERNS, PreTokenizerName, pre_tokenizer
-from prep.tokenizers.counts import count
-from prep.tokenizers.encode import open_tokenizer
-from prep.tokenizers.existing import existing_files
-from prep.tokenizers.folder import byte_level_files, sentencepiece_files, write_folder
-from prep.tokenizers.train_bpe import train_bpe
-from prep.tokenizers.train_sentencepiece import LONGEST_TEXT, THREADS, Algorithm, train_sentencepiece
+from prep.tokenizers.encoding.byte_level import ALPHABET, CONTROL, PATTERNS, PreTokenizerName, pre_tokenizer
+from prep.tokenizers.encoding.encode import open_tokenizer
+from prep.tokenizers.saving.existing import existing_files
+from prep.tokenizers.saving.folder import byte_level_files, sentencepiece_files, write_folder
+from prep.tokenizers.training.counts import count
+from prep.tokenizers.training.train_bpe import train_bpe
+from prep.tokenizers.training.train_sentencepiece import LONGEST_TEXT, THREADS, Algorithm, train_sentencepiece
 
 Result = TypeVar("Result")
 Encode = Callable[[Sequence[str]], list[list[int]]]

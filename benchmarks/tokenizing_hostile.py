@@ -18,10 +18,10 @@ from time import process_time
 import pyarrow as pa
 from texts import pages
 
-from prep.tokenizers.byte_level import PATTERNS
-from prep.tokenizers.encode import Tokenizer, open_files
-from prep.tokenizers.sample import sample_of
-from prep.tokenizers.train import Kind, TokenizerSettings, train
+from prep.tokenizers.encoding.byte_level import PATTERNS
+from prep.tokenizers.encoding.encode import Tokenizer, open_files
+from prep.tokenizers.training.sample import sample_of
+from prep.tokenizers.training.train import Kind, TokenizerSettings, train
 
 UNITS = {
     "a letter": "a",

@@ -21,12 +21,12 @@ import numpy as np
 import numpy.typing as npt
 from web_pages import Page, read_pages, words_of
 
-from prep.corpus.columns import kernel
+from prep.corpus.kernels import kernel
 from prep.stages.extract.charset import decode_page
 from prep.stages.extract.engine import ReadPage, features_of, read_page
-from prep.stages.extract.feature_kernels import FEATURES
-from prep.stages.extract.model import MODEL_FILE, BlockModel, model_bytes
-from prep.stages.extract.tree_kernels import Trees
+from prep.stages.extract.features.feature_kernels import FEATURES
+from prep.stages.extract.model.model import MODEL_FILE, BlockModel, model_bytes
+from prep.stages.extract.model.tree_kernels import Trees
 
 Integers = npt.NDArray[np.int32]
 

@@ -15,11 +15,19 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from prep.corpus.shards import Rows, ShardManifest, ShardReader, row_schema, rows_batch, write_manifest, write_shard
-from prep.stages.train import PRESETS, speed
-from prep.trainer.model import ModelSettings, Transformer
-from prep.trainer.settings import Data, Progress, TrainSettings, Writing
-from prep.trainer.train import train
+from prep.corpus.shards.shards import (
+    Rows,
+    ShardManifest,
+    ShardReader,
+    row_schema,
+    rows_batch,
+    write_manifest,
+    write_shard,
+)
+from prep.stages.train.train import PRESETS, speed
+from prep.trainer.network.model import ModelSettings, Transformer
+from prep.trainer.running.settings import Data, Progress, TrainSettings, Writing
+from prep.trainer.running.train import train
 
 WARM_UP = 5
 ROWS = 4096

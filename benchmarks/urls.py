@@ -20,7 +20,7 @@ from time import process_time
 import pyarrow as pa
 from texts import books, megabytes, pages
 
-from prep.corpus.documents import TEXT, URL
+from prep.corpus.arrow.documents import TEXT, URL
 from prep.stages.pii.pii import Pii
 from prep.stages.repair.repair import Repair
 from prep.stages.stage import RowFunction

@@ -25,11 +25,11 @@ from datatrove.pipeline.base import PipelineStep
 from datatrove.pipeline.writers.disk_base import DiskWriter
 from datatrove.utils.typeshelper import StatHints
 
-from prep.corpus.documents import DATE, ID, SOURCE, TEXT, URL
+from prep.corpus.arrow.documents import DATE, ID, SOURCE, TEXT, URL
 from prep.corpus.errors import ConfigurationError
 from prep.pipeline import config
-from prep.pipeline.isolation import isolate
-from prep.pipeline.passes import opened, repeated
+from prep.pipeline.execution.isolation import isolate
+from prep.pipeline.steps.passes import opened, repeated
 from prep.stages.stage import CheckContext, RowStage, Verdicts
 
 METADATA: Mapping[str, pa.DataType] = {field.name: field.type for field in (URL, DATE, SOURCE)} | {

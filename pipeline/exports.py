@@ -4,10 +4,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import ClassVar
 
-from prep.pipeline.call import Call
+from prep.exports.job import PHASES, Export, PhaseName
 from prep.pipeline.config import LocalExecutor
-from prep.pipeline.execute import run_tasks
-from prep.stages.export.export import PHASES, Export, PhaseName
+from prep.pipeline.execution.dispatch import run_tasks
+from prep.pipeline.execution.tasks import Call
 
 
 @dataclass(frozen=True)

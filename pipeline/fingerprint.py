@@ -10,7 +10,7 @@ from importlib.metadata import PackageNotFoundError, version
 
 import orjson
 
-from prep.corpus.storage import sha256
+from prep.corpus.files.storage import sha256
 from prep.stages.stage import InputFile, Stage, Tap
 
 Identity = Mapping[str, object]

@@ -17,7 +17,7 @@ from pathlib import Path
 import pyarrow as pa
 
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.corpus.storage import exists, is_remote
+from prep.corpus.files.storage import exists, is_remote
 from prep.pipeline.config import Configuration, complaint, stage_path
 from prep.pipeline.fingerprint import FORMAT, Identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located

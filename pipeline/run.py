@@ -7,17 +7,17 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prep.corpus.errors import RunError
-from prep.corpus.storage import remove_tree, write_json
-from prep.pipeline import phases, records
-from prep.pipeline.call import Call, Task
+from prep.corpus.files.storage import remove_tree, write_json
 from prep.pipeline.config import Configuration
-from prep.pipeline.execute import run_tasks
-from prep.pipeline.inputs import identify
-from prep.pipeline.ledger import Ledger, add
-from prep.pipeline.passes import PHASE, PassTask
+from prep.pipeline.execution.dispatch import run_tasks
+from prep.pipeline.execution.tasks import Call, Task
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
-from prep.pipeline.progress import Progress
-from prep.pipeline.publish import publish, truncated_records
+from prep.pipeline.reports.progress import Progress
+from prep.pipeline.steps import phases, records
+from prep.pipeline.steps.inputs import identify
+from prep.pipeline.steps.ledger import Ledger, add
+from prep.pipeline.steps.passes import PHASE, PassTask
+from prep.pipeline.steps.publish import publish, truncated_records
 from prep.stages.stage import Counts
 
 LOCK = ".lock"

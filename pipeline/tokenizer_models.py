@@ -7,9 +7,9 @@ from typing import cast
 import yaml
 from rich.console import Console
 
-from prep.corpus.storage import read_json
+from prep.corpus.files.storage import read_json
 from prep.pipeline import config, plan
-from prep.pipeline.progress import Progress
+from prep.pipeline.reports.progress import Progress
 from prep.pipeline.run import run
 
 LENGTH, ROWS = 256, 8

@@ -21,12 +21,12 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from prep.corpus.columns import set_column
-from prep.corpus.compression import START, Place
-from prep.corpus.cuts import without
-from prep.corpus.documents import read_documents, select
+from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.documents import read_documents, select
 from prep.corpus.errors import Problem
-from prep.corpus.storage import read_arrow
+from prep.corpus.files.compression import START, Place
+from prep.corpus.files.storage import read_arrow
+from prep.corpus.text.cuts import without
 
 
 class Settings(BaseModel):
@@ -311,7 +311,7 @@ class GlobalContext:
     `output` is the stage's result. What it changes of the documents it writes there, by part, for the next pass:
 
     - `drops/{part:05d}.arrow`, where `drops`: one boolean column `drop`, a row per document; and beside it
-      `rejected/{part:05d}.parquet` (schema `prep.corpus.documents.REJECTED`);
+      `rejected/{part:05d}.parquet` (schema `prep.corpus.arrow.documents.REJECTED`);
     - `cuts/{part:05d}.arrow`, where `cuts`: the bytes to take out of texts, columns `row`, `start` and `end` (int64),
       rising, without overlap, at the borders of characters;
     - `columns/{part:05d}.arrow`, where it `adds` columns: these, a row per document.

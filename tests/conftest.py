@@ -4,8 +4,12 @@ import os
 from pathlib import Path
 
 import pytest
+from hypothesis import settings
 
 os.environ.setdefault("OMP_WAIT_POLICY", "passive")  # torch's threads must not spin where test processes share cores
+
+settings.register_profile("prep", deadline=None)  # a busy machine is not a failure
+settings.load_profile("prep")
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:

@@ -7,7 +7,15 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.shards import Rows, ShardManifest, row_schema, rows_batch, write_manifest, write_shard, write_splits
+from prep.corpus.shards.shards import (
+    Rows,
+    ShardManifest,
+    row_schema,
+    rows_batch,
+    write_manifest,
+    write_shard,
+    write_splits,
+)
 
 SEPARATOR = 0
 PADDING = 1

@@ -1,4 +1,4 @@
-"""The floor plan: what is installed, and which room may import from which."""
+"""The layout: what is installed, which package may import from which, and that stages do not import each other."""
 
 import ast
 import sys
@@ -9,17 +9,18 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[1]
-ROOMS = ("pipeline", "stages", "tokenizers", "trainer", "corpus")
+PACKAGES = ("pipeline", "stages", "exports", "tokenizers", "trainer", "corpus")
 BELOW = {
-    "pipeline": {"stages", "tokenizers", "corpus"},
+    "pipeline": {"stages", "exports", "tokenizers", "corpus"},
     "stages": {"tokenizers", "trainer", "corpus"},
+    "exports": {"tokenizers", "corpus"},
     "tokenizers": {"corpus"},
     "trainer": {"corpus"},
     "corpus": set(),
 }
-"""The rooms that a room may import from, besides itself."""
+"""The packages that a package may import from, besides itself."""
 
-FILES = sorted(path for room in ROOMS for path in (ROOT / room).rglob("*.py"))
+FILES = sorted(path for package in PACKAGES for path in (ROOT / package).rglob("*.py"))
 
 
 def module(path: Path) -> str:
@@ -37,32 +38,32 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
+
+
 def test_every_folder_with_code_is_installed() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    folders = {str(path.parent.relative_to(ROOT)) for path in FILES}
-    names = {f"prep.{folder.replace('/', '.')}": folder for folder in folders}
-    assert set(project["packages"]) == set(names)
-    assert {name: project["package-dir"].get(name) for name in names} == names
+    folders = {path.parent.relative_to(ROOT) for path in FILES}
+    assert SETUPTOOLS["package-dir"] == {"prep": "."}
+    assert set(SETUPTOOLS["packages"]) == {".".join(("prep", *folder.parts)) for folder in folders}
 
 
 def test_every_file_that_is_no_code_is_installed() -> None:
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
-    patterns = [
-        (project["package-dir"][package], pattern)
-        for package, globs in project["package-data"].items()
-        for pattern in globs
-    ]
-    installed = {path for folder, pattern in patterns for path in (ROOT / folder).glob(pattern)}
-    files = {path for room in ROOMS for path in (ROOT / room).rglob("*") if path.is_file()}
+    installed = {
+        path
+        for package, patterns in SETUPTOOLS["package-data"].items()
+        for pattern in patterns
+        for path in ROOT.joinpath(*package.split(".")[1:]).glob(pattern)
+    }
+    files = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
     assert {path for path in files if path.suffix not in (".py", ".pyc", ".nbi", ".nbc")} == installed
 
 
-def test_type_checkers_see_every_room() -> None:
+def test_type_checkers_see_every_package() -> None:
     links = {path.name: path.resolve() for path in (ROOT / "tests" / "typing" / "prep").iterdir()}
-    assert links == {room: ROOT / room for room in ROOMS}
+    assert links == {package: ROOT / package for package in PACKAGES}
 
 
-def test_no_room_shadows_an_installed_package() -> None:
+def test_no_package_shadows_an_installed_package() -> None:
     assert [path for path in FILES if path.name == "__init__.py"] == []
 
 
@@ -72,16 +73,25 @@ def test_no_file_is_named_like_a_module_of_the_standard_library() -> None:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda path: str(path.relative_to(ROOT)))
 def test_imports_run_down(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0]
-    rooms = {name.split(".")[1] for name in imports(path) if name.startswith("prep.")}
-    assert rooms <= BELOW[room] | {room}
+    package = path.relative_to(ROOT).parts[0]
+    packages = {name.split(".")[1] for name in imports(path) if name.startswith("prep.")}
+    assert packages <= BELOW[package] | {package}
     if path.stem.endswith("_kernels"):
         foreign = {name.split(".")[0] for name in imports(path)} - sys.stdlib_module_names
         assert foreign <= {"numpy", "prep"}
-        assert rooms <= {"corpus", room}
+        assert packages <= {"corpus", package}
         assert all(name.startswith("prep.corpus.") or "_kernels" in name for name in imports(path) if "prep." in name)
-    if module(path) != "prep.pipeline.executors":
+    if module(path) != "prep.pipeline.execution.clusters":
         assert not any(name.startswith("datatrove.executor") for name in imports(path))
+
+
+@pytest.mark.parametrize("path", sorted((ROOT / "stages").rglob("*.py")), ids=lambda path: str(path.relative_to(ROOT)))
+def test_stages_do_not_import_each_other(path: Path) -> None:
+    own = path.relative_to(ROOT / "stages").parts[0]
+    used = {name.split(".")[2] for name in imports(path) if name.startswith("prep.stages.")}
+    assert used <= {own, "shared", "stage", "catalogue"}
+    if own == "shared":
+        assert used <= {"shared", "stage", "catalogue"}
 
 
 def test_no_imports_in_a_circle() -> None:

@@ -1,7 +1,7 @@
 """A table of different strings of bytes, each with its number and its count: for pieces of text, and for tokens.
 
 Open addressing with linear probing. The kernels never grow the table: they stop where it is full and say how far they
-came, and `prep.tokenizers.counts` makes room. Counts have 64 bits. About 15 ns for each piece of text.
+came, and `prep.tokenizers.training.counts` makes room. Counts have 64 bits. About 15 ns for each piece of text.
 """
 
 from typing import NamedTuple
@@ -9,9 +9,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
-from prep.corpus.hashing import hash_bytes
-from prep.corpus.utf8 import load_up_to
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.hashing import hash_bytes
+from prep.corpus.text.utf8 import load_up_to
 
 Counts = npt.NDArray[np.int64]
 

@@ -3,9 +3,10 @@
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel
-from prep.corpus.hashing import hash_bytes, mix
-from prep.corpus.utf8 import HIGH_BITS, decode, load64
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import kernel
+from prep.corpus.text.hashing import hash_bytes, mix
+from prep.corpus.text.utf8 import HIGH_BITS, decode, load64
 
 Positions = npt.NDArray[np.int64]
 Hashes = npt.NDArray[np.uint64]

@@ -41,7 +41,7 @@ def audit(run: Run) -> None:
 def _show(folder: Path, console: Console) -> None:
     import pyarrow.parquet as pq
 
-    from prep.corpus.storage import read_json
+    from prep.corpus.files.storage import read_json
 
     console.rule(escape(folder.name))
     for name, value in read_json(str(folder / "summary.json")).items():

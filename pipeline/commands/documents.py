@@ -9,7 +9,7 @@ from rich.console import Console
 from prep.pipeline.commands.pipelines import Pipeline, Set
 
 if TYPE_CHECKING:
-    from prep.pipeline.inspection import Shown
+    from prep.pipeline.reports.inspection import Shown
 
 LENGTH = 200
 """Characters of a text that are shown."""
@@ -23,7 +23,8 @@ def inspect(
     seed: Annotated[int, typer.Option(min=0, help="Decides which documents are drawn.")] = 1,
 ) -> None:
     """Show documents of a run: kept ones, and those that each rule rejected, with value and threshold."""
-    from prep.pipeline import config, inspection, plan
+    from prep.pipeline import config, plan
+    from prep.pipeline.reports import inspection
     from prep.pipeline.run import plan_for
 
     configuration, located = config.load(pipeline, set_ or [])

@@ -18,8 +18,8 @@ ExecutorName = Annotated[str | None, typer.Option(help="local, ray or slurm; nev
 def run(pipeline: Pipeline, set_: Set = None, workers: Workers = None, executor: ExecutorName = None) -> None:
     """Run a pipeline, or what is left of it, and publish its results."""
     from prep.pipeline import config, plan
-    from prep.pipeline.progress import Progress
-    from prep.pipeline.report import print_funnel
+    from prep.pipeline.reports.progress import Progress
+    from prep.pipeline.reports.report import print_funnel
     from prep.pipeline.run import run as run_pipeline
 
     console = Console()
@@ -33,8 +33,8 @@ def run(pipeline: Pipeline, set_: Set = None, workers: Workers = None, executor:
 def check(pipeline: Pipeline, set_: Set = None) -> None:
     """Find what cannot work, before any data moves, and show the plan."""
     from prep.pipeline import config, plan
-    from prep.pipeline.inputs import survey
-    from prep.pipeline.phases import phases
+    from prep.pipeline.steps.inputs import survey
+    from prep.pipeline.steps.phases import phases
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
@@ -58,8 +58,8 @@ def report(
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as a web page, too.")] = None,
 ) -> None:
     """Show what a run did: documents by stage and rule, by source and language, tokenizer, shards and model."""
-    from prep.corpus.storage import write_bytes
-    from prep.pipeline.report import print_run
+    from prep.corpus.files.storage import write_bytes
+    from prep.pipeline.reports.report import print_run
 
     console = Console(highlight=False, record=html is not None)
     print_run(console, output)
@@ -70,8 +70,8 @@ def report(
 def status(pipeline: Pipeline, set_: Set = None) -> None:
     """Say which steps are complete and why the others would run."""
     from prep.pipeline import config, plan
+    from prep.pipeline.reports.status import status as status_of
     from prep.pipeline.run import plan_for, steps_folder
-    from prep.pipeline.status import status as status_of
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
@@ -84,7 +84,7 @@ def status(pipeline: Pipeline, set_: Set = None) -> None:
 
 def stages(name: Annotated[str | None, typer.Argument(help="A stage; left out: all of them.")] = None) -> None:
     """List the stages, or explain one and its options."""
-    from prep.pipeline.reference import describe, overview
+    from prep.pipeline.reports.reference import describe, overview
 
     console = Console(highlight=False)
     console.print(overview() if name is None else describe(name), markup=False, soft_wrap=True)

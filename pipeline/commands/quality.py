@@ -23,7 +23,7 @@ def report(
 ) -> None:
     """Show what each rule of a run rejects: in all, alone (it would come back without the rule), and first."""
     from prep.pipeline import config, plan
-    from prep.pipeline.quality_report import print_costs, print_costs_by, quality_costs
+    from prep.pipeline.reports.rules import print_costs, print_costs_by, quality_costs
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
@@ -50,10 +50,10 @@ def fit(
     FILES are files, folders or globs of text, JSON Lines, Parquet …, or the folder `documents` of an earlier run.
     """
     from prep.corpus.errors import ConfigurationError
-    from prep.corpus.storage import write_bytes
+    from prep.corpus.files.storage import write_bytes
     from prep.stages.quality import fitting
     from prep.stages.quality.recipe import load_recipe
-    from prep.stages.read.text_source import TextSource
+    from prep.stages.shared.text_source import TextSource
 
     source, base = TextSource(paths=tuple(files)), load_recipe(recipe)
     complaints = [str(problem) for problem in source.problems()]

@@ -18,7 +18,7 @@ CORES = os.cpu_count() or 1
 def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES) -> None:
     """Read shards again and compare them with their manifests, checksums and tokenizer; name every fault."""
     from prep.corpus.errors import CorruptFileError
-    from prep.stages.verify import verify as verify_splits
+    from prep.exports.verification import verify as verify_splits
 
     console = Console(highlight=False, soft_wrap=True)
     place = tokenizer or _tokenizer_beside(shards)
@@ -49,9 +49,9 @@ def export(
     workers: Workers = CORES,
 ) -> None:
     """Write shards in another trainer's format, or what is left of it, and say how to point the trainer at them."""
+    from prep.exports.format import ExportSettings
+    from prep.exports.job import Export
     from prep.pipeline.exports import run_export
-    from prep.stages.export.export import Export
-    from prep.stages.export.format import ExportSettings
 
     console = Console(highlight=False, soft_wrap=True)
     settings = ExportSettings(length, file_bytes, tokenizer or _tokenizer_beside(shards))

@@ -10,7 +10,7 @@ from rich.markup import escape
 from rich.table import Table
 
 if TYPE_CHECKING:
-    from prep.tokenizers.evaluate import Evaluation
+    from prep.tokenizers.judging.evaluate import Evaluation
 
 app = typer.Typer(help="Train, judge, size and extend tokenizers.", no_args_is_help=True)
 
@@ -57,12 +57,12 @@ def evaluate(
     ] = 0,
 ) -> None:
     """Judge tokenizers on text they were not trained on: a table, evaluation.json and a picture."""
-    from prep.corpus.storage import join, write_json
+    from prep.corpus.files.storage import join, write_json
     from prep.pipeline.tokenizer_models import bits_per_byte
-    from prep.stages.tokenizer_texts import Texts
-    from prep.tokenizers.evaluate import Judge
-    from prep.tokenizers.existing import open_any
-    from prep.tokenizers.pictures import draw_bars
+    from prep.stages.tokenizer.texts import Texts
+    from prep.tokenizers.judging.evaluate import Judge
+    from prep.tokenizers.judging.pictures import draw_bars
+    from prep.tokenizers.saving.existing import open_any
 
     texts = Texts(on)
     judges = [Judge(name, open_any(name)) for name in tokenizers]
@@ -126,12 +126,12 @@ def sweep(
     set_: Set = None,
 ) -> None:
     """Train tokenizers of several sizes and kinds on one sample and draw bytes per token against the vocabulary."""
-    from prep.corpus.storage import join, write_json
+    from prep.corpus.files.storage import join, write_json
     from prep.pipeline.config import settings_of
-    from prep.stages.tokenizer import TrainTokenizer
-    from prep.stages.tokenizer_sweep import sweep as run_sweep
-    from prep.stages.tokenizer_texts import Texts
-    from prep.tokenizers.pictures import draw_curves
+    from prep.stages.tokenizer.sweep import sweep as run_sweep
+    from prep.stages.tokenizer.texts import Texts
+    from prep.stages.tokenizer.tokenizer import TrainTokenizer
+    from prep.tokenizers.judging.pictures import draw_curves
 
     stage = settings_of(TrainTokenizer, set_ or [])
     sizes = sorted(int(size) for size in vocabularies.split(","))
@@ -159,9 +159,9 @@ def extend(
 ) -> None:
     """Add tokens for a new domain or language to a tokenizer; old ids stay what they are."""
     from prep.pipeline.config import settings_of
-    from prep.stages.tokenizer import TrainTokenizer
-    from prep.stages.tokenizer_extend import extend as run_extend
-    from prep.stages.tokenizer_texts import Texts
+    from prep.stages.tokenizer.extend import extend as run_extend
+    from prep.stages.tokenizer.texts import Texts
+    from prep.stages.tokenizer.tokenizer import TrainTokenizer
 
     size = run_extend(tokenizer, Texts(files), settings_of(TrainTokenizer, set_ or []), more, output)
     Console(highlight=False).print(f"{size:,} tokens: {escape(output)}/")

@@ -27,7 +27,7 @@ Set = Annotated[
 def train(shards: Shards, tokenizer: TokenizerFolder, output: Output, set_: Set = None) -> None:
     """Train a model on shards, or go on with the training that was stopped."""
     from prep.pipeline.config import settings_of
-    from prep.stages.train import Narration, Train
+    from prep.stages.train.train import Narration, Train
 
     stage = settings_of(Train, set_ or [])
     console = Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")
@@ -49,8 +49,8 @@ def evaluate(
     threads: Annotated[int, typer.Option(min=1, help="CPU threads; they decide the order of sums.")] = 2,
 ) -> None:
     """Measure a model on shards, in all and by source and language: bits per byte, perplexity, accuracy."""
-    from prep.corpus.storage import write_json
-    from prep.stages.evaluation import COLUMNS, evaluate_model, table_rows
+    from prep.corpus.files.storage import write_json
+    from prep.stages.train.evaluation import COLUMNS, evaluate_model, table_rows
 
     found = dict(evaluate_model(model, shards, tokenizer, split, rows, device, threads))
     table = Table(box=None, pad_edge=False)
@@ -72,7 +72,7 @@ def export(
     output: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
 ) -> None:
     """Write a model and its tokenizer so that transformers opens the folder: in the layout of Llama, or of Qwen3."""
-    from prep.stages.train import export_model
+    from prep.stages.train.train import export_model
 
     export_model(model, tokenizer, output)
     Console(highlight=False).print(f"AutoModelForCausalLM.from_pretrained({output!r})", markup=False)

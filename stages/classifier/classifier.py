@@ -8,11 +8,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.columns import set_column
+from prep.corpus.arrow.columns import set_column
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.classifier.training import MODEL
-from prep.stages.fasttext.classifier import TextClassifier
-from prep.stages.fasttext.file_format import read_classifier
+from prep.stages.shared.fasttext.classifier import TextClassifier
+from prep.stages.shared.fasttext.file_format import read_classifier
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
 

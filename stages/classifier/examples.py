@@ -8,13 +8,13 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.documents import TEXT
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.hashing import lower_table
-from prep.corpus.words import word_table
-from prep.stages.dedup.exact_kernels import text_hashes
-from prep.stages.read.text_source import TextSource
+from prep.corpus.text.hashing import lower_table
+from prep.corpus.text.words import word_table
+from prep.stages.shared.matching.exact_kernels import text_hashes
+from prep.stages.shared.text_source import TextSource
 
 
 class Examples(TextSource):

@@ -14,10 +14,10 @@ import numpy as np
 import numpy.typing as npt
 from pydantic import Field, StringConstraints
 
-from prep.corpus.storage import join, sha256, write_bytes, write_json
+from prep.corpus.files.storage import join, sha256, write_bytes, write_json
 from prep.stages.classifier.examples import Examples, Split, split
-from prep.stages.fasttext.classifier import TextClassifier
-from prep.stages.fasttext.file_format import LABEL, read_classifier
+from prep.stages.shared.fasttext.classifier import TextClassifier
+from prep.stages.shared.fasttext.file_format import LABEL, read_classifier
 from prep.stages.stage import Settings
 
 MODEL, CARD = "model.bin", "card.json"

@@ -7,10 +7,10 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.columns import Bytes, Offsets, set_column, string_buffers
-from prep.corpus.cuts import without
-from prep.corpus.documents import TEXT
+from prep.corpus.arrow.columns import Bytes, Offsets, set_column, string_buffers
+from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import ConfigurationError, Problem
+from prep.corpus.text.cuts import without
 from prep.stages.decontaminate.evaluation_sets import EvaluationSet
 from prep.stages.decontaminate.folding import UNICODE, folding
 from prep.stages.decontaminate.index import ItemIndex, Numbers, Spans

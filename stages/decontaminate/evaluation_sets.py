@@ -7,9 +7,9 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
-from prep.corpus.compression import pieces, strip_codec
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.storage import expand, open_input
+from prep.corpus.files.compression import pieces, strip_codec
+from prep.corpus.files.storage import expand, open_input
 from prep.stages.stage import Settings
 
 

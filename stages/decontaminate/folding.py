@@ -15,7 +15,7 @@ from functools import cache
 import numpy as np
 import regex
 
-from prep.corpus.utf8 import CODE_POINTS, every_code_point
+from prep.corpus.text.utf8 import CODE_POINTS, every_code_point
 from prep.stages.decontaminate.folding_kernels import ALONE, EXPANDED, IGNORED, SEPARATOR, SPACE, Folding, Ints
 
 UNICODE = unicodedata.unidata_version

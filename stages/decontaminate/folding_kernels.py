@@ -10,9 +10,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, kernel, leaf
-from prep.corpus.hashing import mix
-from prep.corpus.utf8 import decode
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.hashing import mix
+from prep.corpus.text.utf8 import decode
 
 Hashes = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]

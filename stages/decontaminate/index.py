@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.columns import Bytes, Offsets, string_buffers
+from prep.corpus.arrow.columns import Bytes, Offsets, string_buffers
 from prep.stages.decontaminate.folding import folding
 from prep.stages.decontaminate.overlap_kernels import find_ngrams, item_ngrams, make_index
 

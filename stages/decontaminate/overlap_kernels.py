@@ -11,9 +11,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf, longest_row
-from prep.corpus.hashing import find_slot, table_size
-from prep.corpus.utf8 import decode
+from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.hashing import find_slot, table_size
+from prep.corpus.text.utf8 import decode
 from prep.stages.decontaminate.folding_kernels import (
     IGNORED,
     SEPARATOR,

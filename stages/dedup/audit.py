@@ -22,15 +22,14 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.documents import write_table
-from prep.corpus.storage import join, read_arrow, write_arrow, write_json
-from prep.stages.dedup.cluster_kernels import Numbers, Values
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.arrow.documents import write_table
+from prep.corpus.files.storage import join, read_arrow, write_arrow, write_json
 from prep.stages.dedup.clusters import kept_ids, sizes_path, verdicts_path
-from prep.stages.dedup.documents import Documents, read_numbers
-from prep.stages.dedup.similarity import Selection, similarities
-from prep.stages.dedup.sketch_kernels import estimates, string_hashes
-from prep.stages.dedup.taps import SKETCH
+from prep.stages.dedup.minhash.similarity import Selection, similarities
+from prep.stages.shared.matching.cluster_kernels import Numbers, Values
+from prep.stages.shared.matching.documents import SKETCH, Documents, read_numbers
+from prep.stages.shared.matching.sketch_kernels import estimates, string_hashes
 from prep.stages.stage import GlobalContext
 
 AUDIT = "audit"

@@ -19,13 +19,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.documents import REJECTED, write_table
-from prep.corpus.storage import expand, join, read_arrow, write_arrow
-from prep.stages.dedup.cluster_kernels import Numbers, Values, adopt, count_members, lower, point_to_roots, unite
-from prep.stages.dedup.documents import Documents, read_numbers
-from prep.stages.dedup.keep import Key, Policy, keys
-from prep.stages.dedup.matching import read_pairs
-from prep.stages.dedup.sketch_kernels import estimates
+from prep.corpus.arrow.documents import REJECTED, write_table
+from prep.corpus.files.storage import expand, join, read_arrow, write_arrow
+from prep.stages.shared.matching.cluster_kernels import (
+    Numbers,
+    Values,
+    adopt,
+    count_members,
+    lower,
+    point_to_roots,
+    unite,
+)
+from prep.stages.shared.matching.documents import Documents, read_numbers
+from prep.stages.shared.matching.keep import Key, Policy, keys
+from prep.stages.shared.matching.matching import read_pairs
+from prep.stages.shared.matching.sketch_kernels import estimates
 from prep.stages.stage import Counts, GlobalContext
 
 DOCUMENT_BYTES = 25

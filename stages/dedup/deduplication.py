@@ -4,21 +4,21 @@ A stage takes what it needs of each document in the pass before (`prep.stages.de
 and loses documents by a bitmap, so it is not written again. Documents that an earlier stage has dropped take no part.
 The phases, each of independent tasks:
 
-    sort    per part             hashes in rising order, ranks       prep.stages.dedup.matching
-    match   per hash and range   pairs                               prep.stages.dedup.matching
+    sort    per part             hashes in rising order, ranks       prep.stages.shared.matching.matching
+    match   per hash and range   pairs                               prep.stages.shared.matching.matching
     cluster one                  clusters, and whom each keeps       prep.stages.dedup.clusters, keep
     drop    per part             bitmap, columns, rejected documents prep.stages.dedup.clusters
 
 between match and cluster, where pairs are verified by their texts:
 
-    choose  one                  the documents in pairs              prep.stages.dedup.similarity
-    shingle per part             their sets of shingles              prep.stages.dedup.similarity
-    verify  per hash and range   the pairs that are similar          prep.stages.dedup.similarity
+    choose  one                  the documents in pairs              prep.stages.dedup.minhash.similarity
+    shingle per part             their sets of shingles              prep.stages.dedup.minhash.similarity
+    verify  per hash and range   the pairs that are similar          prep.stages.dedup.minhash.similarity
 
 for the audit, unless it is switched off:
 
     sample  one                  pairs and clusters to look at       prep.stages.dedup.audit
-    quote   per part             their sets of shingles, texts       prep.stages.dedup.similarity
+    quote   per part             their sets of shingles, texts       prep.stages.dedup.minhash.similarity
     audit   one                  what people read                    prep.stages.dedup.audit
 
 and with an index, whose documents are compared as if they were the first parts:
@@ -35,16 +35,18 @@ import pyarrow as pa
 from pydantic import ByteSize, Field
 
 from prep.corpus.errors import Problem
-from prep.corpus.hashing import lower_table
-from prep.corpus.words import word_table
-from prep.stages.dedup import audit, clusters, index, matching, similarity
+from prep.corpus.text.hashing import lower_table
+from prep.corpus.text.words import word_table
+from prep.stages.dedup import audit, clusters, index
 from prep.stages.dedup.audit import Judge
-from prep.stages.dedup.documents import Documents
 from prep.stages.dedup.index import Crawl, Index
-from prep.stages.dedup.keep import Keep, Policy
-from prep.stages.dedup.matching import Matcher, Range
-from prep.stages.dedup.minhash_kernels import Shingling
-from prep.stages.dedup.similarity import Selection
+from prep.stages.dedup.minhash import similarity
+from prep.stages.dedup.minhash.minhash_kernels import Shingling
+from prep.stages.dedup.minhash.similarity import Selection
+from prep.stages.shared.matching import matching
+from prep.stages.shared.matching.documents import Documents
+from prep.stages.shared.matching.keep import Keep, Policy
+from prep.stages.shared.matching.matching import Matcher, Range
 from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
 
 ID_BYTES = 64

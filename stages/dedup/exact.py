@@ -3,8 +3,8 @@
 from typing import ClassVar
 
 from prep.stages.dedup.deduplication import Deduplication
-from prep.stages.dedup.keep import Keep
 from prep.stages.dedup.taps import TEXT_HASH, ExactTap, Normalisation
+from prep.stages.shared.matching.keep import Keep
 
 
 class Exact(Deduplication):

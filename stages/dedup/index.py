@@ -25,10 +25,18 @@ import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.errors import CorruptFileError, Problem, RunError
-from prep.corpus.storage import absolute, is_remote, join, read_arrow, read_json, sha256, write_arrow, write_json
+from prep.corpus.files.storage import absolute, is_remote, join, read_arrow, read_json, sha256, write_arrow, write_json
 from prep.stages.dedup.clusters import kept_ids, spread, verdicts_path
-from prep.stages.dedup.documents import KEPT_ID, Documents, KnownPart, hashes_of, hashes_path, read_numbers
-from prep.stages.dedup.taps import ID, SKETCH
+from prep.stages.shared.matching.documents import (
+    ID,
+    KEPT_ID,
+    SKETCH,
+    Documents,
+    KnownPart,
+    hashes_of,
+    hashes_path,
+    read_numbers,
+)
 from prep.stages.stage import GlobalContext, Settings, Tap
 
 FORMAT = 1

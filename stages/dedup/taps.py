@@ -9,23 +9,19 @@ from typing import ClassVar, Literal
 import numpy as np
 import pyarrow as pa
 
-from prep.corpus.columns import Offsets, string_buffers
-from prep.corpus.hashing import lower_table
-from prep.corpus.words import Splitter, word_table
-from prep.stages.dedup.exact_kernels import text_hashes
-from prep.stages.dedup.minhash_kernels import Hashes, Shingling, band_hashes, hash_functions, signatures
+from prep.corpus.arrow.columns import Offsets, string_buffers
+from prep.corpus.text.hashing import lower_table
+from prep.corpus.text.words import Splitter, word_table
+from prep.stages.dedup.minhash.minhash_kernels import Hashes, Shingling, band_hashes, hash_functions, signatures
+from prep.stages.shared.matching.documents import ID, LENGTH, SKETCH
+from prep.stages.shared.matching.exact_kernels import text_hashes
 from prep.stages.stage import Tap
 
 Normalisation = Literal["none", "case_and_space"]
 Shingles = Literal["words", "characters"]
 
-ID = "id"
-LENGTH = "length"
-"""Bytes of UTF-8."""
 TEXT_HASH = ("text_hash_0", "text_hash_1")
 """The two halves of the 128-bit hash."""
-SKETCH = "sketch"
-"""A byte per hash function, from which similarities are estimated."""
 SIGNATURE_BYTES = 32 << 20
 """Signatures held at a time: a batch of very short documents has more of them than text."""
 

@@ -1,8 +1,8 @@
 """Deduplication by URL: `unique_url` keeps one of the documents whose URLs lead to the same page.
 
 Pages are fetched again and again, and what changes between two fetches (a date, a counter) hides them from `exact`.
-URLs are compared in one form (`prep.stages.url.form_kernels`); documents are matched, chosen and dropped as by the
-other stages here.
+URLs are compared in one form (`prep.stages.shared.url.form_kernels`); documents are matched, chosen and dropped as by
+the other stages here.
 """
 
 from collections.abc import Callable
@@ -10,14 +10,14 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.hashing import lower_table
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.text.hashing import lower_table
 from prep.stages.dedup.deduplication import Deduplication
-from prep.stages.dedup.keep import Keep
 from prep.stages.dedup.taps import tap_table
 from prep.stages.dedup.url_hash_kernels import url_hashes
+from prep.stages.shared.matching.keep import Keep
+from prep.stages.shared.url.form_kernels import Form, Fragments, form
 from prep.stages.stage import Settings, Tap
-from prep.stages.url.form_kernels import Form, Fragments, form
 
 URL_HASH = ("url_hash_0", "url_hash_1")
 """The two halves of the 128-bit hash; null where a document has no URL."""

@@ -3,11 +3,12 @@
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, longest_row
-from prep.stages.dedup.exact_kernels import CodePoints, Hashes, murmur3
-from prep.stages.url.form_kernels import Form, form_room, write_form
-from prep.stages.url.parts_kernels import split_url
-from prep.stages.url.query_kernels import query_scratch
+from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
+from prep.corpus.kernels import kernel
+from prep.stages.shared.matching.exact_kernels import CodePoints, Hashes, murmur3
+from prep.stages.shared.url.form_kernels import Form, form_room, write_form
+from prep.stages.shared.url.parts_kernels import split_url
+from prep.stages.shared.url.query_kernels import query_scratch
 
 _SEED = np.uint64(0)
 

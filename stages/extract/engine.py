@@ -12,18 +12,18 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes
-from prep.stages.extract.block_kernels import Blocks, Runs, read_blocks
+from prep.corpus.arrow.columns import Bytes
 from prep.stages.extract.content import Content, Extractor
-from prep.stages.extract.cut_kernels import keep_blocks
-from prep.stages.extract.feature_kernels import block_features
-from prep.stages.extract.markup_kernels import Facts, count_tags, read_markup
+from prep.stages.extract.features.feature_kernels import block_features
+from prep.stages.extract.features.text_feature_kernels import Features
+from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
+from prep.stages.extract.html.markup_kernels import Facts, count_tags, read_markup
+from prep.stages.extract.html.nesting_kernels import Elements, Integers
+from prep.stages.extract.html.render_kernels import render
 from prep.stages.extract.metadata import read_metadata
-from prep.stages.extract.model import BlockModel, load_model
-from prep.stages.extract.nesting_kernels import Elements, Integers
-from prep.stages.extract.render_kernels import render
-from prep.stages.extract.text_feature_kernels import Features
-from prep.stages.extract.tree_kernels import probabilities
+from prep.stages.extract.model.cut_kernels import keep_blocks
+from prep.stages.extract.model.model import BlockModel, load_model
+from prep.stages.extract.model.tree_kernels import probabilities
 
 
 class ReadPage(NamedTuple):

@@ -9,8 +9,8 @@ from typing import ClassVar, Literal, NamedTuple
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.columns import set_column
-from prep.corpus.documents import CHARSET, HTML, TEXT, URL
+from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.documents import CHARSET, HTML, TEXT, URL
 from prep.corpus.errors import Problem
 from prep.stages.extract.charset import decode_page
 from prep.stages.extract.content import Extractor

@@ -14,9 +14,9 @@ from urllib.parse import urljoin, urlsplit
 
 import orjson
 
-from prep.corpus.columns import Bytes
-from prep.stages.extract.element_kernels import NAMES
-from prep.stages.extract.markup_kernels import Facts
+from prep.corpus.arrow.columns import Bytes
+from prep.stages.extract.html.element_kernels import NAMES
+from prep.stages.extract.html.markup_kernels import Facts
 
 
 class Metadata(NamedTuple):

@@ -6,7 +6,7 @@ from typing import Literal
 import numpy as np
 
 from prep.stages.extract.content import Content, Extractor
-from prep.stages.extract.cost_kernels import kinds_by_slot, parse_cost
+from prep.stages.extract.html.cost_kernels import kinds_by_slot, parse_cost
 
 Mode = Literal["default", "precision", "recall", "fast"]
 

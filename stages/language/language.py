@@ -7,12 +7,12 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.columns import set_column
+from prep.corpus.arrow.columns import set_column
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.stages.fasttext.classifier import TextClassifier
-from prep.stages.fasttext.file_format import read_classifier
 from prep.stages.language.codes import language_codes, nearest_code
 from prep.stages.language.model import MEND, find_model
+from prep.stages.shared.fasttext.classifier import TextClassifier
+from prep.stages.shared.fasttext.file_format import read_classifier
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
 LANGUAGE = pa.field("language", pa.string())

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.storage import open_input, sha256, write_bytes
+from prep.corpus.files.storage import open_input, sha256, write_bytes
 
 FILE = "lid.176.ftz"
 SHA256 = "8f3472cfe8738a7b6099e8e999c3cbfae0dcd15696aac7d7738a8039db603e83"

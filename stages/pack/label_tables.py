@@ -7,10 +7,10 @@ on the parts nor on the batches.
 import numpy as np
 import pyarrow as pa
 
-from prep.corpus.labels import LABELS, write_labels
-from prep.corpus.shards import ShardFile
+from prep.corpus.shards.labels import LABELS, write_labels
+from prep.corpus.shards.shards import ShardFile
+from prep.corpus.shards.splits import TRAIN
 from prep.stages.pack.plan import read_draw
-from prep.stages.pack.splits import TRAIN
 from prep.stages.pack.tokens import read_parts
 
 
@@ -21,7 +21,7 @@ def write_split_labels(folder: str, scratch: str, parts: int, dtype: str, split:
     draw = read_draw(scratch)
     tables = []
     for part in read_parts(scratch, parts, dtype):
-        here = np.flatnonzero(draw.chosen(part.split_lots, split))
+        here = np.flatnonzero(draw.chosen(part.split_hashes, split))
         columns: dict[str, pa.Array] = {"document": pa.array(part.first + here, pa.int64())}
         for name in LABELS:
             if name in part.labels:

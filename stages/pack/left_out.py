@@ -3,11 +3,11 @@
 import numpy as np
 import pyarrow as pa
 
-from prep.corpus.documents import REJECTED, write_table
-from prep.corpus.storage import join
+from prep.corpus.arrow.documents import REJECTED, write_table
+from prep.corpus.files.storage import join
+from prep.corpus.shards.splits import TRAIN
 from prep.stages.pack.mixture import epochs, taken
 from prep.stages.pack.plan import PlanTask, candidates, read_draw, read_phases
-from prep.stages.pack.splits import TRAIN
 from prep.stages.pack.tokens import read_part
 from prep.stages.stage import Counts, GlobalContext
 

@@ -1,14 +1,14 @@
 """How much of which documents goes into the training rows: token budgets by source, language or quality.
 
-The documents of a group are an endless stream: all of them in the order of their lots, a hash of the id and the seed,
+The documents of a group are an endless stream: all of them in the order of their hashes, a hash of the id and the seed,
 then all of them again, epoch after epoch. Each phase of a mixture takes the next tokens of each group's stream, as many
 as its share of the phase's budget; the document in which a budget ends is taken only that far, and the next phase goes
 on with the one after it. So budgets are met to the token, no document comes twice before all have come once, and later
 phases see what earlier ones have not.
 
-What a phase takes is an interval of each stream, told by the lots of two documents. They are found without sorting: the
-tokens of each group are added up by the upper 16 bits of the lots, then only the documents of one such bin are sorted.
-Memory: half a megabyte per group, and one 65,536th of the documents.
+What a phase takes is an interval of each stream, told by the hashes of two documents. They are found without sorting:
+the tokens of each group are added up by the upper 16 bits of the hashes, then only the documents of one such bin are
+sorted. Memory: half a megabyte per group, and one 65,536th of the documents.
 """
 
 from collections.abc import Callable, Iterable, Mapping
@@ -21,8 +21,8 @@ import pyarrow as pa
 from pydantic import Field, model_validator
 
 from prep.corpus.errors import RunError
+from prep.corpus.shards.splits import Hashes
 from prep.stages.pack.packing_kernels import Integers
-from prep.stages.pack.piece_kernels import Lots
 from prep.stages.stage import Settings
 
 BINS = 1 << 16
@@ -104,7 +104,7 @@ class Candidates(NamedTuple):
     """Each one's group, a place in `groups`."""
     groups: tuple[str, ...]
     tokens: Integers
-    lots: Lots
+    hashes: Hashes
 
 
 Choice = Callable[[], Iterable[Candidates]]
@@ -120,19 +120,19 @@ def epochs(phase: Phase) -> range:
 def taken(phase: Phase, epoch: int, candidates: Candidates) -> Integers:
     """Return how many tokens of each document a phase takes in an epoch of the streams (documents)."""
     tokens = np.zeros(len(candidates.tokens), np.int64)
-    lots = candidates.lots
+    hashes = candidates.hashes
     for group, interval in phase.items():
         after, last = interval.after, interval.last
         if group not in candidates.groups or not after.epoch <= epoch <= last.epoch:
             continue
         here = candidates.codes == candidates.groups.index(group)
         if epoch == after.epoch:
-            here &= lots > np.uint64(after.lot)
+            here &= hashes > np.uint64(after.lot)
         if epoch == last.epoch:
-            here &= lots <= np.uint64(last.lot)
+            here &= hashes <= np.uint64(last.lot)
         tokens[here] = candidates.tokens[here]
         if epoch == last.epoch:
-            ending = here & (lots == np.uint64(last.lot))
+            ending = here & (hashes == np.uint64(last.lot))
             tokens[ending] = np.minimum(tokens[ending], interval.tokens)
     return tokens
 
@@ -164,28 +164,28 @@ class _Stream:
             )
         epoch, before = divmod(self._taken + budget - 1, self._total)
         number = int(np.searchsorted(self._ends, before, side="right"))
-        tokens, lots = self._bin(number)
+        tokens, hashes = self._bin(number)
         ends = np.cumsum(tokens) + (int(self._ends[number - 1]) if number else 0)
         document = int(np.searchsorted(ends, before, side="right"))
         wanted = before + 1 - int(ends[document] - tokens[document])
-        interval = Interval(self._after, Place(epoch, int(lots[document])), wanted)
+        interval = Interval(self._after, Place(epoch, int(hashes[document])), wanted)
         self._after = interval.last
         self._taken = epoch * self._total + int(ends[document])
         return interval
 
-    def _bin(self, number: int) -> tuple[Integers, Lots]:
-        """Return the tokens and lots of the documents whose lots begin with these 16 bits, in the lots' order."""
+    def _bin(self, number: int) -> tuple[Integers, Hashes]:
+        """Return the tokens and hashes of the documents whose hashes begin with these 16 bits, in the hashes' order."""
         found = [np.empty(0, np.int64)], [np.empty(0, np.uint64)]
         for candidates in self._choice():
             if self._group not in candidates.groups:
                 continue
             here = candidates.codes == candidates.groups.index(self._group)
-            here &= candidates.lots >> _BIN_SHIFT == np.uint64(number)
+            here &= candidates.hashes >> _BIN_SHIFT == np.uint64(number)
             found[0].append(candidates.tokens[here])
-            found[1].append(candidates.lots[here])
-        tokens, lots = np.concatenate(found[0]), np.concatenate(found[1])
-        order = np.argsort(lots, kind="stable")
-        return tokens[order], lots[order]
+            found[1].append(candidates.hashes[here])
+        tokens, hashes = np.concatenate(found[0]), np.concatenate(found[1])
+        order = np.argsort(hashes, kind="stable")
+        return tokens[order], hashes[order]
 
 
 def take_phases(mixture: Mixture, choice: Choice) -> list[Phase]:
@@ -222,10 +222,10 @@ def share_out(phase: MixturePhase, left: Mapping[str, int]) -> dict[str, int]:
 
 
 def _histograms(choice: Choice) -> dict[str, Integers]:
-    """Return the tokens of each group by the upper bits of the documents' lots."""
+    """Return the tokens of each group by the upper bits of the documents' hashes."""
     bins: dict[str, Integers] = {}
     for candidates in choice():
-        places = (candidates.lots >> _BIN_SHIFT).astype(np.int64)
+        places = (candidates.hashes >> _BIN_SHIFT).astype(np.int64)
         for code in np.unique(candidates.codes):
             here = candidates.codes == code
             histogram = bins.setdefault(candidates.groups[code], np.zeros(BINS, np.int64))

@@ -7,12 +7,12 @@ import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.errors import Problem
-from prep.corpus.shards import token_dtype
+from prep.corpus.shards.shards import token_dtype
+from prep.corpus.shards.splits import SPLITS
 from prep.stages.pack.left_out import record_left_out
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.plan import Packing, PlanTask, Strategy
 from prep.stages.pack.scatter import scatter_share
-from prep.stages.pack.splits import SPLITS
 from prep.stages.pack.tokens import Drawing, RowFormat, read_row_format, tokenize_part
 from prep.stages.pack.write import write_manifests, write_share
 from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
@@ -30,8 +30,8 @@ class Pack(GlobalStage):
     cropped unless `long_documents` or a budget of the `mixture` says so: every token of every document lies in exactly
     one row. A document longer than a row is cut; what is left over beside full rows is its beginning, so that only the
     first piece of a row can continue a document begun in another. Each row tells the lengths of its pieces, their
-    documents and where in its document the first one begins (`prep.corpus.shards`). Rows are shuffled, all with all.
-    Beside validation and test lies `labels.parquet`, the source and language of each document.
+    documents and where in its document the first one begins (`prep.corpus.shards.shards`). Rows are shuffled, all with
+    all. Beside validation and test lies `labels.parquet`, the source and language of each document.
     """
 
     name: ClassVar[str] = "pack"
@@ -126,7 +126,7 @@ class Pack(GlobalStage):
         """Run one task."""
         parts = len(context.upstream.parts)
         if phase == TOKENIZE:
-            from prep.tokenizers.encode import open_tokenizer
+            from prep.tokenizers.encoding.encode import open_tokenizer
 
             tokenizer = open_tokenizer(context.artefacts["tokenizer"])
             rows = RowFormat(

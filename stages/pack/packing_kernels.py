@@ -14,8 +14,8 @@ left over of a long document is its beginning, and every piece after it fills mo
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import kernel, leaf
-from prep.corpus.utf8 import trailing_zeros
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.utf8 import trailing_zeros
 
 Integers = npt.NDArray[np.int64]
 Bits = npt.NDArray[np.uint64]

@@ -1,14 +1,13 @@
-"""Drawing lots for documents, and bringing their pieces and tokens into place, as numba kernels."""
+"""Drawing hashes for documents, and bringing their pieces and tokens into place, as numba kernels."""
 
 import numpy as np
-import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
-from prep.corpus.hashing import hash_bytes, mix
-from prep.corpus.shards import Ids
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.shards.shards import Ids
+from prep.corpus.shards.splits import Hashes
+from prep.corpus.text.hashing import hash_bytes, mix
 from prep.stages.pack.packing_kernels import Integers
-
-Lots = npt.NDArray[np.uint64]
 
 
 @kernel
@@ -29,13 +28,13 @@ def delimit(offsets: Offsets, ids: Ids, separator: int, before: bool, out: Ids) 
 
 
 @kernel
-def draw_lots(data: Bytes, offsets: Offsets, seed: np.uint64, purpose: np.uint64) -> Lots:
+def document_hashes(data: Bytes, offsets: Offsets, seed: np.uint64, purpose: np.uint64) -> Hashes:
     """Return a hash of each value `data[offsets[i]:offsets[i + 1]]`, the seed and what it is drawn for (values)."""
-    lots = np.empty(len(offsets) - 1, np.uint64)
+    hashes = np.empty(len(offsets) - 1, np.uint64)
     state = mix(seed, purpose)
-    for document in range(len(lots)):
-        lots[document] = hash_bytes(data, offsets[document], offsets[document + 1], state)
-    return lots
+    for document in range(len(hashes)):
+        hashes[document] = hash_bytes(data, offsets[document], offsets[document + 1], state)
+    return hashes
 
 
 @kernel

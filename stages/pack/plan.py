@@ -16,13 +16,13 @@ from typing import Literal, NamedTuple, Self
 
 import numpy as np
 
-from prep.corpus.labels import LABELS, Column
-from prep.corpus.shards import PhaseFacts
-from prep.corpus.storage import atomic_output, join, read_json, write_json
+from prep.corpus.files.storage import atomic_output, join, read_json, write_json
+from prep.corpus.shards.labels import LABELS, Column
+from prep.corpus.shards.shards import PhaseFacts
+from prep.corpus.shards.splits import TRAIN, SplitRule, make_split_rule
 from prep.stages.pack.mixture import EVERYTHING, Candidates, Interval, Mixture, Phase, Place, epochs, take_phases, taken
 from prep.stages.pack.packing_kernels import Integers, best_fit, concatenate, cut_long
 from prep.stages.pack.piece_kernels import arrange
-from prep.stages.pack.splits import TRAIN, Draw, make_draw
 from prep.stages.pack.tokens import GROUP, Documents, map_numbers, read_parts
 
 Strategy = Literal["best_fit", "concatenate", "one_per_row"]
@@ -96,8 +96,8 @@ class PlanTask(NamedTuple):
     test: float
 
     def run(self) -> None:
-        """Draw the splits, pack each of them and write its plan."""
-        draw = make_draw(self.validation, self.test, (part.split_lots for part in self._documents()))
+        """SplitRule the splits, pack each of them and write its plan."""
+        draw = make_split_rule(self.validation, self.test, (part.split_hashes for part in self._documents()))
         write_json(_draw_path(self.scratch), draw._asdict())
         total = sum(len(part.tokens) for part in self._documents())
         for split in draw.splits:
@@ -110,7 +110,7 @@ class PlanTask(NamedTuple):
                             writer.add(part, taken(phase, epoch, there), epoch * total)
                     writer.end_phase()
 
-    def _phases(self, draw: Draw, split: str) -> Sequence[Phase]:
+    def _phases(self, draw: SplitRule, split: str) -> Sequence[Phase]:
         if split != TRAIN or self.mixture is None:
             return [EVERYTHING]
 
@@ -125,7 +125,7 @@ class PlanTask(NamedTuple):
         return read_parts(self.scratch, self.parts, self.dtype)
 
 
-def candidates(part: Documents, draw: Draw, split: str, packing: Packing) -> Candidates:
+def candidates(part: Documents, draw: SplitRule, split: str, packing: Packing) -> Candidates:
     """Return what may be taken of a part's documents for a split: nothing of those in another.
 
     Only those for training are in groups.
@@ -134,7 +134,7 @@ def candidates(part: Documents, draw: Draw, split: str, packing: Packing) -> Can
     codes, groups = Column(np.zeros(len(tokens), np.int32), ("",))
     if split == TRAIN and GROUP in part.labels:
         codes, groups = part.labels[GROUP]
-    return Candidates(codes, groups, np.where(draw.chosen(part.split_lots, split), tokens, 0), part.order_lots)
+    return Candidates(codes, groups, np.where(draw.chosen(part.split_hashes, split), tokens, 0), part.order_hashes)
 
 
 class PlanWriter(AbstractContextManager["PlanWriter"]):
@@ -244,9 +244,9 @@ def read_facts(scratch: str, split: str) -> SplitFacts:
     return SplitFacts(**value, phases=phases)  # type: ignore[arg-type]
 
 
-def read_draw(scratch: str) -> Draw:
+def read_draw(scratch: str) -> SplitRule:
     """Read how the splits were drawn."""
-    return Draw(**read_json(_draw_path(scratch)))  # type: ignore[arg-type]
+    return SplitRule(**read_json(_draw_path(scratch)))  # type: ignore[arg-type]
 
 
 def read_phases(scratch: str) -> list[Phase]:

@@ -2,9 +2,9 @@
 
 Each task takes an equal share of the rows in the order of the plan, in which the documents of neighbouring rows lie
 close together. It gathers a run of rows of 64 MiB at a time, sorts it by the places that the shuffle gives to the rows
-(a permutation that is computed, not stored: `prep.corpus.permutation_kernels`) and writes it. The rows of a shard then
-lie in one piece in every run, so the next phase reads a little of each run from beginning to end: an exact shuffle of
-any number of rows, with files read and written in order and memory for one run or one shard.
+(a permutation that is computed, not stored: `prep.corpus.shards.permutation_kernels`) and writes it. The rows of a
+shard then lie in one piece in every run, so the next phase reads a little of each run from beginning to end: an exact
+shuffle of any number of rows, with files read and written in order and memory for one run or one shard.
 Source: the shuffle of MapReduce (Dean & Ghemawat 2004, section 4.2, "ordering guarantees").
 
     scratch/runs/train/00000-00000.arrow   a task's first run: the columns of a shard, and `place`
@@ -17,13 +17,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.permutation_kernels import permuted
-from prep.corpus.shards import Rows, mapped_rows, rows_batch
-from prep.corpus.storage import join, read_arrow, write_arrow
+from prep.corpus.files.storage import join, read_arrow, write_arrow
+from prep.corpus.shards.permutation_kernels import permuted
+from prep.corpus.shards.shards import Rows, mapped_rows, rows_batch
+from prep.corpus.shards.splits import SPLITS
 from prep.stages.pack.packing_kernels import Integers
 from prep.stages.pack.piece_kernels import lay_out, reorder
 from prep.stages.pack.plan import Pieces, SplitFacts, read_facts, read_plan
-from prep.stages.pack.splits import SPLITS
 from prep.stages.pack.tokens import RowFormat, TokenSequence
 
 RUN_BYTES = 64 << 20

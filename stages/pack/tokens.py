@@ -15,15 +15,16 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from prep.corpus.columns import Offsets, string_buffers
-from prep.corpus.documents import read_schema
+from prep.corpus.arrow.columns import Offsets, string_buffers
+from prep.corpus.arrow.documents import read_schema
 from prep.corpus.errors import CorruptFileError
-from prep.corpus.labels import LABELS, Column
-from prep.corpus.shards import Ids
-from prep.corpus.storage import atomic_output, join, read_arrow, read_json, size, write_arrow, write_json
+from prep.corpus.files.storage import atomic_output, join, read_arrow, read_json, size, write_arrow, write_json
+from prep.corpus.shards.labels import LABELS, Column
+from prep.corpus.shards.shards import Ids
+from prep.corpus.shards.splits import Hashes
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.packing_kernels import Integers
-from prep.stages.pack.piece_kernels import Lots, copy_pieces, delimit, draw_lots
+from prep.stages.pack.piece_kernels import copy_pieces, delimit, document_hashes
 from prep.stages.stage import GlobalContext
 
 ROW_FORMAT = "rows.json"
@@ -82,9 +83,9 @@ class Documents(NamedTuple):
     """Token ids, the separator included."""
     text_bytes: Integers
     """UTF-8 bytes of the text."""
-    split_lots: Lots
+    split_hashes: Hashes
     """Decide the split."""
-    order_lots: Lots
+    order_hashes: Hashes
     """Decide the order in which a mixture takes documents."""
     labels: dict[str, Column]
     """By column; `GROUP` is what the mixture goes by."""
@@ -122,8 +123,8 @@ def _table(batch: pa.RecordBatch, tokens: Integers, labels: Sequence[str], drawi
     columns: dict[str, pa.Array] = {
         "tokens": pa.array(tokens),
         "text_bytes": pa.array(np.diff(string_buffers(batch.column("text"))[1])),
-        "split_lot": pa.array(draw_lots(*string_buffers(split_by), seed, SPLIT_LOT)),
-        "order_lot": pa.array(draw_lots(*string_buffers(batch.column("id")), seed, ORDER_LOT)),
+        "split_lot": pa.array(document_hashes(*string_buffers(split_by), seed, SPLIT_LOT)),
+        "order_lot": pa.array(document_hashes(*string_buffers(batch.column("id")), seed, ORDER_LOT)),
     }
     named = {name: batch.column(name) for name in labels}
     if drawing.mixture:

@@ -11,7 +11,8 @@ from typing import NamedTuple
 import numpy as np
 import pyarrow as pa
 
-from prep.corpus.shards import (
+from prep.corpus.files.storage import join, read_json, write_json
+from prep.corpus.shards.shards import (
     Rows,
     ShardFile,
     ShardManifest,
@@ -21,7 +22,6 @@ from prep.corpus.shards import (
     write_shard,
     write_splits,
 )
-from prep.corpus.storage import join, read_json, write_json
 from prep.stages.pack.label_tables import write_split_labels
 from prep.stages.pack.plan import read_facts
 from prep.stages.pack.scatter import Run, collect, runs

@@ -18,9 +18,10 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf, longest_row
-from prep.corpus.hashing import find_slot, hash_lower, mix
-from prep.corpus.words import DIGITS, SYMBOLS, Positions, split_words
+from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.hashing import find_slot, hash_lower, mix
+from prep.corpus.text.words import DIGITS, SYMBOLS, Positions, split_words
 
 Hashes = npt.NDArray[np.uint64]
 Ints = npt.NDArray[np.int32]

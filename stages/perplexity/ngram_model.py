@@ -6,10 +6,10 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.columns import row_sizes, string_buffers
+from prep.corpus.arrow.columns import row_sizes, string_buffers
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.hashing import lower_table
-from prep.corpus.words import Splitter, word_table
+from prep.corpus.text.hashing import lower_table
+from prep.corpus.text.words import Splitter, word_table
 from prep.stages.perplexity.ngram_kernels import count_ngrams, discounts_of, empty_model, log_probabilities
 
 

@@ -9,11 +9,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import ByteSize, Field
 
-from prep.corpus.columns import set_column
+from prep.corpus.arrow.columns import set_column
 from prep.corpus.errors import Problem
-from prep.corpus.words import Splitter
+from prep.corpus.text.words import Splitter
 from prep.stages.perplexity.ngram_model import NgramModel
-from prep.stages.read.text_source import TextSource
+from prep.stages.shared.text_source import TextSource
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
 EVERY_OTHER = "*"

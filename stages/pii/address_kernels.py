@@ -8,7 +8,8 @@ from ipaddress import IPv4Network
 
 import numpy as np
 
-from prep.corpus.columns import Bytes, leaf
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import leaf
 from prep.stages.pii.border_kernels import is_digit, is_word
 
 _DOT = 0x2E

@@ -4,7 +4,8 @@ A number can begin where no ASCII letter, digit or `_` stands before it, and no 
 `4/`); it can end where what follows is neither of a word nor goes on with a mark and a digit.
 """
 
-from prep.corpus.columns import Bytes, leaf
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import leaf
 
 _DOT, _HYPHEN, _COMMA, _SLASH = 0x2E, 0x2D, 0x2C, 0x2F
 

@@ -14,8 +14,9 @@ from functools import cache
 
 import numpy as np
 
-from prep.corpus.columns import Bytes, leaf
-from prep.corpus.utf8 import code_point_table, decode
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import leaf
+from prep.corpus.text.utf8 import code_point_table, decode
 
 _AT, _DOT, _HYPHEN, _OPEN, _CLOSE, _COLON = 0x40, 0x2E, 0x2D, 0x5B, 0x5D, 0x3A
 _LOCAL, _LABEL = 1, 2

@@ -9,8 +9,9 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
-from prep.corpus.utf8 import HIGH_BITS, ONES, find_byte, load64, trailing_zeros
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.utf8 import HIGH_BITS, ONES, find_byte, load64, trailing_zeros
 from prep.stages.pii.address_kernels import find_address
 from prep.stages.pii.border_kernels import begins_number
 from prep.stages.pii.email_kernels import find_email

@@ -12,7 +12,8 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, leaf
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import leaf
 from prep.stages.pii.border_kernels import ends_number, is_digit
 
 _DOT, _OPEN, _CLOSE, _HYPHEN, _SLASH, _BLANK = 0x2E, 0x28, 0x29, 0x2D, 0x2F, 0x20

@@ -10,8 +10,8 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from prep.corpus.columns import Bytes, set_column, string_array, string_buffers
-from prep.corpus.documents import TEXT
+from prep.corpus.arrow.columns import Bytes, set_column, string_array, string_buffers
+from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import Problem
 from prep.stages.pii.email_kernels import word_characters
 from prep.stages.pii.mask_kernels import EMAIL, IP, PHONE, Findings, Sought, find_personal, mask

@@ -17,7 +17,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.storage import join, read_json, write_json
+from prep.corpus.files.storage import join, read_json, write_json
 from prep.stages.quality.costs import FILE, Amount, Costs, Group, GroupShare, RuleCost, Sample
 from prep.stages.quality.judge import Judged
 from prep.stages.quality.rules import Rule

@@ -8,11 +8,11 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.characters import character_table
-from prep.corpus.columns import set_column, string_array, string_buffers
-from prep.corpus.documents import TEXT
-from prep.corpus.sentences import sentence_table
-from prep.corpus.words import Splitter, word_table
+from prep.corpus.arrow.columns import set_column, string_array, string_buffers
+from prep.corpus.arrow.documents import TEXT
+from prep.corpus.text.characters import character_table
+from prep.corpus.text.sentences import sentence_table
+from prep.corpus.text.words import Splitter, word_table
 from prep.stages.quality.cleaning_kernels import (
     CLEANED,
     JAVASCRIPT,
@@ -22,7 +22,7 @@ from prep.stages.quality.cleaning_kernels import (
     clean_lines,
     phrases,
 )
-from prep.stages.quality.measures import CLEANED_MEASURES, add_signals, with_signals
+from prep.stages.quality.signals.measures import CLEANED_MEASURES, add_signals, with_signals
 from prep.stages.stage import Outcome, RowFunction, RowStage
 
 Number = Annotated[int, Field(ge=1)]

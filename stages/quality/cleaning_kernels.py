@@ -10,13 +10,14 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.characters import DECIMAL
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf, longest_row
-from prep.corpus.sentences import count_sentences
-from prep.corpus.utf8 import decode, find_byte, find_line_end
-from prep.corpus.words import SPACE, split_words, trim
-from prep.stages.quality.line_kernels import FILLED_LINES, count_byte, count_filled_lines
-from prep.stages.quality.piece_kernels import room_for_pieces
+from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.characters import DECIMAL
+from prep.corpus.text.sentences import count_sentences
+from prep.corpus.text.utf8 import decode, find_byte, find_line_end
+from prep.corpus.text.words import SPACE, split_words, trim
+from prep.stages.quality.signals.line_kernels import FILLED_LINES, count_byte, count_filled_lines
+from prep.stages.quality.signals.piece_kernels import room_for_pieces
 
 Counts = npt.NDArray[np.int64]
 

@@ -17,16 +17,16 @@ import numpy.typing as npt
 import pyarrow as pa
 import yaml
 
-from prep.corpus.columns import string_buffers
+from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.errors import RunError
-from prep.corpus.words import Splitter, word_table
+from prep.corpus.text.words import Splitter, word_table
 from prep.stages.quality.clean_lines import CleanLines
-from prep.stages.quality.frequency_kernels import count_occurrences
 from prep.stages.quality.judge import judge
-from prep.stages.quality.measures import BY_NAME
 from prep.stages.quality.recipe import Recipe
 from prep.stages.quality.rules import Rule, Signal
-from prep.stages.quality.signals import Signals, measuring
+from prep.stages.quality.signals.frequency_kernels import count_occurrences
+from prep.stages.quality.signals.measures import BY_NAME
+from prep.stages.quality.signals.signals import Signals, measuring
 from prep.stages.stage import RowFunction
 
 Texts = Callable[[], Iterable[pa.LargeStringArray]]

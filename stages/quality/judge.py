@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prep.corpus.documents import REJECTED
-from prep.stages.quality.measures import SIGNALS, measured
+from prep.corpus.arrow.documents import REJECTED
 from prep.stages.quality.rules import Flags, Rule, Signal, first_broken, signals_of
+from prep.stages.quality.signals.measures import SIGNALS, measured
 
 Numbers = npt.NDArray[np.int64]
 _SIZES = ("bytes", "cleaned_bytes")

@@ -13,16 +13,16 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.documents import REJECTED, DocumentWriter, read_documents, read_schema
+from prep.corpus.arrow.documents import REJECTED, DocumentWriter, read_documents, read_schema
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.corpus.storage import join, write_arrow, write_json
+from prep.corpus.files.storage import join, write_arrow, write_json
 from prep.stages.quality.account import Account, write_costs
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.judge import columns, judge
-from prep.stages.quality.measures import SIGNALS, measured
 from prep.stages.quality.recipe import LanguageChange, Recipe, RuleChange, load_recipe
 from prep.stages.quality.rules import Flags, signals_of
-from prep.stages.quality.signals import Signals
+from prep.stages.quality.signals.measures import SIGNALS, measured
+from prep.stages.quality.signals.signals import Signals
 from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
 
 JUDGE, COST = "judge", "cost"

@@ -26,9 +26,9 @@ import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.words import Splitter
-from prep.stages.quality.measures import BY_NAME
+from prep.corpus.text.words import Splitter
 from prep.stages.quality.rules import Rule
+from prep.stages.quality.signals.measures import BY_NAME
 from prep.stages.stage import Settings
 
 FOLDER = Path(__file__).parent / "recipes"

@@ -5,11 +5,11 @@ from collections.abc import Iterator, Sequence
 
 import pyarrow as pa
 
-from prep.corpus.documents import CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL, storable
+from prep.corpus.arrow.documents import CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL, storable
 from prep.corpus.errors import Problem
 from prep.stages.read.formats import columns_of, format_of, table_schema
 from prep.stages.read.sources import Origin, SourceOptions
-from prep.stages.read.tables import is_scalar, is_text, plain_type
+from prep.stages.read.tables.tables import is_scalar, is_text, plain_type
 from prep.stages.stage import InputFile
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError)

@@ -9,12 +9,12 @@ nothing else. Cost: a seek and a few hundred kilobytes per cut; CSV files and pl
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from prep.corpus.compression import Place, codec_of, find_member, pieces
-from prep.corpus.storage import is_remote
-from prep.stages.read.csv_files import csv_cuts
+from prep.corpus.files.compression import Place, codec_of, find_member, pieces
+from prep.corpus.files.storage import is_remote
+from prep.stages.read.archives.warc import record_starts
 from prep.stages.read.sources import FormatName, SourceOptions
-from prep.stages.read.tables import arrow_cuts, parquet_cuts
-from prep.stages.read.warc import record_starts
+from prep.stages.read.tables.csv_files import csv_cuts
+from prep.stages.read.tables.tables import arrow_cuts, parquet_cuts
 from prep.stages.stage import FileRange, InputFile, Partition
 
 TASK_BYTES = 64 << 20

@@ -6,21 +6,21 @@ from functools import partial
 
 import pyarrow as pa
 
-from prep.corpus.compression import strip_codec
-from prep.corpus.documents import CHARSET, HEADERS, HTML, TEXT, read_schema
-from prep.corpus.storage import map_input
-from prep.stages.read.arc import arc_rows
-from prep.stages.read.csv_files import csv_rows, csv_schema
-from prep.stages.read.epub import epub_rows
-from prep.stages.read.files import html_rows, text_rows
-from prep.stages.read.json_lines import json_rows
-from prep.stages.read.lines import line_rows
-from prep.stages.read.mediawiki import mediawiki_rows
-from prep.stages.read.pdf import pdf_rows
+from prep.corpus.arrow.documents import CHARSET, HEADERS, HTML, TEXT, read_schema
+from prep.corpus.files.compression import strip_codec
+from prep.corpus.files.storage import map_input
+from prep.stages.read.archives.arc import arc_rows
+from prep.stages.read.archives.warc import warc_rows
+from prep.stages.read.books.epub import epub_rows
+from prep.stages.read.books.pdf import pdf_rows
+from prep.stages.read.plain.files import html_rows, text_rows
+from prep.stages.read.plain.lines import line_rows
 from prep.stages.read.rows import METADATA, Input, Row
 from prep.stages.read.sources import FormatName, SourceOptions
-from prep.stages.read.tables import arrow_outcomes, arrow_schema, parquet_outcomes
-from prep.stages.read.warc import warc_rows
+from prep.stages.read.tables.csv_files import csv_rows, csv_schema
+from prep.stages.read.tables.json_lines import json_rows
+from prep.stages.read.tables.tables import arrow_outcomes, arrow_schema, parquet_outcomes
+from prep.stages.read.wiki.mediawiki import mediawiki_rows
 from prep.stages.stage import Outcome
 
 SUFFIXES: Mapping[str, FormatName] = {

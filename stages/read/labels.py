@@ -3,7 +3,7 @@
 import posixpath
 from collections.abc import Mapping, Sequence
 
-from prep.corpus.storage import absolute, exists, is_glob
+from prep.corpus.files.storage import absolute, exists, is_glob
 
 
 def labels(found: Mapping[str, Sequence[str]]) -> dict[str, str]:

@@ -5,10 +5,10 @@ import os
 from collections.abc import Iterator, Sequence
 
 from prep.corpus.errors import Problem
-from prep.corpus.storage import Stored, absolute, find, size
-from prep.stages.read.hugging_face import dataset_files, is_dataset
+from prep.corpus.files.storage import Stored, absolute, find, size
 from prep.stages.read.labels import labels
 from prep.stages.read.sources import Origin
+from prep.stages.read.tables.hugging_face import dataset_files, is_dataset
 from prep.stages.stage import InputFile
 
 _FOLDER = os.strerror(errno.EISDIR)

@@ -17,7 +17,7 @@ from prep.stages.read.columns import Tables
 from prep.stages.read.formats import OUTCOMES, ROWS, SUFFIXES, format_of
 from prep.stages.read.rows import Input, Row, batches, failed, watched
 from prep.stages.read.sources import FormatName, Origin, Paths, Source, SourceOptions, patterns
-from prep.stages.read.tables import lost_row
+from prep.stages.read.tables.tables import lost_row
 from prep.stages.stage import CheckContext, FileRange, InputFile, Outcome, Partition, SourceStage, Watch
 
 

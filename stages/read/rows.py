@@ -8,8 +8,8 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from prep.corpus.compression import START, Piece, Place, codec_of, pieces
-from prep.corpus.documents import CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL
+from prep.corpus.arrow.documents import CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL
+from prep.corpus.files.compression import START, Piece, Place, codec_of, pieces
 from prep.stages.read.sources import SourceOptions
 from prep.stages.stage import Outcome, Verdicts, Watch
 

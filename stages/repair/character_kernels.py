@@ -13,8 +13,9 @@ from typing import Literal, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
-from prep.corpus.utf8 import CODE_POINTS, HIGH_BITS, ONES, code_point_table, decode, every_code_point, load64
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.utf8 import CODE_POINTS, HIGH_BITS, ONES, code_point_table, decode, every_code_point, load64
 
 Form = Literal["NFC", "NFKC"]
 Counts = npt.NDArray[np.int32]

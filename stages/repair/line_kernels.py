@@ -1,7 +1,7 @@
 """Lines without boilerplate, as numba kernels: a line goes where it holds one of some phrases, in any case.
 
-The phrases are sought together (`prep.corpus.automaton`), in texts mapped to lower case code point by code point. Cost:
-O(bytes), about 3 ns per byte, whatever the number of phrases.
+The phrases are sought together (`prep.corpus.text.automaton`), in texts mapped to lower case code point by code point.
+Cost: O(bytes), about 3 ns per byte, whatever the number of phrases.
 """
 
 from collections.abc import Sequence
@@ -9,10 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.automaton import ROOT, Automaton, automaton, step
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
-from prep.corpus.hashing import lower_table
-from prep.corpus.utf8 import code_points, decode, encode, find_byte
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.automaton import ROOT, Automaton, automaton, step
+from prep.corpus.text.hashing import lower_table
+from prep.corpus.text.utf8 import code_points, decode, encode, find_byte
 
 _NEWLINE = 0x0A
 

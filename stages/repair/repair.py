@@ -9,10 +9,10 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from prep.corpus.columns import set_column, string_array, string_buffers
-from prep.corpus.documents import TEXT
+from prep.corpus.arrow.columns import set_column, string_array, string_buffers
+from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import Problem
-from prep.corpus.hashing import lower_table
+from prep.corpus.text.hashing import lower_table
 from prep.stages.repair.character_kernels import (
     MAY_BE_MOJIBAKE,
     NEEDS_NORMALISING,

@@ -8,11 +8,11 @@ import heapq
 import numpy as np
 import pyarrow as pa
 
-from prep.corpus.documents import read_rows, write_table
-from prep.corpus.storage import join, read_arrow, write_json
-from prep.stages.dedup.documents import read_numbers
+from prep.corpus.arrow.documents import read_rows, write_table
+from prep.corpus.files.storage import join, read_arrow, write_json
 from prep.stages.repeats.phases import pieces, repeated_path
 from prep.stages.repeats.taps import HASH_0, HASH_1
+from prep.stages.shared.matching.documents import read_numbers
 from prep.stages.stage import GlobalContext
 
 SHOWN = 50

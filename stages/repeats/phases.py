@@ -19,17 +19,17 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.cuts import without
-from prep.corpus.documents import REJECTED, read_rows, write_table
-from prep.corpus.storage import atomic_output, join, read_arrow, write_arrow
-from prep.corpus.words import word_table
-from prep.stages.dedup.cluster_kernels import Numbers, Values
-from prep.stages.dedup.documents import Documents, read_numbers, read_values
-from prep.stages.dedup.keep import Policy, elect, keys
-from prep.stages.dedup.matching import Range
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.arrow.documents import REJECTED, read_rows, write_table
+from prep.corpus.files.storage import atomic_output, join, read_arrow, write_arrow
+from prep.corpus.text.cuts import without
+from prep.corpus.text.words import word_table
 from prep.stages.repeats.piece_kernels import blank, find, join_ranges
 from prep.stages.repeats.taps import ENDS, HASH_0, HASH_1, ID, STARTS
+from prep.stages.shared.matching.cluster_kernels import Numbers, Values
+from prep.stages.shared.matching.documents import Documents, read_numbers, read_values
+from prep.stages.shared.matching.keep import Policy, elect, keys
+from prep.stages.shared.matching.matching import Range
 from prep.stages.stage import Counts, GlobalContext
 
 NOTHING_LEFT = "nothing_left"

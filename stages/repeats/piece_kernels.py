@@ -1,6 +1,6 @@
 """The pieces of documents that may be repeated in others, as numba kernels: lines, paragraphs, windows of bytes.
 
-A piece has a 128-bit hash (MurmurHash3, see `prep.stages.dedup.exact_kernels`) and its place in the text.
+A piece has a 128-bit hash (MurmurHash3, see `prep.stages.shared.matching.exact_kernels`) and its place in the text.
 
 Windows are chosen by winnowing (Schleimer, Wilkerson and Aiken 2003, "Winnowing: Local Algorithms for Document
 Fingerprinting"): every window of `width` bytes has a rolling hash (Karp and Rabin 1987), and of every `reach` windows
@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf, longest_row
-from prep.corpus.utf8 import code_points, find_line_end
-from prep.corpus.words import trim
-from prep.stages.dedup.exact_kernels import CodePoints, Hashes, fold_text, murmur3
+from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.utf8 import code_points, find_line_end
+from prep.corpus.text.words import trim
+from prep.stages.shared.matching.exact_kernels import CodePoints, Hashes, fold_text, murmur3
 
 _SEED = np.uint64(0)
 _BASE = np.uint64(0x9E3779B97F4A7C15)

@@ -10,9 +10,9 @@ from typing import ClassVar, Literal
 
 from pydantic import ByteSize, Field
 
-from prep.stages.dedup.matching import ranges
 from prep.stages.repeats import audit, phases
 from prep.stages.repeats.taps import LineTap, Unit, WindowTap
+from prep.stages.shared.matching.matching import ranges
 from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase, Tap
 
 SORT, MATCH, CUT, AUDIT = "sort", "match", "cut", "audit"

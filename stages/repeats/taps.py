@@ -5,9 +5,9 @@ from typing import ClassVar, Literal
 
 import pyarrow as pa
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.hashing import lower_table
-from prep.corpus.words import word_table
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.text.hashing import lower_table
+from prep.corpus.text.words import word_table
 from prep.stages.repeats.piece_kernels import Pieces, lines, windows
 from prep.stages.stage import Tap
 

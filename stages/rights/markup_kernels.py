@@ -10,10 +10,11 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
-from prep.corpus.utf8 import find_byte
-from prep.stages.url.name_kernels import Names, begins_with, find_name, is_text, names
-from prep.stages.url.parts_kernels import lower_byte
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.utf8 import find_byte
+from prep.stages.shared.url.name_kernels import Names, begins_with, find_name, is_text, names
+from prep.stages.shared.url.parts_kernels import lower_byte
 
 LICENCE_LINK, PLAIN_LINK, JSON_LD, META = 0, 1, 2, 3
 """Kinds of statement: a link that says it leads to the licence; a link to Creative Commons that does not; a script of

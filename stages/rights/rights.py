@@ -13,15 +13,15 @@ from typing import ClassVar, Literal
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prep.corpus.columns import set_column, string_buffers
-from prep.corpus.documents import HEADERS, HTML, URL
+from prep.corpus.arrow.columns import set_column, string_buffers
+from prep.corpus.arrow.documents import HEADERS, HTML, URL
 from prep.corpus.errors import Problem
 from prep.stages.rights.licences import licence_name, licence_of_link
 from prep.stages.rights.markup_kernels import JSON_LD, LICENCE_LINK, META, PLAIN_LINK, find_statements
 from prep.stages.rights.statements import Rights as Found
 from prep.stages.rights.statements import directives, read_headers, read_json_ld
+from prep.stages.shared.url.name_kernels import names
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
-from prep.stages.url.name_kernels import names
 
 LICENCE = pa.field("licence", pa.string())
 ORIGIN = pa.field("licence_origin", pa.string())

@@ -3,8 +3,9 @@
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel
-from prep.corpus.hashing import hash_bytes, mix
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import kernel
+from prep.corpus.text.hashing import hash_bytes, mix
 
 
 @kernel

@@ -19,9 +19,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from prep.corpus.documents import REJECTED, write_table
+from prep.corpus.arrow.documents import REJECTED, write_table
 from prep.corpus.errors import Problem
-from prep.corpus.storage import join, read_arrow, write_arrow
+from prep.corpus.files.storage import join, read_arrow, write_arrow
 from prep.stages.sampling.chance import id_hashes
 from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase, Tap
 

@@ -9,14 +9,15 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf
-from prep.corpus.hashing import find_slot, hash_bytes, table_size
-from prep.corpus.utf8 import find_byte
-from prep.stages.url.form_kernels import Form, form_room, write_form
-from prep.stages.url.parts_kernels import host_room, split_url, write_host
-from prep.stages.url.punycode_kernels import CodePoints
-from prep.stages.url.query_kernels import query_scratch
-from prep.stages.url.word_kernels import SEPARATOR, fold, fold_room
+from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.hashing import find_slot, hash_bytes, table_size
+from prep.corpus.text.utf8 import find_byte
+from prep.stages.shared.url.form_kernels import Form, form_room, write_form
+from prep.stages.shared.url.parts_kernels import host_room, split_url, write_host
+from prep.stages.shared.url.punycode_kernels import CodePoints
+from prep.stages.shared.url.query_kernels import query_scratch
+from prep.stages.shared.url.word_kernels import SEPARATOR, fold, fold_room
 
 Keys = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]

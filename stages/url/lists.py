@@ -11,12 +11,13 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 
-from prep.corpus.automaton import Automaton, automaton
-from prep.corpus.columns import Bytes
-from prep.corpus.compression import pieces
+from prep.corpus.arrow.columns import Bytes
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.corpus.hashing import lower_table
-from prep.stages.url.form_kernels import form
+from prep.corpus.files.compression import pieces
+from prep.corpus.text.automaton import Automaton, automaton
+from prep.corpus.text.hashing import lower_table
+from prep.stages.shared.url.form_kernels import form
+from prep.stages.shared.url.word_kernels import letter_table
 from prep.stages.url.list_kernels import (
     Entries,
     Keys,
@@ -27,7 +28,6 @@ from prep.stages.url.list_kernels import (
     key_table,
     squeeze_entries,
 )
-from prep.stages.url.word_kernels import letter_table
 
 ListKind = Literal["domains", "urls", "words", "substrings"]
 

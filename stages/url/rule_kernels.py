@@ -8,16 +8,25 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.automaton import ROOT, Automaton, step
-from prep.corpus.columns import Bytes, Offsets, kernel, leaf, longest_row
-from prep.corpus.hashing import find_slot
-from prep.stages.url.form_kernels import Form, form_room, write_form
+from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
+from prep.corpus.kernels import kernel, leaf
+from prep.corpus.text.automaton import ROOT, Automaton, step
+from prep.corpus.text.hashing import find_slot
+from prep.stages.shared.url.form_kernels import Form, form_room, write_form
+from prep.stages.shared.url.name_kernels import Names, is_name
+from prep.stages.shared.url.parts_kernels import (
+    Parts,
+    host_room,
+    is_address,
+    lower_byte,
+    port_number,
+    split_url,
+    write_host,
+)
+from prep.stages.shared.url.punycode_kernels import CodePoints
+from prep.stages.shared.url.query_kernels import Scratch, query_scratch
+from prep.stages.shared.url.word_kernels import SEPARATOR, fold, fold_room
 from prep.stages.url.list_kernels import Keys, holds_key, key_of
-from prep.stages.url.name_kernels import Names, is_name
-from prep.stages.url.parts_kernels import Parts, host_room, is_address, lower_byte, port_number, split_url, write_host
-from prep.stages.url.punycode_kernels import CodePoints
-from prep.stages.url.query_kernels import Scratch, query_scratch
-from prep.stages.url.word_kernels import SEPARATOR, fold, fold_room
 
 RULES = (
     *("no_url", "short_url", "long_url", "scheme", "ip_host", "port"),

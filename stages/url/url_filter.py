@@ -7,9 +7,11 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.columns import string_array, string_buffers
+from prep.corpus.arrow.columns import string_array, string_buffers
 from prep.corpus.errors import Problem
-from prep.corpus.hashing import lower_table
+from prep.corpus.text.hashing import lower_table
+from prep.stages.shared.url.name_kernels import names
+from prep.stages.shared.url.word_kernels import letter_table
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 from prep.stages.url.lists import (
     EXACT,
@@ -20,9 +22,7 @@ from prep.stages.url.lists import (
     load_urls,
     load_words,
 )
-from prep.stages.url.name_kernels import names
 from prep.stages.url.rule_kernels import RULES, Limits, Lists, judge_urls
-from prep.stages.url.word_kernels import letter_table
 
 Paths = tuple[str, ...]
 Length = Annotated[int, Field(ge=1)]

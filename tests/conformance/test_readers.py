@@ -14,12 +14,12 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from prep.corpus.loader import Loader, LoaderSettings, position_ids
-from prep.corpus.shards import ShardReader
-from prep.stages.export.export import Export
-from prep.stages.export.format import ExportSettings
+from prep.corpus.shards.loader import Loader, LoaderSettings, position_ids
+from prep.corpus.shards.shards import ShardReader
+from prep.exports.format import ExportSettings
+from prep.exports.job import Export
 
-from ..stages.export.conftest import Shards, make_shards, run
+from ..exports.conftest import Shards, make_shards, run
 from .environments import ROOT, is_ready, python
 
 pytestmark = pytest.mark.conformance

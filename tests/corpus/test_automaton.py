@@ -5,8 +5,9 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.automaton import Automaton, automaton, find_pattern
-from prep.corpus.columns import Bytes, kernel
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import kernel
+from prep.corpus.text.automaton import Automaton, automaton, find_pattern
 
 
 @kernel

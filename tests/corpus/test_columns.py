@@ -1,7 +1,6 @@
 """The bridge to the kernels against Arrow's own view of the same columns, sliced, chunked and with nulls."""
 
 from itertools import pairwise
-from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
@@ -9,8 +8,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus import columns
-from prep.corpus.columns import Bytes, Offsets, kernel, longest_row, row_sizes, set_column, string_array, string_buffers
+from prep.corpus.arrow.columns import Bytes, Offsets, longest_row, row_sizes, set_column, string_array, string_buffers
+from prep.corpus.kernels import kernel
 
 STRINGS = (pa.string(), pa.large_string())
 BINARIES = (pa.binary(), pa.large_binary())
@@ -162,27 +161,3 @@ def test_row_sizes_depend_on_values_alone(column: tuple[pa.DataType, list[object
 
 def test_the_size_of_an_extension_is_that_of_its_storage() -> None:
     assert row_sizes(pa.array(['{"a": 1}', None], pa.json_())).tolist() == [8, 0]
-
-
-def test_what_is_compiled_is_forgotten_when_any_file_changes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """A kernel holds the code of those it calls, which stand in other files than its own."""
-    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "cache"))
-
-    def hits() -> int:
-        compiled = columns.kernel(longest_plus_one)
-        assert compiled(np.array([0, 3, 5])) == 4
-        return sum(compiled.stats.cache_hits.values())  # type: ignore[attr-defined]
-
-    assert [hits(), hits()] == [0, 1]
-    monkeypatch.setattr(columns, "_sources", lambda: (("words.py", 1, 2),))
-    assert [hits(), hits()] == [0, 1]
-
-
-def longest_plus_one(offsets: Offsets) -> int:
-    return columns.longest_row(offsets) + 1
-
-
-def test_the_files_that_kernels_are_made_of() -> None:
-    names = {name for name, _, _ in columns._sources()}
-    assert {"columns.py", "words.py", "hashing.py", "signal_kernels.py"} <= names
-    assert "read.py" not in names

@@ -17,8 +17,8 @@ from backports import zstd
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus import compression, decompressors
-from prep.corpus.compression import (
+from prep.corpus.files import compression, decompressors
+from prep.corpus.files.compression import (
     BOMB,
     BOMB_BYTES,
     PIECE,

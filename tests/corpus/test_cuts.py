@@ -5,7 +5,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.cuts import without
+from prep.corpus.text.cuts import without
 
 
 @settings(max_examples=200, deadline=None)

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus import documents
-from prep.corpus.columns import row_sizes
-from prep.corpus.documents import DATE, HTML, ID, TEXT, DocumentWriter
+from prep.corpus.arrow import documents
+from prep.corpus.arrow.columns import row_sizes
+from prep.corpus.arrow.documents import DATE, HTML, ID, TEXT, DocumentWriter
 from prep.corpus.errors import CorruptFileError
-from prep.corpus.storage import write_bytes
+from prep.corpus.files.storage import write_bytes
 
 SCHEMA = pa.schema([ID, DATE, TEXT, HTML, pa.field("tags", pa.list_(pa.string()))])
 ROWS = st.lists(

@@ -5,8 +5,9 @@ import numpy.typing as npt
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import Bytes, kernel
-from prep.corpus.hashing import find_slot, hash_bytes, hash_lower, lower_table, mix, table_size
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import kernel
+from prep.corpus.text.hashing import find_slot, hash_bytes, hash_lower, lower_table, mix, table_size
 
 Hash = np.uint64
 ZERO = np.uint64(0)

@@ -12,10 +12,10 @@ import numpy.typing as npt
 import pytest
 
 from prep.corpus.errors import CorruptFileError, RunError
-from prep.corpus.loader import Batch, Loader, LoaderSettings, Rank
-from prep.corpus.permutation_kernels import permuted
-from prep.corpus.row_kernels import IGNORED
-from prep.corpus.shards import PhaseFacts, ShardReader, read_manifest, write_manifest
+from prep.corpus.shards.loader import Batch, Loader, LoaderSettings, Rank
+from prep.corpus.shards.permutation_kernels import permuted
+from prep.corpus.shards.row_kernels import IGNORED
+from prep.corpus.shards.shards import PhaseFacts, ShardReader, read_manifest, write_manifest
 
 from ..packed_shards import PADDING, random_documents, write_split
 

@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.permutation_kernels import permuted
+from prep.corpus.shards.permutation_kernels import permuted
 
 
 def chi_square_limit(freedom: int) -> float:

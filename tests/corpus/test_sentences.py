@@ -9,7 +9,7 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.sentences import count_sentences, sentence_table
+from prep.corpus.text.sentences import count_sentences, sentence_table
 
 NAMES: tuple[str, ...] = (
     "CR",

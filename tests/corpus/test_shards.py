@@ -14,7 +14,7 @@ import pytest
 import torch
 
 from prep.corpus.errors import CorruptFileError
-from prep.corpus.shards import (
+from prep.corpus.shards.shards import (
     Ids,
     Rows,
     ShardManifest,

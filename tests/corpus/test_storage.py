@@ -9,8 +9,8 @@ import fsspec
 import pyarrow as pa
 import pytest
 
-from prep.corpus import storage
 from prep.corpus.errors import CorruptFileError
+from prep.corpus.files import storage
 
 
 @pytest.fixture(params=["local", "file", "memory"])

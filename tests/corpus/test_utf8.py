@@ -6,8 +6,9 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import Bytes, kernel
-from prep.corpus.utf8 import (
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import kernel
+from prep.corpus.text.utf8 import (
     CODE_POINTS,
     code_point_table,
     code_points,

@@ -10,7 +10,7 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.words import DIGITS, LETTERS, SYMBOLS, Splitter, split_words, trim, word_table
+from prep.corpus.text.words import DIGITS, LETTERS, SYMBOLS, Splitter, split_words, trim, word_table
 
 NAMES: tuple[str, ...] = (
     "CR",

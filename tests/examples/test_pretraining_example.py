@@ -10,7 +10,7 @@ from types import ModuleType
 import pytest
 from typer.testing import CliRunner
 
-from prep.corpus.shards import ShardReader
+from prep.corpus.shards.shards import ShardReader
 from prep.pipeline.cli import app
 
 EXAMPLES = Path(__file__).parents[2] / "examples"

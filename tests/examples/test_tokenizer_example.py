@@ -7,7 +7,7 @@ import pytest
 from typer.testing import CliRunner
 
 from prep.pipeline.cli import app
-from prep.tokenizers.encode import open_tokenizer
+from prep.tokenizers.encoding.encode import open_tokenizer
 
 ROOT = Path(__file__).parents[2]
 

@@ -11,9 +11,9 @@ import pyarrow.compute as pc
 import pytest
 import yaml
 
-from prep.corpus.columns import set_column
-from prep.corpus.documents import REJECTED, read_documents, write_table
-from prep.corpus.storage import join, read_arrow, write_arrow, write_bytes
+from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.documents import REJECTED, read_documents, write_table
+from prep.corpus.files.storage import join, read_arrow, write_arrow, write_bytes
 from prep.pipeline import config
 from prep.stages.catalogue import STAGES
 from prep.stages.stage import (

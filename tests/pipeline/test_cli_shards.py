@@ -14,7 +14,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prep.corpus.shards import (
+from prep.corpus.shards.shards import (
     ShardReader,
     mapped_rows,
     open_shard,
@@ -24,14 +24,14 @@ from prep.corpus.shards import (
     write_manifest,
     write_shard,
 )
+from prep.exports.format import ExportSettings
+from prep.exports.formats.catalogue import FORMATS
+from prep.exports.job import PHASES, Export
+from prep.exports.stream import DocumentStream, Stretch
 from prep.pipeline.exports import run_export
-from prep.stages.export.catalogue import FORMATS
-from prep.stages.export.export import PHASES, Export
-from prep.stages.export.format import ExportSettings
-from prep.stages.export.stream import DocumentStream, Stretch
-from prep.tokenizers.folder import write_folder
-from prep.tokenizers.sample import sample_of
-from prep.tokenizers.train import TokenizerSettings, train
+from prep.tokenizers.saving.folder import write_folder
+from prep.tokenizers.training.sample import sample_of
+from prep.tokenizers.training.train import TokenizerSettings, train
 
 from ..packed_shards import SEPARATOR, random_documents, write_packed
 from .test_cli import call
@@ -41,7 +41,7 @@ VOCABULARY = 400
 
 def source_texts() -> list[str]:
     """Return texts of all lengths."""
-    sources = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parents[2].glob("corpus/*.py"))[:6]]
+    sources = [path.read_text(encoding="utf-8") for path in sorted(Path(__file__).parents[2].glob("corpus/*/*.py"))[:6]]
     random = np.random.default_rng(0)
     return [source[at : at + int(random.lognormal(4, 1.5))] for source in sources for at in range(0, len(source), 300)]
 
@@ -54,7 +54,7 @@ def train_tokenizer(folder: Path, vocabulary: int = VOCABULARY) -> None:
 @pytest.fixture(scope="module")
 def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """Return a folder as a run publishes it: shards, and the tokenizer beside them."""
-    from prep.tokenizers.encode import open_tokenizer
+    from prep.tokenizers.encoding.encode import open_tokenizer
 
     folder = tmp_path_factory.mktemp("run")
     train_tokenizer(folder / "tokenizer")
@@ -194,9 +194,9 @@ def settings_for(made: Path) -> ExportSettings:
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch) -> None:
     """Make many tasks of few rows in this process."""
-    monkeypatch.setattr("prep.stages.export.format.BLOCK_BYTES", 1000)
-    monkeypatch.setattr("prep.stages.export.format.RANGE_BLOCKS", 3)
-    monkeypatch.setattr("prep.stages.export.token_file.TASK_BYTES", 6000)
+    monkeypatch.setattr("prep.exports.format.BLOCK_BYTES", 1000)
+    monkeypatch.setattr("prep.exports.format.RANGE_BLOCKS", 3)
+    monkeypatch.setattr("prep.exports.token_file.TASK_BYTES", 6000)
 
 
 def test_an_export_ends_with_a_note_and_is_made_once(prep: Prep, copy: Path, tmp_path: Path) -> None:
@@ -256,7 +256,7 @@ def read_and_stop(stream: DocumentStream, first: int, end: int) -> Iterator[Stre
 
 def test_killed_for_real_with_two_workers(made: Path, tmp_path: Path) -> None:
     documents = random_documents(1500, VOCABULARY, longest=500)
-    from prep.tokenizers.encode import open_tokenizer
+    from prep.tokenizers.encoding.encode import open_tokenizer
 
     sha256 = open_tokenizer(str(made / "tokenizer")).sha256
     write_packed(tmp_path / "shards", documents, length=64, vocabulary=VOCABULARY, tokenizer_sha256=sha256)

@@ -8,7 +8,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prep.pipeline.cli import main
-from prep.tokenizers.encode import open_tokenizer
+from prep.tokenizers.encoding.encode import open_tokenizer
 
 from .test_cli import call
 

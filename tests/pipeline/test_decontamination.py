@@ -6,8 +6,8 @@ import orjson
 import pyarrow.parquet as pq
 
 from prep.pipeline import config
+from prep.pipeline.reports.status import status
 from prep.pipeline.run import plan_for, steps_folder
-from prep.pipeline.status import status
 
 from .conftest import WritePipeline
 from .test_run import run_it, tree

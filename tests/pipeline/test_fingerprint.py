@@ -5,7 +5,7 @@ from pathlib import Path
 from typing import ClassVar
 
 from prep.pipeline.fingerprint import differences, fingerprint, input_identity, stage_identity
-from prep.stages.dedup.minhash import MinHash
+from prep.stages.dedup.minhash.minhash import MinHash
 from prep.stages.stage import InputFile, RowStage
 
 

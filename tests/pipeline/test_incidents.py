@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prep.corpus.errors import RunError
-from prep.pipeline import config, workers
-from prep.pipeline.incidents import (
+from prep.pipeline import config
+from prep.pipeline.execution import workers
+from prep.pipeline.execution.quarantine import (
     CRASHED,
     TIMED_OUT,
     Incidents,

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prep.corpus.errors import RunError
-from prep.pipeline.isolation import isolate
+from prep.pipeline.execution.isolation import isolate
 from prep.stages.stage import Outcome, Verdicts
 
 from .conftest import Hapax, Shout

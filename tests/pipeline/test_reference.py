@@ -4,7 +4,7 @@ import re
 
 import pytest
 
-from prep.pipeline.reference import describe, overview
+from prep.pipeline.reports.reference import describe, overview
 from prep.stages.catalogue import STAGES
 from prep.stages.url.rule_kernels import RULES
 

@@ -16,10 +16,11 @@ import pytest
 from rich.console import Console
 
 from prep.corpus.errors import RunError, TaskError
-from prep.pipeline import config, plan, records
-from prep.pipeline.progress import Progress
+from prep.pipeline import config, plan
+from prep.pipeline.reports.progress import Progress
+from prep.pipeline.reports.status import status
 from prep.pipeline.run import LOCK, Result, plan_for, run, steps_folder
-from prep.pipeline.status import status
+from prep.pipeline.steps import records
 
 from .conftest import Short, WritePipeline
 

@@ -17,8 +17,8 @@ from datatrove.pipeline.filters.base_filter import BaseFilter
 from datatrove.pipeline.formatters import PIIFormatter
 from datatrove.pipeline.formatters.base import BaseFormatter
 
-from prep.pipeline.isolation import isolate
-from prep.stages.datatrove_stage import DatatroveStage
+from prep.pipeline.execution.isolation import isolate
+from prep.stages.datatrove.datatrove_stage import DatatroveStage
 from prep.stages.stage import CheckContext, Outcome
 
 CONTEXT = CheckContext(pa.schema({"id": pa.string(), "text": pa.large_string()}), 0, frozenset())

@@ -12,13 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 from pydantic import ValidationError
 
-from prep.corpus.documents import TEXT
+from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import Problem, RunError
-from prep.corpus.storage import write_arrow
+from prep.corpus.files.storage import write_arrow
 from prep.stages.stage import CheckContext, GlobalContext, Phase, Upstream
-from prep.stages.tokenizer import TrainTokenizer
-from prep.tokenizers.encode import open_tokenizer
-from prep.tokenizers.train import Kind
+from prep.stages.tokenizer.tokenizer import TrainTokenizer
+from prep.tokenizers.encoding.encode import open_tokenizer
+from prep.tokenizers.training.train import Kind
 
 RANDOM = Random(0)
 SYLLABLES = [consonant + vowel for consonant in "bdfgklmnprst" for vowel in "aeiou"]

@@ -13,11 +13,11 @@ import pytest
 from pydantic import ValidationError
 
 from prep.corpus.errors import CorruptFileError, Problem
-from prep.corpus.shards import Rows, ShardManifest, row_schema, rows_batch, write_manifest, write_shard
+from prep.corpus.shards.shards import Rows, ShardManifest, row_schema, rows_batch, write_manifest, write_shard
 from prep.stages.stage import PROGRESS, CheckContext, GlobalContext, Phase, Upstream
-from prep.stages.train import Narration, Train
-from prep.trainer.evaluate import Score
-from prep.trainer.settings import Progress
+from prep.stages.train.train import Narration, Train
+from prep.trainer.judging.evaluate import Score
+from prep.trainer.running.settings import Progress
 
 LENGTH = 24
 SEPARATOR = 256
@@ -44,9 +44,9 @@ class ByteTokenizer:
 @pytest.fixture(autouse=True)
 def byte_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
     """Stand in for the tokenizers' room, which has its own tests."""
-    module = ModuleType("prep.tokenizers.encode")
+    module = ModuleType("prep.tokenizers.encoding.encode")
     module.open_tokenizer = lambda folder: ByteTokenizer()  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "prep.tokenizers.encode", module)
+    monkeypatch.setitem(sys.modules, "prep.tokenizers.encoding.encode", module)
 
 
 def write_rows(folder: Path, texts: Sequence[bytes]) -> None:
@@ -129,7 +129,7 @@ def test_runs_without_validation(context: GlobalContext, empty: bool) -> None:
 
 def test_says_how_far_it_is(context: GlobalContext, monkeypatch: pytest.MonkeyPatch) -> None:
     seconds = iter(range(100))
-    monkeypatch.setattr("prep.stages.train.monotonic", lambda: float(next(seconds)))
+    monkeypatch.setattr("prep.stages.train.train.monotonic", lambda: float(next(seconds)))
     SMALL.run("train", 0, context)
     line = Path(context.scratch, PROGRESS).read_text()
     assert line.startswith("step 6 of 6, loss ")
@@ -163,7 +163,7 @@ def test_a_width_that_heads_cannot_share_is_a_problem(width: int, heads: int, su
 
 
 def test_without_torch_the_mend_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("prep.stages.train.find_spec", lambda name: None)
+    monkeypatch.setattr("prep.stages.train.train.find_spec", lambda name: None)
     (problem,) = check(Train())
     assert "pip install 'corpus-prep[train]'" in problem.mend
 

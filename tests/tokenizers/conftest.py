@@ -11,10 +11,10 @@ import pytest
 from fastwarc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 
-from prep.tokenizers.encode import Tokenizer, open_tokenizer
-from prep.tokenizers.folder import write_folder
-from prep.tokenizers.sample import sample_of
-from prep.tokenizers.train import Kind, TokenizerSettings, train
+from prep.tokenizers.encoding.encode import Tokenizer, open_tokenizer
+from prep.tokenizers.saving.folder import write_folder
+from prep.tokenizers.training.sample import sample_of
+from prep.tokenizers.training.train import Kind, TokenizerSettings, train
 
 KINDS: tuple[Kind, ...] = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram")
 

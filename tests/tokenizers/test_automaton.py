@@ -11,12 +11,12 @@ from hypothesis import strategies as st
 from tokenizers import Regex
 from tokenizers.pre_tokenizers import Split
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.utf8 import every_code_point
-from prep.tokenizers.automaton import compile_pattern
-from prep.tokenizers.byte_level import PATTERNS, PreTokenizerName, with_single_digits
-from prep.tokenizers.cutting_kernels import cut
-from prep.tokenizers.pattern import PatternError, parse
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.text.utf8 import every_code_point
+from prep.tokenizers.encoding.automaton import compile_pattern
+from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
+from prep.tokenizers.encoding.cutting_kernels import cut
+from prep.tokenizers.encoding.pattern import PatternError, parse
 
 from .conftest import gold_lines
 

@@ -11,13 +11,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from sentencepiece import SentencePieceProcessor
 
-from prep.corpus.columns import string_array
+from prep.corpus.arrow.columns import string_array
 from prep.corpus.errors import CorruptFileError, RunError
-from prep.corpus.utf8 import CODE_POINTS
-from prep.tokenizers.encode import Tokenizer, open_tokenizer
-from prep.tokenizers.engines import GigatokenEngine, SentencePieceEngine
-from prep.tokenizers.exact import ByteLevelEngine, CheckedEngine
-from prep.tokenizers.train import Kind
+from prep.corpus.text.utf8 import CODE_POINTS
+from prep.tokenizers.encoding.encode import Tokenizer, open_tokenizer
+from prep.tokenizers.encoding.engines import GigatokenEngine, SentencePieceEngine
+from prep.tokenizers.encoding.exact import ByteLevelEngine, CheckedEngine
+from prep.tokenizers.training.train import Kind
 
 KINDS: tuple[Kind, ...] = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram")
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.words import word_table
-from prep.tokenizers.evaluate import Judge, evaluate, renyi_efficiency
-from prep.tokenizers.evaluate_kernels import come_back, count_words
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.text.words import word_table
+from prep.tokenizers.judging.evaluate import Judge, evaluate, renyi_efficiency
+from prep.tokenizers.judging.evaluate_kernels import come_back, count_words
 
 from .conftest import Tokenizers
 

@@ -12,10 +12,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from tokenizers import Tokenizer, models
 
-from prep.corpus.columns import Bytes, Offsets, string_buffers
-from prep.tokenizers.byte_level import ALPHABET, PATTERNS, PreTokenizerName, pre_tokenizer, to_characters
-from prep.tokenizers.engines import Engine, GigatokenEngine, Ids, TokenizersEngine
-from prep.tokenizers.exact import ByteLevelEngine, CheckedEngine, fast_or_reference
+from prep.corpus.arrow.columns import Bytes, Offsets, string_buffers
+from prep.tokenizers.encoding.byte_level import ALPHABET, PATTERNS, PreTokenizerName, pre_tokenizer, to_characters
+from prep.tokenizers.encoding.engines import Engine, GigatokenEngine, Ids, TokenizersEngine
+from prep.tokenizers.encoding.exact import ByteLevelEngine, CheckedEngine, fast_or_reference
 
 LARGE_BLOCKS = tuple(
     range(*block)

@@ -13,18 +13,18 @@ import tokenizers as huggingface
 from tiktoken.load import data_gym_to_mergeable_bpe_ranks, load_tiktoken_bpe
 from transformers import AutoTokenizer
 
-from prep.corpus.columns import string_buffers
+from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.errors import RunError
-from prep.tokenizers.byte_level import PATTERNS
-from prep.tokenizers.encode import Tokenizer, open_files, open_tokenizer
-from prep.tokenizers.engines import Engine, TokenizersEngine
-from prep.tokenizers.exact import ByteLevelEngine, CheckedEngine
-from prep.tokenizers.existing import existing_files, find_existing, open_any
-from prep.tokenizers.folder import Files, write_folder
-from prep.tokenizers.piece_engine import PieceEngine
-from prep.tokenizers.ranks import merges_of_ranks, read_ranks
-from prep.tokenizers.sample import sample_of
-from prep.tokenizers.train import TokenizerSettings, train
+from prep.tokenizers.encoding.byte_level import PATTERNS
+from prep.tokenizers.encoding.encode import Tokenizer, open_files, open_tokenizer
+from prep.tokenizers.encoding.engines import Engine, TokenizersEngine
+from prep.tokenizers.encoding.exact import ByteLevelEngine, CheckedEngine
+from prep.tokenizers.encoding.piece_engine import PieceEngine
+from prep.tokenizers.saving.existing import existing_files, find_existing, open_any
+from prep.tokenizers.saving.folder import Files, write_folder
+from prep.tokenizers.saving.ranks import merges_of_ranks, read_ranks
+from prep.tokenizers.training.sample import sample_of
+from prep.tokenizers.training.train import TokenizerSettings, train
 
 from .conftest import Folders, gold_lines
 

@@ -6,12 +6,12 @@ from pathlib import Path
 import pytest
 
 from prep.corpus.errors import RunError
-from prep.tokenizers.byte_level import PATTERNS
-from prep.tokenizers.encode import Tokenizer, open_files
-from prep.tokenizers.extend import extend
-from prep.tokenizers.folder import Files
-from prep.tokenizers.sample import sample_of
-from prep.tokenizers.train import TokenizerSettings, train
+from prep.tokenizers.encoding.byte_level import PATTERNS
+from prep.tokenizers.encoding.encode import Tokenizer, open_files
+from prep.tokenizers.saving.folder import Files
+from prep.tokenizers.training.extend import extend
+from prep.tokenizers.training.sample import sample_of
+from prep.tokenizers.training.train import TokenizerSettings, train
 
 
 def trained(texts: list[str], vocabulary: int) -> Files:

@@ -13,11 +13,11 @@ from tiktoken.load import load_tiktoken_bpe
 from transformers import AutoTokenizer
 
 from prep.corpus.errors import RunError
-from prep.tokenizers.byte_level import PATTERNS
-from prep.tokenizers.encode import Tokenizer, open_tokenizer
-from prep.tokenizers.folder import write_folder
-from prep.tokenizers.sample import sample_of
-from prep.tokenizers.train import Kind, TokenizerSettings, train
+from prep.tokenizers.encoding.byte_level import PATTERNS
+from prep.tokenizers.encoding.encode import Tokenizer, open_tokenizer
+from prep.tokenizers.saving.folder import write_folder
+from prep.tokenizers.training.sample import sample_of
+from prep.tokenizers.training.train import Kind, TokenizerSettings, train
 
 KINDS: tuple[Kind, ...] = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram")
 CONTROL_IN_TEXT = "a <|endoftext|> </s><s> <pad><unk> <|padding|> <0x41> b"

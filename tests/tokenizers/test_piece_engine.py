@@ -9,16 +9,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import string_buffers
-from prep.tokenizers.byte_level import PATTERNS, with_single_digits
-from prep.tokenizers.encode import open_files
-from prep.tokenizers.encode_kernels import merge_pieces, merge_table
-from prep.tokenizers.engines import Engine, TokenizersEngine
-from prep.tokenizers.exact import CheckedEngine
-from prep.tokenizers.folder import byte_level_files
-from prep.tokenizers.piece_engine import PieceEngine
-from prep.tokenizers.sample import sample_of
-from prep.tokenizers.train import TokenizerSettings, train
+from prep.corpus.arrow.columns import string_buffers
+from prep.tokenizers.encoding.byte_level import PATTERNS, with_single_digits
+from prep.tokenizers.encoding.encode import open_files
+from prep.tokenizers.encoding.encode_kernels import merge_pieces, merge_table
+from prep.tokenizers.encoding.engines import Engine, TokenizersEngine
+from prep.tokenizers.encoding.exact import CheckedEngine
+from prep.tokenizers.encoding.piece_engine import PieceEngine
+from prep.tokenizers.saving.folder import byte_level_files
+from prep.tokenizers.training.sample import sample_of
+from prep.tokenizers.training.train import TokenizerSettings, train
 
 OWN = {"digits": with_single_digits(PATTERNS["o200k"]), "own": r"\p{L}{1,6}|[^\p{L}]+"}
 

@@ -8,9 +8,9 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import Bytes, Offsets, string_buffers
+from prep.corpus.arrow.columns import Bytes, Offsets, string_buffers
 from prep.tokenizers.row_kernels import copy_rows, cut_rows, flagged_rows, hash_rows
-from prep.tokenizers.unassigned import unassigned_table
+from prep.tokenizers.training.unassigned import unassigned_table
 
 ODD = st.sampled_from(["a" * 9, "é", "中文", "\U0001f1e9", "\u0378", "\U000e0fff", "\U0010ffff", "\ue000", "\0", " "])
 TEXTS = st.lists(st.one_of(st.text(), st.lists(ODD).map("".join)), max_size=5)

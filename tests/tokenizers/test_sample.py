@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.storage import write_batches
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.files.storage import write_batches
 from prep.tokenizers.row_kernels import hash_rows
-from prep.tokenizers.sample import (
+from prep.tokenizers.training.sample import (
     DRAWN,
     SURVEY,
     Sample,

@@ -13,7 +13,7 @@ from tokenizers import Tokenizer, decoders, models, trainers
 from tokenizers.pre_tokenizers import ByteLevel
 
 from prep.corpus.errors import RunError
-from prep.tokenizers.byte_level import (
+from prep.tokenizers.encoding.byte_level import (
     CONTROL,
     PATTERNS,
     PreTokenizerName,
@@ -22,8 +22,8 @@ from prep.tokenizers.byte_level import (
     to_characters,
     with_single_digits,
 )
-from prep.tokenizers.counts import CountedPieces, PieceCounter, count
-from prep.tokenizers.train_bpe import BYTES, learn, train_bpe
+from prep.tokenizers.training.counts import CountedPieces, PieceCounter, count
+from prep.tokenizers.training.train_bpe import BYTES, learn, train_bpe
 
 SMALL = ["low lower lowest", "new newer newest", "wide wider widest", "slow and newly widened"]
 FIXED = len(CONTROL) + len(BYTES)

@@ -8,7 +8,7 @@ import pytest
 from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 
 from prep.corpus.errors import RunError
-from prep.tokenizers.train_sentencepiece import Algorithm, train_sentencepiece
+from prep.tokenizers.training.train_sentencepiece import Algorithm, train_sentencepiece
 
 SMALL = ["low lower lowest", "new newer newest", "wide wider widest", "slow and newly widened"]
 

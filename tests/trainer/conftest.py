@@ -12,8 +12,16 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 
-from prep.corpus.shards import Rows, ShardManifest, ShardReader, row_schema, rows_batch, write_manifest, write_shard
-from prep.trainer.settings import Data
+from prep.corpus.shards.shards import (
+    Rows,
+    ShardManifest,
+    ShardReader,
+    row_schema,
+    rows_batch,
+    write_manifest,
+    write_shard,
+)
+from prep.trainer.running.settings import Data
 
 SEPARATOR = 256
 PADDING = 257

@@ -6,11 +6,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from prep.corpus.loader import Loader, LoaderSettings
-from prep.corpus.permutation_kernels import permuted
-from prep.corpus.row_kernels import IGNORED
-from prep.corpus.shards import ShardReader
-from prep.trainer.data import Objective, ObjectiveName, batch_of, batches_in_order, batches_of
+from prep.corpus.shards.loader import Loader, LoaderSettings
+from prep.corpus.shards.permutation_kernels import permuted
+from prep.corpus.shards.row_kernels import IGNORED
+from prep.corpus.shards.shards import ShardReader
+from prep.trainer.batches.data import Objective, ObjectiveName, batch_of, batches_in_order, batches_of
 
 SEPARATOR = 256
 PADDING = 257

@@ -11,13 +11,13 @@ import pytest
 import torch
 
 from prep.corpus.errors import CorruptFileError
-from prep.corpus.labels import Column, DocumentLabels
-from prep.corpus.row_kernels import IGNORED
-from prep.corpus.shards import ShardReader
-from prep.trainer.baselines import count, evaluate_counts
-from prep.trainer.data import Batch, Objective, batch_of
-from prep.trainer.evaluate import evaluate, predict, total_nats
-from prep.trainer.model import ModelSettings, Transformer
+from prep.corpus.shards.labels import Column, DocumentLabels
+from prep.corpus.shards.row_kernels import IGNORED
+from prep.corpus.shards.shards import ShardReader
+from prep.trainer.batches.data import Batch, Objective, batch_of
+from prep.trainer.judging.baselines import count, evaluate_counts
+from prep.trainer.judging.evaluate import evaluate, predict, total_nats
+from prep.trainer.network.model import ModelSettings, Transformer
 
 SEPARATOR = 256
 VOCABULARY = 258

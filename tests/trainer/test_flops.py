@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 from torch.nn.attention import SDPBackend, sdpa_kernel
 from torch.utils.flop_counter import FlopCounterMode
 
-from prep.trainer.flops import multiplied_weights, operations, pairs_seen, peak
-from prep.trainer.model import ModelSettings, Transformer
+from prep.trainer.network.flops import multiplied_weights, operations, pairs_seen, peak
+from prep.trainer.network.model import ModelSettings, Transformer
 
 
 @pytest.mark.parametrize("tied", [True, False])

@@ -9,7 +9,7 @@ import torch
 import torch.nn.functional as F  # noqa: N812
 from torch import Tensor
 
-from prep.trainer.model import Attention, ModelSettings, Transformer, attention, rotary_tables, rotate
+from prep.trainer.network.model import Attention, ModelSettings, Transformer, attention, rotary_tables, rotate
 
 SETTINGS = ModelSettings(vocabulary=50, length=16, layers=2, width=24, heads=2)
 

@@ -9,11 +9,11 @@ from pathlib import Path
 
 import pytest
 
-from prep.trainer.optimizer import Kind
-from prep.trainer.settings import Data, TrainSettings
-from prep.trainer.sharding import Sharding
-from prep.trainer.tensors import read_tensors
-from prep.trainer.train import train
+from prep.trainer.devices.sharding import Sharding
+from prep.trainer.network.tensors import read_tensors
+from prep.trainer.running.optimizer import Kind
+from prep.trainer.running.settings import Data, TrainSettings
+from prep.trainer.running.train import train
 
 from .training import MODEL, WRITING, KilledError, kill_at, steps
 

@@ -13,10 +13,10 @@ from typing import IO
 import pytest
 
 from prep.corpus.errors import CorruptFileError, RunError
-from prep.corpus.shards import ShardReader
-from prep.corpus.storage import atomic_output
-from prep.trainer.settings import Data, Progress
-from prep.trainer.train import train
+from prep.corpus.files.storage import atomic_output
+from prep.corpus.shards.shards import ShardReader
+from prep.trainer.running.settings import Data, Progress
+from prep.trainer.running.train import train
 
 from .training import MODEL, SETTINGS, WRITING, KilledError, hashes, kill_at
 
@@ -116,7 +116,7 @@ def test_a_full_disk_spares_the_last_checkpoint_and_the_run_goes_on(
 
     def fill(progress: Progress) -> None:
         if progress.step == 6:
-            monkeypatch.setattr("prep.trainer.tensors.atomic_output", full)
+            monkeypatch.setattr("prep.trainer.network.tensors.atomic_output", full)
 
     train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
     message = (

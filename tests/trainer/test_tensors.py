@@ -9,7 +9,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prep.corpus.errors import CorruptFileError, RunError
-from prep.trainer.tensors import read_tensors, write_tensors
+from prep.trainer.network.tensors import read_tensors, write_tensors
 
 TENSORS = {
     "weights": torch.arange(6, dtype=torch.float32).reshape(2, 3),

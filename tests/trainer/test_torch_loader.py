@@ -9,9 +9,9 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
-from prep.corpus.loader import Loader, LoaderSettings, Rank
-from prep.corpus.shards import ShardReader
-from prep.trainer.torch_loader import RowTable, Tensors, data_loader, tensors
+from prep.corpus.shards.loader import Loader, LoaderSettings, Rank
+from prep.corpus.shards.shards import ShardReader
+from prep.trainer.batches.torch_loader import RowTable, Tensors, data_loader, tensors
 
 from ..packed_shards import random_documents, write_split
 

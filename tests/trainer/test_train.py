@@ -24,18 +24,18 @@ import pytest
 import torch
 
 from prep.corpus.errors import CorruptFileError, RunError
-from prep.corpus.shards import ShardReader
-from prep.trainer.data import Objective, ObjectiveName
-from prep.trainer.evaluate import evaluate
-from prep.trainer.flops import multiplied_weights
-from prep.trainer.model import Transformer
-from prep.trainer.optimizer import Kind
-from prep.trainer.plot import WINDOW, smoothed
-from prep.trainer.sample import SampleSettings, draw
-from prep.trainer.schedule import Schedule
-from prep.trainer.settings import Data, Progress, Writing
-from prep.trainer.tensors import read_tensors
-from prep.trainer.train import train
+from prep.corpus.shards.shards import ShardReader
+from prep.trainer.batches.data import Objective, ObjectiveName
+from prep.trainer.judging.evaluate import evaluate
+from prep.trainer.judging.plot import WINDOW, smoothed
+from prep.trainer.judging.sample import SampleSettings, draw
+from prep.trainer.network.flops import multiplied_weights
+from prep.trainer.network.model import Transformer
+from prep.trainer.network.tensors import read_tensors
+from prep.trainer.running.optimizer import Kind
+from prep.trainer.running.schedule import Schedule
+from prep.trainer.running.settings import Data, Progress, Writing
+from prep.trainer.running.train import train
 
 from .training import (
     MODEL,

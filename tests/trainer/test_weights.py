@@ -7,8 +7,8 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from prep.corpus.errors import CorruptFileError, RunError
-from prep.trainer.model import ModelSettings, Transformer
-from prep.trainer.weights import export_llama, read_shape, read_weights
+from prep.trainer.network.model import ModelSettings, Transformer
+from prep.trainer.network.weights import export_llama, read_shape, read_weights
 
 SHAPES = [
     ModelSettings(60, 32, 2, 32, 4, qk_norm=False),

@@ -10,11 +10,11 @@ import sys
 
 import numpy as np
 
-from prep.corpus.shards import ShardReader
-from prep.trainer.model import ModelSettings
-from prep.trainer.sample import SampleSettings
-from prep.trainer.settings import Data, Progress, TrainSettings, Writing
-from prep.trainer.train import train
+from prep.corpus.shards.shards import ShardReader
+from prep.trainer.judging.sample import SampleSettings
+from prep.trainer.network.model import ModelSettings
+from prep.trainer.running.settings import Data, Progress, TrainSettings, Writing
+from prep.trainer.running.train import train
 
 if __name__ == "__main__":
     shards, output, settings, stop = sys.argv[1:]

@@ -5,9 +5,9 @@ import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
-from prep.trainer.model import ModelSettings
-from prep.trainer.sample import SampleSettings
-from prep.trainer.settings import Progress, TrainSettings, Writing
+from prep.trainer.judging.sample import SampleSettings
+from prep.trainer.network.model import ModelSettings
+from prep.trainer.running.settings import Progress, TrainSettings, Writing
 
 VOCABULARY = 258
 SEPARATOR = 256

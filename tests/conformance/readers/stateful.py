@@ -9,9 +9,9 @@ from itertools import islice
 import numpy as np
 from torchdata.stateful_dataloader import StatefulDataLoader
 
-from prep.corpus.loader import Loader, LoaderSettings
-from prep.corpus.shards import ShardReader
-from prep.trainer.torch_loader import RowBatches
+from prep.corpus.shards.loader import Loader, LoaderSettings
+from prep.corpus.shards.shards import ShardReader
+from prep.trainer.batches.torch_loader import RowBatches
 
 shards, out, workers = sys.argv[1], sys.argv[3], int(sys.argv[4])
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 
 from prep.stages.classifier.classifier import ClassifierStage
-from prep.stages.fasttext.file_format import LABEL
+from prep.stages.shared.fasttext.file_format import LABEL
 from prep.stages.stage import CheckContext
 
 SEA = ["the waves roll and the sail is full", "a ship goes down in the storm"]

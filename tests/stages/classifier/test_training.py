@@ -11,7 +11,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.storage import sha256
+from prep.corpus.files.storage import sha256
 from prep.stages.classifier.examples import Examples, split
 from prep.stages.classifier.training import ClassifierSettings, evaluate, train
 

@@ -9,7 +9,7 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import string_buffers
+from prep.corpus.arrow.columns import string_buffers
 from prep.stages.decontaminate.folding import folding
 from prep.stages.decontaminate.folding_kernels import fold_words
 from prep.stages.decontaminate.index import ItemIndex

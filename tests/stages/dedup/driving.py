@@ -8,8 +8,8 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prep.corpus.documents import ID, REJECTED, TEXT, DocumentWriter
-from prep.corpus.storage import read_arrow
+from prep.corpus.arrow.documents import ID, REJECTED, TEXT, DocumentWriter
+from prep.corpus.files.storage import read_arrow
 from prep.stages.dedup.deduplication import Deduplication
 from prep.stages.stage import Counts, GlobalContext, GlobalStage, Tap, Upstream
 

@@ -14,12 +14,12 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prep.corpus.errors import CorruptFileError, Problem
-from prep.corpus.storage import read_arrow, write_arrow
-from prep.corpus.words import words
+from prep.corpus.files.storage import read_arrow, write_arrow
+from prep.corpus.text.words import words
 from prep.stages.dedup.exact import Exact
-from prep.stages.dedup.matching import ranges
-from prep.stages.dedup.minhash import MinHash
+from prep.stages.dedup.minhash.minhash import MinHash
 from prep.stages.dedup.taps import MinHashTap, band_column
+from prep.stages.shared.matching.matching import ranges
 from prep.stages.stage import CheckContext, Counts, GlobalContext, Upstream
 
 from .driving import POEM, SCHEMA, Part, Result, article, deduplicate, run, variants, write_parts
@@ -336,8 +336,8 @@ def test_the_policy_is_no_matter_of_the_tap() -> None:
 
 def test_without_a_threshold_datasketch_is_not_loaded() -> None:
     code = (
-        "import sys; from prep.stages.dedup.minhash import MinHash; s = MinHash(); s.identity(); s.tap(); s.phases(2); "
-        "assert 'datasketch' not in sys.modules"
+        "import sys; from prep.stages.dedup.minhash.minhash import MinHash; "
+        "s = MinHash(); s.identity(); s.tap(); s.phases(2); assert 'datasketch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
 

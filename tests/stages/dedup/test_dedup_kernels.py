@@ -11,13 +11,14 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus import hashing
-from prep.corpus.columns import Bytes, kernel, string_buffers
-from prep.corpus.hashing import hash_lower, lower_table
-from prep.corpus.words import Splitter, word_table, words
-from prep.stages.dedup.cluster_kernels import id_words, least, point_to_roots, unite
-from prep.stages.dedup.exact_kernels import CodePoints, fold_text, murmur3, text_hashes
-from prep.stages.dedup.minhash_kernels import Shingling, band_hashes, hash_functions, shingle_sets, signatures
+from prep.corpus.arrow.columns import Bytes, string_buffers
+from prep.corpus.kernels import kernel
+from prep.corpus.text import hashing
+from prep.corpus.text.hashing import hash_lower, lower_table
+from prep.corpus.text.words import Splitter, word_table, words
+from prep.stages.dedup.minhash.minhash_kernels import Shingling, band_hashes, hash_functions, shingle_sets, signatures
+from prep.stages.shared.matching.cluster_kernels import id_words, least, point_to_roots, unite
+from prep.stages.shared.matching.exact_kernels import CodePoints, fold_text, murmur3, text_hashes
 
 SPLITTERS: tuple[Splitter, ...] = ("unicode", "whitespace")
 MASK = (1 << 64) - 1

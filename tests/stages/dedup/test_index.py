@@ -13,13 +13,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.documents import DATE, ID, TEXT
+from prep.corpus.arrow.documents import DATE, ID, TEXT
 from prep.corpus.errors import RunError
-from prep.corpus.storage import read_json
+from prep.corpus.files.storage import read_json
 from prep.stages.dedup.deduplication import EXTEND, Deduplication
 from prep.stages.dedup.exact import Exact
 from prep.stages.dedup.index import Index
-from prep.stages.dedup.minhash import MinHash
+from prep.stages.dedup.minhash.minhash import MinHash
 from prep.stages.stage import CheckContext, GlobalContext
 
 from .driving import POEM, Part, article, deduplicate, run, write_parts

@@ -10,11 +10,11 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.documents import DATE, ID, SOURCE, TEXT
-from prep.stages.dedup.date_kernels import NO_DATE, moments
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.arrow.documents import DATE, ID, SOURCE, TEXT
 from prep.stages.dedup.exact import Exact
-from prep.stages.dedup.minhash import MinHash
+from prep.stages.dedup.minhash.minhash import MinHash
+from prep.stages.shared.matching.date_kernels import NO_DATE, moments
 from prep.stages.stage import CheckContext
 
 from .driving import POEM, Part, article, deduplicate
@@ -123,7 +123,7 @@ def test_small_memory_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     parts = [pages[start::3] for start in range(3)]
     whole = deduplicate(MinHash(), parts, tmp_path / "whole")
     assert 0 < len(whole.rejected) < 240
-    monkeypatch.setattr("prep.stages.dedup.matching.ROW_BYTES", 1 << 20)
+    monkeypatch.setattr("prep.stages.shared.matching.matching.ROW_BYTES", 1 << 20)
     monkeypatch.setattr("prep.stages.dedup.clusters.DOCUMENT_BYTES", 1 << 20)
     monkeypatch.setattr("prep.stages.dedup.clusters.STEP", 7)
     assert deduplicate(MinHash(memory=16 << 20), parts, tmp_path / "small") == whole

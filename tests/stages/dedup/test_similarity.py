@@ -5,11 +5,11 @@ import numpy.typing as npt
 import pyarrow as pa
 import pytest
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.hashing import lower_table
-from prep.corpus.words import word_table
-from prep.stages.dedup.banding import Banding, solve
-from prep.stages.dedup.minhash_kernels import Keys, Shingling, band_hashes, hash_functions, signatures
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.text.hashing import lower_table
+from prep.corpus.text.words import word_table
+from prep.stages.dedup.minhash.banding import Banding, solve
+from prep.stages.dedup.minhash.minhash_kernels import Keys, Shingling, band_hashes, hash_functions, signatures
 
 SIMILARITIES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 UNION = 300

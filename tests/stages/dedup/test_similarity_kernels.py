@@ -5,8 +5,8 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import string_buffers
-from prep.stages.dedup.sketch_kernels import estimates, jaccard, mix_in, string_hashes
+from prep.corpus.arrow.columns import string_buffers
+from prep.stages.shared.matching.sketch_kernels import estimates, jaccard, mix_in, string_hashes
 
 SETS = st.lists(st.tuples(st.sets(st.integers(0, 9)), st.sets(st.integers(0, 9))), max_size=5)
 

@@ -12,14 +12,14 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.documents import ID, TEXT, URL, DocumentWriter
-from prep.corpus.hashing import lower_table
-from prep.corpus.storage import read_arrow, write_arrow
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.arrow.documents import ID, TEXT, URL, DocumentWriter
+from prep.corpus.files.storage import read_arrow, write_arrow
+from prep.corpus.text.hashing import lower_table
 from prep.stages.dedup.unique_url import UniqueUrl, UrlForm
 from prep.stages.dedup.url_hash_kernels import url_hashes
+from prep.stages.shared.url.form_kernels import normal_form
 from prep.stages.stage import Counts, GlobalContext, Upstream
-from prep.stages.url.form_kernels import normal_form
 
 
 class Page(NamedTuple):

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.stages.extract.cut_kernels import keep_blocks
-from prep.stages.extract.feature_kernels import FEATURES
-from prep.stages.extract.model import MODEL_FILE, BlockModel, load_model, model_bytes
-from prep.stages.extract.tree_kernels import Trees, probabilities
+from prep.stages.extract.features.feature_kernels import FEATURES
+from prep.stages.extract.model.cut_kernels import keep_blocks
+from prep.stages.extract.model.model import MODEL_FILE, BlockModel, load_model, model_bytes
+from prep.stages.extract.model.tree_kernels import Trees, probabilities
 
 SHIPPED = load_model()
 

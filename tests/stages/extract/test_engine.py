@@ -4,10 +4,10 @@ import numpy as np
 import pyarrow as pa
 import pytest
 
-from prep.corpus.documents import HTML, TEXT, URL
+from prep.corpus.arrow.documents import HTML, TEXT, URL
 from prep.stages.extract.engine import main_text, read_page, whole_text
 from prep.stages.extract.extract import Extract
-from prep.stages.extract.model import load_model
+from prep.stages.extract.model.model import load_model
 
 SENTENCE = "Bees fly from flower to flower, and bring home to their hive whatever sweet things they find there. "
 FRAME = """<html><head><title>T</title></head><body>

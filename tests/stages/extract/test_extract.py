@@ -13,10 +13,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from prep.corpus.documents import CHARSET, HTML, ID, TEXT, URL
+from prep.corpus.arrow.documents import CHARSET, HTML, ID, TEXT, URL
 from prep.stages.extract.content import Content
-from prep.stages.extract.cost_kernels import FORMATTING, LIKE_ELEMENTS, OPTIONAL, RAW, VOID, kinds_by_slot, parse_cost
 from prep.stages.extract.extract import Extract
+from prep.stages.extract.html.cost_kernels import (
+    FORMATTING,
+    LIKE_ELEMENTS,
+    OPTIONAL,
+    RAW,
+    VOID,
+    kinds_by_slot,
+    parse_cost,
+)
 from prep.stages.stage import CheckContext, Outcome
 
 ARTICLE = b"""<html><head><title>Bees</title></head><body><nav><a href=/>Home</a><a href=/x>About</a></nav>

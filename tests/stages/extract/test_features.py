@@ -10,9 +10,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prep.stages.extract.engine import ReadPage, features_of, read_page
-from prep.stages.extract.feature_kernels import FEATURES
-from prep.stages.extract.text_feature_kernels import Features
-from prep.stages.extract.vocabulary_kernels import CLASS_GROUPS, TEXT_GROUPS
+from prep.stages.extract.features.feature_kernels import FEATURES
+from prep.stages.extract.features.text_feature_kernels import Features
+from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS, TEXT_GROUPS
 
 WORDS = st.lists(
     st.sampled_from("the bees fly home, Share this 12 on © 2024 $ menu? »".split()), min_size=1, max_size=30

@@ -8,13 +8,13 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prep.corpus.documents import TEXT
+from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import ConfigurationError
-from prep.stages.fasttext.file_format import read_classifier
 from prep.stages.language import model as language_model
 from prep.stages.language.codes import language_codes
 from prep.stages.language.language import Language
 from prep.stages.language.model import SHA256, VARIABLE, find_model
+from prep.stages.shared.fasttext.file_format import read_classifier
 from prep.stages.stage import CheckContext, Outcome
 
 SENTENCES = {

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 from tests.stages.pack.test_pack import PADDING, SEPARATOR, documents_of, files, run, tokenizer  # noqa: F401
 
 from prep.corpus.errors import RunError
-from prep.corpus.shards import ShardReader
+from prep.corpus.shards.shards import ShardReader
 from prep.stages.pack.mixture import Candidates, Mixture, MixturePhase, epochs, share_out, take_phases, taken
 from prep.stages.pack.pack import Pack
 from prep.stages.stage import Counts
@@ -24,8 +24,8 @@ GROUPS = ("books", "web")
 
 def candidates(documents: Sequence[tuple[int, int, int]]) -> Candidates:
     """Make candidates of documents: group, tokens and the upper bits of the lot."""
-    codes, tokens, lots = (np.array([document[index] for document in documents], np.int64) for index in range(3))
-    spread = ((lots << 40) + np.arange(len(lots))).astype(np.uint64)
+    codes, tokens, hashes = (np.array([document[index] for document in documents], np.int64) for index in range(3))
+    spread = ((hashes << 40) + np.arange(len(hashes))).astype(np.uint64)
     return Candidates(codes.astype(np.int32), GROUPS, tokens, spread)
 
 
@@ -34,7 +34,7 @@ def slow_streams(there: Candidates, most: int) -> dict[str, Iterator[tuple[int, 
 
     def stream(group: str) -> Iterator[tuple[int, int, int]]:
         members = [index for index, code in enumerate(there.codes) if GROUPS[code] == group and there.tokens[index]]
-        members.sort(key=lambda index: int(there.lots[index]))
+        members.sort(key=lambda index: int(there.hashes[index]))
         for epoch in range(most):
             yield from ((epoch, index, int(there.tokens[index])) for index in members)
 
@@ -55,7 +55,7 @@ def test_phases_take_the_streams_in_turn(
     documents = [*documents, (0, 3, 5), (1, 2, 7)]
     whole, parts = candidates(documents), []
     for first, end in pairwise(sorted({0, min(cut, len(documents)), len(documents)})):
-        parts.append(Candidates(whole.codes[first:end], GROUPS, whole.tokens[first:end], whole.lots[first:end]))
+        parts.append(Candidates(whole.codes[first:end], GROUPS, whole.tokens[first:end], whole.hashes[first:end]))
     phases = tuple(MixturePhase(tokens=tokens, shares={"books": b, "web": w}) for tokens, b, w in budgets)
     most = 500
     found = take_phases(Mixture(phases=phases, max_epochs=most), lambda: parts)

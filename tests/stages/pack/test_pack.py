@@ -18,15 +18,15 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from prep.corpus.columns import Offsets, string_buffers
+from prep.corpus.arrow.columns import Offsets, string_buffers
 from prep.corpus.errors import CorruptFileError, Problem
-from prep.corpus.labels import read_labels
-from prep.corpus.permutation_kernels import permuted
-from prep.corpus.shards import Ids, ShardReader
-from prep.corpus.storage import write_arrow
-from prep.corpus.verification import verify_shards
+from prep.corpus.files.storage import write_arrow
+from prep.corpus.shards.labels import read_labels
+from prep.corpus.shards.permutation_kernels import permuted
+from prep.corpus.shards.shards import Ids, ShardReader
+from prep.corpus.shards.splits import make_split_rule
+from prep.corpus.shards.verification import verify_shards
 from prep.stages.pack.pack import FINISH, PLAN, SCATTER, TOKENIZE, WRITE, Pack
-from prep.stages.pack.splits import make_draw
 from prep.stages.pack.write import cut_shards
 from prep.stages.stage import CheckContext, Counts, GlobalContext, Phase, Upstream
 
@@ -59,9 +59,9 @@ class WideTokenizer(ByteTokenizer):
 @pytest.fixture(autouse=True)
 def tokenizer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
     """Stand in for the tokenizers' room, which has its own tests."""
-    module = ModuleType("prep.tokenizers.encode")
+    module = ModuleType("prep.tokenizers.encoding.encode")
     module.open_tokenizer = lambda folder: ByteTokenizer()  # type: ignore[attr-defined]
-    monkeypatch.setitem(sys.modules, "prep.tokenizers.encode", module)
+    monkeypatch.setitem(sys.modules, "prep.tokenizers.encoding.encode", module)
     return module
 
 
@@ -282,7 +282,7 @@ def test_documents_stay_in_their_split_whatever_else_is_there(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
-    ("lots", "validation", "test", "expected"),
+    ("hashes", "validation", "test", "expected"),
     [
         ([], 0.5, 0.0, ""),
         ([0.7], 0.9, 0.0, "t"),
@@ -295,12 +295,12 @@ def test_documents_stay_in_their_split_whatever_else_is_there(tmp_path: Path) ->
         ([0.2, 0.6, 0.2, 0.6], 0.01, 0.0, "vtvt"),
     ],
 )
-def test_the_draw(lots: list[float], validation: float, test: float, expected: str) -> None:
-    drawn = np.array([int(lot * 2.0**64) for lot in lots], np.uint64)
-    draw = make_draw(validation, test, [drawn[:2], drawn[2:]])
+def test_the_draw(hashes: list[float], validation: float, test: float, expected: str) -> None:
+    drawn = np.array([int(lot * 2.0**64) for lot in hashes], np.uint64)
+    draw = make_split_rule(validation, test, [drawn[:2], drawn[2:]])
     splits = {split: draw.chosen(drawn, split) for split in ("train", "validation", "test")}
     letters = {"train": "t", "validation": "v", "test": "e"}
-    found = [[letters[split] for split, chosen in splits.items() if chosen[number]] for number in range(len(lots))]
+    found = [[letters[split] for split, chosen in splits.items() if chosen[number]] for number in range(len(hashes))]
     assert found == [[letter] for letter in expected]
 
 

@@ -7,9 +7,9 @@ import pyarrow as pa
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import string_buffers
+from prep.corpus.arrow.columns import string_buffers
 from prep.stages.pack.packing_kernels import Integers, best_fit, concatenate, cut_long
-from prep.stages.pack.piece_kernels import arrange, copy_pieces, delimit, draw_lots, lay_out, reorder
+from prep.stages.pack.piece_kernels import arrange, copy_pieces, delimit, document_hashes, lay_out, reorder
 
 Piece = tuple[int, int, int]
 """Document, start, length."""
@@ -187,18 +187,18 @@ def test_a_separator_delimits_every_document(documents: list[bytes], skipped: in
 
 
 def lots_of(values: list[str], seed: int, purpose: int = 0) -> list[int]:
-    lots: list[int] = draw_lots(
+    hashes: list[int] = document_hashes(
         *string_buffers(pa.array(values, pa.string())), np.uint64(seed), np.uint64(purpose)
     ).tolist()
-    return lots
+    return hashes
 
 
 @settings(deadline=None)
 @given(st.lists(st.text(), max_size=6), st.integers(0, (1 << 63) - 1))
 def test_a_lot_is_its_values_own(values: list[str], seed: int) -> None:
-    lots = lots_of(values, seed)
-    assert lots == [lots_of([value], seed)[0] for value in values]
-    assert len(set(lots)) == len(set(values))
+    hashes = lots_of(values, seed)
+    assert hashes == [lots_of([value], seed)[0] for value in values]
+    assert len(set(hashes)) == len(set(values))
 
 
 def test_lots_are_spread_evenly_and_differ_by_seed_and_purpose() -> None:

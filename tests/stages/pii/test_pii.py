@@ -12,7 +12,7 @@ from fastwarc import ArchiveIterator, WarcRecordType
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.documents import TEXT
+from prep.corpus.arrow.documents import TEXT
 from prep.stages.pii.phone_formats import FORMATS, Region
 from prep.stages.pii.pii import Pii
 from prep.stages.stage import CheckContext

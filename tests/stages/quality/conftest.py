@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import pyarrow as pa
 from hypothesis import strategies as st
 
-from prep.corpus.words import Splitter
+from prep.corpus.text.words import Splitter
 from prep.stages.quality.judge import Judged, judge
 from prep.stages.quality.rules import Rule
 from prep.stages.stage import RowStage

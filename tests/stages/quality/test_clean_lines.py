@@ -10,13 +10,13 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
 
-from prep.corpus.documents import TEXT
-from prep.corpus.sentences import count_sentences, sentence_table
-from prep.corpus.words import words
+from prep.corpus.arrow.documents import TEXT
+from prep.corpus.text.sentences import count_sentences, sentence_table
+from prep.corpus.text.words import words
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.cleaning_kernels import CLEANED
-from prep.stages.quality.measures import CLEANED_MEASURES
-from prep.stages.quality.signals import Signals
+from prep.stages.quality.signals.measures import CLEANED_MEASURES
+from prep.stages.quality.signals.signals import Signals
 
 from .conftest import TEXTS, documents, run
 from .test_signal_kernels import HOSTILE, slow_lines

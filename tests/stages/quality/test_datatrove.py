@@ -24,12 +24,12 @@ from fastwarc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
-from prep.corpus.sentences import count_sentences, sentence_table
-from prep.corpus.words import Splitter, words
+from prep.corpus.text.sentences import count_sentences, sentence_table
+from prep.corpus.text.words import Splitter, words
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.recipe import load_recipe
 from prep.stages.quality.rules import Rule
-from prep.stages.quality.signals import Signals
+from prep.stages.quality.signals.signals import Signals
 
 from .conftest import documents, judged, run
 

@@ -11,15 +11,15 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import string_buffers
+from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.errors import RunError
-from prep.corpus.words import Splitter, word_table, words
+from prep.corpus.text.words import Splitter, word_table, words
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.fitting import Texts, fit, stop_words
-from prep.stages.quality.frequency_kernels import count_occurrences
 from prep.stages.quality.quality import Quality
 from prep.stages.quality.recipe import load_recipe
-from prep.stages.quality.signals import Signals
+from prep.stages.quality.signals.frequency_kernels import count_occurrences
+from prep.stages.quality.signals.signals import Signals
 from prep.stages.stage import CheckContext
 
 from .conftest import SPLITTERS, TEXTS, column, documents, verdicts

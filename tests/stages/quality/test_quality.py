@@ -8,15 +8,15 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prep.corpus.documents import DocumentWriter
-from prep.corpus.storage import read_arrow, write_arrow
+from prep.corpus.arrow.documents import DocumentWriter
+from prep.corpus.files.storage import read_arrow, write_arrow
 from prep.stages.quality.account import NEAREST, SAMPLES
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.costs import Amount, RuleCost, read_costs
 from prep.stages.quality.judge import columns
 from prep.stages.quality.quality import COST, JUDGE, Quality
 from prep.stages.quality.recipe import LanguageChange, RuleChange
-from prep.stages.quality.signals import Signals
+from prep.stages.quality.signals.signals import Signals
 from prep.stages.stage import CheckContext, Counts, GlobalContext, RowStage, Upstream
 
 from .conftest import documents, run
@@ -139,7 +139,7 @@ def test_parts_and_row_groups_change_nothing(tmp_path: Path, monkeypatch: pytest
     (tmp_path / "cut").mkdir()
     judge_all(stage, cut := upstream(tmp_path / "cut", [batch.slice(0, 100), batch.slice(100)]))
     assert read_costs(whole.output) == read_costs(cut.output)
-    monkeypatch.setattr("prep.corpus.documents.ROW_GROUP_ROWS", 7)
+    monkeypatch.setattr("prep.corpus.arrow.documents.ROW_GROUP_ROWS", 7)
     (tmp_path / "groups").mkdir()
     judge_all(stage, groups := upstream(tmp_path / "groups", [batch]))
     assert pq.ParquetFile(groups.upstream.parts[0]).num_row_groups == 30

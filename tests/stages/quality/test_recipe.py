@@ -7,9 +7,9 @@ import pytest
 from pydantic import ValidationError
 
 from prep.corpus.errors import ConfigurationError
-from prep.stages.quality.measures import BY_NAME
 from prep.stages.quality.recipe import LanguageChange, RuleChange, load_recipe, shipped
 from prep.stages.quality.rules import Rule, first_broken
+from prep.stages.quality.signals.measures import BY_NAME
 
 
 def write(folder: Path, text: str, name: str = "own.yaml") -> str:

@@ -8,13 +8,13 @@ import pytest
 import regex
 from hypothesis import example, given, settings
 
-from prep.corpus.characters import PUNCTUATION, character_table
-from prep.corpus.columns import string_buffers
-from prep.corpus.words import Splitter, word_table, words
-from prep.stages.quality.line_kernels import LINES, PARAGRAPHS
-from prep.stages.quality.ngram_kernels import DUPLICATE_GRAMS, REPEATED_GRAMS
-from prep.stages.quality.signal_kernels import COUNTS, TEXT, measure
-from prep.stages.quality.word_kernels import WORDS, stop_words
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.text.characters import PUNCTUATION, character_table
+from prep.corpus.text.words import Splitter, word_table, words
+from prep.stages.quality.signals.line_kernels import LINES, PARAGRAPHS
+from prep.stages.quality.signals.ngram_kernels import DUPLICATE_GRAMS, REPEATED_GRAMS
+from prep.stages.quality.signals.signal_kernels import COUNTS, TEXT, measure
+from prep.stages.quality.signals.word_kernels import WORDS, stop_words
 
 from .conftest import SPLITTERS, TEXTS, column
 

@@ -6,9 +6,9 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from prep.corpus.documents import TEXT
-from prep.stages.quality.measures import MEASURES, measured
-from prep.stages.quality.signals import Signals
+from prep.corpus.arrow.documents import TEXT
+from prep.stages.quality.signals.measures import MEASURES, measured
+from prep.stages.quality.signals.signals import Signals
 from prep.stages.stage import CheckContext
 
 from .conftest import documents, run

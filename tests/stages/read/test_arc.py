@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.stages.read.arc import arc_rows
+from prep.stages.read.archives.arc import arc_rows
 from prep.stages.read.rows import Input, Row
 
 PAGE = b"<!DOCTYPE html><html><body><p>words</p></body></html>"

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.stages.read.csv_files import csv_rows
 from prep.stages.read.read import Read
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
+from prep.stages.read.tables.csv_files import csv_rows
 
 from .reading import documents, problems
 

@@ -11,10 +11,10 @@ from books import epub
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.stages.read.epub import epub_rows
+from prep.stages.read.books.epub import epub_rows
+from prep.stages.read.books.xhtml import EntityError, xhtml_text
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
-from prep.stages.read.xhtml import EntityError, xhtml_text
 
 CHAPTERS = ["<h1>One</h1><p>First &amp; second&nbsp;words.</p>", "<h1>Two</h1><p>Third.</p>"]
 

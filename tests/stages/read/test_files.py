@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import zstandard
 
-from prep.stages.read.files import html_rows, text_rows
+from prep.stages.read.plain.files import html_rows, text_rows
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
 

@@ -10,10 +10,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus import compression
-from prep.stages.read.json_lines import json_rows
+from prep.corpus.files import compression
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
+from prep.stages.read.tables.json_lines import json_rows
 
 RECORDS = st.lists(
     st.fixed_dictionaries(

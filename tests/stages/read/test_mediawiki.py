@@ -8,13 +8,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus import compression
+from prep.corpus.files import compression
 from prep.stages.read import cutting
-from prep.stages.read.mediawiki import mediawiki_rows
 from prep.stages.read.read import Read
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
-from prep.stages.read.wikitext import plain_text
+from prep.stages.read.wiki.mediawiki import mediawiki_rows
+from prep.stages.read.wiki.wikitext import plain_text
 
 from .reading import documents
 

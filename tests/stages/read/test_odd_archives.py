@@ -10,11 +10,11 @@ from pathlib import Path
 import pytest
 from fastwarc import ArchiveIterator, WarcRecordType
 
-from prep.corpus.compression import pieces
-from prep.stages.read.framing import Frame, Framer
+from prep.corpus.files.compression import pieces
+from prep.stages.read.archives.framing import Frame, Framer
+from prep.stages.read.archives.warc import WARC, warc_rows
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
-from prep.stages.read.warc import WARC, warc_rows
 
 LIMIT = 20 << 20
 UNLIKE_FASTWARC = {

@@ -8,7 +8,7 @@ from books import pdf
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.stages.read.pdf import pdf_rows, reflowed
+from prep.stages.read.books.pdf import pdf_rows, reflowed
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
 

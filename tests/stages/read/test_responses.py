@@ -13,7 +13,7 @@ from fastwarc.stream_io import BrotliWriter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.stages.read.responses import (
+from prep.stages.read.archives.responses import (
     MAX_HEADER,
     HttpError,
     Response,

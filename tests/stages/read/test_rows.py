@@ -4,7 +4,7 @@ import pyarrow as pa
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.documents import CHARSET, DATE, HTML, ID, SOURCE, TEXT, URL
+from prep.corpus.arrow.documents import CHARSET, DATE, HTML, ID, SOURCE, TEXT, URL
 from prep.stages.read.rows import METADATA, ROW_BYTES, Row, batches, failed, rejected
 
 SCHEMA = pa.schema([ID, URL, DATE, SOURCE, HTML, CHARSET, TEXT, METADATA, pa.field("own", pa.int64())])

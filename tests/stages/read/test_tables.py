@@ -14,9 +14,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.documents import DocumentWriter, read_documents
+from prep.corpus.arrow.documents import DocumentWriter, read_documents
 from prep.stages.read.read import Read
-from prep.stages.read.tables import MAX_ROWS, bounded
+from prep.stages.read.tables.tables import MAX_ROWS, bounded
 
 from .reading import documents, outcomes, problems
 

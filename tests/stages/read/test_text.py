@@ -4,7 +4,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prep.stages.read.text import text_row
+from prep.stages.read.plain.text import text_row
 
 FRENCH = "Où est passé l'élève ? Il a été reçu à l'école, déjà vêtu d'un pull bleu. "
 

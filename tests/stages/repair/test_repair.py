@@ -11,8 +11,8 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.documents import TEXT
-from prep.corpus.hashing import lower_table
+from prep.corpus.arrow.documents import TEXT
+from prep.corpus.text.hashing import lower_table
 from prep.stages.repair.mojibake import fixer
 from prep.stages.repair.repair import Repair
 from prep.stages.stage import CheckContext, Outcome

@@ -14,10 +14,10 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydantic import ByteSize
 
-from prep.corpus.columns import string_buffers
-from prep.corpus.hashing import lower_table
-from prep.corpus.storage import read_arrow, read_json, write_arrow
-from prep.corpus.words import word_table
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.files.storage import read_arrow, read_json, write_arrow
+from prep.corpus.text.hashing import lower_table
+from prep.corpus.text.words import word_table
 from prep.stages.repeats.phases import NOTHING_LEFT
 from prep.stages.repeats.piece_kernels import blank, find, join_ranges, lines, windows
 from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings

@@ -10,9 +10,9 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
-from prep.corpus.columns import string_buffers
+from prep.corpus.arrow.columns import string_buffers
 from prep.stages.rights.markup_kernels import JSON_LD, LICENCE_LINK, META, PLAIN_LINK, find_statements
-from prep.stages.url.name_kernels import names
+from prep.stages.shared.url.name_kernels import names
 
 META_NAMES = ("robots", "tdm-reservation", "dc.rights")
 SOUGHT = names(META_NAMES)

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pytest
 from pydantic import ValidationError
 
-from prep.corpus.documents import HEADERS, HTML, URL
+from prep.corpus.arrow.documents import HEADERS, HTML, URL
 from prep.corpus.errors import ConfigurationError
 from prep.pipeline.config import load
 from prep.pipeline.plan import check

@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.storage import read_arrow, write_arrow
+from prep.corpus.files.storage import read_arrow, write_arrow
 from prep.stages.dedup.exact import Exact
 from prep.stages.sampling.chance import id_hashes
 from prep.stages.sampling.top_share import TopShare, rank_keys

@@ -10,11 +10,12 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.corpus.columns import Bytes, kernel
-from prep.corpus.hashing import lower_table
-from prep.stages.url.form_kernels import Form, form, normal_form
-from prep.stages.url.parts_kernels import host_room, is_address, port_number, split_url, write_host
-from prep.stages.url.punycode_kernels import CodePoints
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import kernel
+from prep.corpus.text.hashing import lower_table
+from prep.stages.shared.url.form_kernels import Form, form, normal_form
+from prep.stages.shared.url.parts_kernels import host_room, is_address, port_number, split_url, write_host
+from prep.stages.shared.url.punycode_kernels import CodePoints
 
 PIECES = st.lists(
     st.sampled_from(

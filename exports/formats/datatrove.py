@@ -1,0 +1,69 @@
+"""datatrove and nanotron: `00000.ds` … with token ids and nothing else, in a folder for each split.
+
+Beside each, `.ds.index` tells where documents end in it (u64), the last what lies in the next file too. Readers take
+blocks of T + 1 tokens from each file and drop what does not fill one, so files are whole blocks. `.ds.metadata`: the
+tokenizer and the bytes of an id, the number of tokens, and that in words. Source: datatrove, utils/dataset.py and
+pipeline/tokens/tokenizer.py.
+"""
+
+from collections.abc import Sequence
+from typing import ClassVar
+
+import numpy as np
+
+from prep.corpus.files.storage import atomic_output, join, write_bytes
+from prep.exports.format import Format, Piece, Split, cut_stream, left_over, sequence_length
+
+FILE_BYTES = 256 << 20
+
+
+class Datatrove(Format):
+    """Files of whole blocks of one token more than a sequence."""
+
+    name: ClassVar[str] = "datatrove"
+    reader: ClassVar[str] = "nanotron, datatrove"
+
+    def tasks(self, split: Split) -> int:
+        """Return one task for each file."""
+        return len(self._pieces(split))
+
+    def write(self, split: Split, task: int, output: str) -> None:
+        """Write a file, its index and its metadata."""
+        piece, manifest = self._pieces(split)[task], split.reader.manifest
+        path = join(output, split.name, f"{task:05d}.ds")
+        with atomic_output(path) as sink, atomic_output(f"{path}.index") as index:
+            last = piece.first
+            for stretch in split.stream.read(piece.first, piece.end):
+                sink.write(stretch.ids.data)
+                index.write((stretch.ends - piece.first).astype("<u8").data)
+                last = int(stretch.ends[-1]) if len(stretch.ends) else last
+            if last < piece.end:
+                index.write(np.array([piece.end - piece.first], "<u8").data)
+        tokens = piece.end - piece.first
+        tokenizer = self.settings.tokenizer or f"sha256:{manifest.tokenizer_sha256}"
+        write_bytes(f"{path}.metadata", f"{tokenizer}|{split.token_bytes}\n{tokens}\n{_in_words(tokens)}".encode())
+
+    def note(self, splits: Sequence[Split], output: str) -> str:
+        """Return the settings of nanotron, and of the reader itself."""
+        manifest, block = splits[0].reader.manifest, self._block(splits)
+        return (
+            "nanotron, in the configuration's data.dataset:\n"
+            f"  dataset_folder: {join(output, splits[0].name)}\n  vocab_size: {manifest.vocabulary}\n"
+            f"  token_size_in_bytes: {splits[0].token_bytes}\nwith sequence_length: {block - 1}. By hand:\n"
+            f'  DatatroveFolderDataset("{join(output, splits[0].name)}", seq_len={block - 1}, '
+            f'filename_pattern="*.ds", token_size={splits[0].token_bytes})\n{left_over(splits, block)}'
+        )
+
+    def _block(self, splits: Sequence[Split]) -> int:
+        return sequence_length(self.settings, splits) + 1
+
+    def _pieces(self, split: Split) -> list[Piece]:
+        return cut_stream(split, self.settings.file_bytes or FILE_BYTES, self._block([split]))
+
+
+def _in_words(tokens: int) -> str:
+    """Return a number as datatrove writes it for people."""
+    for size, unit in ((10**12, "T"), (10**9, "B"), (10**6, "M"), (10**3, "K")):
+        if tokens >= size:
+            return f"{tokens / size:.2f} {unit}T"
+    return f"{tokens} T"

@@ -1,0 +1,72 @@
+"""What runs a task, wherever it runs, and writes down an error where the run finds it."""
+
+import traceback
+from dataclasses import dataclass
+from math import inf
+from pathlib import Path
+from typing import ClassVar, Protocol
+
+from prep.corpus.errors import PrepError, TaskError
+from prep.pipeline.steps import records
+
+
+class Task(Protocol):
+    """Work that any process on any machine can do, given its number."""
+
+    notes: ClassVar[bool]
+    """Whether a task notes what it is at, so that it can be watched."""
+
+    def run(self, task: int) -> None:
+        """Run one task."""
+        ...
+
+
+@dataclass(frozen=True, repr=False)
+class Call:
+    """What an executor calls for each rank: the rank-th of the tasks that are not done."""
+
+    work: Task
+    label: str
+    tasks: tuple[int, ...]
+    folder: str
+    """The step's."""
+    phase: str
+    hang_seconds: float = inf
+    """A task that is at the same document for so long is stopped, where its process is watched."""
+
+    def __repr__(self) -> str:
+        return f"prep: {self.label}"
+
+    def __call__(self, data: object, rank: int = 0, world_size: int = 1) -> None:
+        """Run a task; an error is written down where the run finds it."""
+        task = self.tasks[rank]
+        try:
+            self.work.run(task)
+        except Exception as error:
+            path = Path(self.error_path(task))
+            path.parent.mkdir(parents=True, exist_ok=True)
+            known = isinstance(error, PrepError)
+            summary = str(error) if known else f"{type(error).__name__}: {error}"
+            path.write_text(f"{summary}\n\n{traceback.format_exc()}", encoding="utf-8")
+            raise TaskError(f"{self.label}, task {task}: {summary}") from error
+
+    @property
+    def logs(self) -> str:
+        """Where logs and errors go."""
+        return f"{self.folder}/logs/{self.phase}"
+
+    def error_path(self, task: int) -> str:
+        """Return where a task's error is written down."""
+        return f"{self.logs}/errors/{task:05d}.txt"
+
+    def note_path(self, task: int) -> str:
+        """Return where a task notes what it is at."""
+        return records.note_path(self.folder, self.phase, task)
+
+    def incidents_path(self, task: int) -> str:
+        """Return where it stands what ended processes that ran a task."""
+        return records.incidents_path(self.folder, self.phase, task)
+
+    def has_ended_a_process(self, task: int) -> bool:
+        """Say whether a process that ran a task was killed, or ended by itself, and the task is best watched."""
+        return Path(self.note_path(task)).exists() or Path(self.incidents_path(task)).exists()

@@ -1,0 +1,214 @@
+"""Worker processes on this machine, watched: a task that ends its process, or hangs, is run again.
+
+What such a task was at stands in its note; it is run again with what is known then, until it ends well or the fault
+does not look like a document's (`prep.pipeline.execution.quarantine`). The standard library's pool ends all its workers
+when one dies.
+"""
+
+import os
+import pickle
+import signal
+import sys
+from collections import Counter, deque
+from functools import cache
+from multiprocessing import get_context, parent_process
+from multiprocessing.connection import Connection, wait
+from pathlib import Path
+from threading import Thread
+from time import monotonic
+from typing import cast
+
+from prep.corpus.errors import RunError, TaskError
+from prep.corpus.files.storage import write_bytes
+from prep.pipeline.execution.quarantine import (
+    CRASHED,
+    MOST_CONDEMNED,
+    TIMED_OUT,
+    Spot,
+    read_incidents,
+    read_note,
+    write_incidents,
+)
+from prep.pipeline.execution.tasks import Call
+
+LOOK_SECONDS = 1.0
+MOST_ELSEWHERE = 2
+"""A task is given up whose process ends more often than that outside stages and readers, or before its first note."""
+
+_CONTEXT = get_context("forkserver")
+
+
+class _Worker:
+    """A process that runs one task after another."""
+
+    def __init__(self, call: str) -> None:
+        self.rank = -1
+        self.pipe, theirs = _CONTEXT.Pipe()
+        self.process = _CONTEXT.Process(target=_serve, args=(theirs, call))
+        self.process.start()
+        theirs.close()
+
+    def begin(self, rank: int, note: str) -> None:
+        """Give it a task, which it notes in a file what it is at."""
+        self.rank = rank
+        self._note = note
+        self._seen: tuple[int, Spot] | None = None
+        self._since = monotonic()
+        self.pipe.send(rank)
+
+    def answer(self) -> str | None:
+        """Return how the task ended: empty where all went well; None where it has not. Raises EOFError at its death."""
+        if self.pipe.poll():
+            return cast("str", self.pipe.recv())
+        if not self.process.is_alive() and not self.pipe.poll():
+            raise EOFError
+        return None
+
+    def hangs(self, seconds: float) -> bool:
+        """Say whether a stage or reader has been at the same documents for so long."""
+        seen = read_note(self._note)
+        if seen != self._seen or seen is None or seen[1].position < 0:
+            self._seen, self._since = seen, monotonic()
+        return monotonic() - self._since > seconds
+
+    def end(self) -> None:
+        """End the process, at once."""
+        self.process.kill()
+        self.process.join()
+        self.pipe.close()
+
+
+def run_watched(call: Call, count: int) -> None:
+    """Run the call's tasks in so many worker processes.
+
+    Raises TaskError where a task fails, when those that run have ended; RunError where a process ends for no
+    document's fault.
+    """
+    _CONTEXT.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith("prep.")))
+    path = f"{call.logs}/call-{call.tasks[0]:05d}.pickle"
+    write_bytes(path, pickle.dumps(call))
+    _Crew(call, path, count).run()
+
+
+class _Crew:
+    """The workers of a call, and the tasks that wait for them."""
+
+    def __init__(self, call: Call, path: str, count: int) -> None:
+        self._call = call
+        self._path = path
+        self._count = count
+        self._waiting = deque(range(len(call.tasks)))
+        self._busy: list[_Worker] = []
+        self._idle: list[_Worker] = []
+        self._elsewhere: Counter[int] = Counter()
+        self._error = ""
+
+    def run(self) -> None:
+        try:
+            while self._busy or (self._waiting and not self._error):
+                while self._waiting and not self._error and len(self._busy) < self._count:
+                    self._begin(self._waiting.popleft())
+                wait([item for worker in self._busy for item in (worker.pipe, worker.process.sentinel)], LOOK_SECONDS)
+                for worker in tuple(self._busy):
+                    self._look_at(worker)
+        finally:
+            for worker in (*self._busy, *self._idle):
+                worker.end()
+        if self._error:
+            raise TaskError(self._error)
+
+    def _begin(self, rank: int) -> None:
+        task = self._call.tasks[rank]
+        self._learn(task, None)
+        worker = self._idle.pop() if self._idle else _Worker(self._path)
+        self._busy.append(worker)
+        worker.begin(rank, self._call.note_path(task))
+
+    def _look_at(self, worker: _Worker) -> None:
+        try:
+            answer = worker.answer()
+        except (EOFError, ConnectionError):
+            self._mourn(worker, CRASHED)
+            return
+        if answer is not None:
+            self._busy.remove(worker)
+            self._idle.append(worker)
+            self._error = self._error or answer
+        elif worker.hangs(self._call.hang_seconds):
+            worker.process.kill()
+            self._mourn(worker, TIMED_OUT)
+
+    def _mourn(self, worker: _Worker, rule: str) -> None:
+        """Learn from the note of a worker that has ended, and let its task be run again."""
+        worker.process.join()
+        task = self._call.tasks[worker.rank]
+        spot = self._learn(task, rule)
+        self._elsewhere[task] += spot is None or spot.position < 0
+        if not self._call.work.notes or self._elsewhere[task] > MOST_ELSEWHERE:
+            raise RunError(
+                f"a worker process was killed ({_manner(worker.process.exitcode)}), most likely for want of memory; "
+                "the tasks that are done are kept; run again with fewer workers, or a smaller batch_bytes"
+            )
+        self._busy.remove(worker)
+        worker.end()
+        self._waiting.appendleft(worker.rank)
+
+    def _learn(self, task: int, rule: str | None) -> Spot | None:
+        """Take a task's note, put down what it says, and return it."""
+        found = read_note(self._call.note_path(task))
+        if found is None:
+            return None
+        _, spot = found
+        path = self._call.incidents_path(task)
+        incidents = read_incidents(path)
+        if spot.position >= 0:
+            incidents = incidents.after(spot, rule)
+            write_incidents(path, incidents)
+        Path(self._call.note_path(task)).unlink()
+        if len(incidents.condemned) > MOST_CONDEMNED:
+            raise RunError(
+                f"task {task}: more than {MOST_CONDEMNED} documents ended their process, the last one in stage "
+                f"{spot.position + 1}; this is the fault of a library or of the machine, not of the documents; when it "
+                f"is mended, delete {path} and run again"
+            )
+        return spot
+
+
+def _manner(status: int | None) -> str:
+    if status is None or status >= 0:
+        return f"exit status {status}"
+    return signal.Signals(-status).name
+
+
+def _serve(pipe: Connection, path: str) -> None:
+    """Run tasks as they are told, in a worker process, and answer with the error, or nothing."""
+    _end_with_parent()
+    while True:
+        try:
+            rank = pipe.recv()
+        except EOFError:
+            return
+        try:
+            _call(path)(None, rank)
+        except Exception as error:
+            pipe.send(str(error) or type(error).__name__)
+        else:
+            pipe.send("")
+
+
+@cache
+def _call(path: str) -> Call:
+    """Return the call, which every process reads once: it holds the whole plan, too much to send with each rank."""
+    return cast("Call", pickle.loads(Path(path).read_bytes()))
+
+
+def _end_with_parent() -> None:
+    """End this worker when the process that started it has died, however it died."""
+    parent = parent_process()
+    assert parent is not None
+
+    def wait_and_end() -> None:
+        wait([parent.sentinel])
+        os._exit(1)
+
+    Thread(target=wait_and_end, daemon=True).start()

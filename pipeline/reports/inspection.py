@@ -1,0 +1,136 @@
+"""Documents of a run to look at: kept ones, and rejected ones with rule, value and threshold, drawn by a seed.
+
+A document is drawn by the hash of seed and id, so that the same ones are shown again whatever the order of the files.
+Texts are found in the parts of the pass on which the rejecting stage worked; what a row stage rejects is not written
+anywhere, so that only its id is left.
+"""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from heapq import nsmallest
+from pathlib import Path
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+import pyarrow.parquet as pq
+
+from prep.corpus.arrow.documents import read_documents
+from prep.corpus.errors import RunError
+from prep.pipeline.config import Configuration
+from prep.pipeline.plan import GlobalStep, PassStep, Plan
+from prep.pipeline.run import steps_folder
+from prep.pipeline.steps import records
+from prep.stages.quality.costs import read_costs
+from prep.stages.quality.quality import Quality
+
+SIDES = ("near the threshold, rejected by this rule alone", "near the threshold, kept")
+
+
+@dataclass(frozen=True)
+class Shown:
+    """A document to look at."""
+
+    id: str
+    text: str | None = None
+    """None where the text is not kept."""
+    stage: str = ""
+    """The stage that rejected it; empty for one that was kept."""
+    rule: str = ""
+    value: float | None = None
+    detail: str | None = None
+    """The threshold, or what else the stage had to say."""
+
+
+def require_complete(plan: Plan, configuration: Configuration) -> None:
+    """Raise RunError where a step has not run as it is configured now."""
+    for step in plan.steps:
+        if not records.complete(f"{steps_folder(configuration)}/{step.folder}"):
+            raise RunError(f"the step {step.title} has not run as it is configured now; run 'prep run'")
+
+
+def kept(plan: Plan, configuration: Configuration, number: int, seed: int) -> list[Shown]:
+    """Return some of the documents that survive."""
+    parts = _parts(f"{steps_folder(configuration)}/{plan.documents.folder}")
+    found: list[Shown] = []
+    for part in parts:
+        ids = pq.read_table(part, columns=["id"]).column("id").to_pylist()
+        found = nsmallest(number, [*found, *map(Shown, ids)], key=lambda each: _order(each.id, seed))
+    return with_texts(found, parts)
+
+
+def rejected(plan: Plan, configuration: Configuration, number: int, seed: int, rule: str | None = None) -> list[Shown]:
+    """Return some of the documents that each rule rejected, or one rule alone; errors are rules too."""
+    shown: list[Shown] = []
+    for step in plan.steps:
+        folder = f"{steps_folder(configuration)}/{step.folder}"
+        drawn = _drawn(folder if isinstance(step, PassStep) else f"{folder}/output", number, seed, rule)
+        shown += drawn if isinstance(step, PassStep) else with_texts(drawn, worked_on(step, configuration))
+    return shown
+
+
+def near(plan: Plan, configuration: Configuration, rule: str) -> Iterator[tuple[str, list[Shown]]]:
+    """Yield documents on both sides of a quality rule's threshold whose fate hangs on this rule alone, with a title."""
+    for step in plan.steps:
+        if not isinstance(step, GlobalStep) or not isinstance(step.stage, Quality):
+            continue
+        for cost in read_costs(f"{steps_folder(configuration)}/{step.folder}/output").rules:
+            for title, samples in zip(SIDES, (cost.rejected, cost.passed), strict=True) if cost.name == rule else ():
+                found = [
+                    Shown(each.id, value=each.value, detail=f"{cost.bound} {each.threshold:g}") for each in samples
+                ]
+                yield title, with_texts(found, worked_on(step, configuration))
+
+
+def worked_on(step: GlobalStep, configuration: Configuration) -> list[Path]:
+    """Return the Parquet parts that a Global stage worked on."""
+    return _parts(f"{steps_folder(configuration)}/{step.previous}")
+
+
+def with_texts(shown: Sequence[Shown], parts: Iterable[Path]) -> list[Shown]:
+    """Return documents with their texts, reading no row group of the parts that holds none of them."""
+    wanted = pa.array([each.id for each in shown], pa.string())
+    texts: dict[str, str | None] = {}
+    for part in parts:
+        file = pq.ParquetFile(part)
+        for group in range(file.num_row_groups) if len(texts) < len(shown) else ():
+            ids = file.read_row_group(group, ["id"]).column("id").cast(pa.string())
+            rows = np.flatnonzero(pc.is_in(ids, wanted).to_numpy(zero_copy_only=False))
+            if len(rows):
+                found = file.read_row_group(group, ["text"]).column("text").take(pa.array(rows)).to_pylist()
+                texts.update(zip(ids.take(pa.array(rows)).to_pylist(), found, strict=True))
+    return [replace(each, text=texts.get(each.id)) for each in shown]
+
+
+def _drawn(folder: str, number: int, seed: int, rule: str | None) -> list[Shown]:
+    """Return the documents drawn for each stage and rule in a folder's rejected files, in that order."""
+    drawn: Mapping[tuple[str, str], list[Shown]] = defaultdict(list)
+    for path in sorted(Path(folder, "rejected").glob("*.parquet")):
+        for batch in read_documents(str(path)):
+            for row in _rows(batch, rule):
+                found = drawn[row.stage, row.rule]
+                found.append(row)
+                if len(found) > 100 * number:
+                    found[:] = nsmallest(number, found, key=lambda each: _order(each.id, seed))
+    return [
+        each
+        for _, found in sorted(drawn.items())
+        for each in nsmallest(number, found, key=lambda each: _order(each.id, seed))
+    ]
+
+
+def _rows(batch: pa.RecordBatch, rule: str | None) -> Iterator[Shown]:
+    if rule is not None:
+        batch = batch.filter(pc.equal(batch.column("rule"), rule))
+    for row in batch.to_pylist():
+        yield Shown(row["id"], None, row["stage"], row["rule"], row["value"], row["detail"])
+
+
+def _order(document: str, seed: int) -> bytes:
+    return hashlib.sha256(f"{seed} {document}".encode()).digest()
+
+
+def _parts(folder: str) -> list[Path]:
+    return sorted(Path(folder, "parts").glob("*.parquet"))

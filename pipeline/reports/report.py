@@ -1,0 +1,140 @@
+"""What a run did, for people: the funnel of documents, stage by stage, and what came out at its end.
+
+`print_run` reads what was published in the output folder, nothing else.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pyarrow.parquet as pq
+from rich.console import Console
+from rich.table import Table
+
+from prep.corpus.files.storage import read_json
+from prep.corpus.shards.shards import MANIFEST, read_manifest
+from prep.pipeline.steps.ledger import Ledger, read_ledger
+
+SHOWN = 4
+"""Rules named per stage where the funnel is to be short; the rest are added up."""
+LABELS = ("source", "language")
+"""Columns by whose values documents and tokens are counted."""
+
+
+def print_funnel(console: Console, ledger: Ledger, shown: int | None = SHOWN) -> None:
+    """Print documents in, kept and lost for each stage, with the rules that lost most, or with all of them."""
+    table = _table("stage", "in", "kept", "rejected", "failed")
+    table.add_column("why", overflow="fold")
+    for name, counts in zip(ledger.names, ledger.counts, strict=True):
+        rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
+        losses = sorted({**counts.rejected, **counts.failed}.items(), key=lambda item: (-item[1], item[0]))
+        why = [f"{rule} {count:,}" for rule, count in losses[:shown]]
+        if counts.repeated:
+            why.insert(0, f"{counts.repeated:,} copies made")
+        if len(losses) > len(losses[:shown]):
+            rest = losses[shown:]
+            why.append(f"{len(rest)} more {sum(count for _, count in rest):,}")
+        table.add_row(name, f"{counts.entered:,}", f"{counts.kept:,}", f"{rejected:,}", f"{failed:,}", ", ".join(why))
+    console.print(table)
+    for record in ledger.truncated:
+        console.print(f"truncated input: {record}", markup=False)
+
+
+def print_run(console: Console, output: str) -> None:
+    """Print what a run published. Raises RunError where the folder is not that of a run that has ended."""
+    ledger = read_ledger(output)
+    _title(console, "Documents, stage by stage")
+    print_funnel(console, ledger, shown=None)
+    _print_documents(console, Path(output, "documents"))
+    _print_tokenizer(console, Path(output, "tokenizer", "card.json"))
+    _print_shards(console, Path(output, "shards"))
+    _print_model(console, Path(output, "model", "report.json"))
+
+
+def _print_documents(console: Console, folder: Path) -> None:
+    """Print how many documents were kept of each source and language."""
+    counts: Counter[tuple[str, ...]] = Counter()
+    names: list[str] = []
+    for path in sorted(folder.glob("*.parquet")):
+        names = [name for name in LABELS if name in pq.read_schema(path).names]
+        columns = pq.read_table(path, columns=names).group_by(names).aggregate([([], "count_all")]).to_pylist()
+        for group in columns:
+            counts[tuple(str(group[name] or "unknown") for name in names)] += group["count_all"]
+    if counts and names:
+        _title(console, "Documents kept")
+        table = _table(*names, "documents", words=len(names))
+        for labels, count in sorted(counts.items(), key=lambda item: (-item[1], item[0])):
+            table.add_row(*labels, f"{count:,}")
+        console.print(table)
+
+
+def _print_tokenizer(console: Console, card: Path) -> None:
+    """Print how the tokenizer was made."""
+    if not card.exists():
+        return
+    _title(console, "Tokenizer")
+    table = _table("setting", "value", words=2)
+    made: dict[str, Any] = dict(read_json(str(card)))
+    for name, value in made["settings"].items():
+        if value not in ("", [], {}, False):
+            table.add_row(name.replace("_", " "), f"{value:,}" if isinstance(value, int) else str(value))
+    if sample := made.get("sample"):
+        drawn, whole = (sum(stratum[name] for stratum in sample) for name in ("drawn_bytes", "bytes"))
+        table.add_row("sample", f"{drawn:,} bytes of {whole:,}")
+    console.print(table)
+
+
+def _print_shards(console: Console, folder: Path) -> None:
+    """Print what the shards of each split hold, and the tokens of each source and language."""
+    splits = {path.parent.name: read_manifest(str(path.parent)) for path in sorted(folder.glob(f"*/{MANIFEST}"))}
+    if not splits:
+        return
+    _title(console, "Shards")
+    table = _table("split", "documents", "tokens", "rows", "of length", "filled", "bytes per token")
+    for name, manifest in splits.items():
+        density = f"{manifest.text_bytes / manifest.tokens:.2f}" if manifest.tokens else ""
+        numbers = (manifest.documents, manifest.tokens, manifest.rows, manifest.length)
+        table.add_row(name, *(f"{number:,}" for number in numbers), f"{manifest.utilisation:.2%}", density)
+    console.print(table)
+    for label in LABELS:
+        groups = {name: manifest.tokens_by.get(label, {}) for name, manifest in splits.items()}
+        values = sorted({value for group in groups.values() for value in group})
+        if values:
+            table = _table(label, *(f"{name} tokens" for name in splits))
+            for value in values:
+                table.add_row(value or "unknown", *(f"{group.get(value, 0):,}" for group in groups.values()))
+            console.print(table)
+
+
+def _print_model(console: Console, report: Path) -> None:
+    """Print how the model was trained, and how well it predicts."""
+    if not report.exists():
+        return
+    _title(console, "Model")
+    values = read_json(str(report))
+    measured = values.get("validation")
+    table = _table("measure", "value", words=1)
+    for name, value in _numbers(values):
+        table.add_row(name, value)
+    for name, value in _numbers(measured if isinstance(measured, Mapping) else {}):
+        table.add_row(f"validation {name}", value)
+    console.print(table)
+
+
+def _numbers(values: Mapping[str, object]) -> Iterable[tuple[str, str]]:
+    for name, value in values.items():
+        if isinstance(value, int | float):
+            yield name.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:,.3f}"
+
+
+def _title(console: Console, text: str) -> None:
+    console.print(f"\n{text}", style="bold", markup=False)
+
+
+def _table(*headings: str, words: int = 1) -> Table:
+    """Return an empty table whose first columns hold words, the others numbers."""
+    table = Table(box=None, pad_edge=False)
+    for place, heading in enumerate(headings):
+        table.add_column(heading, justify="left" if place < words else "right")
+    return table

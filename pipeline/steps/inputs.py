@@ -1,0 +1,45 @@
+"""The input files and their digests.
+
+A local file is identified by the SHA-256 of its content, remembered by path, size and modification time, so that an
+untouched file is hashed once; a remote one by what its store says (an etag or checksum).
+"""
+
+from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import replace
+from pathlib import Path
+
+from prep.corpus.files.storage import exists, is_remote, read_json, sha256, write_json
+from prep.stages.stage import InputFile
+
+MEMORY = "inputs.json"
+
+
+def survey(files: Sequence[InputFile]) -> tuple[InputFile, ...]:
+    """Return the files as they are listed: enough to plan, not to tell whether a step is up to date."""
+    return tuple(files)
+
+
+def identify(files: Sequence[InputFile], folder: str, threads: int) -> tuple[InputFile, ...]:
+    """Return the files with digests; `folder` is where digests are remembered between runs."""
+    memory_path = f"{folder}/{MEMORY}"
+    known = read_json(memory_path) if exists(memory_path) else {}
+    local = [file.path for file in files if not file.error and not is_remote(file.path)]
+    keys = {path: _key(path) for path in local}
+    fresh = [path for path, key in keys.items() if key not in known]
+    with ThreadPoolExecutor(threads) as pool:  # hashing releases the interpreter
+        learnt = dict(zip(map(keys.__getitem__, fresh), pool.map(sha256, fresh), strict=True))
+    if learnt:
+        known = {**known, **learnt}
+        write_json(memory_path, known)
+    return tuple(
+        replace(file, digest=str(known[keys[file.path]]))
+        if file.path in keys
+        else replace(file, digest=file.digest or file.error)
+        for file in files
+    )
+
+
+def _key(path: str) -> str:
+    status = Path(path).stat()
+    return f"{Path(path).resolve()} {status.st_size} {status.st_mtime_ns}"

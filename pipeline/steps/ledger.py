@@ -1,0 +1,91 @@
+"""The ledger: for every stage, documents in = kept + rejected (each under a rule) + failed (each under an error).
+
+Where a stage repeats documents, the copies count as coming in beside them. Tasks count; their counts are added up by
+stage, and the run stops where a sum does not hold or where a stage did not receive exactly what the stage before it
+kept.
+"""
+
+from collections import Counter
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from prep.corpus.errors import LedgerError, RunError
+from prep.corpus.files.storage import join, read_json
+from prep.stages.stage import Counts
+
+LEDGER = "ledger.json"
+"""Its name in the output folder."""
+
+
+def add(counts: Iterable[Counts]) -> Counts:
+    """Add up counts; rules and errors in alphabetical order."""
+    entered = kept = repeated = 0
+    rejected: Counter[str] = Counter()
+    failed: Counter[str] = Counter()
+    for item in counts:
+        entered += item.entered
+        kept += item.kept
+        rejected.update(item.rejected)
+        failed.update(item.failed)
+        repeated += item.repeated
+    return Counts(entered, kept, dict(sorted(rejected.items())), dict(sorted(failed.items())), repeated)
+
+
+def to_json(counts: Counts) -> dict[str, object]:
+    """Return counts as the ledger's file and the task records hold them."""
+    value = {
+        "in": counts.entered,
+        "kept": counts.kept,
+        "rejected": dict(counts.rejected),
+        "failed": dict(counts.failed),
+    }
+    return {**value, "repeated": counts.repeated} if counts.repeated else value
+
+
+def from_json(value: Mapping[str, object]) -> Counts:
+    """Read counts back."""
+    repeated = value.get("repeated", 0)
+    return Counts(value["in"], value["kept"], value["rejected"], value["failed"], repeated)  # type: ignore[arg-type]
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """What happened to the documents, stage by stage."""
+
+    names: Sequence[str]
+    counts: Sequence[Counts]
+    truncated: Sequence[str] = field(default=())
+    """Ids of the records at which input files broke off."""
+
+    def verify(self) -> None:
+        """Raise LedgerError where a document is not accounted for."""
+        for position, (name, item) in enumerate(zip(self.names, self.counts, strict=True)):
+            lost = sum(item.rejected.values()) + sum(item.failed.values())
+            if item.entered + item.repeated != item.kept + lost:
+                copies = f" and {item.repeated} copies" if item.repeated else ""
+                raise LedgerError(
+                    f"stage {position + 1} ({name}): {item.entered} documents in{copies}, but {item.kept} kept + "
+                    f"{lost} lost; this is a defect of the stage, and nothing after it can be trusted"
+                )
+            if position and item.entered != self.counts[position - 1].kept:
+                raise LedgerError(
+                    f"stage {position + 1} ({name}): {item.entered} documents in, but stage {position} "
+                    f"({self.names[position - 1]}) kept {self.counts[position - 1].kept}"
+                )
+
+    def as_json(self) -> dict[str, object]:
+        """Return the ledger as `ledger.json` holds it."""
+        stages = [{"name": name, **to_json(item)} for name, item in zip(self.names, self.counts, strict=True)]
+        return {"stages": stages, "truncated": list(self.truncated)}
+
+
+def read_ledger(output: str) -> Ledger:
+    """Read the ledger of a run from its output folder. Raises RunError where there is none."""
+    path = join(output, LEDGER)
+    try:
+        value: dict[str, Any] = dict(read_json(path))
+    except FileNotFoundError as error:
+        raise RunError(f"{path}: not found; is {output} the output of a run that has ended?") from error
+    names = [stage["name"] for stage in value["stages"]]
+    return Ledger(names, [from_json(stage) for stage in value["stages"]], value["truncated"])

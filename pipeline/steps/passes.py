@@ -1,0 +1,285 @@
+"""One task of a fused pass: read a partition, apply every row stage, write what is kept and record what is lost.
+
+The text is touched once: batches flow from the reader through all stages to the Parquet part, and the taps of the
+deduplication stages that follow take what they need on the way.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from functools import cache
+from typing import ClassVar
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.documents import REJECTED, DocumentWriter, read_documents, read_schema
+from prep.corpus.files.storage import atomic_output
+from prep.pipeline.execution.isolation import Guard
+from prep.pipeline.execution.quarantine import Note, read_incidents
+from prep.pipeline.plan import PassStep, TapPlan
+from prep.pipeline.steps import records
+from prep.stages.stage import Counts, Outcome, RowFunction, RowStage, Tap, Upstream, Verdicts
+
+PHASE = "pass"
+FINDINGS = "findings"
+"""Folder in a pass's folder: one sub-folder per stage that has findings."""
+
+
+def opened(stage: RowStage, step: str = "") -> RowFunction:
+    """Return a row stage's function, loading its model or kernels once per process and step.
+
+    The step's fingerprint tells steps apart whose settings are the same, but not what is in the files they name.
+    """
+    return _opened(type(stage), stage.model_dump_json(), step)
+
+
+@cache
+def _opened(kind: type[RowStage], settings: str, _step: str) -> RowFunction:
+    return kind.model_validate_json(settings).open()
+
+
+@dataclass(frozen=True)
+class PassTask:
+    """Everything a worker needs to run any task of a pass."""
+
+    notes: ClassVar[bool] = True
+    step: PassStep
+    steps_folder: str
+    batch_bytes: int
+
+    def run(self, task: int) -> None:
+        """Run one task and write its record. Running it again writes the same bytes."""
+        folder = f"{self.steps_folder}/{self.step.folder}"
+        account = Account(self.step)
+        with Note(records.note_path(folder, PHASE, task)) as note:
+            incidents = read_incidents(records.incidents_path(folder, PHASE, task))
+            guard = Guard(note, incidents, None if self.step.source is None else self.step.source[0])
+            written = self._write(task, guard, account)
+            records.write_task(folder, PHASE, task, account.counts(), written)
+
+    def _write(self, task: int, guard: Guard, account: "Account") -> list[str]:
+        """Write the task's files; return their paths below the step's folder."""
+        folder = f"{self.steps_folder}/{self.step.folder}"
+        part, rejected = f"parts/{task:05d}.parquet", f"rejected/{task:05d}.parquet"
+        findings = findings_paths(self.step, task)
+        with ExitStack() as stack:
+            writer = stack.enter_context(DocumentWriter(f"{folder}/{part}", self.step.schema))
+            losses = stack.enter_context(DocumentWriter(f"{folder}/{rejected}", REJECTED))
+            found = {
+                position: stack.enter_context(DocumentWriter(f"{folder}/{path}", schema))
+                for position, (path, schema) in findings.items()
+            }
+            taps = [
+                stack.enter_context(TapWriter(tap_path(self.steps_folder, plan, task), plan.tap))
+                for plan in self.step.taps
+            ]
+            for first, outcome in guard.numbered(self._read(task, guard)):
+                losing = Losing(account, first, outcome.batch.num_rows)
+                batch = self._apply(outcome, losing, guard, found)
+                losing.write(losses)
+                if batch.num_rows:
+                    writer.write(batch)
+                    for tap in taps:
+                        tap.write(batch)
+            for tap in taps:
+                tap.close_empty(self.step.schema)
+        return [part, rejected, *(path for path, _ in findings.values())]
+
+    def _read(self, task: int, guard: Guard) -> Iterator[Outcome]:
+        if self.step.source is not None:
+            source = self.step.source[1]
+            partition, schema = self.step.partitions[task], self.step.source_schema
+            yield from guard.reading(source.read(partition, schema, self.batch_bytes, guard.watch))
+            return
+        part = f"{self.steps_folder}/{self.step.previous}/parts/{task:05d}.parquet"
+        changes = self.step.changes
+        drops = self._changes(task, "drops", [change.folder for change in changes if change.drops])
+        cuts = self._changes(task, "cuts", [change.folder for change in changes if change.cuts])
+        columns = self._changes(task, "columns", [change.folder for change in changes if change.columns])
+        yield from map(Outcome, Upstream((part,), drops=(drops,), cuts=(cuts,), columns=(columns,)).documents(0))
+
+    def _changes(self, task: int, kind: str, folders: list[str]) -> tuple[str, ...]:
+        return tuple(f"{self.steps_folder}/{folder}/output/{kind}/{task:05d}.arrow" for folder in folders)
+
+    def _apply(
+        self, outcome: Outcome, losing: "Losing", guard: Guard, found: Mapping[int, DocumentWriter]
+    ) -> pa.RecordBatch:
+        if self.step.source is not None:
+            position, source = self.step.source
+            batch = losing.settle(position, source.name, outcome)
+        else:
+            batch = outcome.batch
+        for position, stage in self.step.stages:
+            if batch.num_rows == 0:
+                break
+            outcome = guard.apply(position, opened(stage, self.step.fingerprint), batch, losing.rows)
+            if outcome.verdicts is not None and outcome.verdicts.findings is not None:
+                found[position].write(outcome.verdicts.findings)
+            batch = losing.settle(position, stage.name, outcome)
+        if batch.num_rows == 0:
+            return batch
+        columns = [batch.column(field.name) for field in self.step.schema]
+        return pa.RecordBatch.from_arrays(columns, schema=self.step.schema)
+
+
+def findings_paths(step: PassStep, task: int) -> Mapping[int, tuple[str, pa.Schema]]:
+    """Return where a task's findings go, below the step's folder, and their columns, by the stage's position."""
+    schemas = [(position, stage.name, stage.findings_schema()) for position, stage in step.stages]
+    return {
+        position: (f"{FINDINGS}/{position:02d}-{name}/{task:05d}.parquet", schema)
+        for position, name, schema in schemas
+        if schema is not None
+    }
+
+
+class Account:
+    """Counts what enters and leaves each stage of a task."""
+
+    def __init__(self, step: PassStep) -> None:
+        positions = [step.source[0]] if step.source else []
+        positions += [position for position, _ in step.stages]
+        self._entered = dict.fromkeys(positions, 0)
+        self._rejected: dict[int, Counter[str]] = {position: Counter() for position in positions}
+        self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
+        self._repeated = dict.fromkeys(positions, 0)
+
+    def enter(self, position: int, documents: int) -> None:
+        """Count documents that enter a stage."""
+        self._entered[position] += documents
+
+    def lose(self, position: int, rejects: pa.RecordBatch) -> None:
+        """Count documents that a stage lost (columns of REJECTED)."""
+        for is_failure, counter in ((False, self._rejected[position]), (True, self._failed[position])):
+            rules = rejects.filter(pc.equal(rejects.column("failed"), is_failure)).column("rule")
+            counter.update({item["values"]: item["counts"] for item in pc.value_counts(rules).to_pylist()})
+
+    def repeat(self, position: int, copies: int) -> None:
+        """Count copies that a stage made of documents."""
+        self._repeated[position] += copies
+
+    def counts(self) -> Mapping[int, Counts]:
+        """Return the counts by the stages' positions."""
+        return {position: self._counts(position) for position in self._entered}
+
+    def _counts(self, position: int) -> Counts:
+        rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))
+        entered, repeated = self._entered[position], self._repeated[position]
+        kept = entered + repeated - sum(rejected.values()) - sum(failed.values())
+        return Counts(entered, kept, rejected, failed, repeated)
+
+
+class Losing:
+    """Takes out of one batch what the stages lose, and writes it in the documents' order, whichever stage lost it."""
+
+    def __init__(self, account: Account, first: int, rows: int) -> None:
+        self._account = account
+        self.rows = np.arange(first, first + rows)
+        """The rows left, by their documents' numbers in the task."""
+        self._lost: list[tuple[npt.NDArray[np.int64], pa.RecordBatch]] = []
+
+    def settle(self, position: int, name: str, outcome: Outcome) -> pa.RecordBatch:
+        """Drop the rows that the verdicts lose and copy those they repeat; return the rows kept."""
+        batch, verdicts = outcome
+        self._account.enter(position, batch.num_rows)
+        if verdicts is None:
+            return batch
+        copies = np.ones(batch.num_rows, np.int64) if verdicts.copies is None else verdicts.copies
+        kept = verdicts.rule.is_null().to_numpy(zero_copy_only=False)
+        return self._repeat(position, self._drop(position, name, batch, verdicts), copies[kept])
+
+    def _drop(self, position: int, name: str, batch: pa.RecordBatch, verdicts: Verdicts) -> pa.RecordBatch:
+        if verdicts.rule.null_count == batch.num_rows:
+            return batch
+        lost = verdicts.rule.is_valid()
+        rejects = _rejects(batch, verdicts, name).filter(lost)
+        self._account.lose(position, rejects)
+        gone = lost.to_numpy(zero_copy_only=False)
+        self._lost.append((self.rows[gone], rejects))
+        self.rows = self.rows[~gone]
+        return batch.filter(pc.invert(lost))
+
+    def _repeat(self, position: int, batch: pa.RecordBatch, copies: npt.NDArray[np.int64]) -> pa.RecordBatch:
+        if (copies == 1).all():
+            return batch
+        self._account.repeat(position, int(copies.sum()) - batch.num_rows)
+        self.rows = np.repeat(self.rows, copies)
+        return repeated(batch, copies)
+
+    def write(self, losses: DocumentWriter) -> None:
+        """Write what was lost."""
+        if self._lost:
+            order = np.argsort(np.concatenate([rows for rows, _ in self._lost]))
+            table = pa.Table.from_batches([rejects for _, rejects in self._lost]).take(pa.array(order))
+            losses.write(table.combine_chunks().to_batches()[0])
+
+
+def repeated(batch: pa.RecordBatch, copies: npt.NDArray[np.int64]) -> pa.RecordBatch:
+    """Return each row so many times, at least once; the ids of its copies end in `~2`, `~3` and so on."""
+    first = np.cumsum(copies) - copies
+    ordinal = np.arange(copies.sum()) - np.repeat(first, copies) + 1
+    batch = batch.take(pa.array(np.repeat(np.arange(batch.num_rows), copies)))
+    ids = batch.column("id").cast(pa.string())
+    suffixes = pc.binary_join_element_wise("", pa.array(ordinal).cast(pa.string()), "~")
+    named = pc.binary_join_element_wise(ids, suffixes, "")
+    return set_column(batch, "id", pc.if_else(pa.array(ordinal > 1), named, ids))
+
+
+def _rejects(batch: pa.RecordBatch, verdicts: Verdicts, stage: str) -> pa.RecordBatch:
+    rows = batch.num_rows
+    columns = [
+        batch.column("id").cast(pa.string()),
+        pa.array(np.full(rows, stage), pa.string()),
+        verdicts.rule.cast(pa.string()),
+        pa.nulls(rows, pa.float64()) if verdicts.value is None else verdicts.value,
+        pa.array(np.zeros(rows, np.bool_)) if verdicts.failed is None else verdicts.failed.fill_null(False),
+        pa.nulls(rows, pa.string()) if verdicts.detail is None else verdicts.detail,
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=REJECTED)
+
+
+def tap_path(steps_folder: str, plan: TapPlan, task: int) -> str:
+    """Return where a tap's table for a part stands."""
+    return f"{steps_folder}/{plan.folder}/{task:05d}.arrow"
+
+
+class TapWriter:
+    """Writes a tap's table as the documents pass; the file appears when the part is complete."""
+
+    def __init__(self, path: str, tap: Tap) -> None:
+        self._function = tap.open()
+        self._output = atomic_output(path)
+        self._writer: pa.RecordBatchWriter | None = None
+
+    def __enter__(self) -> "TapWriter":
+        self._sink = self._output.__enter__()
+        return self
+
+    def write(self, batch: pa.RecordBatch) -> None:
+        """Append the table of a batch of documents."""
+        table = self._function(batch)
+        if self._writer is None:
+            self._writer = pa.ipc.new_file(self._sink, table.schema)
+        self._writer.write_batch(table)
+
+    def close_empty(self, documents: pa.Schema) -> None:
+        """Give the file its columns where no document came."""
+        if self._writer is None:
+            self.write(pa.RecordBatch.from_pylist([], schema=documents))
+
+    def __exit__(self, *error: object) -> None:
+        if self._writer is not None and error[0] is None:
+            self._writer.close()
+        self._output.__exit__(*error)  # type: ignore[arg-type]
+
+
+def run_tap(plan: TapPlan, steps_folder: str, part: str, task: int) -> None:
+    """Extract a tap's table from a part already written, where the pass did not do it on the way."""
+    with TapWriter(tap_path(steps_folder, plan, task), plan.tap) as writer:
+        for batch in read_documents(part):
+            writer.write(batch)
+        writer.close_empty(read_schema(part))

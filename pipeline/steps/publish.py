@@ -1,0 +1,109 @@
+"""Publishing: the results of the steps, put under plain names in the output folder.
+
+    documents/*.parquet   what survives                rejected/*.parquet   what was lost, by whom and why
+    findings/*/*.parquet  what stages found in documents, such as evaluation items
+    audit/*/              what each deduplication did, see `prep dedup audit`
+    tokenizer/  shards/  model/  loss.svg              ledger.json
+
+Files are hard links to those in the steps' folders where the file system allows it, so publishing copies nothing. A
+folder is put together under another name and swapped in whole.
+"""
+
+import os
+import shutil
+from pathlib import Path
+
+import pyarrow.parquet as pq
+
+from prep.corpus.files.storage import write_json
+from prep.pipeline.plan import GlobalStep, PassStep, Plan
+from prep.pipeline.steps.ledger import LEDGER, Ledger
+from prep.pipeline.steps.passes import FINDINGS
+
+TRUNCATED = "truncated"
+"""The error that readers give to the record at which a file breaks off."""
+
+
+def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
+    """Replace the published results by those of the plan's steps; what the plan no longer makes is removed."""
+    steps = Path(steps_folder)
+    documents = steps / plan.documents.folder / "parts"
+    folders = {"documents": [(path, path.name) for path in sorted(documents.glob("*.parquet"))]}
+    folders["rejected"] = [(path, f"{index:02d}-{path.name}") for index, path in _rejected(plan, steps)]
+    folders[FINDINGS] = _findings(plan, steps)
+    folders["audit"] = _audits(plan, steps)
+    for artefact in ("tokenizer", "shards", "model"):
+        made = plan.artefacts().get(artefact)
+        source = steps / made / "output" if made else None
+        folders[artefact] = [] if source is None else _results(source)
+    for name, files in folders.items():
+        _swap(Path(output) / name, files)
+    _publish_picture(Path(output))
+    write_json(f"{output}/{LEDGER}", ledger.as_json())
+
+
+def truncated_records(plan: Plan, steps_folder: str) -> list[str]:
+    """Return the ids of the records at which input files broke off."""
+    found: list[str] = []
+    for _, path in _rejected(plan, Path(steps_folder)):
+        table = pq.read_table(path, columns=["id"], filters=[("rule", "=", TRUNCATED), ("failed", "=", True)])
+        found += table.column("id").to_pylist()
+    return sorted(found)
+
+
+def _rejected(plan: Plan, steps: Path) -> list[tuple[int, Path]]:
+    found = []
+    for step in plan.steps:
+        folder = steps / step.folder / ("rejected" if isinstance(step, PassStep) else "output/rejected")
+        found += [(step.index, path) for path in sorted(folder.glob("*.parquet"))]
+    return found
+
+
+def _findings(plan: Plan, steps: Path) -> list[tuple[Path, str]]:
+    folders = [steps / step.folder / FINDINGS for step in plan.steps if isinstance(step, PassStep)]
+    return [(path, str(path.relative_to(folder))) for folder in folders for path in _files(folder)]
+
+
+def _results(output: Path) -> list[tuple[Path, str]]:
+    """Return the files that a Global stage made for the user: all but what it rejected, which has its own place."""
+    names = ((path, path.relative_to(output)) for path in _files(output))
+    return [(path, str(name)) for path, name in names if name.parts[0] != "rejected"]
+
+
+def _audits(plan: Plan, steps: Path) -> list[tuple[Path, str]]:
+    made = [(step, steps / step.folder / "output" / "audit") for step in plan.steps if isinstance(step, GlobalStep)]
+    return [(path, f"{step.index:02d}-{step.title}/{path.name}") for step, folder in made for path in _files(folder)]
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and not path.name.startswith("."))
+
+
+def _swap(target: Path, files: list[tuple[Path, str]]) -> None:
+    fresh, stale = target.with_name(f".{target.name}.new"), target.with_name(f".{target.name}.old")
+    for leftover in (fresh, stale):
+        shutil.rmtree(leftover, ignore_errors=True)
+    for source, name in files:
+        place = fresh / name
+        place.parent.mkdir(parents=True, exist_ok=True)
+        _link(source, place)
+    if target.exists():
+        target.rename(stale)
+    if files:
+        fresh.rename(target)
+    shutil.rmtree(stale, ignore_errors=True)
+
+
+def _publish_picture(output: Path) -> None:
+    """Put the model's loss curve beside the ledger, where people look first."""
+    picture, place = output / "model" / "loss.svg", output / "loss.svg"
+    place.unlink(missing_ok=True)
+    if picture.exists():
+        _link(picture, place)
+
+
+def _link(source: Path, place: Path) -> None:
+    try:
+        os.link(source, place)
+    except OSError:
+        shutil.copyfile(source, place)

@@ -1,0 +1,109 @@
+"""Character references (`&amp;`, `&#8217;`, `&#x2019;`) in the text of a page (WHATWG HTML, section 13.2.5.72).
+
+Named references need their semicolon, but for the few that are often written without one. The few names that stand
+for two characters stay as they are.
+"""
+
+from html.entities import html5
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import leaf
+
+_SLOTS: Final = 8192
+_LONGEST: Final = 32
+_WORD: Final = 0xFFFFFFFF
+_WITHOUT_SEMICOLON = ("amp", "lt", "gt", "quot", "nbsp", "copy", "reg")
+_HASH, _SEMICOLON, _X = 35, 59, 120
+_REPLACEMENT: Final = 0xFFFD
+_WINDOWS: Final = np.array([ord(bytes([byte]).decode("cp1252", "replace")) for byte in range(128, 160)], np.uint32)
+"""What numbers from 128 to 159 mean: they are taken as windows-1252."""
+
+
+def _hash(name: str) -> int:
+    state = 0
+    for byte in name.encode():
+        state = (state * 131 + byte) & _WORD
+    return state
+
+
+def _named() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
+    keys, values = np.zeros(_SLOTS, np.uint32), np.zeros(_SLOTS, np.uint32)
+    names = [name for name in html5 if name.endswith(";") or name in _WITHOUT_SEMICOLON]
+    for name in names:
+        if len(html5[name]) > 1:
+            continue
+        state = _hash(name)
+        slot = (state ^ (state >> 13)) % _SLOTS
+        while keys[slot] != 0:
+            assert keys[slot] != state, f"the name {name} has the hash of another"
+            slot = (slot + 1) % _SLOTS
+        keys[slot], values[slot] = state, ord(html5[name])
+    return keys, values
+
+
+_KEYS, _VALUES = _named()
+
+
+@leaf
+def read_reference(page: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Read a reference from after its `&`; return its code point and where it ends.
+
+    The code point is −1 where there is none. A number that is no character becomes U+FFFD.
+    """
+    if at < end and page[at] == _HASH:
+        return _read_number(page, at + 1, end)
+    state = 0
+    place = at
+    while place < min(end, at + _LONGEST) and _is_alphanumeric(page[place]):
+        state = (state * 131 + page[place]) & _WORD
+        place += 1
+    if place == at:
+        return -1, at
+    if place < end and page[place] == _SEMICOLON:
+        state = (state * 131 + _SEMICOLON) & _WORD
+        place += 1
+    slot = (state ^ (state >> 13)) % _SLOTS
+    while _KEYS[slot] != 0:
+        if _KEYS[slot] == state:
+            return int(_VALUES[slot]), place
+        slot = (slot + 1) % _SLOTS
+    return -1, at
+
+
+@leaf
+def _read_number(page: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Read a number from after its `&#`."""
+    base = 10
+    if at < end and (page[at] | 32) == _X:
+        base = 16
+        at += 1
+    first = at
+    code = 0
+    while at < end:
+        byte = int(page[at])
+        if 48 <= byte <= 57:
+            digit = byte - 48
+        elif base == 16 and 97 <= (byte | 32) <= 102:
+            digit = (byte | 32) - 87
+        else:
+            break
+        code = min(code * base + digit, 0x110000)
+        at += 1
+    if at == first:
+        return -1, first
+    if at < end and page[at] == _SEMICOLON:
+        at += 1
+    if 128 <= code < 160:
+        code = int(_WINDOWS[code - 128])
+    if code == 0 or code > 0x10FFFF or 0xD800 <= code < 0xE000:
+        code = _REPLACEMENT
+    return code, at
+
+
+@leaf
+def _is_alphanumeric(byte: int) -> bool:
+    return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122

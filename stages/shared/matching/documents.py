@@ -1,0 +1,201 @@
+"""All documents that a deduplication compares as one numbered sequence: those of an index, then those of the run.
+
+They lie in tables, one per part, with a row per document: what the index keeps of it, or what the stage's tap made of
+it. Document numbers run from part to part and from row to row. They name documents between the tasks of one run and are
+never part of a result: who is kept must not depend on how documents are spread over parts.
+"""
+
+from collections.abc import Iterator, Sequence
+from functools import cached_property
+from typing import NamedTuple, cast
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.files.storage import join, read_arrow
+from prep.stages.shared.matching.cluster_kernels import Numbers, Values, id_words
+from prep.stages.stage import GlobalContext
+
+ID = "id"
+LENGTH = "length"
+"""Bytes of UTF-8."""
+SKETCH = "sketch"
+"""A byte per hash function, from which similarities are estimated."""
+RANK = "rank"
+KEPT_ID = "kept_id"
+"""Column of an index: the id of the document kept in a document's place, null where it is kept itself."""
+
+
+class KnownPart(NamedTuple):
+    """A part of an index."""
+
+    documents: str
+    """The table of its documents."""
+    hashes: str
+    """What the paths of its sorted hashes begin with."""
+    crawl: int
+    """Its crawl's place in the index."""
+
+
+class Documents:
+    """The documents of all parts. Opens one part's table at a time; tables are mapped into memory, not read."""
+
+    def __init__(self, context: GlobalContext, known: Sequence[KnownPart] = ()) -> None:
+        self._context = context
+        self._known = known
+        self.parts = len(known) + len(context.upstream.parts)
+
+    def __len__(self) -> int:
+        return int(self.offsets[-1])
+
+    @property
+    def new_parts(self) -> range:
+        """The parts of the run, after those of the index."""
+        return range(len(self._known), self.parts)
+
+    @cached_property
+    def crawls(self) -> int:
+        """Crawls of the index, and the run's own."""
+        return 1 + len({part.crawl for part in self._known})
+
+    @cached_property
+    def offsets(self) -> Numbers:
+        """Number of each part's first document (int64, parts + 1)."""
+        counts = [self.table(part).num_rows for part in range(self.parts)]
+        return np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+
+    def table(self, part: int) -> pa.Table:
+        """Return a part's table."""
+        new = part - len(self._known)
+        return read_arrow(self._known[part].documents if new < 0 else self._context.upstream.taps[new])
+
+    def hashes(self, part: int, index: int) -> pa.Table:
+        """Return the hashes of a part under a number, sorted (see `prep.stages.shared.matching.matching`)."""
+        new = part - len(self._known)
+        return read_arrow(hashes_path(self._known[part].hashes if new < 0 else hashes_of(self._context, new), index))
+
+    def places(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
+        """Return the part and the row of each document."""
+        parts = np.searchsorted(self.offsets, numbers, side="right") - 1
+        return parts, numbers - self.offsets[parts]
+
+    def crawl(self, numbers: Numbers) -> Values:
+        """Return the place of each document's crawl; the run's own is the last."""
+        crawls = np.array([*(part.crawl for part in self._known), *(self.crawls for _ in self.new_parts)], np.uint64)
+        return crawls[self.places(numbers)[0]]
+
+    def ranks(self, numbers: Numbers) -> Values:
+        """Return the ranks of documents whose numbers rise; all of an index have the same."""
+        pieces = [self._rank(part, rows) for part, rows in self._by_part(numbers)]
+        return np.concatenate([np.empty(0, np.uint64), *pieces])
+
+    def _rank(self, part: int, rows: Numbers) -> Values:
+        new = part - len(self._known)
+        if new < 0:
+            return np.zeros(len(rows), np.uint64)
+        return read_values(read_arrow(ranks_path(self._context, new)), RANK)[rows]
+
+    def lengths(self, numbers: Numbers) -> Values:
+        """Return the bytes of the texts of documents whose numbers rise, zero for those of an index."""
+        pieces = [
+            read_numbers(self.table(part), LENGTH)[rows] if part in self.new_parts else np.zeros(len(rows), np.int64)
+            for part, rows in self._by_part(numbers)
+        ]
+        return np.concatenate([np.empty(0, np.int64), *pieces]).astype(np.uint64)
+
+    def id_lengths(self, numbers: Numbers) -> Values:
+        """Return the bytes of the ids of documents whose numbers rise."""
+        pieces = [np.diff(string_buffers(self.ids(part, rows))[1]) for part, rows in self._by_part(numbers)]
+        return np.concatenate([np.empty(0, np.int64), *pieces]).astype(np.uint64)
+
+    def id_words(self, numbers: Numbers, word: int) -> tuple[Values, int]:
+        """Return the eight bytes of the ids from byte `8 · word` on, in documents whose numbers rise.
+
+        They are big-endian numbers, zeros beyond the end, so that they sort as ids do. With them comes the length of
+        the longest of these ids.
+        """
+        pieces, longest = [np.empty(0, np.uint64)], 0
+        for part, rows in self._by_part(numbers):
+            data, offsets = string_buffers(self.ids(part, rows))
+            pieces.append(id_words(data, offsets, 8 * word))
+            longest = max(longest, int(np.diff(offsets).max()))
+        return np.concatenate(pieces), longest
+
+    def ids(self, part: int, rows: Numbers) -> pa.ChunkedArray:
+        """Return the ids of some rows of a part."""
+        return self.table(part).column(ID).take(pa.array(rows))
+
+    def kept_ids(self, part: int, rows: Numbers) -> pa.ChunkedArray:
+        """Return the ids of the documents kept in place of some rows: their own, unless an index says otherwise."""
+        ids = self.ids(part, rows)
+        if part in self.new_parts:
+            return ids
+        return pc.coalesce(self.table(part).column(KEPT_ID).take(pa.array(rows)), ids)
+
+    def sketches(self, numbers: Numbers) -> npt.NDArray[np.uint8]:
+        """Return the sketches of documents, in any order (uint8, documents × functions)."""
+        parts, rows = self.places(numbers)
+        order = np.argsort(parts, kind="stable")
+        pieces = []
+        for part in np.unique(parts):
+            taken = self.table(int(part)).column(SKETCH).take(pa.array(rows[order][parts[order] == part]))
+            pieces.append(_matrix(taken))
+        found = np.empty_like(whole := np.concatenate(pieces))
+        found[order] = whole
+        return found
+
+    def _by_part(self, numbers: Numbers) -> Iterator[tuple[int, Numbers]]:
+        """Yield the rows in each part of documents whose numbers rise."""
+        bounds = np.searchsorted(numbers, self.offsets)
+        for part in range(self.parts):
+            if bounds[part] < bounds[part + 1]:
+                yield part, numbers[bounds[part] : bounds[part + 1]] - self.offsets[part]
+
+
+def hashes_of(context: GlobalContext, part: int) -> str:
+    """Return what the paths of the sorted hashes of a part of the run begin with."""
+    return join(context.scratch, "hashes", f"{part:05d}")
+
+
+def hashes_path(part: str, index: int) -> str:
+    """Return where the sorted hashes of a part under a number lie, given what their paths begin with."""
+    return f"{part}-{index:03d}.arrow"
+
+
+def ranks_path(context: GlobalContext, part: int) -> str:
+    """Return where the ranks of the documents of a part of the run lie."""
+    return join(context.scratch, "ranks", f"{part:05d}.arrow")
+
+
+def read_numbers(table: pa.Table, name: str) -> Numbers:
+    """Return a column of numbers (int64, rows; read-only)."""
+    return cast("Numbers", _read(table, name))
+
+
+def read_values(table: pa.Table, name: str) -> Values:
+    """Return a column of values (uint64, rows; read-only), zero where it is null."""
+    return cast("Values", _read(table, name))
+
+
+def is_null(table: pa.Table, name: str) -> npt.NDArray[np.bool_]:
+    """Return where a column is null (rows)."""
+    nulls: npt.NDArray[np.bool_] = table.column(name).is_null().to_numpy()
+    return nulls
+
+
+def _read(table: pa.Table, name: str) -> npt.NDArray[np.generic]:
+    stored = table.column(name)
+    column: npt.NDArray[np.generic] = (stored.fill_null(0) if stored.null_count else stored).to_numpy()
+    column.flags.writeable = False  # as it is where the column is one piece: kernels are compiled for one type
+    return column
+
+
+def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
+    """Return a column of binary values of one width as rows of bytes."""
+    width = column.type.byte_width
+    whole = column.combine_chunks()
+    start = whole.offset * width
+    return np.frombuffer(whole.buffers()[1], np.uint8)[start : start + len(whole) * width].reshape(-1, width)

@@ -1,0 +1,162 @@
+"""Tokenizers that others made, as the files of a tokenizer's folder: the ids stay what they are.
+
+    tokenizer.json                     byte-level BPE, as `tokenizers` and transformers write it
+    *.model                            sentencepiece
+    *.tiktoken                         tiktoken's ranks; the name tells the pattern, or the caller does
+    encoder.json and vocab.bpe         GPT-2's files, also under the names vocab.json and merges.txt
+
+A folder is searched for these, a `.model` first.
+"""
+
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, NamedTuple
+
+from prep.corpus.errors import RunError
+from prep.corpus.files.storage import exists, expand, join, open_input
+from prep.tokenizers.encoding.byte_level import (
+    CHARACTERS,
+    PATTERNS,
+    SEPARATOR,
+    pattern_of,
+    pre_tokenizer,
+    to_characters,
+)
+from prep.tokenizers.encoding.encode import Tokenizer, open_files, open_tokenizer
+from prep.tokenizers.saving.folder import CARD, CONFIG, Files, byte_level_files, sentencepiece_files
+from prep.tokenizers.saving.ranks import merges_of_ranks, read_ranks
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer as HuggingFaceTokenizer
+
+_GPT2 = {"encoder.json": "vocab.bpe", "vocab.json": "merges.txt"}
+"""Where the merges of a vocabulary lie."""
+_ENDS = (SEPARATOR, "<|end_of_text|>", "</s>", "<eos>", "<|eos|>")
+"""What a control token that ends documents is usually called."""
+
+
+class Published(NamedTuple):
+    """What a file of ranks does not say."""
+
+    pattern: str
+    control: Mapping[str, int]
+
+
+_FILL = {"<|fim_prefix|>": 100258, "<|fim_middle|>": 100259, "<|fim_suffix|>": 100260, "<|endofprompt|>": 100276}
+PUBLISHED: Mapping[str, Published] = {
+    "r50k_base": Published(PATTERNS["gpt2"], {SEPARATOR: 50256}),
+    "cl100k_base": Published(PATTERNS["llama3"], {SEPARATOR: 100257, **_FILL}),
+    "o200k_base": Published(PATTERNS["o200k"], {SEPARATOR: 199999, "<|endofprompt|>": 200018}),
+}
+"""By the name of the file."""
+
+
+def find_existing(path: str) -> str:
+    """Return the file that defines a tokenizer: the path itself, or the file in that folder.
+
+    Raises RunError where there is none.
+    """
+    files = expand(path)
+    for wanted in (".model", "/tokenizer.json", ".tiktoken", *(f"/{name}" for name in _GPT2)):
+        for file in files:
+            if f"/{file}".endswith(wanted):
+                return file
+    kinds = "tokenizer.json, *.model, *.tiktoken, or encoder.json with vocab.bpe"
+    raise RunError(f"{path}: there is no tokenizer; expected {kinds}")
+
+
+def existing_files(path: str, pattern: str = "", separator: str = "") -> Files:
+    """Return the files of the folder of an existing tokenizer, without the card.
+
+    `pattern` is for ranks whose file has no published name; `separator` names the control token that ends documents,
+    where it is none of the usual ones. Raises RunError for what cannot be used.
+    """
+    file = find_existing(path)
+    if file.endswith(".model"):
+        return sentencepiece_files(_read(file))
+    if file.endswith(".tiktoken"):
+        name = Path(file).name.removesuffix(".tiktoken")
+        known = PUBLISHED.get(name, Published(pattern, {}))
+        if not known.pattern:
+            raise RunError(f"{file}: ranks do not tell how text is cut; set pre_tokenizer or pattern")
+        tokenizer, pattern = _from_ranks(read_ranks(_read(file)), known, separator), known.pattern
+    elif file.endswith("/tokenizer.json"):
+        tokenizer, pattern = _from_json(file)
+    else:
+        tokenizer, pattern = _from_gpt2(file), PATTERNS["gpt2"]
+    control = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
+    named = _named(file)
+    ends = [token for token in (separator, named.get("eos_token", ""), *_ENDS) if token in control]
+    if not ends or (separator and separator not in control):
+        raise RunError(
+            f"{file}: no control token that ends documents; expected separator to name one of {sorted(control)}"
+        )
+    padding = named.get("pad_token", "")
+    return byte_level_files(tokenizer, pattern, ends[0], padding if padding in control else ends[0])
+
+
+def open_any(path: str, pattern: str = "", separator: str = "") -> Tokenizer:
+    """Open a folder that `prep` wrote, or any other tokenizer that `existing_files` takes."""
+    if exists(join(path, CARD)):
+        return open_tokenizer(path)
+    return open_files(existing_files(path, pattern, separator))
+
+
+def _from_ranks(ranks: dict[bytes, int], known: Published, separator: str) -> "HuggingFaceTokenizer":
+    control = dict(known.control or {separator or SEPARATOR: max(ranks.values()) + 1})
+    ids = {to_characters(token): rank for token, rank in ranks.items()} | control
+    taken = set(ids.values())
+    unused = {f"<|reserved_{index}|>": index for index in range(max(taken)) if index not in taken}
+    merges = [(to_characters(left), to_characters(right)) for left, right in merges_of_ranks(ranks)]
+    return _byte_level(ids | unused, merges, known.pattern, control | unused)
+
+
+def _from_gpt2(file: str) -> "HuggingFaceTokenizer":
+    path = Path(file)
+    ids = json.loads(_read(file))
+    lines = _read(str(path.with_name(_GPT2[path.name]))).decode().splitlines()
+    parts = (line.partition(" ") for line in lines if line and not line.startswith("#version"))
+    merges = [(left, right) for left, _, right in parts]
+    return _byte_level(ids, merges, PATTERNS["gpt2"], {SEPARATOR: ids[SEPARATOR]})
+
+
+def _byte_level(
+    ids: Mapping[str, int], merges: Sequence[tuple[str, str]], pattern: str, control: Mapping[str, int]
+) -> "HuggingFaceTokenizer":
+    from tokenizers import AddedToken, Tokenizer, decoders, models
+
+    tokenizer = Tokenizer(models.BPE(dict(ids), merges, ignore_merges=True))
+    tokenizer.pre_tokenizer = pre_tokenizer(pattern)
+    tokenizer.decoder = decoders.ByteLevel()
+    in_order = sorted(control, key=control.__getitem__)
+    tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False) for token in in_order])
+    return tokenizer
+
+
+def _from_json(file: str) -> tuple["HuggingFaceTokenizer", str]:
+    """Return the tokenizer and its pattern; no pattern where text is cut in a way that no single pattern says."""
+    from tokenizers import Tokenizer
+
+    content = json.loads(_read(file))
+    vocabulary = content["model"].get("vocab", {})
+    if content["model"].get("type") != "BPE" or not all(character in vocabulary for character in CHARACTERS):
+        raise RunError(
+            f"{file}: not byte-level BPE, whose vocabulary holds all bytes; use the tokenizer's .model, or another one"
+        )
+    return Tokenizer.from_str(json.dumps(content)), pattern_of(content["pre_tokenizer"])
+
+
+def _named(file: str) -> dict[str, str]:
+    """Return the control tokens that the configuration beside a file names."""
+    path = Path(file).with_name(CONFIG)
+    if not path.exists():
+        return {}
+    config = json.loads(path.read_bytes())
+    names = {name: config.get(name) for name in ("eos_token", "pad_token")}
+    return {name: token["content"] if isinstance(token, dict) else token for name, token in names.items() if token}
+
+
+def _read(file: str) -> bytes:
+    with open_input(file) as source:
+        return source.read()

@@ -1,0 +1,117 @@
+"""A tokenizer's folder: the same ids for everyone who opens it.
+
+tokenizer.json         `tokenizers`, and through it transformers' AutoTokenizer
+tokenizer_config.json  what AutoTokenizer wants to know
+ranks.tiktoken         tiktoken, with the options in tiktoken.json (byte-level BPE)
+tokenizer.model        sentencepiece (sentencepiece kinds)
+spiece.model           the same, under the name that AutoTokenizer looks for (where there is no tokenizer.json)
+token_bytes.npy        how many bytes of text each token stands for (int32; 0 for control tokens)
+card.json              how the tokenizer was made
+"""
+
+import base64
+import hashlib
+import io
+from collections.abc import Mapping
+from importlib.metadata import PackageNotFoundError, version
+from typing import TYPE_CHECKING
+
+import numpy as np
+import orjson
+
+from prep.corpus.errors import RunError
+from prep.corpus.files.storage import join, write_bytes, write_json
+from prep.tokenizers.encoding import byte_level
+from prep.tokenizers.encoding.pieces import Pieces, byte_level_pieces, sentencepiece_pieces
+from prep.tokenizers.saving.ranks import merges_in_order_of_ids
+from prep.tokenizers.saving.sentencepiece_json import as_tokenizer, can_be_converted, user_symbols
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+
+TOKENIZER_JSON = "tokenizer.json"
+MODEL = "tokenizer.model"
+CONFIG = "tokenizer_config.json"
+TIKTOKEN = "ranks.tiktoken"
+TIKTOKEN_OPTIONS = "tiktoken.json"
+TOKEN_BYTES = "token_bytes.npy"
+CARD = "card.json"
+
+LIBRARIES = ("tokenizers", "sentencepiece", "gigatoken")
+
+Files = Mapping[str, bytes]
+"""Content by name."""
+
+
+def byte_level_files(tokenizer: "Tokenizer", pattern: str, separator: str = "", padding: str = "") -> Files:
+    """Return the files of a byte-level BPE tokenizer, without the card. Left out, the control tokens are our own."""
+    separator, padding = separator or byte_level.SEPARATOR, padding or byte_level.PADDING
+    pieces = byte_level_pieces(tokenizer)
+    files = {
+        TOKENIZER_JSON: tokenizer.to_str(pretty=True).encode(),
+        CONFIG: _config("PreTrainedTokenizerFast", bos_token=separator, eos_token=separator, pad_token=padding),
+        TOKEN_BYTES: _token_bytes(pieces),
+    }
+    special = all(token.special for token in tokenizer.get_added_tokens_decoder().values())
+    has_ranks = bool(pattern) and special and merges_in_order_of_ids(tokenizer)
+    return {**files, **_tiktoken(tokenizer, pieces, pattern)} if has_ranks else files
+
+
+def sentencepiece_files(model: bytes) -> Files:
+    """Return the files of a sentencepiece model, without the card."""
+    from sentencepiece import SentencePieceProcessor
+
+    processor = SentencePieceProcessor(model_proto=model)
+    names = {"unk_token": processor.unk_id(), "bos_token": processor.bos_id(), "eos_token": processor.eos_id()}
+    names["pad_token"] = processor.pad_id() if processor.pad_id() >= 0 else processor.eos_id()
+    control = {name: processor.id_to_piece(index) for name, index in names.items() if index >= 0}
+    if "eos_token" not in control:
+        raise RunError("the sentencepiece model has no end-of-sentence piece, which must end each document")
+    files = {MODEL: model, TOKEN_BYTES: _token_bytes(sentencepiece_pieces(processor))}
+    if can_be_converted(model):
+        converted = as_tokenizer(processor, user_symbols(model)).to_str(pretty=True).encode()
+        return files | {TOKENIZER_JSON: converted, CONFIG: _config("PreTrainedTokenizerFast", **control)}
+    # The one class of transformers, in versions 4 and 5, that leaves text and ids to sentencepiece alone.
+    config = _config("BertGenerationTokenizer", **control, sep_token=control["eos_token"])
+    return files | {"spiece.model": model, CONFIG: config}
+
+
+def _tiktoken(tokenizer: "Tokenizer", pieces: Pieces, pattern: str) -> Files:
+    """Return the ranks, and what else `tiktoken.Encoding` takes."""
+    control = {token.content: index for index, token in tokenizer.get_added_tokens_decoder().items()}
+    ranks = [(piece, index) for index, piece in enumerate(pieces) if piece]
+    lines = [base64.b64encode(piece) + b" %d\n" % index for piece, index in ranks]
+    options = {"pat_str": pattern, "special_tokens": control, "explicit_n_vocab": len(pieces)}
+    return {TIKTOKEN: b"".join(lines), TIKTOKEN_OPTIONS: _json(options)}
+
+
+def write_folder(folder: str, files: Files, made: Mapping[str, object]) -> None:
+    """Write the files and, last, the card: how the tokenizer was made, the files' hashes and libraries' versions."""
+    for name, content in files.items():
+        write_bytes(join(folder, name), content)
+    hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
+    libraries = {library: _version(library) for library in LIBRARIES}
+    write_json(join(folder, CARD), {**made, "sha256": hashes, "libraries": libraries})
+
+
+def _config(tokenizer_class: str, **control: str) -> bytes:
+    config = {"tokenizer_class": tokenizer_class, **control, "clean_up_tokenization_spaces": False}
+    return _json(config)
+
+
+def _json(value: object) -> bytes:
+    return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
+
+
+def _token_bytes(pieces: Pieces) -> bytes:
+    target = io.BytesIO()
+    np.save(target, np.array([len(piece) for piece in pieces], np.int32))
+    return target.getvalue()
+
+
+def _version(library: str) -> str:
+    """Return a library's version. Without gigatoken the others do its work, and the files are the same."""
+    try:
+        return version(library)
+    except PackageNotFoundError:
+        return "not installed"
