@@ -19,24 +19,24 @@ class Problem:
     """One thing wrong with a configuration, in the words the user reads.
 
     `field` is the path below the stage (or the top level) that the problem sits at, such as ("bands",); empty
-    means the stage as a whole. `expected` and `seen` complete "expected …, seen …"; `mend` is an instruction.
+    means the stage as a whole. `expected` and `seen` complete "expected …, seen …"; `hint` is an instruction.
     """
 
     message: str
     field: tuple[str | int, ...] = ()
     expected: str = ""
     seen: str = ""
-    mend: str = ""
+    hint: str = ""
 
     def __str__(self) -> str:
-        """Return the problem as one line: message, expectation, observation and mend."""
+        """Return the problem as one line: message, expectation, observation and hint."""
         parts = [self.message]
         if self.expected:
             parts.append(f"expected {self.expected}" + (f", seen {self.seen}" if self.seen else ""))
         elif self.seen:
             parts.append(f"seen {self.seen}")
-        if self.mend:
-            parts.append(self.mend)
+        if self.hint:
+            parts.append(self.hint)
         return "; ".join(parts)
 
 

@@ -209,7 +209,7 @@ def _stage(located: Located, position: int, entry: object, complaints: list[str]
     label = f"stage {position + 1} ({name})"
     kind = STAGES.get(name)
     if kind is None:
-        problem = Problem(f"unknown stage '{name}'{_nearest(name, STAGES)}", mend=f"there are {', '.join(STAGES)}")
+        problem = Problem(f"unknown stage '{name}'{_nearest(name, STAGES)}", hint=f"there are {', '.join(STAGES)}")
         complaints.append(complaint(located, path, problem, f"stage {position + 1}"))
         return None
     if options is not None and not isinstance(options, dict):

@@ -183,7 +183,7 @@ def remarks(configuration: Configuration, position: int) -> Iterator[str]:
 def _contract_problems(stage: Stage, context: CheckContext, removers: Mapping[str, str]) -> Iterator[Problem]:
     """Yield what a stage needs and no earlier one provides; `removers` names the stage that took a column away."""
     if isinstance(stage, SourceStage):
-        yield Problem("only the first stage can read documents", mend="give it all paths")
+        yield Problem("only the first stage can read documents", hint="give it all paths")
     for column in stage.columns:
         if column in context.schema.names:
             continue
@@ -191,17 +191,17 @@ def _contract_problems(stage: Stage, context: CheckContext, removers: Mapping[st
             remover = removers[column]
             yield Problem(
                 f"needs the column '{column}', which the stage '{remover}' takes away",
-                mend=f"put it before '{remover}'",
+                hint=f"put it before '{remover}'",
             )
         else:
             yield Problem(
                 f"needs a column '{column}' that no earlier stage makes",
                 seen=f"the columns {', '.join(context.schema.names)}",
-                mend=_maker_of(column),
+                hint=_maker_of(column),
             )
     for artefact in stage.needs if isinstance(stage, GlobalStage) else ():
         if artefact not in context.artefacts:
-            yield Problem(f"needs a '{artefact}' that no earlier stage makes", mend=_maker_of(artefact))
+            yield Problem(f"needs a '{artefact}' that no earlier stage makes", hint=_maker_of(artefact))
 
 
 def _maker_of(product: str) -> str:

@@ -18,7 +18,7 @@ import pyarrow.parquet as pq
 from prep.corpus.arrow.documents import write_table
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import join, open_input, sha256, size
-from prep.corpus.shards.shards import MEND, ShardFile, ShardReader, check_shard
+from prep.corpus.shards.shards import HINT, ShardFile, ShardReader, check_shard
 
 LABELS = ("source", "language")
 """Columns whose values are labels, where the documents have them."""
@@ -52,7 +52,7 @@ class DocumentLabels:
         known[known] = self.documents[places[known]] == numbers[known]
         if not known.all():
             raise CorruptFileError(
-                f"{self.path}: expected the labels of all documents, seen none of document {numbers[~known][0]}; {MEND}"
+                f"{self.path}: expected the labels of all documents, seen none of document {numbers[~known][0]}; {HINT}"
             )
         return places
 

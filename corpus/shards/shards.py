@@ -35,7 +35,7 @@ LARGEST_16_BIT_VOCABULARY = 65_499
 
 MANIFEST = "manifest.json"
 FORMAT = 2
-MEND = "write the shards again"
+HINT = "write the shards again"
 
 Ids = npt.NDArray[np.unsignedinteger]
 
@@ -241,8 +241,8 @@ def read_manifest(folder: str) -> ShardManifest:
     except FileNotFoundError as error:
         raise CorruptFileError(f"{path}: not found; is {folder} a folder of shards?") from error
     except (TypeError, KeyError) as error:
-        raise CorruptFileError(f"{path}: not a manifest of shards ({error}); {MEND}") from error
-    raise CorruptFileError(f"{path}: expected format {FORMAT}, seen {seen}; {MEND}")
+        raise CorruptFileError(f"{path}: not a manifest of shards ({error}); {HINT}") from error
+    raise CorruptFileError(f"{path}: expected format {FORMAT}, seen {seen}; {HINT}")
 
 
 def check_shard(folder: str, shard: ShardFile) -> None:
@@ -251,11 +251,11 @@ def check_shard(folder: str, shard: ShardFile) -> None:
     try:
         seen = sha256(path)
     except OSError as error:
-        raise CorruptFileError(f"{path}: cannot be read as a shard ({error}); {MEND}") from error
+        raise CorruptFileError(f"{path}: cannot be read as a shard ({error}); {HINT}") from error
     if seen != shard.sha256:
         raise CorruptFileError(
             f"{path}: does not hold what was written: expected the SHA-256 {shard.sha256[:12]}…, seen {seen[:12]}…; "
-            f"the file is damaged, or {MANIFEST} is that of another run; {MEND}"
+            f"the file is damaged, or {MANIFEST} is that of another run; {HINT}"
         )
 
 
@@ -267,17 +267,17 @@ def open_shard(folder: str, shard: ShardFile, manifest: ShardManifest) -> list[p
     path = str(Path(folder) / shard.name)
     try:
         if size(path) != shard.bytes:
-            raise CorruptFileError(f"{path}: expected {shard.bytes} bytes, seen {size(path)}; {MEND}")
+            raise CorruptFileError(f"{path}: expected {shard.bytes} bytes, seen {size(path)}; {HINT}")
         stream = pa.ipc.open_stream(pa.memory_map(path))
         batches = list(stream)
     except (OSError, pa.ArrowInvalid) as error:
-        raise CorruptFileError(f"{path}: cannot be read as a shard ({error}); {MEND}") from error
+        raise CorruptFileError(f"{path}: cannot be read as a shard ({error}); {HINT}") from error
     schema = row_schema(manifest.length, manifest.dtype)
     if not stream.schema.equals(schema):
-        raise CorruptFileError(f"{path}: expected the columns {_words(schema)}, seen {_words(stream.schema)}; {MEND}")
+        raise CorruptFileError(f"{path}: expected the columns {_words(schema)}, seen {_words(stream.schema)}; {HINT}")
     seen = sum(batch.num_rows for batch in batches)
     if seen != shard.rows:
-        raise CorruptFileError(f"{path}: expected {shard.rows} rows, seen {seen}; {MEND}")
+        raise CorruptFileError(f"{path}: expected {shard.rows} rows, seen {seen}; {HINT}")
     return batches
 
 
@@ -300,7 +300,7 @@ class ShardReader:
                 starts.append(starts[-1] + batch.num_rows)
         if starts[-1] != self.manifest.rows:
             raise CorruptFileError(
-                f"{join(folder, MANIFEST)}: expected {self.manifest.rows} rows in all, seen {starts[-1]}; {MEND}"
+                f"{join(folder, MANIFEST)}: expected {self.manifest.rows} rows in all, seen {starts[-1]}; {HINT}"
             )
         self.table = _table(np.array(starts, np.int64), self._rows)
         """Where the columns lie in memory, for kernels."""

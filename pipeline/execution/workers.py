@@ -169,7 +169,7 @@ class _Crew:
             raise RunError(
                 f"task {task}: more than {MOST_CONDEMNED} documents ended their process, the last one in stage "
                 f"{spot.position + 1}; this is the fault of a library or of the machine, not of the documents; when it "
-                f"is mended, delete {path} and run again"
+                f"is repaired, delete {path} and run again"
             )
         return spot
 

@@ -38,7 +38,7 @@ class ClassifierStage(RowStage):
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield a model that is not there or cannot be read, and a label that it does not know."""
         if not Path(self._path).is_file():
-            yield Problem(f"no file {self._path!r}", ("model",), mend="train one: prep classifier train")
+            yield Problem(f"no file {self._path!r}", ("model",), hint="train one: prep classifier train")
             return
         try:
             labels = read_classifier(self._path).labels

@@ -61,7 +61,7 @@ class DatatroveStage(RowStage):
         """Find a class that is not there, is no filter or formatter, or does not take these arguments."""
         if self.step in BY_ORDER:
             message = f"what {self._class_name} keeps depends on the order of documents"
-            yield Problem(message, ("step",), mend="use the stage 'sample'")
+            yield Problem(message, ("step",), hint="use the stage 'sample'")
             return
         try:
             kind = self._kind
@@ -73,7 +73,7 @@ class DatatroveStage(RowStage):
             yield Problem(f"{self._class_name} cannot be used", ("step",), seen=str(error).strip())
         except TypeError as error:
             taken = ", ".join(inspect.signature(kind).parameters)
-            yield Problem(f"{self._class_name}: {error}", ("arguments",), mend=f"it takes {taken or 'no arguments'}")
+            yield Problem(f"{self._class_name}: {error}", ("arguments",), hint=f"it takes {taken or 'no arguments'}")
 
     def files(self) -> Mapping[str, str]:
         """Return the file of a class from elsewhere than datatrove: what stands in it decides the output."""

@@ -75,13 +75,13 @@ class Decontaminate(RowStage):
             index = ItemIndex({name: items}, self.ngram, self.shortest)
             short = np.flatnonzero(index.words < self.shortest)
             if len(short) == len(items):
-                yield Problem(f"no item has {self.shortest} words", ("sets", name), mend="lower 'shortest'")
+                yield Problem(f"no item has {self.shortest} words", ("sets", name), hint="lower 'shortest'")
             elif len(short) and not self.skip_short:
                 yield Problem(
                     f"{len(short)} of {len(items)} items have fewer than {self.shortest} words and would be found in "
                     f"clean text, such as item {short[0]}: {items[short[0]][:60]!r}",
                     ("sets", name),
-                    mend="set skip_short: true to leave them out, or lower 'shortest'",
+                    hint="set skip_short: true to leave them out, or lower 'shortest'",
                 )
 
     def remarks(self, context: CheckContext) -> Iterator[str]:

@@ -125,14 +125,14 @@ def problems(index: Index, settings: Mapping[str, object]) -> Iterator[Problem]:
     for name in sorted(settings.keys() | generation.settings.keys()):
         if settings.get(name) != generation.settings.get(name):
             expected = f"{name} {generation.settings.get(name)}, as the crawls in {index.folder} have it"
-            mend = "set it so, or use another folder"
-            yield Problem("the index was made with other settings", ("index",), expected, str(settings.get(name)), mend)
+            hint = "set it so, or use another folder"
+            yield Problem("the index was made with other settings", ("index",), expected, str(settings.get(name)), hint)
     for crawl in generation.crawls:
         folder = Path(index.folder, "segments", crawl.segment)
         for name, size in crawl.files.items():
             if not (folder / name).exists() or (folder / name).stat().st_size != size:
-                mend = "restore it, or begin a new index"
-                yield Problem("the index is damaged", ("index", "folder"), f"{folder / name} of {size} bytes", "", mend)
+                hint = "restore it, or begin a new index"
+                yield Problem("the index is damaged", ("index", "folder"), f"{folder / name} of {size} bytes", "", hint)
 
 
 def remember(part: int, hashes: int, documents: Documents, context: GlobalContext) -> None:

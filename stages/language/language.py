@@ -10,7 +10,7 @@ from pydantic import Field
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.language.codes import language_codes, nearest_code
-from prep.stages.language.model import MEND, find_model
+from prep.stages.language.model import HINT, find_model
 from prep.stages.shared.fasttext.classifier import TextClassifier
 from prep.stages.shared.fasttext.file_format import read_classifier
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
@@ -47,7 +47,7 @@ class Language(RowStage):
         try:
             known = language_codes(read_classifier(find_model(self.model)).labels)
         except ConfigurationError as error:
-            yield Problem(str(error), ("model",) if self.model else (), mend=MEND)
+            yield Problem(str(error), ("model",) if self.model else (), hint=HINT)
             return
         asked: list[tuple[str, tuple[str | int, ...]]] = [
             (code, ("keep", index)) for index, code in enumerate(self.keep)
@@ -61,7 +61,7 @@ class Language(RowStage):
                     f"the model does not know the language {code!r}",
                     place,
                     "one of its codes, which are ISO 639-1 where there is one",
-                    mend=f"did you mean {near!r}?" if near else "its codes are " + ", ".join(sorted(known)),
+                    hint=f"did you mean {near!r}?" if near else "its codes are " + ", ".join(sorted(known)),
                 )
 
     def files(self) -> Mapping[str, str]:

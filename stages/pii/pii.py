@@ -61,13 +61,13 @@ class Pii(RowStage):
         """Yield a stage that replaces nothing, and a check that has nothing to check or no library."""
         phones = self.international_phones or self.national_phones
         if not (self.emails or self.ips or phones):
-            yield Problem("nothing is replaced", mend="set emails, ips or international_phones, or take the stage out")
+            yield Problem("nothing is replaced", hint="set emails, ips or international_phones, or take the stage out")
         if self.check_phones and not phones:
-            mend = "set international_phones or national_phones, or take it out"
-            yield Problem("no telephone numbers are looked for", ("check_phones",), mend=mend)
+            hint = "set international_phones or national_phones, or take it out"
+            yield Problem("no telephone numbers are looked for", ("check_phones",), hint=hint)
         elif self.check_phones and find_spec("phonenumbers") is None:
-            mend = "pip install 'corpus-prep[phones]'"
-            yield Problem("the library phonenumbers is not installed", ("check_phones",), mend=mend)
+            hint = "pip install 'corpus-prep[phones]'"
+            yield Problem("the library phonenumbers is not installed", ("check_phones",), hint=hint)
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema with the counts of what is looked for."""

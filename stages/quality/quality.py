@@ -74,7 +74,7 @@ class Quality(GlobalStage):
             yield Problem(
                 f"recipe {self.recipe} looks at signals that no earlier stage measures: {', '.join(missing)}",
                 ("recipe",),
-                mend=f"put the stage '{'clean_lines' if cleaned else 'signals'}' before it",
+                hint=f"put the stage '{'clean_lines' if cleaned else 'signals'}' before it",
             )
         yield from self._fit_problems(recipe, context)
 
@@ -86,7 +86,7 @@ class Quality(GlobalStage):
                     yield Problem(
                         f"recipe {self.recipe} has other stop words than those that 'signals' counts",
                         ("recipe",),
-                        mend=f"set 'signals: {{recipe: {self.recipe}}}'",
+                        hint=f"set 'signals: {{recipe: {self.recipe}}}'",
                     )
             if isinstance(stage, Signals) and recipe.splitter and recipe.splitter != stage.splitter:
                 yield Problem(
@@ -104,7 +104,7 @@ class Quality(GlobalStage):
                             ("recipe",),
                             expected=f"'clean_lines' with {option}: {str(value).lower()}",
                             seen=str(seen).lower(),
-                            mend="set it there, or write a recipe that extends this one with 'clean_lines' changed",
+                            hint="set it there, or write a recipe that extends this one with 'clean_lines' changed",
                         )
 
     def identity(self) -> dict[str, object]:

@@ -56,7 +56,7 @@ class Tables:
         for file, schema in self._usable():
             origin = self._origins[file.source]
             found = [
-                Problem(problem.message, (*origin.field, *problem.field), problem.expected, problem.seen, problem.mend)
+                Problem(problem.message, (*origin.field, *problem.field), problem.expected, problem.seen, problem.hint)
                 for problem in _table_problems(file.path, schema, origin.options, meant)
             ]
             yield from found
@@ -86,7 +86,7 @@ class Tables:
         for file, error in self._errors.values():
             if file.source not in readable:
                 field = (*self._origins[file.source].field, "paths")
-                yield Problem(f"cannot read the columns of {file.path}", field, seen=error, mend="leave it out")
+                yield Problem(f"cannot read the columns of {file.path}", field, seen=error, hint="leave it out")
 
 
 def own_columns(table: pa.Schema, options: SourceOptions) -> list[pa.Field]:
@@ -112,11 +112,11 @@ def _table_problems(path: str, table: pa.Schema, options: SourceOptions, meant: 
     text, *scalars = _mapped(options)
     if text not in table.names:
         near = difflib.get_close_matches(text, table.names, 1)
-        mend = f"set text_column to {near[0]!r}" if near else "set text_column"
-        yield Problem(f"{path} has no column {text!r}", ("text_column",), "a column of text", _names(table), mend)
+        hint = f"set text_column to {near[0]!r}" if near else "set text_column"
+        yield Problem(f"{path} has no column {text!r}", ("text_column",), "a column of text", _names(table), hint)
     for name in sorted(set(table.names)):
         if table.names.count(name) > 1:
-            yield Problem(f"{path} has several columns {name!r}", ("paths",), mend="rename all but one")
+            yield Problem(f"{path} has several columns {name!r}", ("paths",), hint="rename all but one")
             continue
         kind = table.field(name).type
         if name == text and not is_text(kind):
@@ -127,7 +127,7 @@ def _table_problems(path: str, table: pa.Schema, options: SourceOptions, meant: 
             yield Problem(
                 f"{path} has a column {name!r}, which is a name with a meaning of its own here",
                 ("paths",),
-                mend="rename it, read it through the option for that column, or leave it out with keep",
+                hint="rename it, read it through the option for that column, or leave it out with keep",
             )
     for name in options.keep or ():
         if name not in table.names:
@@ -136,7 +136,7 @@ def _table_problems(path: str, table: pa.Schema, options: SourceOptions, meant: 
         own_columns(table, options)
     except pa.ArrowException as error:
         yield Problem(
-            f"{path} has a column that cannot be kept", ("paths",), seen=str(error), mend="leave it out with keep"
+            f"{path} has a column that cannot be kept", ("paths",), seen=str(error), hint="leave it out with keep"
         )
 
 

@@ -55,4 +55,4 @@ def listing_problems(origins: Sequence[Origin]) -> Iterator[Problem]:
                 yield Problem(f"cannot list {pattern!r}", field, seen=f"{type(error).__name__}: {error}")
                 continue
             if not found:
-                yield Problem(f"{pattern!r} matches no file", field, mend="check the path; it may be a glob")
+                yield Problem(f"{pattern!r} matches no file", field, hint="check the path; it may be a glob")

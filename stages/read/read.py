@@ -63,7 +63,7 @@ class Read(SourceStage, SourceOptions):
                 f"cannot tell the format of {file.path!r} by its name",
                 (*self._by_name[file.source].field, "paths"),
                 "a name ending in " + ", ".join(SUFFIXES) + " (and .gz, .zst, .bz2, .xz or .lz4)",
-                mend="set format, or leave the file out" + (f" ({len(unknown)} such files)" if unknown[1:] else ""),
+                hint="set format, or leave the file out" + (f" ({len(unknown)} such files)" if unknown[1:] else ""),
             )
         if sum(file.size for file in files) == 0:
             yield Problem("the input is empty", ("paths",), seen=f"{len(files)} files without a byte")
@@ -78,12 +78,12 @@ class Read(SourceStage, SourceOptions):
             )
         idle = sorted(given - {"sources", "paths"})
         if self.sources and idle:
-            mend = "move it into the sources"
-            yield Problem(f"{idle[0]} has no effect beside sources", (idle[0],), mend=mend)
+            hint = "move it into the sources"
+            yield Problem(f"{idle[0]} has no effect beside sources", (idle[0],), hint=hint)
         names = [source.name for source in self.sources]
         for number, name in enumerate(names):
             if name in names[:number]:
-                yield Problem(f"a second source is named {name!r}", ("sources", number, "name"), mend="rename it")
+                yield Problem(f"a second source is named {name!r}", ("sources", number, "name"), hint="rename it")
 
     def list_files(self) -> tuple[InputFile, ...]:
         """Return the files of all sources, in the order given and sorted within each path, none twice."""

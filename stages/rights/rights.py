@@ -72,9 +72,9 @@ class Rights(RowStage):
         for index, pattern in enumerate(self.licences):
             name = licence_name(pattern)
             if "*" not in pattern and name not in (None, pattern):
-                mend = f"write {name}"
+                hint = f"write {name}"
                 yield Problem(
-                    "licences are compared as they are recorded", ("licences", index), str(name), pattern, mend
+                    "licences are compared as they are recorded", ("licences", index), str(name), pattern, hint
                 )
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:

@@ -32,7 +32,7 @@ class TextSource(Settings):
         found = list(reader.problems(CheckContext(pa.schema([]), 0, frozenset())))
         yield from found
         if not found and TEXT.name not in reader.output_schema(reader.list_files()).names:
-            yield Problem("these files hold no text", ("paths",), mend="extract it in a run and name its documents")
+            yield Problem("these files hold no text", ("paths",), hint="extract it in a run and name its documents")
 
     def files(self) -> tuple[str, ...]:
         """Return the paths of the files, in the order in which they are read."""

@@ -132,15 +132,15 @@ class TrainTokenizer(GlobalStage):
         yield from self._problems_of_vocabulary(context)
         for option in self._unused:
             if option in self.model_fields_set:
-                yield Problem(f"the kind {self.kind} has no use for it", (option,), mend="take it out")
+                yield Problem(f"the kind {self.kind} has no use for it", (option,), hint="take it out")
         if self.pattern:
             try:
                 parse(self.pattern)
             except PatternError as error:
                 yield Problem(f"text cannot be cut by this pattern: {error}", ("pattern",))
         if self.language_weights and "language" not in context.schema.names:
-            mend = "put the stage 'language' before it"
-            yield Problem("no stage says what language documents are in", ("language_weights",), mend=mend)
+            hint = "put the stage 'language' before it"
+            yield Problem("no stage says what language documents are in", ("language_weights",), hint=hint)
         tokens = [*control_tokens(self.kind), *self.special_tokens, *self.user_symbols]
         twice = sorted({token for token in tokens if tokens.count(token) > 1})
         if twice:
@@ -152,7 +152,7 @@ class TrainTokenizer(GlobalStage):
         except PrepError as error:
             yield Problem(str(error), ("existing",))
         for option in sorted(self.model_fields_set - set(TAKES)):
-            yield Problem("an existing tokenizer is taken as it is", (option,), mend="take it out")
+            yield Problem("an existing tokenizer is taken as it is", (option,), hint="take it out")
 
     def _problems_of_vocabulary(self, context: CheckContext) -> Iterator[Problem]:
         size = self.size
@@ -167,7 +167,7 @@ class TrainTokenizer(GlobalStage):
         fixed = fixed_tokens(self.kind) + len(self.control) + len(self.user_symbols)
         if size <= fixed:
             yield Problem("no room for learnt tokens", ("vocabulary",), f"more than {fixed}", str(size))
-        for name, text_bytes, mend in (
+        for name, text_bytes, hint in (
             ("the input", context.input_bytes, "lower it, or give more text"),
             ("the sample", self.sample_bytes, "lower it, or raise sample_bytes"),
         ):
@@ -178,7 +178,7 @@ class TrainTokenizer(GlobalStage):
                     ("vocabulary",),
                     f"at most {largest}",
                     str(size),
-                    mend,
+                    hint,
                 )
 
     def files(self) -> Mapping[str, str]:

@@ -124,7 +124,7 @@ class Train(GlobalStage):
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield a missing torch and a shape that cannot be."""
         if find_spec("torch") is None:
-            yield Problem("PyTorch is not installed", mend="pip install 'corpus-prep[train]', or leave out train")
+            yield Problem("PyTorch is not installed", hint="pip install 'corpus-prep[train]', or leave out train")
         _, width, heads = self.shape
         if width % heads or width // heads % 2:
             yield Problem(

@@ -137,7 +137,7 @@ class _Block(NamedTuple):
             seen = repr(entry[:80].decode(errors="replace"))
             raise UnusableListError(
                 Problem(
-                    f"{path}, line {line}", expected=_EXPECTED[kind], seen=seen, mend="mend the line or take it out"
+                    f"{path}, line {line}", expected=_EXPECTED[kind], seen=seen, hint="hint the line or take it out"
                 )
             )
 
@@ -152,7 +152,7 @@ def _blocks(path: str) -> Iterator[_Block]:
         first_line += lines
         entries_seen += len(entries.starts)
     if not entries_seen:
-        raise UnusableListError(Problem(f"{path} holds no entry", mend="fill it, or leave it out"))
+        raise UnusableListError(Problem(f"{path} holds no entry", hint="fill it, or leave it out"))
 
 
 def _whole_lines(path: str) -> Iterator[bytes]:
@@ -172,7 +172,7 @@ def _whole_lines(path: str) -> Iterator[bytes]:
     except OSError as error:
         reason = error.strerror or str(error)
         raise UnusableListError(
-            Problem(f"{path} cannot be read: {reason}", mend="name a file that is there")
+            Problem(f"{path} cannot be read: {reason}", hint="name a file that is there")
         ) from error
     if rest:
         yield rest

@@ -91,7 +91,7 @@ class UrlFilter(RowStage):
             for index, path in enumerate(self._paths(option)):
                 found = find_problem(path, kind)
                 if found is not None:
-                    yield Problem(found.message, (option, index), found.expected, found.seen, found.mend)
+                    yield Problem(found.message, (option, index), found.expected, found.seen, found.hint)
         if self.min_length and self.max_length and self.min_length > self.max_length:
             yield Problem(
                 "no URL can be so long and so short",
@@ -100,7 +100,7 @@ class UrlFilter(RowStage):
                 str(self.min_length),
             )
         if all(getattr(self, option) == field.default for option, field in type(self).model_fields.items()):
-            yield Problem("no rule is set", expected="a list or a limit", mend="set one, or take the stage out")
+            yield Problem("no rule is set", expected="a list or a limit", hint="set one, or take the stage out")
 
     def files(self) -> Mapping[str, str]:
         """Return the lists: their content decides the output, their place does not."""

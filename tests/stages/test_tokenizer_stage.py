@@ -151,7 +151,7 @@ def test_a_vocabulary_larger_than_the_input_or_the_sample_supports_is_a_problem(
     )
     assert problem.field == ("vocabulary",)
     (problem,) = check(TrainTokenizer(vocabulary=32_000, sample_bytes=60_000))
-    assert (problem.expected, problem.mend) == ("at most 30258", "lower it, or raise sample_bytes")
+    assert (problem.expected, problem.hint) == ("at most 30258", "lower it, or raise sample_bytes")
 
 
 @pytest.mark.parametrize("kind", get_args(Kind))

@@ -165,7 +165,7 @@ def test_a_width_that_heads_cannot_share_is_a_problem(width: int, heads: int, su
 def test_without_torch_the_mend_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prep.stages.train.train.find_spec", lambda name: None)
     (problem,) = check(Train())
-    assert "pip install 'corpus-prep[train]'" in problem.mend
+    assert "pip install 'corpus-prep[train]'" in problem.hint
 
 
 def test_only_what_changes_the_result_is_in_the_identity() -> None:

@@ -22,7 +22,7 @@ DTYPES = {"F64": np.float64, "I64": np.int64, "F32": np.float32, "U8": np.uint8}
 NAMES = {np.dtype(dtype): name for name, dtype in DTYPES.items()}
 ALIGNMENT = 8
 CHECKSUM = "sha256"
-MEND = "delete it to begin again"
+HINT = "delete it to begin again"
 
 
 def write_tensors(path: str, tensors: Mapping[str, Tensor], metadata: Mapping[str, str]) -> None:
@@ -63,14 +63,14 @@ def read_tensors(path: str) -> tuple[dict[str, Tensor], dict[str, str]]:
         metadata = {key: str(value) for key, value in header.pop("__metadata__").items()}
         entries = {name: _entry(value) for name, value in header.items()}
     except (ValueError, KeyError, TypeError, AttributeError) as error:
-        raise CorruptFileError(f"{path}: the header cannot be read ({error}); {MEND}") from error
+        raise CorruptFileError(f"{path}: the header cannot be read ({error}); {HINT}") from error
     data = content[8 + length :]
     expected = max((start + size for _, _, start, size in entries.values()), default=0)
     if len(data) != expected:
-        raise CorruptFileError(f"{path}: expected {expected} bytes of tensors, seen {len(data)}; {MEND}")
+        raise CorruptFileError(f"{path}: expected {expected} bytes of tensors, seen {len(data)}; {HINT}")
     checksum = metadata.pop(CHECKSUM, None)  # other programs write none
     if checksum is not None and hashlib.sha256(data).hexdigest() != checksum:
-        raise CorruptFileError(f"{path}: the tensors do not match the checksum in the header; {MEND}")
+        raise CorruptFileError(f"{path}: the tensors do not match the checksum in the header; {HINT}")
     tensors: dict[str, Tensor] = {}
     for name, (dtype, shape, start, _) in entries.items():
         array = np.frombuffer(data, dtype, math.prod(shape), start).reshape(shape)

@@ -21,7 +21,7 @@ from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.files.storage import join
 from prep.trainer.devices.sharding import spread_like, whole
 from prep.trainer.network.model import Transformer
-from prep.trainer.network.tensors import MEND, read_tensors, write_tensors
+from prep.trainer.network.tensors import HINT, read_tensors, write_tensors
 
 Identity = Mapping[str, object]
 
@@ -100,7 +100,7 @@ def load_checkpoint(path: str, state: State, identity: Identity) -> None:
     tensors, metadata = read_tensors(path)
     differences = _differences(metadata.get("identity", "{}"), identity)
     if differences:
-        raise RunError(f"{path}: a checkpoint of another run ({differences}); {MEND}, or write to another folder")
+        raise RunError(f"{path}: a checkpoint of another run ({differences}); {HINT}, or write to another folder")
     try:
         own = state.model.state_dict()
         weights = _below("model.", tensors)
@@ -122,7 +122,7 @@ def load_checkpoint(path: str, state: State, identity: Identity) -> None:
         state.step, state.rows, state.tokens = tensors["progress"].tolist()
         torch.set_rng_state(tensors["generator"])
     except (KeyError, ValueError, RuntimeError) as error:
-        raise CorruptFileError(f"{path}: not a whole checkpoint ({error}); {MEND}") from error
+        raise CorruptFileError(f"{path}: not a whole checkpoint ({error}); {HINT}") from error
 
 
 def _optimised(state: State) -> list[list[str]]:

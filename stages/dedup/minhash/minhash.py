@@ -85,20 +85,20 @@ class MinHash(Deduplication):
         given = self.model_fields_set
         if self.threshold is None:
             if "hashes" in given:
-                yield Problem("'hashes' has a meaning only with 'threshold'", ("hashes",), mend="take it out")
+                yield Problem("'hashes' has a meaning only with 'threshold'", ("hashes",), hint="take it out")
             return
         for name in ("bands", "rows"):
             if name in given:
                 yield Problem(
                     f"'{name}' and 'threshold' are both given, but the threshold decides it",
                     (name,),
-                    mend=f"take one of them out: the threshold makes {self.banding.bands} bands of {self.banding.rows}",
+                    hint=f"take one of them out: the threshold makes {self.banding.bands} bands of {self.banding.rows}",
                 )
         yield from self._threshold_problems(self.threshold)
 
     def _verify_problems(self) -> Iterator[Problem]:
         if "verify_by" in self.model_fields_set and self.verify is None:
-            yield Problem("'verify_by' has a meaning only with 'verify'", ("verify_by",), mend="take it out")
+            yield Problem("'verify_by' has a meaning only with 'verify'", ("verify_by",), hint="take it out")
         if self.verify_by == "text" and self.index is not None:
             yield Problem("an index keeps no texts to verify by", ("verify_by",), "signature", "text")
 
@@ -113,7 +113,7 @@ class MinHash(Deduplication):
             seen=f"half of them at {solved.half_way():.2f} ({solved.bands} × {solved.rows})"
             if solved
             else "one band only",
-            mend="raise 'hashes', or use 'exact' where only equal texts should match",
+            hint="raise 'hashes', or use 'exact' where only equal texts should match",
         )
 
     def remarks(self, context: CheckContext) -> Iterator[str]:

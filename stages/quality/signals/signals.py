@@ -60,7 +60,7 @@ class Signals(RowStage):
                         ("recipe",),
                         expected="one word",
                         seen=" and ".join(map(repr, words(word, self.splitter))) or "none",
-                        mend="write it as the splitter does, or take it out",
+                        hint="write it as the splitter does, or take it out",
                     )
 
     def identity(self) -> dict[str, object]:

@@ -50,9 +50,9 @@ class Policy(NamedTuple):
         """Find options that contradict each other, and columns that are not there."""
         for name, value, rule in (("score", self.score, "best"), ("sources", self.sources, "source")):
             if value and self.keep != rule:
-                yield Problem(f"'{name}' has a meaning only with keep: {rule}", (name,), mend="take it out")
+                yield Problem(f"'{name}' has a meaning only with keep: {rule}", (name,), hint="take it out")
             if not value and self.keep == rule:
-                yield Problem(f"keep: {rule} needs '{name}'", (name,), mend="add it")
+                yield Problem(f"keep: {rule} needs '{name}'", (name,), hint="add it")
         if self.column is None:
             return
         made = {field.name for stage in context.upstream if isinstance(stage, GlobalStage) for field in stage.adds()}

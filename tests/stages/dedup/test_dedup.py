@@ -298,7 +298,7 @@ def check(stage: Stage) -> list[Problem]:
 def test_what_cannot_work_is_a_problem(stage: MinHash, field: tuple[str, ...]) -> None:
     (problem,) = check(stage)
     assert problem.field == field
-    assert problem.mend
+    assert problem.hint
 
 
 @pytest.mark.parametrize("stage", [Exact(), MinHash(), MinHash(threshold=0.8), MinHash(threshold=0.5, hashes=64)])

@@ -74,7 +74,7 @@ def test_a_row_does_not_depend_on_its_batch() -> None:
 
 
 @pytest.mark.parametrize(
-    ("stage", "place", "mend"),
+    ("stage", "place", "hint"),
     [
         (Language(keep=("en", "eng")), ("keep", 1), "did you mean 'en'?"),
         (Language(keep=("pt-BR",)), ("keep", 0), "did you mean 'pt'?"),
@@ -83,10 +83,10 @@ def test_a_row_does_not_depend_on_its_batch() -> None:
         (Language(model="no/such.ftz"), ("model",), ""),
     ],
 )
-def test_unknown_codes_and_models_are_problems(stage: Language, place: tuple[object, ...], mend: str) -> None:
+def test_unknown_codes_and_models_are_problems(stage: Language, place: tuple[object, ...], hint: str) -> None:
     (problem,) = stage.problems(CONTEXT)
     assert problem.field == place
-    assert problem.mend.startswith(mend)
+    assert problem.hint.startswith(hint)
 
 
 def test_a_file_that_is_no_model_is_a_problem(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_labels_of_other_models_become_codes(tmp_path: Path) -> None:
     assert verdicts is not None
     assert [rule is None for rule in verdicts.rule.to_pylist()] == [True, False, False, False]
     problems = list(Language(model=path, keep=("en", "deu-Latf")).problems(CONTEXT))
-    assert [problem.mend for problem in problems] == ["did you mean 'de-Latf'?"]
+    assert [problem.hint for problem in problems] == ["did you mean 'de-Latf'?"]
 
 
 LABELS = ("eng_Latn", "deu_Latn", "deu_Latf", "jpn_Jpan")
