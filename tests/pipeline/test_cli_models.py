@@ -17,7 +17,7 @@ stages:
   - read:
       sources:
         - {{name: ground, paths: "{root}/corpus/text/*.py", format: text}}
-        - {{name: trainer, paths: "{root}/trainer/network/*.py", format: text}}
+        - {{name: trainer, paths: "{root}/trainer/*/*.py", format: text}}
   - tokenizer: {{kind: bpe, vocabulary: {vocabulary}}}
   - pack: {{length: 64, validation: 0.3}}
   - train: {{layers: 1, width: 16, heads: 2, steps: 4, warmup: 1, evaluate_rows: 10000, objective: {objective}}}
