@@ -14,10 +14,11 @@ from prep.stages.extract.features.text_feature_kernels import (
     WORDS,
     Features,
     Totals,
+    marks_of,
 )
 from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS
 from prep.stages.extract.html.block_kernels import Blocks, Runs
-from prep.stages.extract.html.element_kernels import INSIDE_NAMES
+from prep.stages.extract.html.element_kernels import INSIDE_NAMES, inside
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 
 _OF_PART = (
@@ -48,6 +49,7 @@ made of elements of one parent with the same name and class, at least `_ENTRIES`
 
 _INSIDE: Final = len(INSIDE_NAMES)
 _GROUPS: Final = len(CLASS_GROUPS)
+_PRE: Final = inside("pre")
 _PART: Final = len(_OF_PART)
 _NOWHERE: Final = 30
 _SECTION: Final = 80
@@ -91,7 +93,8 @@ def ancestor_features(
         element = blocks.element[block]
         _fill_inside(elements, blocks, runs, block, row[:_INSIDE])
         column = _INSIDE
-        _fill_distances(elements, runs.element[blocks.run[block]], row[column : column + _GROUPS])
+        first = element if elements.inside[element] & _PRE != 0 else runs.element[blocks.run[block]]
+        _fill_distances(elements, first, row[column : column + _GROUPS])
         column += _GROUPS
         row[column], row[column + 1] = elements.kind[element], elements.depth[element]
         column += 2
@@ -140,7 +143,7 @@ def _find_lists(elements: Elements, of: Spans, totals: Totals) -> Lists:
 def _fill_inside(elements: Elements, blocks: Blocks, runs: Runs, block: int, row: Features) -> None:
     bits = elements.inside[blocks.element[block]]
     for run in range(blocks.run[block], blocks.run[block + 1]):
-        bits |= elements.inside[runs.element[run]]
+        bits |= marks_of(elements, blocks.element[block], runs.element[run])
     for place in range(_INSIDE):
         row[place] = (bits >> np.uint64(place)) & np.uint64(1)
 

@@ -9,7 +9,7 @@ from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel, leaf
 from prep.stages.extract.features.vocabulary_kernels import TEXT_GROUPS, text_group
 from prep.stages.extract.html.block_kernels import Blocks, Runs
-from prep.stages.extract.html.element_kernels import inside
+from prep.stages.extract.html.element_kernels import inside, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 
 Features = npt.NDArray[np.float32]
@@ -32,7 +32,8 @@ TOTALS: Final = 8
 LONG: Final = 15
 
 HEADING_BITS = inside("h1 h2 h3 h4 h5 h6")
-_LINK, _STRONG = inside("a"), inside("strong b")
+_LINK, _STRONG, _CODE, _PRE = inside("a"), inside("strong b"), inside("code"), inside("pre")
+_A, _CODE_NUMBER = number("a"), number("code")
 _WORD: Final = 0xFFFFFFFF
 _BASIS, _PRIME = np.uint64(1469598103934665603), np.uint64(1099511628211)
 _IS_LETTER: Final = np.array([byte >= 0x80 or chr(byte).isalpha() for byte in range(256)])
@@ -56,7 +57,7 @@ def own_features(text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, fe
         row = features[block]
         words, linked, strong = 0, 0, 0
         for run in range(blocks.run[block], blocks.run[block + 1]):
-            around = elements.inside[runs.element[run]]
+            around = marks_of(elements, blocks.element[block], runs.element[run])
             words += runs.words[run]
             linked += runs.words[run] if around & _LINK != 0 else 0
             strong += runs.words[run] if around & _STRONG != 0 else 0
@@ -67,6 +68,24 @@ def own_features(text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, fe
         row[1] = linked / max(1, words)
         row[2] = strong / max(1, words)
     return sizes
+
+
+@leaf
+def marks_of(elements: Elements, block: int, element: int) -> np.uint64:
+    """Return the bits of the elements that a run stands in, given the block-level element of its block.
+
+    What colours program code (spans, links and emphasis inside of `<pre>`, links inside of `<code>`) does not count.
+    """
+    around = elements.inside[element]
+    if around & _PRE != 0:
+        return np.uint64(elements.inside[block] | around & _PRE)
+    if around & _CODE != 0 and around & _LINK != 0:
+        at = element
+        while elements.kind[at] not in (_A, _CODE_NUMBER):
+            at = elements.parent[at]
+        if elements.kind[at] == _A and elements.inside[elements.parent[at]] & _CODE != 0:
+            return np.uint64(around & ~_LINK)
+    return np.uint64(around)
 
 
 @kernel
@@ -98,7 +117,9 @@ def _read_text(text: Bytes, start: int, end: int, words: int, row: Features) -> 
                 separators += (byte == 0xC2 and following in (0xBB, 0xB7)) or (  # » · › •
                     byte == 0xE2 and following == 0x80 and last in (0xBA, 0xA2)
                 )
-                sentences += byte == 0xE3 and following == 0x80 and last == 0x82  # 。
+                ends, joins = _foreign_mark(byte, following, last)
+                sentences += ends
+                commas += joins
             before = byte
             continue
         if state != 0:
@@ -123,9 +144,29 @@ def _read_text(text: Bytes, start: int, end: int, words: int, row: Features) -> 
     row[7], row[8], row[9], row[10] = digits / length, upper / length, capitalised / words, breaks
     row[11], row[12], row[13], row[14] = currency, owned, ats, separators / words
     row[15], row[16], row[17] = colons, brackets, length / words
-    row[18], row[19] = _kind_of_first(int(text[start])), _kind_of_last(int(text[end - 1]))
+    row[18], row[19] = _kind_of_first(int(text[start])), _kind_of_last(text, start, end)
     row[20], row[21] = questions, beyond / length
     return int(whole)
+
+
+@leaf
+def _foreign_mark(byte: int, second: int, third: int) -> tuple[bool, bool]:
+    """Return whether a character beyond ASCII ends a sentence, and whether it is a comma."""
+    if byte == 0xE3 and second == 0x80:
+        return third == 0x82, third == 0x81  # 。、
+    if byte == 0xEF and second == 0xBC:
+        return third in (0x81, 0x9F), third == 0x8C  # ！？，
+    if byte == 0xEF and second == 0xBD:
+        return third == 0xA1, third == 0xA4  # ｡､
+    if byte == 0xD8:
+        return second == 0x9F, second == 0x8C  # ؟،
+    if byte == 0xDB:
+        return second == 0x94, False  # ۔
+    if byte == 0xE0:
+        return second == 0xA5 and third == 0xA4, False  # ।
+    if byte == 0xE1:
+        return (second == 0x9F and third == 0x94) or (second == 0x81 and third == 0x8B), False  # ។ ။
+    return False, False
 
 
 @leaf
@@ -140,7 +181,11 @@ def _kind_of_first(byte: int) -> int:
 
 
 @leaf
-def _kind_of_last(byte: int) -> int:
+def _kind_of_last(text: Bytes, start: int, end: int) -> int:
+    byte = int(text[end - 1])
+    if byte >= 0x80 and end - start >= 3:
+        ends, _ = _foreign_mark(int(text[end - 3]), int(text[end - 2]), byte)
+        return 2 if ends else 5
     if 97 <= (byte | 32) <= 122:
         return 0
     if 48 <= byte <= 57:

@@ -75,32 +75,54 @@ step: step steps instruction instructions recipe ingredients
 reference: reference references footnote footnotes citation citations notes bibliography
 """
 _TEXT_WORDS: Final = """
-share: share tweet facebook twitter linkedin pinterest whatsapp reddit instagram youtube tiktok follow
-subscribe: subscribe newsletter newsletters inbox signup mailing unsubscribe
-cookie: cookie cookies consent gdpr
-legal: copyright rights reserved privacy policy terms conditions disclaimer trademark trademarks
-login: login log sign register account password username forgot
-comment: comment comments replies reply respond responses
-related: related recommended popular trending latest recent similar also viewed recommend recommendations
-more: more read continue learn see view show all discover explore
-nav: home menu navigation skip main back top about careers sitemap
-search: search filter sort filters results clear
-page: next previous prev page newer older pages
-forum: posts posted joined quote threads thread topic topics member members likes views
-cart: cart checkout shipping wishlist quantity add basket bag delivery stock
-price: price prices save off sale free usd discount
-meta: min ago updated published written author editor staff edited
+share: share tweet facebook twitter linkedin pinterest whatsapp reddit instagram youtube tiktok follow teilen folgen
+    drucken partager compartir condividi compartilhar delen telegram vkontakte поделиться paylaş udostępnij bagikan
+subscribe: subscribe newsletter newsletters inbox signup mailing unsubscribe abonnieren abo abonnement abonnez
+    suscríbete suscribirse iscriviti assine подписаться подписка abone
+cookie: cookie cookies consent gdpr einwilligung zustimmung
+legal: copyright rights reserved privacy policy terms conditions disclaimer trademark trademarks impressum datenschutz
+    agb datenschutzerklärung nutzungsbedingungen mentions légales confidentialité aviso privacidad riservati diritti
+    direitos reservados rechte vorbehalten права защищены
+login: login log sign register account password username forgot anmelden registrieren einloggen abmelden connexion
+    connecter inscription ingresar accedi entrar войти регистрация inloggen
+comment: comment comments replies reply respond responses kommentar kommentare kommentieren antworten commentaire
+    commentaires comentarios comentario commenti commento comentários reacties комментарии yorum komentarze komentar
+related: related recommended popular trending latest recent similar also viewed recommend recommendations ähnliche
+    meistgelesen empfehlungen themen thema verwandte weitere lire aussi relacionadas relacionados correlati anche
+    leia também читайте также lees ilgili czytaj
+more: more read continue learn see view show all discover explore mehr weiterlesen lesen anzeigen plus suite leer
+    più leggi mais ver подробнее далее meer devamı więcej selengkapnya
+nav: home menu navigation skip main back top about careers sitemap startseite menü übersicht kontakt zurück accueil
+    inicio главная ana anasayfa strona
+search: search filter sort filters results clear suche suchen suchergebnisse recherche rechercher buscar cerca поиск ara
+page: next previous prev page newer older pages weiter vorherige nächste seite suivant précédent siguiente anterior
+forum: posts posted joined quote threads thread topic topics member members likes views beitrag beiträge mitglied
+    zitat
+cart: cart checkout shipping wishlist quantity add basket bag delivery stock warenkorb versand lieferung panier
+    carrito carrello корзина
+price: price prices save off sale free usd discount preis preise prix precio prezzo цена
+meta: min ago updated published written author editor staff edited veröffentlicht aktualisiert autor uhr stand redaktion
+    publié actualizado publicado aggiornato pubblicato автор опубликовано foto quelle bild
 month: january february march april may june july august september october november december jan feb mar apr jun jul
-    aug sep sept oct nov dec
-contact: contact call phone email fax tel address hours
-ad: advertisement sponsored ad ads promoted affiliate
-stop: the of and to in is that it for was with as on be are this by at from an or which have has not but
-pronoun: you your we our i my they their he she his her us me
-button: click here download get started start try book request join watch apply
-review: review reviews rating ratings stars star rated verified
-lang: english deutsch español français italiano português nederlands polski
-faq: what how why when who where can do does should
-time: minutes days weeks months years week month day year hour
+    aug sep sept oct nov dec januar februar märz mai juni juli oktober dezember janvier février avril juin juillet août
+    septembre octobre décembre enero febrero marzo abril mayo junio julio agosto septiembre octubre noviembre diciembre
+contact: contact call phone email fax tel address hours telefon adresse öffnungszeiten teléfono contacto
+ad: advertisement sponsored ad ads promoted affiliate anzeige werbung publicité publicidad pubblicità реклама reklam
+    advertentie
+stop: the of and to in is that it for was with as on be are this by at from an or which have has not but der die das und
+    den dem ein eine einen einer ist im zu von mit für auf sich nicht auch dass wird sind bei wie werden hat aus nach
+    le la les et des du un une en est que qui dans pour sur pas au aux par avec sont ce el los las del y por con para
+    una como pero más il di che è della per non sono nel o os da em não uma com het een van op te dat zijn voor og
+    det som til på av är och att i w z na się że jest nie ve bir bu için ile yang dan ini untuk dengan и в не на что
+    с по как это для है के में की और को से का في من على أن إلى
+pronoun: you your we our my they their he she his her us me ich wir sie er es ihr uns mein unser vous nous je elle
+    ils nuestro usted ella ellos io noi loro ik wij zij hij eu ele ela я мы он она они
+button: click here download get started start try book request join watch apply hier klicken jetzt ansehen herunterladen
+review: review reviews rating ratings stars star rated verified bewertung bewertungen sterne avis reseñas
+lang: english deutsch español français italiano português nederlands polski русский türkçe 日本語 한국어 中文
+faq: what how why when who where can do does should warum wann wer wo kann pourquoi quand cómo qué come
+time: minutes days weeks months years week month day year hour minuten stunden tage wochen monate jahre jahr heures
+    jours años días ore giorni
 currency: eur gbp
 """
 

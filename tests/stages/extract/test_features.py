@@ -70,6 +70,51 @@ def test_counts_are_those_of_plain_python(page: str) -> None:
     assert column(features, "page_words") == [sum(count)] * len(count)
 
 
+@pytest.mark.parametrize(
+    ("text", "words", "sentences", "commas"),
+    [
+        ("蜂は花から花へ飛び、甘いものを巣へ運ぶ。冬は巣で過ごす。", 14, 2, 1),
+        ("蜜蜂从一朵花飞到另一朵花，冬天呢？", 8, 1, 1),
+        ("ผึ้งบินจากดอกไม้", 4, 0, 0),
+        ("ឃ្មុំហោះពីផ្កាមួយទៅផ្កាមួយ។", 7, 1, 0),
+        ("벌은 꽃에서 꽃으로 날아다닌다.", 4, 1, 0),
+        ("use numpy。配列 is 3", 5, 1, 0),
+        ("मधुमक्खी उड़ती है।", 3, 1, 0),
+        ("𠮷野家の𠮷", 3, 0, 0),
+    ],
+)
+def test_scripts_without_spaces_are_counted_by_characters(text: str, words: int, sentences: int, commas: int) -> None:
+    features, counted = features_of(read_page(f"<p>{text}</p>".encode()))
+    assert counted.tolist() == column(features, "words") == [words]
+    assert column(features, "sentences") == [sentences]
+    assert features[0, FEATURES.index("commas_per_word")] == pytest.approx(commas / words)
+
+
+def test_what_colours_code_does_not_count() -> None:
+    plain = "<p>Call it so.</p><pre>for bee in hive:\n    print(bee)</pre>"
+    coloured = (
+        "<p>Call it so.</p><pre><span class='nav'><b>for</b></span> bee <i>in</i> <a href=hive>hive</a>:\n"
+        "    <a href=print><code>print</code></a>(bee)</pre>"
+    )
+    before, _ = features_of(read_page(plain.encode()))
+    after, _ = features_of(read_page(coloured.encode()))
+    changed = [name for place, name in enumerate(FEATURES) if before[1, place] != after[1, place]]
+    assert changed in ([], ["page_elements"])
+
+
+@pytest.mark.parametrize(
+    ("inner", "share"),
+    [
+        ("<code><a href=x>one two</a></code>", 0),
+        ("<a href=x><code>one two</code></a>", 1),
+        ("<code>one</code> <a href=x>two</a>", 0.5),
+    ],
+)
+def test_links_inside_of_code_do_not_count(inner: str, share: float) -> None:
+    features, _ = features_of(read_page(f"<p>{inner}</p>".encode()))
+    assert column(features, "link_share") == [share]
+
+
 @settings(max_examples=100, deadline=None)
 @given(small_pages())
 def test_surroundings_are_those_of_plain_python(page: str) -> None:
