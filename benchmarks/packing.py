@@ -23,7 +23,7 @@ from texts import books, pages
 from tokenizers import ByteLevelBPETokenizer
 
 from prep.stages.pack.packing_kernels import Integers
-from prep.stages.pack.piece_kernels import arrange
+from prep.stages.pack.placement_kernels import arrange
 from prep.stages.pack.plan import END_TO_END, Packing, Strategy, pack
 
 LENGTHS = (512, 2048, 8192)

@@ -71,7 +71,7 @@ def lay_down(scratch: Path, rows: int, length: int, parts: int) -> None:
         ids.tofile(scratch / "tokens" / f"{part:05d}.bin")
         hashes = random.integers(1, 1 << 63, count, np.uint64)
         sizes = np.full(count, length)
-        table = pa.table({"tokens": sizes, "text_bytes": 4 * sizes, "split_lot": hashes, "order_lot": hashes})
+        table = pa.table({"tokens": sizes, "text_bytes": 4 * sizes, "split_hash": hashes, "order_hash": hashes})
         write_arrow(str(scratch / "documents" / f"{part:05d}.arrow"), table)
 
 

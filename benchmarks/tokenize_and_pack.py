@@ -21,6 +21,7 @@ from time import perf_counter, process_time
 from typing import NamedTuple
 
 import pyarrow.parquet as pq
+from samples import sample_of
 from texts import write_text
 
 from prep.corpus.arrow.documents import read_documents
@@ -30,7 +31,6 @@ from prep.tokenizers.encoding.byte_level import PATTERNS
 from prep.tokenizers.encoding.encode import open_tokenizer
 from prep.tokenizers.saving.existing import existing_files
 from prep.tokenizers.saving.folder import write_folder
-from prep.tokenizers.training.sample import sample_of
 from prep.tokenizers.training.train import TokenizerSettings, train
 
 STAGE = Pack()

@@ -28,7 +28,7 @@ from prep.corpus.arrow.documents import read_documents
 from prep.tokenizers.encoding.byte_level import PATTERNS, pre_tokenizer
 from prep.tokenizers.saving.folder import byte_level_files, write_folder
 from prep.tokenizers.training.counts import count
-from prep.tokenizers.training.train import BYTES_PER_PIECE_BYTE
+from prep.tokenizers.training.train import BYTES_PER_PRETOKEN_BYTE
 from prep.tokenizers.training.train_bpe import train_bpe
 
 PATTERN = PATTERNS["llama3"]
@@ -43,9 +43,11 @@ def columns(path: str) -> Iterator[pa.Array]:
 
 
 def with_prep(memory: int, path: str, vocabulary: int, folder: str) -> None:
-    pieces, forgotten = count(columns(path), PATTERN, memory // BYTES_PER_PIECE_BYTE)
-    print(f"    {len(pieces.counts):,} different pieces of {pieces.offsets[-1] / 1e6:.1f} MB, {forgotten:,} forgotten")
-    (tokenizer,) = train_bpe(pieces, [vocabulary], PATTERN)
+    pretokens, dropped = count(columns(path), PATTERN, memory // BYTES_PER_PRETOKEN_BYTE)
+    print(
+        f"    {len(pretokens.counts):,} distinct pretokens of {pretokens.offsets[-1] / 1e6:.1f} MB, {dropped:,} dropped"
+    )
+    (tokenizer,) = train_bpe(pretokens, [vocabulary], PATTERN)
     write_folder(folder, byte_level_files(tokenizer, PATTERN), {})
 
 

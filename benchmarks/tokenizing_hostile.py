@@ -16,11 +16,11 @@ from pathlib import Path
 from time import process_time
 
 import pyarrow as pa
+from samples import sample_of
 from texts import pages
 
 from prep.tokenizers.encoding.byte_level import PATTERNS
 from prep.tokenizers.encoding.encode import Tokenizer, open_files
-from prep.tokenizers.training.sample import sample_of
 from prep.tokenizers.training.train import Kind, TokenizerSettings, train
 
 UNITS = {

@@ -3,7 +3,8 @@
 numba's own cache compares only the file in which a function stands, and would go on using code that was compiled from
 what the files it calls held before. Here the stamp of a compiled function is a digest of its file and of every file of
 this package that the file imports, directly or not: a change to one file recompiles what depends on it, nothing else,
-and a copy of the same files at another time is not stale.
+and a copy of the same files at another time is not stale. The stamp is part of the index's version too, which numba
+compares before it reads the rest: an index that names a type of a module that has since moved is stale, not an error.
 """
 
 import hashlib
@@ -39,7 +40,11 @@ def leaf(function: Callable[P, R]) -> Callable[P, R]:
 def _stamped(compiled: Callable[P, R]) -> Callable[P, R]:
     if isinstance(compiled, Dispatcher):  # not where NUMBA_DISABLE_JIT leaves the function as it is
         path = Path(compiled.py_func.__code__.co_filename)
-        compiled._cache._cache_file._source_stamp = source_digest(path)  # type: ignore[attr-defined]
+        index = compiled._cache._cache_file  # type: ignore[attr-defined]
+        index._source_stamp = source_digest(path)
+        index._version = (
+            f"{index._version} {index._source_stamp}"  # compared before the rest, which names types by module
+        )
     return compiled
 
 

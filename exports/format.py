@@ -13,7 +13,7 @@ from typing import ClassVar
 import numpy as np
 
 from prep.corpus.files.storage import join
-from prep.corpus.shards.shards import ShardReader
+from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY, ShardReader
 from prep.exports.stream import DocumentStream, RowBlocks, StreamIndex
 
 BLOCK_BYTES = 4 << 20
@@ -96,18 +96,18 @@ class Format:
 
 
 @dataclass(frozen=True)
-class Piece:
+class TokenRange:
     """The tokens of a stream that one task writes."""
 
     first: int
     end: int
 
 
-def cut_stream(split: Split, file_bytes: int, multiple: int = 1) -> list[Piece]:
-    """Cut a split's stream into pieces of about `file_bytes`, each but the last a multiple of so many tokens."""
+def cut_stream(split: Split, file_bytes: int, multiple: int = 1) -> list[TokenRange]:
+    """Cut a split's stream into ranges of about `file_bytes`, each but the last a multiple of so many tokens."""
     tokens = split.reader.manifest.tokens
     step = max(1, file_bytes // split.token_bytes // multiple) * multiple
-    return [Piece(first, min(tokens, first + step)) for first in range(0, tokens, step)]
+    return [TokenRange(first, min(tokens, first + step)) for first in range(0, tokens, step)]
 
 
 def refuse_32_bits(splits: Sequence[Split], reader: str) -> str | None:
@@ -116,8 +116,8 @@ def refuse_32_bits(splits: Sequence[Split], reader: str) -> str | None:
     if all(split.token_bytes == 2 for split in splits):
         return None
     return (
-        f"{reader} reads token ids of 16 bits; expected a vocabulary of at most 65,499, seen {vocabulary}; "
-        "train a smaller tokenizer, or choose another format"
+        f"{reader} reads token ids of 16 bits; expected a vocabulary of at most {LARGEST_16_BIT_VOCABULARY:,}, "
+        f"seen {vocabulary}; train a smaller tokenizer, or choose another format"
     )
 
 

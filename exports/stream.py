@@ -34,7 +34,7 @@ class Stretch(NamedTuple):
     """Where in the stream the documents end that end in the stretch."""
 
 
-class Documents(NamedTuple):
+class WholeDocuments(NamedTuple):
     """Whole documents; document i is `ids[offsets[i]:offsets[i + 1]]`."""
 
     offsets: Integers
@@ -161,11 +161,11 @@ class DocumentStream:
                 first = until
             block += 1
 
-    def read_documents(self, block: int) -> Documents:
+    def read_documents(self, block: int) -> WholeDocuments:
         """Return the documents that begin in a block."""
         runs, ends = runs_of(self.reader, self.blocks, block, self._entries)
         before = _before(runs)
-        return Documents(before[ends], self._copy(runs, before, 0, int(before[-1])))
+        return WholeDocuments(before[ends], self._copy(runs, before, 0, int(before[-1])))
 
     def _copy(self, runs: Integers, before: Integers, first: int, end: int) -> Ids:
         """Copy the tokens from `first` to `end` of runs, given the tokens `before` each of them and of all."""

@@ -1,21 +1,21 @@
 """A split's tokens in one file, end to end and nothing else, written by several tasks."""
 
-from prep.exports.format import Piece, Split, cut_stream
+from prep.exports.format import Split, TokenRange, cut_stream
 from prep.exports.shared_file import SharedFile
 
 TASK_BYTES = 256 << 20
 
 
-def pieces(split: Split) -> list[Piece]:
+def ranges(split: Split) -> list[TokenRange]:
     """Return what each task writes."""
     return cut_stream(split, TASK_BYTES)
 
 
-def write_piece(split: Split, task: int, path: str) -> None:
+def write_range(split: Split, task: int, path: str) -> None:
     """Write a task's tokens to their place in the file."""
-    piece = pieces(split)[task]
-    with SharedFile(path).writing(piece.first * split.token_bytes) as sink:
-        for stretch in split.stream.read(piece.first, piece.end):
+    part = ranges(split)[task]
+    with SharedFile(path).writing(part.first * split.token_bytes) as sink:
+        for stretch in split.stream.read(part.first, part.end):
             sink.write(stretch.ids.data)
 
 

@@ -12,6 +12,7 @@ from prep.corpus.shards.shards import (
     ShardManifest,
     row_schema,
     rows_batch,
+    token_dtype,
     write_manifest,
     write_shard,
     write_splits,
@@ -71,7 +72,7 @@ def write_split(
     """Write one folder of shards that holds the documents."""
     packed = pack(documents, length)
     packed = [packed[row] for row in np.random.default_rng(seed).permutation(len(packed))]
-    dtype = "uint16" if vocabulary <= 65_499 else "uint32"
+    dtype = token_dtype(vocabulary)
     bounds = [len(packed) * shard // shards for shard in range(shards + 1)]
     files = []
     for shard, (first, end) in enumerate(pairwise(bounds)):

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from prep.corpus.files.storage import atomic_output, join, write_bytes
-from prep.exports.format import Format, Piece, Split, cut_stream, left_over, sequence_length
+from prep.exports.format import Format, Split, TokenRange, cut_stream, left_over, sequence_length
 
 FILE_BYTES = 256 << 20
 
@@ -25,21 +25,21 @@ class Datatrove(Format):
 
     def tasks(self, split: Split) -> int:
         """Return one task for each file."""
-        return len(self._pieces(split))
+        return len(self._ranges(split))
 
     def write(self, split: Split, task: int, output: str) -> None:
         """Write a file, its index and its metadata."""
-        piece, manifest = self._pieces(split)[task], split.reader.manifest
+        part, manifest = self._ranges(split)[task], split.reader.manifest
         path = join(output, split.name, f"{task:05d}.ds")
         with atomic_output(path) as sink, atomic_output(f"{path}.index") as index:
-            last = piece.first
-            for stretch in split.stream.read(piece.first, piece.end):
+            last = part.first
+            for stretch in split.stream.read(part.first, part.end):
                 sink.write(stretch.ids.data)
-                index.write((stretch.ends - piece.first).astype("<u8").data)
+                index.write((stretch.ends - part.first).astype("<u8").data)
                 last = int(stretch.ends[-1]) if len(stretch.ends) else last
-            if last < piece.end:
-                index.write(np.array([piece.end - piece.first], "<u8").data)
-        tokens = piece.end - piece.first
+            if last < part.end:
+                index.write(np.array([part.end - part.first], "<u8").data)
+        tokens = part.end - part.first
         tokenizer = self.settings.tokenizer or f"sha256:{manifest.tokenizer_sha256}"
         write_bytes(f"{path}.metadata", f"{tokenizer}|{split.token_bytes}\n{tokens}\n{_in_words(tokens)}".encode())
 
@@ -57,7 +57,7 @@ class Datatrove(Format):
     def _block(self, splits: Sequence[Split]) -> int:
         return sequence_length(self.settings, splits) + 1
 
-    def _pieces(self, split: Split) -> list[Piece]:
+    def _ranges(self, split: Split) -> list[TokenRange]:
         return cut_stream(split, self.settings.file_bytes or FILE_BYTES, self._block([split]))
 
 

@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from prep.corpus.files.storage import atomic_output, join, write_bytes
-from prep.exports.format import Format, Piece, Split, cut_stream, left_over, sequence_length
+from prep.exports.format import Format, Split, TokenRange, cut_stream, left_over, sequence_length
 
 FILE_BYTES = 64 << 20
 LARGEST = 1 << 32
@@ -34,22 +34,22 @@ class LitData(Format):
 
     def tasks(self, split: Split) -> int:
         """Return one task for each chunk."""
-        return len(self._pieces(split))
+        return len(self._ranges(split))
 
     def write(self, split: Split, task: int, output: str) -> None:
         """Write a chunk."""
-        piece = self._pieces(split)[task]
+        part = self._ranges(split)[task]
         with atomic_output(join(output, split.name, _name(task))) as sink:
-            sink.write(self._head(split, piece).data)
-            for stretch in split.stream.read(piece.first, piece.end):
+            sink.write(self._head(split, part).data)
+            for stretch in split.stream.read(part.first, part.end):
                 sink.write(stretch.ids.data)
 
     def finish(self, splits: Sequence[Split], output: str) -> None:
         """Write the indexes."""
         for split in splits:
             chunks = []
-            for number, piece in enumerate(self._pieces(split)):
-                head, tokens = self._head(split, piece), piece.end - piece.first
+            for number, part in enumerate(self._ranges(split)):
+                head, tokens = self._head(split, part), part.end - part.first
                 chunks.append(
                     {
                         "chunk_bytes": head.nbytes + tokens * split.token_bytes,
@@ -83,11 +83,11 @@ class LitData(Format):
     def _block(self, splits: Sequence[Split]) -> int:
         return sequence_length(self.settings, splits) + 1
 
-    def _pieces(self, split: Split) -> list[Piece]:
+    def _ranges(self, split: Split) -> list[TokenRange]:
         return cut_stream(split, self.settings.file_bytes or FILE_BYTES, self._block([split]))
 
-    def _head(self, split: Split, piece: Piece) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
-        bounds = np.append(np.arange(piece.first, piece.end, self._block([split])), piece.end) - piece.first
+    def _head(self, split: Split, part: TokenRange) -> np.ndarray[tuple[int], np.dtype[np.uint32]]:
+        bounds = np.append(np.arange(part.first, part.end, self._block([split])), part.end) - part.first
         head = np.empty(len(bounds) + 1, "<u4")
         head[0] = len(bounds) - 1
         head[1:] = bounds * split.token_bytes + head.nbytes

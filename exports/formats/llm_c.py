@@ -11,7 +11,7 @@ from typing import ClassVar
 import numpy as np
 
 from prep.corpus.files.storage import atomic_output, join
-from prep.exports.format import Format, Piece, Split, cut_stream
+from prep.exports.format import Format, Split, TokenRange, cut_stream
 from prep.exports.formats.nanogpt import NAMES
 
 FILE_BYTES = 200_000_000
@@ -29,21 +29,21 @@ class LlmC(Format):
 
     def problem(self, splits: Sequence[Split]) -> str | None:
         """Return what is wrong with files too large for the header."""
-        most = max((piece.end - piece.first for split in splits for piece in self._pieces(split)), default=0)
+        most = max((part.end - part.first for split in splits for part in self._ranges(split)), default=0)
         return (
             None if most <= MOST_TOKENS else f"a file holds at most {MOST_TOKENS} tokens, seen {most}; lower file_bytes"
         )
 
     def tasks(self, split: Split) -> int:
         """Return one task for each file."""
-        return len(self._pieces(split))
+        return len(self._ranges(split))
 
     def write(self, split: Split, task: int, output: str) -> None:
         """Write a file."""
-        piece, manifest = self._pieces(split)[task], split.reader.manifest
+        part, manifest = self._ranges(split)[task], split.reader.manifest
         header = np.zeros(256, "<i4")
-        header[:3] = (*HEADERS[manifest.dtype], piece.end - piece.first)
-        first, end = piece.first, piece.end
+        header[:3] = (*HEADERS[manifest.dtype], part.end - part.first)
+        first, end = part.first, part.end
         with atomic_output(join(output, f"{PREFIX}_{NAMES.get(split.name, split.name)}_{task:06d}.bin")) as sink:
             sink.write(header.data)
             if manifest.separator == "after":
@@ -63,5 +63,5 @@ class LlmC(Format):
             f"The vocabulary has {manifest.vocabulary} ids."
         )
 
-    def _pieces(self, split: Split) -> list[Piece]:
+    def _ranges(self, split: Split) -> list[TokenRange]:
         return cut_stream(split, self.settings.file_bytes or FILE_BYTES)

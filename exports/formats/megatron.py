@@ -33,11 +33,11 @@ class Megatron(Format):
 
     def tasks(self, split: Split) -> int:
         """Return one task for each 256 MiB."""
-        return len(token_file.pieces(split))
+        return len(token_file.ranges(split))
 
     def write(self, split: Split, task: int, output: str) -> None:
         """Write a range of the tokens."""
-        token_file.write_piece(split, task, _path(output, split, "bin"))
+        token_file.write_range(split, task, _path(output, split, "bin"))
 
     def finish(self, splits: Sequence[Split], output: str) -> None:
         """Name the `.bin` files and write their indexes. Raises RunError for a document longer than an int32 tells."""

@@ -88,7 +88,7 @@ class Nanochat(Format):
         folder = join(output, "tokenizer")
         write_bytes(join(folder, "tokenizer.pkl"), pickle.dumps(encoding, protocol=4))
         counts = np.zeros(self._tokenizer.vocabulary + len(OTHERS), np.int32)
-        counts[: self._tokenizer.vocabulary] = [len(piece) for piece in self._tokenizer.pieces]
+        counts[: self._tokenizer.vocabulary] = [len(token) for token in self._tokenizer.token_bytes]
         saved = io.BytesIO()
         torch.save(torch.from_numpy(counts), saved)
         write_bytes(join(folder, "token_bytes.pt"), saved.getvalue())
@@ -108,12 +108,12 @@ class Nanochat(Format):
         return open_tokenizer(self.settings.tokenizer)
 
     @cached_property
-    def _pieces(self) -> tuple[Bytes, Offsets]:
+    def _token_bytes(self) -> tuple[Bytes, Offsets]:
         """The bytes of all tokens, and where those of each begin and the last ends."""
-        pieces = self._tokenizer.pieces
+        tokens = self._tokenizer.token_bytes
         return (
-            np.frombuffer(b"".join(pieces), np.uint8),
-            np.append(0, np.cumsum([len(piece) for piece in pieces], dtype=np.int64)),
+            np.frombuffer(b"".join(tokens), np.uint8),
+            np.append(0, np.cumsum([len(token) for token in tokens], dtype=np.int64)),
         )
 
     def _file_blocks(self, split: Split) -> int:
@@ -125,7 +125,7 @@ class Nanochat(Format):
 
     def _texts(self, split: Split, block: int) -> pa.Table:
         documents = split.stream.read_documents(block)
-        offsets, data = decode_documents(*documents, *self._pieces)
+        offsets, data = decode_documents(*documents, *self._token_bytes)
         texts = pa.LargeStringArray.from_buffers(len(offsets) - 1, pa.py_buffer(offsets), pa.py_buffer(data))
         try:
             texts.validate(full=True)
@@ -146,7 +146,7 @@ class Nanochat(Format):
         separator = self._tokenizer.separator_id
         control = {BEGIN if index == separator else token: index for token, index in named.items()}
         control |= {token: self._tokenizer.vocabulary + index for index, token in enumerate(OTHERS)}
-        ranks = {piece: rank for rank, piece in enumerate(self._tokenizer.pieces) if piece}
+        ranks = {token: rank for rank, token in enumerate(self._tokenizer.token_bytes) if token}
         return tiktoken.Encoding("prep", pat_str=str(options["pat_str"]), mergeable_ranks=ranks, special_tokens=control)
 
 

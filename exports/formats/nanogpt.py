@@ -26,11 +26,11 @@ class NanoGPT(Format):
 
     def tasks(self, split: Split) -> int:
         """Return one task for each 256 MiB."""
-        return len(token_file.pieces(split))
+        return len(token_file.ranges(split))
 
     def write(self, split: Split, task: int, output: str) -> None:
         """Write a range of the tokens."""
-        token_file.write_piece(split, task, _path(output, split))
+        token_file.write_range(split, task, _path(output, split))
 
     def finish(self, splits: Sequence[Split], output: str) -> None:
         """Name the files, and write the vocabulary's size."""

@@ -13,7 +13,7 @@ import numpy as np
 
 from prep.corpus.files.storage import atomic_output, join
 from prep.exports.document_kernels import Integers
-from prep.exports.format import Format, Piece, Split, cut_stream, left_over, sequence_length
+from prep.exports.format import Format, Split, TokenRange, cut_stream, left_over, sequence_length
 
 FILE_BYTES = 256 << 20
 
@@ -26,11 +26,11 @@ class OlmoCore(Format):
 
     def tasks(self, split: Split) -> int:
         """Return one task for each file."""
-        return len(self._pieces(split))
+        return len(self._ranges(split))
 
     def write(self, split: Split, task: int, output: str) -> None:
         """Write a file and its documents' bounds."""
-        piece = self._pieces(split)[task]
+        part = self._ranges(split)[task]
         path = join(output, f"{split.name}-{task:05d}")
         start = 0
         with (
@@ -38,13 +38,13 @@ class OlmoCore(Format):
             atomic_output(f"{path}.csv.gz") as packed,
             gzip.GzipFile("", "wb", fileobj=packed, mtime=0) as lines,
         ):
-            for stretch in split.stream.read(piece.first, piece.end):
+            for stretch in split.stream.read(part.first, part.end):
                 sink.write(stretch.ids.data)
-                ends = stretch.ends - piece.first
+                ends = stretch.ends - part.first
                 lines.write(_lines(start, ends))
                 start = int(ends[-1]) if len(ends) else start
-            if start < piece.end - piece.first:
-                lines.write(_lines(start, np.array([piece.end - piece.first])))
+            if start < part.end - part.first:
+                lines.write(_lines(start, np.array([part.end - part.first])))
 
     def note(self, splits: Sequence[Split], output: str) -> str:
         """Return how OLMo-core is told of the files."""
@@ -58,7 +58,7 @@ class OlmoCore(Format):
             f"{left_over(splits, length)}"
         )
 
-    def _pieces(self, split: Split) -> list[Piece]:
+    def _ranges(self, split: Split) -> list[TokenRange]:
         length = sequence_length(self.settings, [split])
         return cut_stream(split, self.settings.file_bytes or FILE_BYTES, length)
 

@@ -10,7 +10,7 @@ import pyarrow as pa
 from prep.corpus.shards.labels import LABELS, write_labels
 from prep.corpus.shards.shards import ShardFile
 from prep.corpus.shards.splits import TRAIN
-from prep.stages.pack.plan import read_draw
+from prep.stages.pack.plan import read_split_rule
 from prep.stages.pack.tokens import read_parts
 
 
@@ -18,10 +18,10 @@ def write_split_labels(folder: str, scratch: str, parts: int, dtype: str, split:
     """Write the labels of a split's documents; None for training, and where documents have none."""
     if split == TRAIN:
         return None
-    draw = read_draw(scratch)
+    rule = read_split_rule(scratch)
     tables = []
     for part in read_parts(scratch, parts, dtype):
-        here = np.flatnonzero(draw.chosen(part.split_hashes, split))
+        here = np.flatnonzero(rule.chosen(part.split_hashes, split))
         columns: dict[str, pa.Array] = {"document": pa.array(part.first + here, pa.int64())}
         for name in LABELS:
             if name in part.labels:

@@ -7,7 +7,7 @@ from prep.corpus.arrow.documents import REJECTED, write_table
 from prep.corpus.files.storage import join
 from prep.corpus.shards.splits import TRAIN
 from prep.stages.pack.mixture import epochs, taken
-from prep.stages.pack.plan import PlanTask, candidates, read_draw, read_phases
+from prep.stages.pack.plan import PlanTask, candidates, read_phases, read_split_rule
 from prep.stages.pack.tokens import read_part
 from prep.stages.stage import Counts, GlobalContext
 
@@ -20,7 +20,7 @@ OVER_BUDGET = "over_budget"
 def record_left_out(part: int, name: str, context: GlobalContext, plan: PlanTask) -> Counts:
     """Write which of a part's documents no phase takes, and count them and the copies of those that come again."""
     documents = read_part(context.scratch, part, plan.dtype)
-    there = candidates(documents, read_draw(context.scratch), TRAIN, plan.packing)
+    there = candidates(documents, read_split_rule(context.scratch), TRAIN, plan.packing)
     phases = read_phases(context.scratch)
     times = np.zeros(len(there.tokens), np.int64)
     for phase in phases:

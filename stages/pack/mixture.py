@@ -72,28 +72,28 @@ class Mixture(Settings):
 
 
 @dataclass(frozen=True)
-class Place:
+class StreamPlace:
     """A document in a group's stream."""
 
     epoch: int
-    lot: int
+    hash: int
 
 
 @dataclass(frozen=True)
 class Interval:
     """What a phase takes of a group's stream: what follows `after` up to and with `last`, of which only `tokens`."""
 
-    after: Place
-    last: Place
+    after: StreamPlace
+    last: StreamPlace
     tokens: int
 
 
-BEGINNING = Place(-1, (1 << 64) - 1)
+BEGINNING = StreamPlace(-1, (1 << 64) - 1)
 
-Phase = Mapping[str, Interval]
+Intervals = Mapping[str, Interval]
 """What is taken of each group."""
 
-EVERYTHING: Phase = {"": Interval(BEGINNING, Place(0, BEGINNING.lot), 1 << 62)}
+EVERYTHING: Intervals = {"": Interval(BEGINNING, StreamPlace(0, BEGINNING.hash), 1 << 62)}
 """The phase of documents that no mixture divides into groups: each of them once."""
 
 
@@ -111,13 +111,13 @@ Choice = Callable[[], Iterable[Candidates]]
 """Yields the documents there are, part by part; may be asked again."""
 
 
-def epochs(phase: Phase) -> range:
+def epochs(phase: Intervals) -> range:
     """Return the epochs of the groups' streams that a phase takes documents from."""
     first = min(interval.after.epoch for interval in phase.values())
     return range(max(first, 0), max(interval.last.epoch for interval in phase.values()) + 1)
 
 
-def taken(phase: Phase, epoch: int, candidates: Candidates) -> Integers:
+def taken(phase: Intervals, epoch: int, candidates: Candidates) -> Integers:
     """Return how many tokens of each document a phase takes in an epoch of the streams (documents)."""
     tokens = np.zeros(len(candidates.tokens), np.int64)
     hashes = candidates.hashes
@@ -127,12 +127,12 @@ def taken(phase: Phase, epoch: int, candidates: Candidates) -> Integers:
             continue
         here = candidates.codes == candidates.groups.index(group)
         if epoch == after.epoch:
-            here &= hashes > np.uint64(after.lot)
+            here &= hashes > np.uint64(after.hash)
         if epoch == last.epoch:
-            here &= hashes <= np.uint64(last.lot)
+            here &= hashes <= np.uint64(last.hash)
         tokens[here] = candidates.tokens[here]
         if epoch == last.epoch:
-            ending = here & (hashes == np.uint64(last.lot))
+            ending = here & (hashes == np.uint64(last.hash))
             tokens[ending] = np.minimum(tokens[ending], interval.tokens)
     return tokens
 
@@ -168,7 +168,7 @@ class _Stream:
         ends = np.cumsum(tokens) + (int(self._ends[number - 1]) if number else 0)
         document = int(np.searchsorted(ends, before, side="right"))
         wanted = before + 1 - int(ends[document] - tokens[document])
-        interval = Interval(self._after, Place(epoch, int(hashes[document])), wanted)
+        interval = Interval(self._after, StreamPlace(epoch, int(hashes[document])), wanted)
         self._after = interval.last
         self._taken = epoch * self._total + int(ends[document])
         return interval
@@ -188,7 +188,7 @@ class _Stream:
         return tokens[order], hashes[order]
 
 
-def take_phases(mixture: Mixture, choice: Choice) -> list[Phase]:
+def take_phases(mixture: Mixture, choice: Choice) -> list[Intervals]:
     """Return what each phase takes.
 
     Raises RunError where a group has no documents, or too few for the budget.
@@ -196,7 +196,7 @@ def take_phases(mixture: Mixture, choice: Choice) -> list[Phase]:
     histograms = _histograms(choice)
     streams = {group: _Stream(mixture, group, bins, choice) for group, bins in histograms.items()}
     seen = ", ".join(sorted(streams)) or "none"
-    phases: list[Phase] = []
+    phases: list[Intervals] = []
     for index, phase in enumerate(mixture.phases):
         for group in phase.shares:
             if group not in streams:

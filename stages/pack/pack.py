@@ -35,7 +35,7 @@ class Pack(GlobalStage):
     """
 
     name: ClassVar[str] = "pack"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "sentencepiece", "tokenizers")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "shards"

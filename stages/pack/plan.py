@@ -20,10 +20,20 @@ from prep.corpus.files.storage import atomic_output, join, read_json, write_json
 from prep.corpus.shards.labels import LABELS, Column
 from prep.corpus.shards.shards import PhaseFacts
 from prep.corpus.shards.splits import TRAIN, SplitRule, make_split_rule
-from prep.stages.pack.mixture import EVERYTHING, Candidates, Interval, Mixture, Phase, Place, epochs, take_phases, taken
+from prep.stages.pack.mixture import (
+    EVERYTHING,
+    Candidates,
+    Interval,
+    Intervals,
+    Mixture,
+    StreamPlace,
+    epochs,
+    take_phases,
+    taken,
+)
 from prep.stages.pack.packing_kernels import Integers, best_fit, concatenate, cut_long
-from prep.stages.pack.piece_kernels import arrange
-from prep.stages.pack.tokens import GROUP, Documents, map_numbers, read_parts
+from prep.stages.pack.placement_kernels import arrange
+from prep.stages.pack.tokens import GROUP, PartDocuments, map_numbers, read_parts
 
 Strategy = Literal["best_fit", "concatenate", "one_per_row"]
 
@@ -96,36 +106,36 @@ class PlanTask(NamedTuple):
     test: float
 
     def run(self) -> None:
-        """SplitRule the splits, pack each of them and write its plan."""
-        draw = make_split_rule(self.validation, self.test, (part.split_hashes for part in self._documents()))
-        write_json(_draw_path(self.scratch), draw._asdict())
+        """Draw the splits, pack each of them and write its plan."""
+        rule = make_split_rule(self.validation, self.test, (part.split_hashes for part in self._documents()))
+        write_json(_split_rule_path(self.scratch), rule._asdict())
         total = sum(len(part.tokens) for part in self._documents())
-        for split in draw.splits:
-            phases = self._phases(draw, split)
+        for split in rule.splits:
+            phases = self._phases(rule, split)
             with PlanWriter(self.scratch, split, self.packing) as writer:
                 for phase in phases:
                     for epoch in epochs(phase):
                         for part in self._documents():
-                            there = candidates(part, draw, split, self.packing)
+                            there = candidates(part, rule, split, self.packing)
                             writer.add(part, taken(phase, epoch, there), epoch * total)
                     writer.end_phase()
 
-    def _phases(self, draw: SplitRule, split: str) -> Sequence[Phase]:
+    def _phases(self, rule: SplitRule, split: str) -> Sequence[Intervals]:
         if split != TRAIN or self.mixture is None:
             return [EVERYTHING]
 
         def choice() -> Iterator[Candidates]:
-            return (candidates(part, draw, TRAIN, self.packing) for part in self._documents())
+            return (candidates(part, rule, TRAIN, self.packing) for part in self._documents())
 
         phases = take_phases(self.mixture, choice)
         write_json(_phases_path(self.scratch), {"phases": phases})
         return phases
 
-    def _documents(self) -> Iterator[Documents]:
+    def _documents(self) -> Iterator[PartDocuments]:
         return read_parts(self.scratch, self.parts, self.dtype)
 
 
-def candidates(part: Documents, draw: SplitRule, split: str, packing: Packing) -> Candidates:
+def candidates(part: PartDocuments, rule: SplitRule, split: str, packing: Packing) -> Candidates:
     """Return what may be taken of a part's documents for a split: nothing of those in another.
 
     Only those for training are in groups.
@@ -134,7 +144,7 @@ def candidates(part: Documents, draw: SplitRule, split: str, packing: Packing) -
     codes, groups = Column(np.zeros(len(tokens), np.int32), ("",))
     if split == TRAIN and GROUP in part.labels:
         codes, groups = part.labels[GROUP]
-    return Candidates(codes, groups, np.where(draw.chosen(part.split_hashes, split), tokens, 0), part.order_hashes)
+    return Candidates(codes, groups, np.where(rule.chosen(part.split_hashes, split), tokens, 0), part.order_hashes)
 
 
 class PlanWriter(AbstractContextManager["PlanWriter"]):
@@ -160,7 +170,7 @@ class PlanWriter(AbstractContextManager["PlanWriter"]):
         if error[0] is None:
             write_json(_facts_path(self._scratch, self._split), asdict(self._facts))
 
-    def add(self, part: Documents, tokens: Integers, offset: int) -> None:
+    def add(self, part: PartDocuments, tokens: Integers, offset: int) -> None:
         """Take so many tokens of each of a part's documents, none of some; their numbers begin at `offset`."""
         here = np.flatnonzero(tokens)
         self._count(part, tokens, here)
@@ -180,7 +190,7 @@ class PlanWriter(AbstractContextManager["PlanWriter"]):
         self._facts.phases.append(self._phase)
         self._phase = PhaseFacts(0, 0, {})
 
-    def _count(self, part: Documents, tokens: Integers, here: Integers) -> None:
+    def _count(self, part: PartDocuments, tokens: Integers, here: Integers) -> None:
         facts, phase, taken = self._facts, self._phase, int(tokens.sum())
         facts.documents += len(here)
         facts.tokens += taken
@@ -244,19 +254,19 @@ def read_facts(scratch: str, split: str) -> SplitFacts:
     return SplitFacts(**value, phases=phases)  # type: ignore[arg-type]
 
 
-def read_draw(scratch: str) -> SplitRule:
+def read_split_rule(scratch: str) -> SplitRule:
     """Read how the splits were drawn."""
-    return SplitRule(**read_json(_draw_path(scratch)))  # type: ignore[arg-type]
+    return SplitRule(**read_json(_split_rule_path(scratch)))  # type: ignore[arg-type]
 
 
-def read_phases(scratch: str) -> list[Phase]:
+def read_phases(scratch: str) -> list[Intervals]:
     """Read what each phase of the mixture takes."""
     phases: list[dict[str, dict[str, dict[str, int]]]] = read_json(_phases_path(scratch))["phases"]  # type: ignore[assignment]
     return [{group: _interval(value) for group, value in phase.items()} for phase in phases]
 
 
 def _interval(value: dict[str, dict[str, int]]) -> Interval:
-    return Interval(Place(**value["after"]), Place(**value["last"]), value["tokens"])  # type: ignore[arg-type]
+    return Interval(StreamPlace(**value["after"]), StreamPlace(**value["last"]), value["tokens"])  # type: ignore[arg-type]
 
 
 def _column_path(scratch: str, split: str, column: str) -> str:
@@ -267,8 +277,8 @@ def _facts_path(scratch: str, split: str) -> str:
     return join(scratch, "plan", f"{split}.json")
 
 
-def _draw_path(scratch: str) -> str:
-    return join(scratch, "plan", "draw.json")
+def _split_rule_path(scratch: str) -> str:
+    return join(scratch, "plan", "split_rule.json")
 
 
 def _phases_path(scratch: str) -> str:

@@ -22,7 +22,7 @@ from prep.corpus.shards.permutation_kernels import permuted
 from prep.corpus.shards.shards import Rows, mapped_rows, rows_batch
 from prep.corpus.shards.splits import SPLITS
 from prep.stages.pack.packing_kernels import Integers
-from prep.stages.pack.piece_kernels import lay_out, reorder
+from prep.stages.pack.placement_kernels import lay_out, reorder
 from prep.stages.pack.plan import Pieces, SplitFacts, read_facts, read_plan
 from prep.stages.pack.tokens import RowFormat, TokenSequence
 

@@ -1,7 +1,7 @@
 """The first phase of packing: each part's documents as token ids, in files that the later phases map into memory.
 
     scratch/tokens/00000.bin        the part's ids, a separator before or after each document, nothing else
-    scratch/documents/00000.arrow   one row per document: see `Documents`
+    scratch/documents/00000.arrow   one row per document: see `PartDocuments`
     scratch/rows.json               of the first part, for phases without the tokenizer: see `RowFormat`
 
 Together the parts' ids are one sequence in the order of the documents; a position counts from its beginning, and a
@@ -24,7 +24,7 @@ from prep.corpus.shards.shards import Ids
 from prep.corpus.shards.splits import Hashes
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.packing_kernels import Integers
-from prep.stages.pack.piece_kernels import copy_pieces, delimit, document_hashes
+from prep.stages.pack.placement_kernels import copy_pieces, delimit, document_hashes
 from prep.stages.stage import GlobalContext
 
 ROW_FORMAT = "rows.json"
@@ -32,8 +32,8 @@ GROUP = "group"
 UNKNOWN = "unknown"
 """Stands for a label that is null."""
 
-SPLIT_LOT = np.uint64(0x7061636B)
-ORDER_LOT = np.uint64(0x6F72646572)
+SPLIT_PURPOSE = np.uint64(0x7061636B)
+ORDER_PURPOSE = np.uint64(0x6F72646572)
 
 Encode = Callable[[pa.Array], tuple[Offsets, Ids]]
 """From a column of texts to where each text's ids begin and end (rows + 1), and the ids of all."""
@@ -72,7 +72,7 @@ class Drawing:
         return tuple({"id": None, self.split_by: None, **({self.mixture.by: None} if self.mixture else {})})
 
 
-class Documents(NamedTuple):
+class PartDocuments(NamedTuple):
     """A part's documents in order; every array has one entry per document."""
 
     first: int
@@ -123,8 +123,8 @@ def _table(batch: pa.RecordBatch, tokens: Integers, labels: Sequence[str], drawi
     columns: dict[str, pa.Array] = {
         "tokens": pa.array(tokens),
         "text_bytes": pa.array(np.diff(string_buffers(batch.column("text"))[1])),
-        "split_lot": pa.array(document_hashes(*string_buffers(split_by), seed, SPLIT_LOT)),
-        "order_lot": pa.array(document_hashes(*string_buffers(batch.column("id")), seed, ORDER_LOT)),
+        "split_hash": pa.array(document_hashes(*string_buffers(split_by), seed, SPLIT_PURPOSE)),
+        "order_hash": pa.array(document_hashes(*string_buffers(batch.column("id")), seed, ORDER_PURPOSE)),
     }
     named = {name: batch.column(name) for name in labels}
     if drawing.mixture:
@@ -134,7 +134,7 @@ def _table(batch: pa.RecordBatch, tokens: Integers, labels: Sequence[str], drawi
     return pa.table(columns)
 
 
-def read_parts(scratch: str, parts: int, dtype: str) -> Iterator[Documents]:
+def read_parts(scratch: str, parts: int, dtype: str) -> Iterator[PartDocuments]:
     """Yield the documents of part after part. Raises CorruptFileError where a part's tokens do not fit its table."""
     first = position = 0
     for part in range(parts):
@@ -144,7 +144,7 @@ def read_parts(scratch: str, parts: int, dtype: str) -> Iterator[Documents]:
         position += int(documents.tokens.sum())
 
 
-def read_part(scratch: str, part: int, dtype: str, first: int = 0, position: int = 0) -> Documents:
+def read_part(scratch: str, part: int, dtype: str, first: int = 0, position: int = 0) -> PartDocuments:
     """Return a part's documents, the first of which has this number and this position.
 
     Raises CorruptFileError where the part's tokens do not fit its table.
@@ -155,13 +155,13 @@ def read_part(scratch: str, part: int, dtype: str, first: int = 0, position: int
     path = _tokens_path(scratch, part)
     if size(path) != expected:
         raise CorruptFileError(f"{path}: expected {expected} bytes, seen {size(path)}; delete the step's folder")
-    return Documents(
+    return PartDocuments(
         first,
         position + np.cumsum(tokens) - tokens,
         tokens,
         table.column("text_bytes").to_numpy(),
-        table.column("split_lot").to_numpy(),
-        table.column("order_lot").to_numpy(),
+        table.column("split_hash").to_numpy(),
+        table.column("order_hash").to_numpy(),
         {name: _labels(table.column(name)) for name in (*LABELS, GROUP) if name in table.column_names},
     )
 

@@ -1,6 +1,7 @@
 """Lines without boilerplate, as numba kernels: a line goes where it holds one of some phrases, in any case.
 
-The phrases are sought together (`prep.corpus.text.automaton`), in texts mapped to lower case code point by code point.
+The phrases are searched for together (`prep.corpus.text.aho_corasick`), in texts mapped to lower case code point by
+code point.
 Cost: O(bytes), about 3 ns per byte, whatever the number of phrases.
 """
 
@@ -11,7 +12,7 @@ import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets
 from prep.corpus.kernels import kernel, leaf
-from prep.corpus.text.automaton import ROOT, Automaton, automaton, step
+from prep.corpus.text.aho_corasick import ROOT, Automaton, automaton, step
 from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.utf8 import code_points, decode, encode, find_byte
 

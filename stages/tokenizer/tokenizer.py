@@ -8,6 +8,7 @@ from pydantic import Field
 
 from prep.corpus.errors import PrepError, Problem
 from prep.corpus.files.storage import join, write_batches
+from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
 from prep.stages.stage import CheckContext, GlobalContext, GlobalStage, Phase
 from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
 from prep.tokenizers.encoding.encode import open_files
@@ -39,7 +40,6 @@ from prep.tokenizers.training.train_sentencepiece import LONGEST_TEXT
 
 LOOK, CHOOSE, DRAW, TRAIN, TAKE = "look", "choose", "draw", "train", "take"
 
-LARGEST_OF_16_BITS = 65_499
 IDS_OF_16_BITS = 1 << 16
 
 BYTE_LEVEL_ONLY = ("pre_tokenizer", "pattern", "memory")
@@ -66,7 +66,7 @@ class TrainTokenizer(GlobalStage):
     """
 
     name: ClassVar[str] = "tokenizer"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "tokenizer"
@@ -100,8 +100,8 @@ class TrainTokenizer(GlobalStage):
     alternatives, groups, greedy repeats and looks at the next character. What it does not match is cut off too.
     Encoding is slower than with the published patterns."""
     memory: int = Field(default=2 << 30, ge=64 << 20)
-    """Bytes that `bpe` may use for counting and merging. Pieces of text that find no room, the rarest, are forgotten;
-    the card says how many."""
+    """Bytes that `bpe` may use for counting and merging. Beyond that the rarest pretokens are dropped; the card says
+    how many occurrences."""
     character_coverage: float = Field(default=0.9995, ge=0.9, le=1)
     """Share of the sample's characters that the sentencepiece kinds have tokens for; the rest is written in bytes."""
     user_symbols: tuple[Token, ...] = ()
@@ -156,12 +156,12 @@ class TrainTokenizer(GlobalStage):
 
     def _problems_of_vocabulary(self, context: CheckContext) -> Iterator[Problem]:
         size = self.size
-        if LARGEST_OF_16_BITS < size <= IDS_OF_16_BITS:
+        if LARGEST_16_BIT_VOCABULARY < size <= IDS_OF_16_BITS:
             yield Problem(
                 f"ids of this vocabulary would take four bytes in shards, though 16 bits seem to hold them: formats "
-                f"that use 16 bits end at {LARGEST_OF_16_BITS} entries",
+                f"that use 16 bits end at {LARGEST_16_BIT_VOCABULARY} entries",
                 ("vocabulary",),
-                f"at most {LARGEST_OF_16_BITS // self.multiple * self.multiple}, or more than {IDS_OF_16_BITS}",
+                f"at most {LARGEST_16_BIT_VOCABULARY // self.multiple * self.multiple}, or more than {IDS_OF_16_BITS}",
                 f"{size}" if size == self.vocabulary else f"{size}, the next multiple of {self.multiple}",
             )
         fixed = fixed_tokens(self.kind) + len(self.control) + len(self.user_symbols)
@@ -262,7 +262,7 @@ class TrainTokenizer(GlobalStage):
             "settings": self.model_dump(mode="json", exclude=set(self._unused)),
             "control_tokens": {token: index for index, token in enumerate((*control_tokens(self.kind), *self.control))},
             "sample": [{name: vars(stratum)[name] for name in IN_CARD} for stratum in strata],
-            "forgotten_pieces": trained.forgotten,
+            "dropped_pretokens": trained.dropped,
         }
         if self.held_out_bytes:
             held_out = read_sample(tables, held_out=True)

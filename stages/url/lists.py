@@ -14,7 +14,7 @@ import numpy as np
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.compression import pieces
-from prep.corpus.text.automaton import Automaton, automaton
+from prep.corpus.text.aho_corasick import Automaton, automaton
 from prep.corpus.text.hashing import lower_table
 from prep.stages.shared.url.form_kernels import form
 from prep.stages.shared.url.word_kernels import letter_table

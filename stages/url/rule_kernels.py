@@ -10,7 +10,7 @@ import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
 from prep.corpus.kernels import kernel, leaf
-from prep.corpus.text.automaton import ROOT, Automaton, step
+from prep.corpus.text.aho_corasick import ROOT, Automaton, step
 from prep.corpus.text.hashing import find_slot
 from prep.stages.shared.url.form_kernels import Form, form_room, write_form
 from prep.stages.shared.url.name_kernels import Names, is_name

@@ -1,5 +1,6 @@
 """Compiled functions on disk: reused while no file they are made of has changed, and only then."""
 
+import pickle
 from pathlib import Path
 
 import numpy as np
@@ -30,6 +31,19 @@ def test_what_is_compiled_is_compiled_again_when_a_file_it_is_made_of_changes(
     assert [hits(), hits()] == [0, 1]
     monkeypatch.setattr(kernels, "source_digest", lambda path: "other")
     assert [hits(), hits()] == [0, 1]
+
+
+def test_an_index_of_other_code_is_not_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may name types of modules that have since moved, which cannot be read."""
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "cache"))
+    monkeypatch.setattr(kernels, "source_digest", lambda path: "before")
+    kernels.kernel(longest_plus_one)(np.array([0, 3, 5]))
+    for index in (tmp_path / "cache").rglob("*.nbi"):
+        with index.open("rb") as stream:
+            version = pickle.load(stream)
+        index.write_bytes(pickle.dumps(version) + b"cprep.corpus.moved\nGone\n.")
+    monkeypatch.setattr(kernels, "source_digest", lambda path: "after")
+    assert kernels.kernel(longest_plus_one)(np.array([0, 3, 5])) == 4
 
 
 def test_a_digest_covers_a_file_and_what_it_imports_and_nothing_else() -> None:

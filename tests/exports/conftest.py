@@ -5,12 +5,12 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import sample_of
 
 from prep.exports.job import PHASES, Export
 from prep.tokenizers.encoding.encode import open_tokenizer
 from prep.tokenizers.encoding.exact import PROBE
 from prep.tokenizers.saving.folder import write_folder
-from prep.tokenizers.training.sample import sample_of
 from prep.tokenizers.training.train import TokenizerSettings, train
 
 from ..packed_shards import random_documents, write_packed

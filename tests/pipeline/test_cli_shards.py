@@ -1,6 +1,5 @@
 """`prep verify` and `prep export`: faults named, files the same for any workers and after any kill."""
 
-import hashlib
 import os
 import shutil
 import signal
@@ -13,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from samples import sample_of
 
 from prep.corpus.shards.shards import (
     ShardReader,
@@ -30,9 +30,9 @@ from prep.exports.job import PHASES, Export
 from prep.exports.stream import DocumentStream, Stretch
 from prep.pipeline.exports import run_export
 from prep.tokenizers.saving.folder import write_folder
-from prep.tokenizers.training.sample import sample_of
 from prep.tokenizers.training.train import TokenizerSettings, train
 
+from ..file_hashes import file_hashes
 from ..packed_shards import SEPARATOR, random_documents, write_packed
 from .test_cli import call
 
@@ -183,8 +183,7 @@ def test_rows_that_were_written_wrong_are_named(prep: Prep, copy: Path, change: 
 
 def contents(folder: Path) -> dict[str, str]:
     """Return the hashes of all files that an export is made of."""
-    files = (path for path in sorted(folder.rglob("*")) if path.is_file() and path.name != "NOTE.txt")
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return file_hashes(folder, without="NOTE.txt")
 
 
 def settings_for(made: Path) -> ExportSettings:

@@ -129,4 +129,4 @@ def test_extend_keeps_old_ids(
     status, out, _ = call(monkeypatch, capsys, *arguments, "--output", str(tmp_path / "more"))
     assert status == 0
     assert "750 tokens" in out
-    assert open_tokenizer(str(tmp_path / "more")).pieces[:700] == open_tokenizer(str(trained)).pieces
+    assert open_tokenizer(str(tmp_path / "more")).token_bytes[:700] == open_tokenizer(str(trained)).token_bytes

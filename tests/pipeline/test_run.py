@@ -1,6 +1,5 @@
 """Runs from end to end: what is published, what the ledger says, what runs again, what survives a kill."""
 
-import hashlib
 import json
 import os
 import signal
@@ -22,6 +21,7 @@ from prep.pipeline.reports.status import status
 from prep.pipeline.run import LOCK, Result, plan_for, run, steps_folder
 from prep.pipeline.steps import records
 
+from ..file_hashes import file_hashes
 from .conftest import Short, WritePipeline
 
 FILES = (
@@ -40,10 +40,7 @@ def run_it(path: Path, *overrides: str) -> Result:
 
 def tree(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every published file."""
-    files = (
-        path for path in sorted(folder.rglob("*")) if path.is_file() and "steps" not in path.relative_to(folder).parts
-    )
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in files}
+    return file_hashes(folder, without="steps")
 
 
 def test_everything_is_accounted_for_and_published(write_pipeline: WritePipeline, tmp_path: Path) -> None:

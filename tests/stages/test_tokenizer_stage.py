@@ -83,7 +83,7 @@ def test_the_tokenizer_does_not_depend_on_how_documents_are_split(kind: str, tmp
     assert (stratum["documents"], stratum["bytes"]) == (200, sum(len(text) for _, text in DOCUMENTS))
     tokenizer = open_tokenizer(str(tmp_path / "whole" / "output"))
     assert tokenizer.vocabulary == 330
-    assert {token: tokenizer.pieces[index] for token, index in card["control_tokens"].items()} == dict.fromkeys(
+    assert {token: tokenizer.token_bytes[index] for token, index in card["control_tokens"].items()} == dict.fromkeys(
         card["control_tokens"], b""
     )
 
@@ -104,7 +104,7 @@ def test_long_documents_are_cut_and_documents_without_text_are_not_drawn(tmp_pat
     counts = {"documents": 200, "bytes": 200 * 50, "drawn_documents": 200, "drawn_bytes": 200 * 50}
     counts |= {"held_out_documents": 0, "held_out_bytes": 0}
     assert card["sample"] == [{"source": "", "language": "", **counts}]
-    assert card["forgotten_pieces"] == 0
+    assert card["dropped_pretokens"] == 0
 
 
 def test_the_card_judges_the_tokenizer_on_documents_outside_the_sample(tmp_path: Path) -> None:

@@ -10,10 +10,10 @@ import pyarrow.parquet as pq
 import pytest
 from fastwarc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
+from samples import sample_of
 
 from prep.tokenizers.encoding.encode import Tokenizer, open_tokenizer
 from prep.tokenizers.saving.folder import write_folder
-from prep.tokenizers.training.sample import sample_of
 from prep.tokenizers.training.train import Kind, TokenizerSettings, train
 
 KINDS: tuple[Kind, ...] = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram")

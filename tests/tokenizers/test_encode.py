@@ -139,7 +139,7 @@ def test_ten_megabytes_without_a_space_come_back(tokenizers: dict[Kind, Tokenize
 
 def test_bytes_that_are_no_utf8_have_tokens_in_byte_level_modes(tokenizers: dict[Kind, Tokenizer]) -> None:
     tokenizer = tokenizers["bpe"]
-    single = {piece: token for token, piece in enumerate(tokenizer.pieces) if len(piece) == 1}
+    single = {piece: token for token, piece in enumerate(tokenizer.token_bytes) if len(piece) == 1}
     assert len(single) == 256
     assert tokenizer.decode([single[bytes([byte])] for byte in "é".encode()]) == "é"
     assert tokenizer.decode([single[b"\xff"]]) == "\ufffd"

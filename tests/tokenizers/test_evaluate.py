@@ -66,10 +66,10 @@ def test_unused_and_barely_used_tokens_are_counted(tokenizers: Tokenizers) -> No
     whole = evaluate("own", tokenizer, [batch([("", "", text) for text in texts])])
     often = set(tokenizer.encode("a dog"))
     rarely = set(tokenizer.encode("the cat")) - often
-    learnt = sum(bool(piece) for piece in tokenizer.pieces)
+    learnt = sum(bool(piece) for piece in tokenizer.token_bytes)
     assert whole.barely_used == len(rarely)
     assert whole.unused == learnt - len(rarely | often)
-    assert whole.longest[0] == max((tokenizer.pieces[token].decode() for token in rarely | often), key=len)
+    assert whole.longest[0] == max((tokenizer.token_bytes[token].decode() for token in rarely | often), key=len)
 
 
 def test_what_does_not_come_back_is_counted(tokenizers: Tokenizers) -> None:

@@ -10,20 +10,20 @@ import pyarrow as pa
 import pytest
 import tiktoken
 import tokenizers as huggingface
+from samples import sample_of
 from tiktoken.load import data_gym_to_mergeable_bpe_ranks, load_tiktoken_bpe
 from transformers import AutoTokenizer
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.errors import RunError
+from prep.tokenizers.encoding.bpe_engine import BPEEngine
 from prep.tokenizers.encoding.byte_level import PATTERNS
 from prep.tokenizers.encoding.encode import Tokenizer, open_files, open_tokenizer
 from prep.tokenizers.encoding.engines import Engine, TokenizersEngine
 from prep.tokenizers.encoding.exact import ByteLevelEngine, CheckedEngine
-from prep.tokenizers.encoding.piece_engine import PieceEngine
 from prep.tokenizers.saving.existing import existing_files, find_existing, open_any
 from prep.tokenizers.saving.folder import Files, write_folder
 from prep.tokenizers.saving.ranks import merges_of_ranks, read_ranks
-from prep.tokenizers.training.sample import sample_of
 from prep.tokenizers.training.train import TokenizerSettings, train
 
 from .conftest import Folders, gold_lines
@@ -63,7 +63,7 @@ def rows(engine: Engine, texts: list[str]) -> list[list[int]]:
 
 ENGINES: dict[str, Callable[[str, Tokenizer], Engine]] = {
     "gigatoken": lambda _, tokenizer: tokenizer._engine,
-    "our own": lambda content, _: PieceEngine(content),
+    "our own": lambda content, _: BPEEngine(content),
     "tokenizers": lambda content, _: TokenizersEngine(huggingface.Tokenizer.from_str(content)),
 }
 
@@ -128,7 +128,7 @@ def test_all_loaders_give_the_same_ids(
 
 def test_the_ids_of_ranks_stay(published: dict[str, Files], opened: dict[str, Tokenizer], test_data: Path) -> None:
     ranks = read_ranks((test_data / "tokenizers" / "cl100k_base.tiktoken").read_bytes())
-    assert {piece: index for index, piece in enumerate(opened["cl100k"].pieces) if piece} == ranks
+    assert {piece: index for index, piece in enumerate(opened["cl100k"].token_bytes) if piece} == ranks
     assert read_ranks(published["cl100k"]["ranks.tiktoken"]) == ranks
 
 
@@ -169,7 +169,7 @@ def test_user_symbols_are_taken_whole_by_all_loaders(kind: str, training_texts: 
     assert set(ids) <= set(expected[-1])
     assert model.piece_to_id("<|user|>") == 4
     assert 4 not in expected[-1]
-    assert not any(sum(byte in b"0123456789" for byte in piece) > 1 for piece in tokenizer.pieces)
+    assert not any(sum(byte in b"0123456789" for byte in piece) > 1 for piece in tokenizer.token_bytes)
     assert [tokenizer.decode(row) for row in expected] == texts
     if "tokenizer.json" in files:
         loaded = huggingface.Tokenizer.from_file(str(tmp_path / "tokenizer.json"))

@@ -4,13 +4,13 @@ import json
 from pathlib import Path
 
 import pytest
+from samples import sample_of
 
 from prep.corpus.errors import RunError
 from prep.tokenizers.encoding.byte_level import PATTERNS
 from prep.tokenizers.encoding.encode import Tokenizer, open_files
 from prep.tokenizers.saving.folder import Files
 from prep.tokenizers.training.extend import extend
-from prep.tokenizers.training.sample import sample_of
 from prep.tokenizers.training.train import TokenizerSettings, train
 
 
@@ -38,7 +38,7 @@ def test_old_ids_stay_and_the_new_language_takes_fewer_tokens(english: list[str]
     files = trained(english, 1000)
     old, new = open_files(files), open_files(extend(files, sample_of(greek[:100]), 300))
     assert new.vocabulary == 1300
-    assert new.pieces[:1000] == old.pieces
+    assert new.token_bytes[:1000] == old.token_bytes
     assert (new.separator_id, new.padding_id) == (old.separator_id, old.padding_id)
     without = [text for text in english if max(new.encode(text)) < 1000]
     assert len(without) > 0.5 * len(english)

@@ -1,13 +1,13 @@
 """The folder as others open it: transformers, tokenizers and sentencepiece give the ids that the shards hold."""
 
 import json
-from hashlib import sha256
 from pathlib import Path
 
 import numpy as np
 import pytest
 import tiktoken
 import tokenizers as huggingface
+from samples import sample_of
 from sentencepiece import SentencePieceProcessor
 from tiktoken.load import load_tiktoken_bpe
 from transformers import AutoTokenizer
@@ -16,8 +16,9 @@ from prep.corpus.errors import RunError
 from prep.tokenizers.encoding.byte_level import PATTERNS
 from prep.tokenizers.encoding.encode import Tokenizer, open_tokenizer
 from prep.tokenizers.saving.folder import write_folder
-from prep.tokenizers.training.sample import sample_of
 from prep.tokenizers.training.train import Kind, TokenizerSettings, train
+
+from ..file_hashes import file_hashes
 
 KINDS: tuple[Kind, ...] = ("bpe", "sentencepiece_bpe", "sentencepiece_unigram")
 CONTROL_IN_TEXT = "a <|endoftext|> </s><s> <pad><unk> <|padding|> <0x41> b"
@@ -107,8 +108,7 @@ def test_token_bytes_add_up_to_the_text(
 def test_the_card_holds_the_files_hashes(kind: Kind, folders: dict[Kind, str]) -> None:
     folder = Path(folders[kind])
     card = json.loads((folder / "card.json").read_text())
-    files = {file.name: sha256(file.read_bytes()).hexdigest() for file in folder.iterdir() if file.name != "card.json"}
-    assert card["sha256"] == files
+    assert card["sha256"] == file_hashes(folder, without="card.json")
     assert set(card["libraries"]) == {"tokenizers", "sentencepiece", "gigatoken"}
 
 

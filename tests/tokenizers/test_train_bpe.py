@@ -22,7 +22,7 @@ from prep.tokenizers.encoding.byte_level import (
     to_characters,
     with_single_digits,
 )
-from prep.tokenizers.training.counts import CountedPieces, PieceCounter, count
+from prep.tokenizers.training.counts import CountedPretokens, PretokenCounter, count
 from prep.tokenizers.training.train_bpe import BYTES, learn, train_bpe
 
 SMALL = ["low lower lowest", "new newer newest", "wide wider widest", "slow and newly widened"]
@@ -33,7 +33,7 @@ def columns(texts: list[str]) -> list[pa.LargeStringArray]:
     return [pa.array(texts[start : start + 7], pa.large_string()) for start in range(0, len(texts), 7)]
 
 
-def counted(texts: list[str], pattern: str) -> CountedPieces:
+def counted(texts: list[str], pattern: str) -> CountedPretokens:
     return count(columns(texts), pattern, 1 << 30)[0]
 
 
@@ -78,15 +78,15 @@ def test_merges_are_those_of_tokenizers_whatever_repeats(texts: list[str]) -> No
 
 
 def test_a_smaller_vocabulary_has_the_first_of_the_merges(training_texts: list[str]) -> None:
-    pieces = counted(training_texts, PATTERNS["llama3"])
-    assert learn(pieces, 500) == learn(pieces, 1000)[:500]
+    pretokens = counted(training_texts, PATTERNS["llama3"])
+    assert learn(pretokens, 500) == learn(pretokens, 1000)[:500]
 
 
 def test_text_never_merges_to_a_control_token() -> None:
     texts = ["THE END", "ENDING", "THE ENDS", "an END"] * 20
     control = (*CONTROL, "END", "TH")
-    pieces = counted(texts, PATTERNS["gpt2"])
-    (made,) = train_bpe(pieces, [len(control) + len(BYTES) + 5], PATTERNS["gpt2"], control)
+    pretokens = counted(texts, PATTERNS["gpt2"])
+    (made,) = train_bpe(pretokens, [len(control) + len(BYTES) + 5], PATTERNS["gpt2"], control)
     assert made.get_vocab_size() == len(control) + len(BYTES) + 5
     made.encode_special_tokens = True
     for text in texts[:4]:
@@ -110,41 +110,41 @@ def test_the_largest_possible_vocabulary_is_named(pattern: PreTokenizerName) -> 
 
 
 def test_counts_have_64_bits() -> None:
-    pieces = counted(["ab"] * 3 + ["cd"] * 2, PATTERNS["gpt2"])
-    pieces.counts[:] = [3 << 31, 2 << 31]
-    assert [left + right for left, right in learn(pieces, 2)] == [b"ab", b"cd"]
+    pretokens = counted(["ab"] * 3 + ["cd"] * 2, PATTERNS["gpt2"])
+    pretokens.counts[:] = [3 << 31, 2 << 31]
+    assert [left + right for left, right in learn(pretokens, 2)] == [b"ab", b"cd"]
 
 
-def table(pieces: CountedPieces) -> dict[bytes, int]:
-    starts, ends = pieces.offsets[:-1].tolist(), pieces.offsets[1:].tolist()
+def table(pretokens: CountedPretokens) -> dict[bytes, int]:
+    starts, ends = pretokens.offsets[:-1].tolist(), pretokens.offsets[1:].tolist()
     return {
-        pieces.data[start:end].tobytes(): count
-        for start, end, count in zip(starts, ends, pieces.counts.tolist(), strict=True)
+        pretokens.data[start:end].tobytes(): count
+        for start, end, count in zip(starts, ends, pretokens.counts.tolist(), strict=True)
     }
 
 
 @settings(max_examples=100, deadline=None)
 @given(st.lists(st.text("ab 'é1\n") | st.text(), max_size=8))
-def test_pieces_are_counted(texts: list[str]) -> None:
+def test_pretokens_are_counted(texts: list[str]) -> None:
     pattern = PATTERNS["gpt2"]
-    cuts = (piece for text in texts for piece, _ in pre_tokenizer(pattern).pre_tokenize_str(text))
+    cuts = (pretoken for text in texts for pretoken, _ in pre_tokenizer(pattern).pre_tokenize_str(text))
     assert table(counted(texts, pattern)) == Counter(map(to_bytes, cuts))
 
 
-def test_the_rarest_pieces_are_forgotten_where_there_is_no_room(sentences: list[str]) -> None:
+def test_the_rarest_pretokens_are_dropped_at_the_memory_limit(sentences: list[str]) -> None:
     words = [word for sentence in sentences for word in regex.findall(r" ?\p{L}+| ?[^\s\p{L}]+|\s+", sentence)]
     true = Counter(word.encode() for word in words)
-    counter = PieceCounter(r" ?\p{L}+| ?[^\s\p{L}]+|\s+", 200_000)
+    counter = PretokenCounter(r" ?\p{L}+| ?[^\s\p{L}]+|\s+", 200_000)
     for column in columns(sentences):
         counter.add(column)
-    held = table(counter.pieces())
+    held = table(counter.pretokens())
     assert sum(map(len, held)) <= 200_000
-    assert sum(held.values()) + counter.forgotten == sum(true.values())
-    assert counter.forgotten > 0
-    assert [piece for piece, _ in true.most_common(50) if held.get(piece) != true[piece]] == []
-    again = PieceCounter(r" ?\p{L}+| ?[^\s\p{L}]+|\s+", 200_000)
+    assert sum(held.values()) + counter.dropped == sum(true.values())
+    assert counter.dropped > 0
+    assert [pretoken for pretoken, _ in true.most_common(50) if held.get(pretoken) != true[pretoken]] == []
+    again = PretokenCounter(r" ?\p{L}+| ?[^\s\p{L}]+|\s+", 200_000)
     again.add(pa.array(sentences, pa.large_string()))
-    assert table(again.pieces()) == held
+    assert table(again.pretokens()) == held
 
 
 def test_bytes_are_written_as_gpt2_writes_them() -> None:

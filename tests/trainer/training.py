@@ -1,13 +1,14 @@
 """A small training run, how to kill it, and what it left behind."""
 
 import csv
-import hashlib
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from prep.trainer.judging.sample import SampleSettings
 from prep.trainer.network.model import ModelSettings
 from prep.trainer.running.settings import Progress, TrainSettings, Writing
+
+from ..file_hashes import file_hashes
 
 VOCABULARY = 258
 SEPARATOR = 256
@@ -44,4 +45,4 @@ def kill_at(step: int) -> Callable[[Progress], None]:
 
 
 def hashes(folder: Path) -> dict[str, str]:
-    return {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in sorted(folder.iterdir())}
+    return file_hashes(folder)

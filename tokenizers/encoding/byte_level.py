@@ -1,7 +1,7 @@
 """The conventions of byte-level BPE: how text is cut before merging, and how bytes are written as characters.
 
-A pattern cuts the text into pieces that no merge crosses. Each pattern belongs to a published tokenizer and must stay
-as that tokenizer has it: libraries recognise it by its exact characters.
+A pattern cuts the text into pretokens that no merge crosses. Each pattern belongs to a published tokenizer and must
+stay as that tokenizer has it: libraries recognise it by its exact characters.
 
 Files write a token's bytes as printable characters (GPT-2, Radford et al. 2019): a byte that is a printable character
 of Latin-1 stands for itself, the k-th of the others is the character U+0100 + k.
@@ -57,7 +57,7 @@ def with_single_digits(pattern: str) -> str:
 
 
 def pre_tokenizer(pattern: str) -> "PreTokenizer":
-    """Return what cuts text by a pattern and writes the pieces' bytes as characters."""
+    """Return what cuts text by a pattern and writes the bytes of the pretokens as characters."""
     from tokenizers import Regex
     from tokenizers.pre_tokenizers import ByteLevel, Sequence, Split
 

@@ -1,6 +1,6 @@
-"""Cuts UTF-8 text into pieces with the automata of `prep.tokenizers.encoding.automaton`.
+"""Cuts UTF-8 text into pretokens with the automata of `prep.tokenizers.encoding.pattern_automaton`.
 
-Pieces are the matches of a pattern, and what lies between two matches: `Split` with the behaviour "isolated" in
+Pretokens are the matches of a pattern, and what lies between two matches: `Split` with the behaviour "isolated" in
 `tokenizers`.
 
 Cost: one table look-up per character, 2 to 3 ns per byte; ASCII letters that keep a state go eight at a time. Positions
@@ -42,7 +42,7 @@ class Cutter(NamedTuple):
 
 
 @leaf
-def piece_end(data: Bytes, at: Position, stop: Position, cutter: Cutter) -> Position:
+def pretoken_end(data: Bytes, at: Position, stop: Position, cutter: Cutter) -> Position:
     """Return where the match that begins at `at` ends or, where there is none, where the next one begins."""
     end = _match_end(data, at, stop, cutter)
     if end == at:
@@ -96,7 +96,7 @@ def _skip_letters(data: Bytes, at: Position, stop: Position) -> Position:
 
 @kernel
 def cut(data: Bytes, offsets: Offsets, cutter: Cutter) -> Offsets:
-    """Return where the pieces of the rows begin in `data`, and where the last one ends.
+    """Return where the pretokens of the rows begin in `data`, and where the last one ends.
 
     Rows follow each other in `data`: row i is `data[offsets[i]:offsets[i + 1]]`.
     """
@@ -107,6 +107,6 @@ def cut(data: Bytes, offsets: Offsets, cutter: Cutter) -> Offsets:
         while at < stop:
             bounds[count] = at
             count += 1
-            at = piece_end(data, at, stop, cutter)
+            at = pretoken_end(data, at, stop, cutter)
     bounds[count] = offsets[-1]
     return bounds[: count + 1].copy()

@@ -14,10 +14,10 @@ from prep.corpus.arrow.columns import Offsets, string_buffers
 from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.files.storage import exists, join, open_input
 from prep.corpus.shards.shards import token_dtype
+from prep.tokenizers.encoding.bpe_engine import BPEEngine
 from prep.tokenizers.encoding.engines import Engine, GigatokenEngine, SentencePieceEngine, TokenizersEngine
 from prep.tokenizers.encoding.exact import ByteLevelEngine, fast_or_reference
-from prep.tokenizers.encoding.piece_engine import PieceEngine
-from prep.tokenizers.encoding.pieces import Pieces, byte_level_pieces, joined, sentencepiece_pieces
+from prep.tokenizers.encoding.token_bytes import TokenBytes, byte_level_token_bytes, joined, sentencepiece_token_bytes
 from prep.tokenizers.saving.folder import CONFIG, MODEL, TOKENIZER_JSON, Files
 from prep.tokenizers.saving.sentencepiece_json import user_symbols
 
@@ -32,14 +32,14 @@ class Tokenizer:
     """The id that fills rows."""
     sha256: str
     """Identifies the tokenizer: the hash of the file that defines it."""
-    pieces: Pieces = field(repr=False)
+    token_bytes: TokenBytes = field(repr=False)
     """The bytes of text that each id stands for."""
     open_engine: Callable[[], Engine] = field(repr=False)
 
     @property
     def vocabulary(self) -> int:
         """The number of ids."""
-        return len(self.pieces)
+        return len(self.token_bytes)
 
     @cached_property
     def _engine(self) -> Engine:
@@ -68,7 +68,7 @@ class Tokenizer:
 
     def decode(self, ids: Sequence[int]) -> str:
         """Return the text of ids; control tokens have none, bytes that are no UTF-8 become U+FFFD."""
-        return joined(self.pieces, ids)
+        return joined(self.token_bytes, ids)
 
 
 def open_tokenizer(folder: str) -> Tokenizer:
@@ -116,7 +116,7 @@ def _open_byte_level(content: bytes, config: dict[str, object]) -> Tokenizer:
         separator_id=ids[str(config["eos_token"])],
         padding_id=ids[str(config["pad_token"])],
         sha256=hashlib.sha256(content).hexdigest(),
-        pieces=byte_level_pieces(tokenizer),
+        token_bytes=byte_level_token_bytes(tokenizer),
         open_engine=open_engine,
     )
 
@@ -140,7 +140,7 @@ def _fast_byte_level(tokenizer_json: str, reference: Engine) -> Engine:
     try:
         return ByteLevelEngine(GigatokenEngine(tokenizer_json), reference)
     except (ImportError, RuntimeError):  # a pattern that it does not know
-        return PieceEngine(tokenizer_json)
+        return BPEEngine(tokenizer_json)
 
 
 def _open_sentencepiece(content: bytes, converted: bytes | None, config: dict[str, object]) -> Tokenizer:
@@ -159,7 +159,7 @@ def _open_sentencepiece(content: bytes, converted: bytes | None, config: dict[st
         separator_id=processor.piece_to_id(str(config["eos_token"])),
         padding_id=processor.piece_to_id(str(config["pad_token"])),
         sha256=hashlib.sha256(content).hexdigest(),
-        pieces=sentencepiece_pieces(processor),
+        token_bytes=sentencepiece_token_bytes(processor),
         open_engine=open_engine,
     )
 

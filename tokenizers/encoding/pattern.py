@@ -4,7 +4,7 @@ A pattern is written in the syntax of Oniguruma, the engine of `tokenizers`. It 
 characters of every kind, alternatives, groups (also `(?i:…)`), the greedy `?`, `*`, `+` and `{m,n}`, and a look at the
 one character that follows: `(?!\S)`. What it may not hold is refused with its place: lazy and possessive repeats,
 anchors, references, looks behind or further ahead. A set is never looked into: its text is handed to Oniguruma, which
-says what it matches (`prep.tokenizers.encoding.automaton`).
+says what it matches (`prep.tokenizers.encoding.pattern_automaton`).
 """
 
 import re

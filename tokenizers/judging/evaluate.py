@@ -129,7 +129,7 @@ class Judge:
     def __init__(self, name: str, tokenizer: Tokenizer) -> None:
         self._name = name
         self._tokenizer = tokenizer
-        self._pieces = string_buffers(pa.array(tokenizer.pieces, pa.large_binary()))
+        self._token_bytes = string_buffers(pa.array(tokenizer.token_bytes, pa.large_binary()))
         self._uses = np.zeros(tokenizer.vocabulary, np.int64)
         self._groups: dict[tuple[str, str], npt.NDArray[np.int64]] = {}
         self._seconds = 0.0
@@ -143,7 +143,7 @@ class Judge:
         id_offsets, ids = self._tokenizer.encode_column(text)
         self._seconds += process_time() - start
         self._uses += np.bincount(ids, minlength=len(self._uses))
-        failures = ~come_back(data, offsets, ids, id_offsets, *self._pieces)
+        failures = ~come_back(data, offsets, ids, id_offsets, *self._token_bytes)
         words = count_words(data, offsets, word_table("unicode"))
         counts = np.stack([np.ones(len(text), np.int64), np.diff(offsets), words, np.diff(id_offsets), failures], 1)
         names = zip(_names(batch, "source"), _names(batch, "language"), strict=True)
@@ -152,7 +152,7 @@ class Judge:
 
     def evaluation(self) -> Evaluation:
         """Return what was seen so far."""
-        learnt = np.array([bool(piece) for piece in self._tokenizer.pieces])
+        learnt = np.array([bool(token) for token in self._tokenizer.token_bytes])
         uses = self._uses
         groups = tuple(Group(*name, *self._groups[name].tolist()) for name in sorted(self._groups))
         size = sum(group.bytes for group in groups)
@@ -186,8 +186,8 @@ def renyi_efficiency(uses: npt.NDArray[np.int64]) -> float:
 
 
 def _longest(tokenizer: Tokenizer, uses: npt.NDArray[np.int64]) -> tuple[str, ...]:
-    used = sorted(np.flatnonzero(uses).tolist(), key=lambda token: (-len(tokenizer.pieces[token]), token))
-    return tuple(tokenizer.pieces[token].decode(errors="replace") for token in used[:LONGEST])
+    used = sorted(np.flatnonzero(uses).tolist(), key=lambda token: (-len(tokenizer.token_bytes[token]), token))
+    return tuple(tokenizer.token_bytes[token].decode(errors="replace") for token in used[:LONGEST])
 
 
 def _names(batch: pa.RecordBatch, column: str) -> list[str]:

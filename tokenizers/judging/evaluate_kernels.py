@@ -27,12 +27,12 @@ def come_back(
     offsets: Offsets,
     ids: npt.NDArray[np.unsignedinteger],
     id_offsets: Offsets,
-    pieces: Bytes,
-    piece_offsets: Offsets,
+    token_bytes: Bytes,
+    token_offsets: Offsets,
 ) -> npt.NDArray[np.bool_]:
     """Return whether the bytes of each text's tokens, one after the other, are the text (rows).
 
-    Token i stands for `pieces[piece_offsets[i]:piece_offsets[i + 1]]`.
+    Token i stands for `token_bytes[token_offsets[i]:token_offsets[i + 1]]`.
     """
     same = np.zeros(len(offsets) - 1, np.bool_)
     for row in range(len(same)):
@@ -40,8 +40,8 @@ def come_back(
         equal = True
         for place in range(id_offsets[row], id_offsets[row + 1]):
             token = np.int64(ids[place])
-            for index in range(piece_offsets[token], piece_offsets[token + 1]):
-                equal = equal and at < end and data[at] == pieces[index]
+            for index in range(token_offsets[token], token_offsets[token + 1]):
+                equal = equal and at < end and data[at] == token_bytes[index]
                 at += 1
             if not equal:
                 break

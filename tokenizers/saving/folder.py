@@ -22,7 +22,7 @@ import orjson
 from prep.corpus.errors import RunError
 from prep.corpus.files.storage import join, write_bytes, write_json
 from prep.tokenizers.encoding import byte_level
-from prep.tokenizers.encoding.pieces import Pieces, byte_level_pieces, sentencepiece_pieces
+from prep.tokenizers.encoding.token_bytes import TokenBytes, byte_level_token_bytes, sentencepiece_token_bytes
 from prep.tokenizers.saving.ranks import merges_in_order_of_ids
 from prep.tokenizers.saving.sentencepiece_json import as_tokenizer, can_be_converted, user_symbols
 
@@ -46,15 +46,15 @@ Files = Mapping[str, bytes]
 def byte_level_files(tokenizer: "Tokenizer", pattern: str, separator: str = "", padding: str = "") -> Files:
     """Return the files of a byte-level BPE tokenizer, without the card. Left out, the control tokens are our own."""
     separator, padding = separator or byte_level.SEPARATOR, padding or byte_level.PADDING
-    pieces = byte_level_pieces(tokenizer)
+    token_bytes = byte_level_token_bytes(tokenizer)
     files = {
         TOKENIZER_JSON: tokenizer.to_str(pretty=True).encode(),
         CONFIG: _config("PreTrainedTokenizerFast", bos_token=separator, eos_token=separator, pad_token=padding),
-        TOKEN_BYTES: _token_bytes(pieces),
+        TOKEN_BYTES: _token_lengths(token_bytes),
     }
     special = all(token.special for token in tokenizer.get_added_tokens_decoder().values())
     has_ranks = bool(pattern) and special and merges_in_order_of_ids(tokenizer)
-    return {**files, **_tiktoken(tokenizer, pieces, pattern)} if has_ranks else files
+    return {**files, **_tiktoken(tokenizer, token_bytes, pattern)} if has_ranks else files
 
 
 def sentencepiece_files(model: bytes) -> Files:
@@ -67,7 +67,7 @@ def sentencepiece_files(model: bytes) -> Files:
     control = {name: processor.id_to_piece(index) for name, index in names.items() if index >= 0}
     if "eos_token" not in control:
         raise RunError("the sentencepiece model has no end-of-sentence piece, which must end each document")
-    files = {MODEL: model, TOKEN_BYTES: _token_bytes(sentencepiece_pieces(processor))}
+    files = {MODEL: model, TOKEN_BYTES: _token_lengths(sentencepiece_token_bytes(processor))}
     if can_be_converted(model):
         converted = as_tokenizer(processor, user_symbols(model)).to_str(pretty=True).encode()
         return files | {TOKENIZER_JSON: converted, CONFIG: _config("PreTrainedTokenizerFast", **control)}
@@ -76,12 +76,12 @@ def sentencepiece_files(model: bytes) -> Files:
     return files | {"spiece.model": model, CONFIG: config}
 
 
-def _tiktoken(tokenizer: "Tokenizer", pieces: Pieces, pattern: str) -> Files:
+def _tiktoken(tokenizer: "Tokenizer", token_bytes: TokenBytes, pattern: str) -> Files:
     """Return the ranks, and what else `tiktoken.Encoding` takes."""
     control = {token.content: index for index, token in tokenizer.get_added_tokens_decoder().items()}
-    ranks = [(piece, index) for index, piece in enumerate(pieces) if piece]
-    lines = [base64.b64encode(piece) + b" %d\n" % index for piece, index in ranks]
-    options = {"pat_str": pattern, "special_tokens": control, "explicit_n_vocab": len(pieces)}
+    ranks = [(token, index) for index, token in enumerate(token_bytes) if token]
+    lines = [base64.b64encode(token) + b" %d\n" % index for token, index in ranks]
+    options = {"pat_str": pattern, "special_tokens": control, "explicit_n_vocab": len(token_bytes)}
     return {TIKTOKEN: b"".join(lines), TIKTOKEN_OPTIONS: _json(options)}
 
 
@@ -103,9 +103,9 @@ def _json(value: object) -> bytes:
     return orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_APPEND_NEWLINE)
 
 
-def _token_bytes(pieces: Pieces) -> bytes:
+def _token_lengths(token_bytes: TokenBytes) -> bytes:
     target = io.BytesIO()
-    np.save(target, np.array([len(piece) for piece in pieces], np.int32))
+    np.save(target, np.array([len(token) for token in token_bytes], np.int32))
     return target.getvalue()
 
 

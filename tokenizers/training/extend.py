@@ -1,8 +1,8 @@
 """Adds tokens to a byte-level BPE tokenizer for a new domain or language, so that a trained model can go on with it.
 
-Old ids stay what they are, and so do the old merges. Pieces of the new text are written in the old tokens, and merging
-goes on from there as if training had not stopped: the most frequent pair becomes the next id. New merges come after all
-old ones, so that text in which no new token occurs keeps its ids.
+Old ids and old merges stay unchanged. Pretokens of the new text are written in the old tokens, and merging continues
+from there as if training had not stopped: the most frequent pair becomes the next id. New merges come after all old
+ones, so that text in which no new token occurs keeps its ids.
 """
 
 import json
@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from prep.corpus.errors import RunError
-from prep.tokenizers.encoding.automaton import compile_pattern
+from prep.tokenizers.encoding.bpe_engine import read_merges
+from prep.tokenizers.encoding.bpe_engine_kernels import merge_pretokens
 from prep.tokenizers.encoding.byte_level import pattern_of, to_bytes, to_characters
-from prep.tokenizers.encoding.encode_kernels import merge_pieces
 from prep.tokenizers.encoding.pattern import PatternError
-from prep.tokenizers.encoding.piece_engine import read_merges
+from prep.tokenizers.encoding.pattern_automaton import compile_pattern
 from prep.tokenizers.saving.folder import CONFIG, TOKENIZER_JSON, Files, byte_level_files
 from prep.tokenizers.training.counts import count
 from prep.tokenizers.training.sample import Sample
-from prep.tokenizers.training.train import BYTES_PER_PIECE_BYTE
+from prep.tokenizers.training.train import BYTES_PER_PRETOKEN_BYTE
 from prep.tokenizers.training.train_bpe import Merge, continue_learning
 
 if TYPE_CHECKING:
@@ -53,10 +53,10 @@ def _learn(content: dict[str, Any], pattern: str, sample: Sample, more: int, mem
     tokens = sorted((token for token in vocabulary if token not in control), key=vocabulary.__getitem__)
     numbers = np.zeros(max(vocabulary.values()) + 1, np.int32)
     numbers[[vocabulary[token] for token in tokens]] = np.arange(len(tokens))
-    pieces, _ = count(sample.texts(), pattern, memory // BYTES_PER_PIECE_BYTE)
-    bounds, ids = merge_pieces(pieces.data, pieces.offsets, read_merges(json.dumps(content)))
+    pretokens, _ = count(sample.texts(), pattern, memory // BYTES_PER_PRETOKEN_BYTE)
+    bounds, ids = merge_pretokens(pretokens.data, pretokens.offsets, read_merges(json.dumps(content)))
     known = [to_bytes(token) for token in tokens]
-    merges = continue_learning(numbers[ids], bounds, pieces.counts, known, more)
+    merges = continue_learning(numbers[ids], bounds, pretokens.counts, known, more)
     made = {merge.left + merge.right for merge in merges} - set(known)
     if len(made) < more:
         raise RunError(

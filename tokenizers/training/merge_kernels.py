@@ -1,11 +1,11 @@
-"""Learns byte-pair merges from counted pieces (Sennrich et al. 2016).
+"""Learns byte-pair merges from counted pretokens (Sennrich et al. 2016).
 
-Again and again the most frequent pair of neighbouring tokens, of equals the one of the smaller ids, becomes one token
-in every piece that holds it. A queue holds each pair with the pieces that it occurs in; a count that has fallen since
-is corrected when its pair comes to the top. This is the algorithm of `tokenizers`, down to how it counts pairs that
-overlap ("aaa"), but with counts of 64 bits.
+In each step the most frequent pair of neighbouring tokens, of equally frequent ones the pair of smaller ids, becomes
+one token in every pretoken that holds it. A queue holds each pair with the pretokens that it occurs in; a count that
+has fallen since is corrected when its pair reaches the top. This is the algorithm of `tokenizers`, including how it
+counts overlapping pairs ("aaa"), but with counts of 64 bits.
 
-Cost: O(n log n) for pieces of n bytes together, and about 40 bytes of memory for each.
+Cost: O(n log n) time and about 40 bytes of memory per byte, for distinct pretokens of n bytes in total.
 """
 
 from typing import NamedTuple, TypeVar
@@ -15,34 +15,32 @@ import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Offsets
 from prep.corpus.kernels import kernel, leaf
-from prep.tokenizers.piece_kernels import Counts, PieceTable, enter, find, hash_piece, with_bytes
+from prep.tokenizers.pair_kernels import HALF, pair_key, pair_slot
+from prep.tokenizers.string_table_kernels import Counts, StringTable, enter, find, hash_string, with_bytes
 
 Tokens = npt.NDArray[np.int32]
 
 Number = TypeVar("Number", bound=np.generic)
-
-_ONE, _HALF = np.uint64(1), np.uint64(32)
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class Pairs(NamedTuple):
     """Pairs of tokens, numbered in the order of their first occurrence."""
 
     slots: npt.NDArray[np.int32]
-    """The number of the pair that hashes here, plus one; 0 is free. A power of two of them, twice the room."""
+    """The number of the pair that hashes here, plus one; 0 is free. A power of two of them, twice the capacity."""
     keys: npt.NDArray[np.uint64]
     """The left token in the high half, the right one in the low half: a smaller key goes first among equals."""
     counts: Counts
     stamps: npt.NDArray[np.int64]
-    """When the pair was last noted for a piece."""
+    """When the pair was last noted for a pretoken."""
     size: npt.NDArray[np.int64]
 
 
 class Notes(NamedTuple):
-    """Which pairs have come up in which pieces since the queue was last filled."""
+    """Which pairs have come up in which pretokens since the queue was last filled."""
 
     pairs: Tokens
-    pieces: Tokens
+    pretokens: Tokens
     size: npt.NDArray[np.int64]
 
 
@@ -60,13 +58,13 @@ class Queue(NamedTuple):
 
 @kernel
 def learn_merges(
-    tokens: Tokens, offsets: Offsets, counts: Counts, known: PieceTable, wanted: int, least: int
-) -> tuple[npt.NDArray[np.int32], PieceTable]:
+    tokens: Tokens, offsets: Offsets, counts: Counts, known: StringTable, wanted: int, least: int
+) -> tuple[npt.NDArray[np.int32], StringTable]:
     """Return merges as rows of left token, right token and the token that they make, until `wanted` tokens are new.
 
-    Piece i is `tokens[offsets[i]:offsets[i + 1]]` and occurs `counts[i]` times; `tokens` is overwritten. `known` holds
-    the bytes of all tokens by their ids, and must have room for `wanted` more; it comes back with the new ones. Stops
-    early where no pair occurs `least` times. A merge may make a token that was known.
+    Pretoken i is `tokens[offsets[i]:offsets[i + 1]]` and occurs `counts[i]` times; `tokens` is overwritten. `known`
+    holds the bytes of all tokens by their ids, with capacity for `wanted` more; it is returned with the new ones. Stops
+    early where no pair occurs `least` times. A merge may make a token that was known before.
     """
     ends = offsets[1:].copy()
     pairs, notes = _note_all(tokens, offsets, counts)
@@ -83,7 +81,7 @@ def learn_merges(
             _settle(queue, pairs, least)
             continue
         key = pairs.keys[pair]
-        left, right = np.int32(key >> _HALF), np.int32(key & np.uint64(0xFFFFFFFF))
+        left, right = np.int32(key >> HALF), np.int32(key & np.uint64(0xFFFFFFFF))
         new, known = _joined(known, left, right)
         if found == len(merges):
             merges = np.concatenate((merges, np.zeros_like(merges)))
@@ -91,11 +89,12 @@ def learn_merges(
         found += 1
         _take(queue, pairs)
         for place in range(queue.firsts[entry], queue.firsts[entry + 1]):
-            piece = queue.places[place]
-            length = ends[piece] - offsets[piece]
-            pairs, notes = _with_room(pairs, 2 * length), _with_room_for_notes(notes, 2 * length)
+            pretoken = queue.places[place]
+            length = ends[pretoken] - offsets[pretoken]
+            pairs, notes = _with_capacity(pairs, 2 * length), _with_capacity_for_notes(notes, 2 * length)
             merge = (left, right, new)
-            ends[piece] = _merge(tokens, offsets[piece], ends[piece], merge, counts[piece], piece, stamp, pairs, notes)
+            start, end, count = offsets[pretoken], ends[pretoken], counts[pretoken]
+            ends[pretoken] = _merge(tokens, start, end, merge, count, pretoken, stamp, pairs, notes)
             stamp += 1
         queue = _fill(queue, pairs, notes, least)
     return merges[:found], known
@@ -103,14 +102,14 @@ def learn_merges(
 
 @kernel
 def _note_all(tokens: Tokens, offsets: Offsets, counts: Counts) -> tuple[Pairs, Notes]:
-    """Note the pairs of all pieces."""
+    """Note the pairs of all pretokens."""
     pairs = _new_pairs(1 << 16)
     notes = Notes(np.zeros(1 << 16, np.int32), np.zeros(1 << 16, np.int32), np.zeros(1, np.int64))
-    for piece in range(len(counts)):
-        length = offsets[piece + 1] - offsets[piece]
-        pairs, notes = _with_room(pairs, length), _with_room_for_notes(notes, length)
-        for at in range(offsets[piece], offsets[piece + 1] - 1):
-            _note(pairs, notes, tokens[at], tokens[at + 1], counts[piece], piece, piece + 1)
+    for pretoken in range(len(counts)):
+        length = offsets[pretoken + 1] - offsets[pretoken]
+        pairs, notes = _with_capacity(pairs, length), _with_capacity_for_notes(notes, length)
+        for at in range(offsets[pretoken], offsets[pretoken + 1] - 1):
+            _note(pairs, notes, tokens[at], tokens[at + 1], counts[pretoken], pretoken, pretoken + 1)
     return pairs, notes
 
 
@@ -121,7 +120,7 @@ def _merge(
     end: int,
     merge: tuple[np.int32, np.int32, np.int32],
     count: int,
-    piece: int,
+    pretoken: int,
     stamp: int,
     pairs: Pairs,
     notes: Notes,
@@ -132,11 +131,11 @@ def _merge(
     while at < end:
         if at + 1 < end and tokens[at] == left and tokens[at + 1] == right:
             if written > start:
-                _note(pairs, notes, tokens[written - 1], left, -count, piece, stamp)
-                _note(pairs, notes, tokens[written - 1], new, count, piece, stamp)
+                _note(pairs, notes, tokens[written - 1], left, -count, pretoken, stamp)
+                _note(pairs, notes, tokens[written - 1], new, count, pretoken, stamp)
             if at + 2 < end:
-                _note(pairs, notes, right, tokens[at + 2], -count, piece, stamp)
-                _note(pairs, notes, new, tokens[at + 2], count, piece, stamp)
+                _note(pairs, notes, right, tokens[at + 2], -count, pretoken, stamp)
+                _note(pairs, notes, new, tokens[at + 2], count, pretoken, stamp)
             tokens[written] = new
             at += 2
         else:
@@ -147,10 +146,10 @@ def _merge(
 
 
 @leaf
-def _note(pairs: Pairs, notes: Notes, left: np.int32, right: np.int32, change: int, piece: int, stamp: int) -> None:
-    """Change the count of a pair, and where it has come up in a piece, say so once for each stamp."""
-    key = (np.uint64(left) << _HALF) | np.uint64(right)
-    slot = _slot(pairs.slots, pairs.keys, key)
+def _note(pairs: Pairs, notes: Notes, left: np.int32, right: np.int32, change: int, pretoken: int, stamp: int) -> None:
+    """Change the count of a pair, and where it has come up in a pretoken, say so once for each stamp."""
+    key = pair_key(left, right)
+    slot = pair_slot(pairs.slots, pairs.keys, key)
     number = pairs.slots[slot] - 1
     if number < 0:
         number = pairs.size[0]
@@ -161,39 +160,28 @@ def _note(pairs: Pairs, notes: Notes, left: np.int32, right: np.int32, change: i
     if change > 0 and pairs.stamps[number] != stamp:
         pairs.stamps[number] = stamp
         notes.pairs[notes.size[0]] = number
-        notes.pieces[notes.size[0]] = piece
+        notes.pretokens[notes.size[0]] = pretoken
         notes.size[0] += 1
 
 
-@leaf
-def _slot(slots: Tokens, keys: npt.NDArray[np.uint64], key: np.uint64) -> np.uint64:
-    """Return where a pair stands, or would stand."""
-    mask = np.uint64(len(slots) - 1)
-    slot = key * _ODD
-    slot = (slot ^ (slot >> _HALF)) & mask
-    while slots[slot] and keys[slots[slot] - 1] != key:
-        slot = (slot + _ONE) & mask
-    return slot
+@kernel
+def _new_pairs(capacity: int) -> Pairs:
+    slots, keys = np.zeros(2 * capacity, np.int32), np.zeros(capacity, np.uint64)
+    return Pairs(slots, keys, np.zeros(capacity, np.int64), np.zeros(capacity, np.int64), np.zeros(1, np.int64))
 
 
 @kernel
-def _new_pairs(room: int) -> Pairs:
-    zeros = np.zeros(room, np.int64)
-    return Pairs(np.zeros(2 * room, np.int32), np.zeros(room, np.uint64), zeros, zeros.copy(), np.zeros(1, np.int64))
-
-
-@kernel
-def _with_room(pairs: Pairs, more: int) -> Pairs:
-    """Return the pairs with room for so many more."""
+def _with_capacity(pairs: Pairs, more: int) -> Pairs:
+    """Return the pairs with capacity for so many more."""
     size = pairs.size[0]
     if size + more <= len(pairs.keys):
         return pairs
-    room = len(pairs.keys)
-    while room < size + more:
-        room *= 2
-    grown = _new_pairs(room)
+    capacity = len(pairs.keys)
+    while capacity < size + more:
+        capacity *= 2
+    grown = _new_pairs(capacity)
     for number in range(size):
-        grown.slots[_slot(grown.slots, grown.keys, pairs.keys[number])] = number + 1
+        grown.slots[pair_slot(grown.slots, grown.keys, pairs.keys[number])] = number + 1
         grown.keys[number] = pairs.keys[number]
         grown.counts[number] = pairs.counts[number]
         grown.stamps[number] = pairs.stamps[number]
@@ -212,18 +200,18 @@ def _longer(array: npt.NDArray[Number], least: int) -> npt.NDArray[Number]:
 
 
 @kernel
-def _with_room_for_notes(notes: Notes, more: int) -> Notes:
+def _with_capacity_for_notes(notes: Notes, more: int) -> Notes:
     least = notes.size[0] + more
-    return Notes(_longer(notes.pairs, least), _longer(notes.pieces, least), notes.size)
+    return Notes(_longer(notes.pairs, least), _longer(notes.pretokens, least), notes.size)
 
 
 @kernel
-def _joined(known: PieceTable, left: np.int32, right: np.int32) -> tuple[np.int32, PieceTable]:
+def _joined(known: StringTable, left: np.int32, right: np.int32) -> tuple[np.int32, StringTable]:
     """Return the token of the bytes of two tokens, and the table with that token in it."""
     first = known.data[known.offsets[left] : known.offsets[left + 1]]
     joined = np.concatenate((first, known.data[known.offsets[right] : known.offsets[right + 1]]))
     size = len(joined)
-    key = hash_piece(joined, 0, size)
+    key = hash_string(joined, 0, size)
     number = find(known, joined, 0, size, key)
     if number < 0:
         known = with_bytes(known, size)
@@ -245,7 +233,7 @@ def _new_queue() -> Queue:
 
 @kernel
 def _fill(queue: Queue, pairs: Pairs, notes: Notes, least: int) -> Queue:
-    """Put the pairs that were noted into the queue, with the pieces that they were noted for, and forget the notes."""
+    """Move the noted pairs into the queue, each with the pretokens that it was noted for, and clear the notes."""
     noted, size = notes.size[0], queue.size[0]
     notes.size[0] = 0
     queue = Queue(
@@ -267,7 +255,7 @@ def _fill(queue: Queue, pairs: Pairs, notes: Notes, least: int) -> Queue:
             queue.pairs[size] = pair
             queue.counts[size] = pairs.counts[pair]
             size += 1
-        queue.places[at] = notes.pieces[note]
+        queue.places[at] = notes.pretokens[note]
         at += 1
         queue.firsts[size] = at
     for entry in range(queue.size[0], size):

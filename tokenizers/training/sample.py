@@ -222,16 +222,6 @@ def read_sample(paths: Sequence[str], held_out: bool = False) -> Sample:
     return Sample([read_arrow(path) for path in paths], held_out)
 
 
-def sample_of(texts: Sequence[str]) -> Sample:
-    """Return a sample of texts in their order."""
-    numbers = pa.array(range(len(texts)), pa.uint64())
-    rest = [
-        pa.array([value] * len(texts), kind)
-        for value, kind in ((False, pa.bool_()), ("", pa.string()), ("", pa.string()))
-    ]
-    return Sample([pa.table([numbers, numbers, *rest, pa.array(texts, pa.large_string())], schema=DRAWN)])
-
-
 Positions = npt.NDArray[np.int64]
 
 

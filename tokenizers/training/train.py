@@ -15,8 +15,8 @@ from prep.tokenizers.training.train_bpe import BYTES, train_bpe
 
 Kind = Literal["bpe", "sentencepiece_bpe", "sentencepiece_unigram"]
 
-BYTES_PER_PIECE_BYTE = 80
-"""Memory that training byte-level BPE takes for each byte of different pieces. Measured: 63 for words of nine bytes."""
+BYTES_PER_PRETOKEN_BYTE = 80
+"""Memory that training byte-level BPE takes per byte of distinct pretokens. Measured: 63 for words of nine bytes."""
 
 
 @dataclass(frozen=True)
@@ -39,10 +39,10 @@ class TokenizerSettings:
 
 
 class Trained(NamedTuple):
-    """A tokenizer's files, and how many occurrences of rare pieces found no room in memory."""
+    """A tokenizer's files, and how many occurrences of rare pretokens were dropped for want of memory."""
 
     files: Files
-    forgotten: int
+    dropped: int
 
 
 def control_tokens(kind: Kind) -> tuple[str, ...]:
@@ -73,9 +73,9 @@ def train(sample: Sample, settings: TokenizerSettings) -> Trained:
     if not len(sample):
         raise RunError("there is no text to train a tokenizer on; loosen the filters or give more text")
     if settings.kind == "bpe":
-        pieces, forgotten = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PIECE_BYTE)
-        (tokenizer,) = train_bpe(pieces, [settings.vocabulary], settings.pattern, _control(settings))
-        return Trained(byte_level_files(tokenizer, settings.pattern), forgotten)
+        pretokens, dropped = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PRETOKEN_BYTE)
+        (tokenizer,) = train_bpe(pretokens, [settings.vocabulary], settings.pattern, _control(settings))
+        return Trained(byte_level_files(tokenizer, settings.pattern), dropped)
     algorithm: train_sentencepiece.Algorithm = "bpe" if settings.kind == "sentencepiece_bpe" else "unigram"
     model = train_sentencepiece.train_sentencepiece(
         sample.texts(),
@@ -90,12 +90,12 @@ def train(sample: Sample, settings: TokenizerSettings) -> Trained:
 
 
 def train_sizes(sample: Sample, settings: TokenizerSettings, sizes: Sequence[int]) -> Iterator[tuple[int, Files]]:
-    """Yield byte-level BPE tokenizers of several vocabularies; pieces are counted and merges learnt once.
+    """Yield byte-level BPE tokenizers of several vocabularies; pretokens are counted and merges learnt once.
 
     Raises RunError where the sample does not hold the largest.
     """
-    pieces, _ = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PIECE_BYTE)
-    for size, tokenizer in zip(sizes, train_bpe(pieces, sizes, settings.pattern, _control(settings)), strict=True):
+    pretokens, _ = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PRETOKEN_BYTE)
+    for size, tokenizer in zip(sizes, train_bpe(pretokens, sizes, settings.pattern, _control(settings)), strict=True):
         yield size, byte_level_files(tokenizer, settings.pattern)
 
 

@@ -15,8 +15,8 @@ import pyarrow as pa
 from prep.corpus.arrow.columns import Offsets, string_buffers
 from prep.corpus.errors import RunError
 from prep.tokenizers.encoding.byte_level import ALPHABET, CONTROL, pre_tokenizer, to_bytes, to_characters
-from prep.tokenizers.piece_kernels import Counts, count_pieces, new_table, with_bytes
-from prep.tokenizers.training.counts import CountedPieces
+from prep.tokenizers.string_table_kernels import Counts, count_strings, new_table, with_bytes
+from prep.tokenizers.training.counts import CountedPretokens
 from prep.tokenizers.training.merge_kernels import Tokens, learn_merges
 
 if TYPE_CHECKING:
@@ -35,13 +35,13 @@ class Merge(NamedTuple):
 
 
 def train_bpe(
-    pieces: CountedPieces, sizes: Sequence[int], pattern: str, control: Sequence[str] = CONTROL
+    pretokens: CountedPretokens, sizes: Sequence[int], pattern: str, control: Sequence[str] = CONTROL
 ) -> "list[Tokenizer]":
-    """Train a tokenizer for each number of tokens, the control tokens among them, on pieces that the pattern has cut.
+    """Train a tokenizer for each number of tokens, control tokens included, on pretokens that the pattern has cut.
 
-    Raises RunError where the pieces do not hold so many.
+    Raises RunError where the pretokens do not hold so many.
     """
-    merges = _learn_apart(pieces, max(sizes) - len(control) - len(BYTES), control)
+    merges = _learn_apart(pretokens, max(sizes) - len(control) - len(BYTES), control)
     tokens = [*BYTES, *dict.fromkeys(merge.left + merge.right for merge in merges)]
     largest = len(control) + len(tokens)
     if largest < max(sizes):
@@ -57,16 +57,16 @@ def train_bpe(
     return tokenizers
 
 
-def _learn_apart(pieces: CountedPieces, wanted: int, control: Sequence[str]) -> list[Merge]:
+def _learn_apart(pretokens: CountedPretokens, wanted: int, control: Sequence[str]) -> list[Merge]:
     """Return merges that make `wanted` tokens, none of them a control token, which text must not become."""
-    barred = {token.encode() for token in control}
+    reserved = {token.encode() for token in control}
     more = 0
     while True:
-        learnt = learn(pieces, wanted + more)
+        learnt = learn(pretokens, wanted + more)
         known, merges = set(BYTES), []
         for merge in learnt:
             made = merge.left + merge.right
-            if made not in barred and known.issuperset(merge):
+            if made not in reserved and known.issuperset(merge):
                 known.add(made)
                 merges.append(merge)
         missing = wanted - (len(known) - len(BYTES))
@@ -76,10 +76,10 @@ def _learn_apart(pieces: CountedPieces, wanted: int, control: Sequence[str]) -> 
         more = left_out
 
 
-def learn(pieces: CountedPieces, wanted: int) -> list[Merge]:
-    """Return the merges that make `wanted` tokens beyond the bytes, fewer where the pieces hold no more."""
+def learn(pretokens: CountedPretokens, wanted: int) -> list[Merge]:
+    """Return the merges that make `wanted` tokens beyond the bytes, fewer where the pretokens hold no more."""
     numbers = np.argsort(np.frombuffer(b"".join(BYTES), np.uint8)).astype(np.int32)
-    return continue_learning(numbers[pieces.data], pieces.offsets, pieces.counts, BYTES, wanted)
+    return continue_learning(numbers[pretokens.data], pretokens.offsets, pretokens.counts, BYTES, wanted)
 
 
 def continue_learning(
@@ -87,12 +87,12 @@ def continue_learning(
 ) -> list[Merge]:
     """Return the merges that make `wanted` tokens beyond the known ones.
 
-    Piece i is written as `tokens[offsets[i]:offsets[i + 1]]`, which are numbers of known tokens.
+    Pretoken i is written as `tokens[offsets[i]:offsets[i + 1]]`, which are numbers of known tokens.
     """
     table = new_table(1 << (len(known) + max(wanted, 0)).bit_length(), 1 << 16)
     data, bounds = string_buffers(pa.array(known, pa.large_binary()))
     table = with_bytes(table, len(data))
-    count_pieces(table, data, bounds, np.zeros(1, np.int64), 0)
+    count_strings(table, data, bounds, np.zeros(1, np.int64), 0)
     merges, table = learn_merges(tokens, offsets, counts, table, wanted, LEAST_OCCURRENCES)
     made = [table.data[table.offsets[token] : table.offsets[token + 1]].tobytes() for token in range(table.size[0])]
     return [Merge(made[left], made[right]) for left, right, _ in merges.tolist()]

@@ -19,13 +19,12 @@ import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel, leaf
-from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.utf8 import find_byte
 from prep.stages.shared.url.escape_kernels import write_character, write_escaped
 from prep.stages.shared.url.name_kernels import Names, begins_with, is_name, is_text, names
-from prep.stages.shared.url.parts_kernels import Parts, host_room, lower_byte, port_number, split_url, write_host
+from prep.stages.shared.url.parts_kernels import Parts, host_room, lower_byte, port_number, write_host
 from prep.stages.shared.url.punycode_kernels import CodePoints
-from prep.stages.shared.url.query_kernels import Scratch, query_scratch, read_parameters, sort_parameters
+from prep.stages.shared.url.query_kernels import Scratch, read_parameters, sort_parameters
 
 Fragments = Literal["drop", "keep_hashbang", "keep"]
 
@@ -77,14 +76,6 @@ def form(
 def form_room(longest: int) -> int:
     """Return how many bytes `write_form` may write for a URL of so many bytes."""
     return host_room(longest) + 3 * longest + 16
-
-
-def normal_form(url: str, form: Form) -> str:
-    """Return a URL in one form: for checks and tests, not for hot paths."""
-    data = np.frombuffer(url.encode(), np.uint8)
-    out = np.empty(form_room(len(data)), np.uint8)
-    end = write_form(data, split_url(data, 0, len(data)), form, lower_table(), query_scratch(len(data)), out, 0)
-    return bytes(out[:end]).decode()
 
 
 @kernel

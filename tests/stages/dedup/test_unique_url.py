@@ -18,8 +18,9 @@ from prep.corpus.files.storage import read_arrow, write_arrow
 from prep.corpus.text.hashing import lower_table
 from prep.stages.dedup.unique_url import UniqueUrl, UrlForm
 from prep.stages.dedup.url_hash_kernels import url_hashes
-from prep.stages.shared.url.form_kernels import normal_form
 from prep.stages.stage import Counts, GlobalContext, Upstream
+
+from ..url.normal_forms import normal_form
 
 
 class Page(NamedTuple):

@@ -23,7 +23,7 @@ GROUPS = ("books", "web")
 
 
 def candidates(documents: Sequence[tuple[int, int, int]]) -> Candidates:
-    """Make candidates of documents: group, tokens and the upper bits of the lot."""
+    """Make candidates of documents: group, tokens and the upper bits of the hash."""
     codes, tokens, hashes = (np.array([document[index] for document in documents], np.int64) for index in range(3))
     spread = ((hashes << 40) + np.arange(len(hashes))).astype(np.uint64)
     return Candidates(codes.astype(np.int32), GROUPS, tokens, spread)

@@ -30,6 +30,8 @@ from prep.stages.pack.pack import FINISH, PLAN, SCATTER, TOKENIZE, WRITE, Pack
 from prep.stages.pack.write import cut_shards
 from prep.stages.stage import CheckContext, Counts, GlobalContext, Phase, Upstream
 
+from ...file_hashes import file_hashes
+
 SEPARATOR = 256
 PADDING = 257
 Text = str | None
@@ -137,8 +139,7 @@ def tokens_of(texts: Sequence[Text]) -> dict[int, list[int]]:
 
 
 def files(folder: Path) -> dict[str, str]:
-    paths = (path for path in (folder / "shards").rglob("*") if path.is_file())
-    return {str(path.relative_to(folder)): hashlib.sha256(path.read_bytes()).hexdigest() for path in paths}
+    return file_hashes(folder / "shards")
 
 
 TEXTS = [
@@ -296,7 +297,7 @@ def test_documents_stay_in_their_split_whatever_else_is_there(tmp_path: Path) ->
     ],
 )
 def test_the_draw(hashes: list[float], validation: float, test: float, expected: str) -> None:
-    drawn = np.array([int(lot * 2.0**64) for lot in hashes], np.uint64)
+    drawn = np.array([int(share * 2.0**64) for share in hashes], np.uint64)
     draw = make_split_rule(validation, test, [drawn[:2], drawn[2:]])
     splits = {split: draw.chosen(drawn, split) for split in ("train", "validation", "test")}
     letters = {"train": "t", "validation": "v", "test": "e"}

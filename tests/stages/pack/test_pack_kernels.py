@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.stages.pack.packing_kernels import Integers, best_fit, concatenate, cut_long
-from prep.stages.pack.piece_kernels import arrange, copy_pieces, delimit, document_hashes, lay_out, reorder
+from prep.stages.pack.placement_kernels import arrange, copy_pieces, delimit, document_hashes, lay_out, reorder
 
 Piece = tuple[int, int, int]
 """Document, start, length."""

@@ -13,9 +13,11 @@ from hypothesis import strategies as st
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel
 from prep.corpus.text.hashing import lower_table
-from prep.stages.shared.url.form_kernels import Form, form, normal_form
+from prep.stages.shared.url.form_kernels import Form, form
 from prep.stages.shared.url.parts_kernels import host_room, is_address, port_number, split_url, write_host
 from prep.stages.shared.url.punycode_kernels import CodePoints
+
+from .normal_forms import normal_form
 
 PIECES = st.lists(
     st.sampled_from(

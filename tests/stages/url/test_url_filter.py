@@ -20,12 +20,13 @@ from prep.corpus.errors import Problem
 from prep.corpus.kernels import kernel
 from prep.corpus.text.hashing import lower_table
 from prep.pipeline.fingerprint import stage_identity
-from prep.stages.shared.url.form_kernels import normal_form
 from prep.stages.shared.url.parts_kernels import host_room, split_url, write_host
 from prep.stages.shared.url.punycode_kernels import CodePoints
 from prep.stages.stage import CheckContext
 from prep.stages.url.lists import EXACT, load_domains
 from prep.stages.url.url_filter import UrlFilter
+
+from .normal_forms import normal_form
 
 CONTEXT = CheckContext(pa.schema([pa.field("url", pa.string())]), 0, frozenset())
 Write = Callable[..., str]

@@ -13,10 +13,10 @@ from tokenizers.pre_tokenizers import Split
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.text.utf8 import every_code_point
-from prep.tokenizers.encoding.automaton import compile_pattern
 from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
 from prep.tokenizers.encoding.cutting_kernels import cut
 from prep.tokenizers.encoding.pattern import PatternError, parse
+from prep.tokenizers.encoding.pattern_automaton import compile_pattern
 
 from .conftest import gold_lines
 
@@ -35,7 +35,7 @@ ALPHABET = st.sampled_from(
 TEXTS = st.lists(ALPHABET, max_size=30).map("".join) | st.text(max_size=20)
 
 
-def pieces(texts: list[str], pattern: str) -> list[str]:
+def pretokens(texts: list[str], pattern: str) -> list[str]:
     data, offsets = string_buffers(pa.array(texts, pa.large_string()))
     bounds = cut(data, offsets, compile_pattern(pattern))
     return [data[start:end].tobytes().decode() for start, end in pairwise(bounds)]
@@ -43,14 +43,14 @@ def pieces(texts: list[str], pattern: str) -> list[str]:
 
 def expected(texts: list[str], pattern: str) -> list[str]:
     split = Split(Regex(pattern), "isolated")
-    return [piece for text in texts for piece, _ in split.pre_tokenize_str(text) if piece]
+    return [pretoken for text in texts for pretoken, _ in split.pre_tokenize_str(text) if pretoken]
 
 
 @pytest.mark.parametrize("name", get_args(PreTokenizerName))
 def test_real_text_is_cut_as_by_tokenizers(name: PreTokenizerName, sentences: list[str], pages: list[str]) -> None:
     texts = [*sentences[::3], *(page[:4000] for page in pages)]
     for pattern in (PATTERNS[name], with_single_digits(PATTERNS[name])):
-        assert pieces(texts, pattern) == expected(texts, pattern)
+        assert pretokens(texts, pattern) == expected(texts, pattern)
 
 
 @pytest.mark.parametrize("pattern", [*PATTERNS.values(), *OWN])
@@ -59,7 +59,7 @@ def test_any_text_is_cut_as_by_tokenizers(pattern: str) -> None:
     @given(st.lists(TEXTS, max_size=4))
     @example(["ſ'ſ 'S", "  ", " \n a", "\r\n\r\n  x"])
     def check(texts: list[str]) -> None:
-        assert pieces(texts, pattern) == expected(texts, pattern)
+        assert pretokens(texts, pattern) == expected(texts, pattern)
 
     check()
 
@@ -67,14 +67,14 @@ def test_any_text_is_cut_as_by_tokenizers(pattern: str) -> None:
 @pytest.mark.parametrize("name", get_args(PreTokenizerName))
 def test_every_code_point_is_cut_as_by_tokenizers(name: PreTokenizerName) -> None:
     text = "".join(f"a{character}1{character} {character}" for character in every_code_point()[::7])
-    assert pieces([text], PATTERNS[name]) == expected([text], PATTERNS[name])
+    assert pretokens([text], PATTERNS[name]) == expected([text], PATTERNS[name])
 
 
 @pytest.mark.parametrize("name", ["cl100k", "o200k"])
-def test_the_pieces_are_those_of_the_gold_files(name: str, test_data: Path) -> None:
+def test_the_pretokens_are_those_of_the_gold_files(name: str, test_data: Path) -> None:
     pattern = {"o200k": PATTERNS["o200k"], "cl100k": CL100K}[name]
     lines = gold_lines(test_data / "tokenizers" / f"gold-{name}.jsonl")
-    assert pieces([line.text for line in lines], pattern) == [piece for line in lines for piece in line.pieces]
+    assert pretokens([line.text for line in lines], pattern) == [pretoken for line in lines for pretoken in line.pieces]
 
 
 @pytest.mark.parametrize(

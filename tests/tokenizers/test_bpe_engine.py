@@ -8,16 +8,16 @@ import pyarrow as pa
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from samples import sample_of
 
 from prep.corpus.arrow.columns import string_buffers
+from prep.tokenizers.encoding.bpe_engine import BPEEngine
+from prep.tokenizers.encoding.bpe_engine_kernels import merge_pretokens, merge_table
 from prep.tokenizers.encoding.byte_level import PATTERNS, with_single_digits
 from prep.tokenizers.encoding.encode import open_files
-from prep.tokenizers.encoding.encode_kernels import merge_pieces, merge_table
 from prep.tokenizers.encoding.engines import Engine, TokenizersEngine
 from prep.tokenizers.encoding.exact import CheckedEngine
-from prep.tokenizers.encoding.piece_engine import PieceEngine
 from prep.tokenizers.saving.folder import byte_level_files
-from prep.tokenizers.training.sample import sample_of
 from prep.tokenizers.training.train import TokenizerSettings, train
 
 OWN = {"digits": with_single_digits(PATTERNS["o200k"]), "own": r"\p{L}{1,6}|[^\p{L}]+"}
@@ -41,7 +41,7 @@ def trained(request: pytest.FixtureRequest, training_texts: list[str]) -> tuple[
 def test_real_text_gets_the_ids_of_tokenizers(
     trained: tuple[str, TokenizersEngine], sentences: list[str], pages: list[str]
 ) -> None:
-    engine = PieceEngine(trained[0])
+    engine = BPEEngine(trained[0])
     for texts in (sentences[::5], [*pages[::4], "", "<|endoftext|>"], sentences[1::5]):
         assert encode(engine, texts) == encode(trained[1], texts)
 
@@ -49,7 +49,7 @@ def test_real_text_gets_the_ids_of_tokenizers(
 @settings(max_examples=200, deadline=None)
 @given(st.lists(st.text(max_size=20) | st.text("aab ", max_size=40) | st.sampled_from(["\u0378", "12345", ""])))
 def test_any_text_gets_the_ids_of_tokenizers(trained: tuple[str, TokenizersEngine], texts: list[str]) -> None:
-    assert encode(PieceEngine(trained[0]), texts) == encode(trained[1], texts)
+    assert encode(BPEEngine(trained[0]), texts) == encode(trained[1], texts)
 
 
 def test_such_a_tokenizer_is_encoded_by_it_without_a_warning(
@@ -61,15 +61,15 @@ def test_such_a_tokenizer_is_encoded_by_it_without_a_warning(
     with caplog.at_level(logging.WARNING):
         assert tokenizer.decode(tokenizer.encode("some text 123")) == "some text 123"
     assert isinstance(tokenizer._engine, CheckedEngine)
-    assert isinstance(tokenizer._engine.engine, PieceEngine)
+    assert isinstance(tokenizer._engine.engine, BPEEngine)
     assert caplog.text == ""
 
 
 def test_it_begins_anew_where_it_has_met_too_much(
     trained: tuple[str, TokenizersEngine], sentences: list[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(PieceEngine, "MOST_BYTES", 1000)
-    engine = PieceEngine(trained[0])
+    monkeypatch.setattr(BPEEngine, "MOST_BYTES", 1000)
+    engine = BPEEngine(trained[0])
     first = encode(engine, sentences[:50])
     assert encode(engine, sentences[50:100]) == encode(trained[1], sentences[50:100])
     assert engine._table.offsets[engine._table.size[0]] < 50_000
@@ -90,12 +90,12 @@ def slow_merge(tokens: list[int], merges: list[tuple[int, int, int]]) -> list[in
 
 @settings(max_examples=300, deadline=None)
 @given(st.binary(max_size=30).map(lambda data: bytes(byte % 4 for byte in data)), st.data())
-def test_a_piece_is_merged_as_the_definition_says(piece: bytes, data: st.DataObject) -> None:
+def test_a_pretoken_is_merged_as_the_definition_says(pretoken: bytes, data: st.DataObject) -> None:
     merges: list[tuple[int, int, int]] = []
     for made in range(256, 256 + data.draw(st.integers(0, 12))):
         known = st.sampled_from([0, 1, 2, 3, *range(256, made)])
         merges.append((data.draw(known), data.draw(known), made))
     table = merge_table(np.array(merges, np.int32).reshape(-1, 3), np.arange(256, dtype=np.int32))
-    bounds, tokens = merge_pieces(np.frombuffer(piece, np.uint8), np.array([0, len(piece)]), table)
+    bounds, tokens = merge_pretokens(np.frombuffer(pretoken, np.uint8), np.array([0, len(pretoken)]), table)
     assert bounds.tolist() == [0, len(tokens)]
-    assert tokens.tolist() == slow_merge(list(piece), merges)
+    assert tokens.tolist() == slow_merge(list(pretoken), merges)

@@ -1,7 +1,7 @@
-"""A table of different strings of bytes, each with its number and its count: for pieces of text, and for tokens.
+"""A hash table of distinct byte strings, each with a number and a count: for pretokens, and for tokens.
 
-Open addressing with linear probing. The kernels never grow the table: they stop where it is full and say how far they
-came, and `prep.tokenizers.training.counts` makes room. Counts have 64 bits. About 15 ns for each piece of text.
+Open addressing with linear probing. The kernels never grow the table: they stop when it is full and return how far they
+got; the caller then makes a larger table. Counts have 64 bits. About 15 ns for each string.
 """
 
 from typing import NamedTuple
@@ -20,12 +20,12 @@ _SEED = np.uint64(0x706965636573)
 _TAG = np.uint64(0xFFFFFFFF00000000)
 
 
-class PieceTable(NamedTuple):
-    """Room for `len(counts)` strings; string i is `data[offsets[i]:offsets[i + 1]]`."""
+class StringTable(NamedTuple):
+    """Up to `len(counts)` strings; string i is `data[offsets[i]:offsets[i + 1]]`."""
 
     slots: npt.NDArray[np.uint64]
     """The high half of a string's hash, and its number plus one in the low half; 0 is free. A power of two of them,
-    twice the room."""
+    twice the capacity."""
     hashes: npt.NDArray[np.uint64]
     offsets: Offsets
     counts: Counts
@@ -34,9 +34,9 @@ class PieceTable(NamedTuple):
     """(1) How many strings there are."""
 
 
-def new_table(strings: int, data_bytes: int) -> PieceTable:
-    """Return a table with room for as many strings, a power of two, of as many bytes together."""
-    return PieceTable(
+def new_table(strings: int, data_bytes: int) -> StringTable:
+    """Return an empty table for up to so many strings, a power of two, and so many bytes in total."""
+    return StringTable(
         slots=np.zeros(2 * strings, np.uint64),
         hashes=np.zeros(strings, np.uint64),
         offsets=np.zeros(strings + 1, np.int64),
@@ -47,7 +47,7 @@ def new_table(strings: int, data_bytes: int) -> PieceTable:
 
 
 @leaf
-def find(table: PieceTable, data: Bytes, start: int, end: int, key: np.uint64) -> int:
+def find(table: StringTable, data: Bytes, start: int, end: int, key: np.uint64) -> int:
     """Return the number of the string `data[start:end]`; where it is new, −1 less the slot that is free for it."""
     mask = np.uint64(len(table.slots) - 1)
     slot = key & mask
@@ -75,8 +75,8 @@ def _same(left: Bytes, at: int, right: Bytes, start: int, end: int) -> bool:
 
 
 @leaf
-def enter(table: PieceTable, data: Bytes, start: int, end: int, key: np.uint64, slot: int) -> int:
-    """Put a new string into its free slot and return its number; there must be room."""
+def enter(table: StringTable, data: Bytes, start: int, end: int, key: np.uint64, slot: int) -> int:
+    """Put a new string into its free slot and return its number; the table must not be full."""
     number = table.size[0]
     at = table.offsets[number]
     for index in range(end - start):
@@ -89,15 +89,15 @@ def enter(table: PieceTable, data: Bytes, start: int, end: int, key: np.uint64, 
 
 
 @leaf
-def hash_piece(data: Bytes, start: int, end: int) -> np.uint64:
+def hash_string(data: Bytes, start: int, end: int) -> np.uint64:
     """Return the key of a string in a table."""
     return hash_bytes(data, start, end, _SEED)
 
 
 @leaf
-def number_of(table: PieceTable, data: Bytes, start: int, end: int) -> int:
-    """Return the number of the string `data[start:end]`, entering a new one; −1 where there is no room for it."""
-    key = hash_piece(data, start, end)
+def number_of(table: StringTable, data: Bytes, start: int, end: int) -> int:
+    """Return the number of the string `data[start:end]`, adding a new one; −1 where the table is full."""
+    key = hash_string(data, start, end)
     number = find(table, data, start, end, key)
     if number >= 0:
         return number
@@ -108,39 +108,40 @@ def number_of(table: PieceTable, data: Bytes, start: int, end: int) -> int:
 
 
 @kernel
-def with_bytes(table: PieceTable, more: int) -> PieceTable:
-    """Return the table with room for so many more bytes."""
+def with_bytes(table: StringTable, more: int) -> StringTable:
+    """Return the table with capacity for so many more bytes."""
     used = table.offsets[table.size[0]]
     if used + more <= len(table.data):
         return table
     data = np.zeros(2 * (used + more), np.uint8)
     data[:used] = table.data[:used]
-    return PieceTable(table.slots, table.hashes, table.offsets, table.counts, data, table.size)
+    return StringTable(table.slots, table.hashes, table.offsets, table.counts, data, table.size)
 
 
 @kernel
-def count_pieces(table: PieceTable, data: Bytes, bounds: Offsets, weights: Counts, first: int) -> int:
-    """Add `weights[i]` to the count of each piece `data[bounds[i]:bounds[i + 1]]` from the `first` on.
+def count_strings(table: StringTable, data: Bytes, bounds: Offsets, weights: Counts, first: int) -> int:
+    """Add `weights[i]` to the count of each string `data[bounds[i]:bounds[i + 1]]` from the `first` on.
 
-    One weight is for all pieces. Returns the first piece that there is no room for; the number of pieces at the end.
+    A single weight holds for all strings. Returns the first string that the full table could not take; the number of
+    strings where all were counted.
     """
-    pieces = len(bounds) - 1
-    for piece in range(first, pieces):
-        start, end = bounds[piece], bounds[piece + 1]
+    strings = len(bounds) - 1
+    for string in range(first, strings):
+        start, end = bounds[string], bounds[string + 1]
         number = number_of(table, data, start, end)
         if number < 0:
-            return piece
-        table.counts[number] += weights[piece if len(weights) > 1 else 0]
-    return pieces
+            return string
+        table.counts[number] += weights[string if len(weights) > 1 else 0]
+    return strings
 
 
 @kernel
-def copy_pieces(source: PieceTable, least: int, target: PieceTable) -> None:
-    """Enter the strings of a table that were counted at least so often into another, which must have room."""
-    for piece in range(source.size[0]):
-        if source.counts[piece] >= least:
-            start, end = source.offsets[piece], source.offsets[piece + 1]
-            number = find(target, source.data, start, end, source.hashes[piece])
+def copy_strings(source: StringTable, least: int, target: StringTable) -> None:
+    """Enter the strings of a table that were counted at least so often into another, which must be large enough."""
+    for string in range(source.size[0]):
+        if source.counts[string] >= least:
+            start, end = source.offsets[string], source.offsets[string + 1]
+            number = find(target, source.data, start, end, source.hashes[string])
             if number < 0:
-                number = enter(target, source.data, start, end, source.hashes[piece], -1 - number)
-            target.counts[number] += source.counts[piece]
+                number = enter(target, source.data, start, end, source.hashes[string], -1 - number)
+            target.counts[number] += source.counts[string]

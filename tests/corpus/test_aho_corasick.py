@@ -7,12 +7,19 @@ from hypothesis import strategies as st
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel
-from prep.corpus.text.automaton import Automaton, automaton, find_pattern
+from prep.corpus.text.aho_corasick import ROOT, Automaton, automaton, step
 
 
 @kernel
 def search(data: Bytes, at: int, patterns: Automaton) -> tuple[int, int]:
-    return find_pattern(data, at, len(data), patterns)
+    """Return the pattern that ends first from `at` on, the longest of those, and where it ends; −1 and the end."""
+    state = ROOT
+    while at < len(data):
+        state = step(patterns, state, data[at])
+        at += 1
+        if patterns.found[state] >= 0:
+            return int(patterns.found[state]), at
+    return -1, at
 
 
 def slow_search(text: bytes, at: int, patterns: list[bytes]) -> tuple[int, int]:

@@ -1,7 +1,7 @@
-"""Byte-level BPE in kernels: each different piece of text is merged once, and its ids are looked up from then on.
+"""Byte-level BPE as numba kernels: each distinct pretoken is merged once; later occurrences are looked up.
 
-Merging takes the pair of the lowest rank, of equals the leftmost, from a heap of the pairs: O(n log n) for a piece of n
-bytes, whatever it holds.
+Merging takes the pair of the lowest rank, of equal ranks the leftmost, from a heap of pairs: O(n log n) for a pretoken
+of n bytes, whatever it holds.
 """
 
 from typing import NamedTuple
@@ -9,14 +9,13 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.arrow.columns import Bytes, Offsets
+from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
 from prep.corpus.kernels import kernel, leaf
-from prep.tokenizers.piece_kernels import PieceTable, number_of
+from prep.corpus.text.hashing import table_size
+from prep.tokenizers.pair_kernels import HALF, pair_key, pair_slot
+from prep.tokenizers.string_table_kernels import StringTable, number_of
 
 Ids = npt.NDArray[np.uint32]
-
-_ONE, _HALF = np.uint64(1), np.uint64(32)
-_ODD = np.uint64(0x9E3779B97F4A7C15)
 
 
 class MergeTable(NamedTuple):
@@ -35,77 +34,63 @@ class MergeTable(NamedTuple):
 @kernel
 def merge_table(merges: npt.NDArray[np.int32], byte_tokens: npt.NDArray[np.int32]) -> MergeTable:
     """Return the table of merges, rows of left token, right token and what they make; of equal pairs the first."""
-    size = 16
-    while size < 2 * len(merges):
-        size *= 2
-    table = MergeTable(
-        np.zeros(size, np.int32), np.zeros(len(merges), np.uint64), merges[:, 2].copy(), byte_tokens.copy()
-    )
+    slots = np.zeros(table_size(len(merges)), np.int32)
+    table = MergeTable(slots, np.zeros(len(merges), np.uint64), merges[:, 2].copy(), byte_tokens.copy())
     for rank in range(len(merges)):
-        table.keys[rank] = (np.uint64(merges[rank, 0]) << _HALF) | np.uint64(merges[rank, 1])
-        slot = _slot(table, table.keys[rank])
+        table.keys[rank] = pair_key(merges[rank, 0], merges[rank, 1])
+        slot = pair_slot(table.slots, table.keys, table.keys[rank])
         if table.slots[slot] == 0:
             table.slots[slot] = rank + 1
     return table
 
 
 @leaf
-def _slot(table: MergeTable, key: np.uint64) -> np.uint64:
-    mask = np.uint64(len(table.slots) - 1)
-    slot = key * _ODD
-    slot = (slot ^ (slot >> _HALF)) & mask
-    while table.slots[slot] and table.keys[table.slots[slot] - 1] != key:
-        slot = (slot + _ONE) & mask
-    return slot
-
-
-@leaf
 def _rank(table: MergeTable, left: int, right: int) -> int:
     """Return the rank of a pair; −1 where it is not merged."""
-    return int(table.slots[_slot(table, (np.uint64(left) << _HALF) | np.uint64(right))]) - 1
+    return int(table.slots[pair_slot(table.slots, table.keys, pair_key(left, right))]) - 1
 
 
 @kernel
-def number_pieces(table: PieceTable, data: Bytes, bounds: Offsets, first: int, numbers: npt.NDArray[np.int64]) -> int:
-    """Write the number of each piece `data[bounds[i]:bounds[i + 1]]` from the `first` on, and enter new ones.
+def number_pretokens(
+    table: StringTable, data: Bytes, bounds: Offsets, first: int, numbers: npt.NDArray[np.int64]
+) -> int:
+    """Write the number of each pretoken `data[bounds[i]:bounds[i + 1]]` from the `first` on, adding new ones.
 
-    Returns the first piece that there is no room for; the number of pieces at the end.
+    Returns the first pretoken that the full table could not take; the number of pretokens where all were taken.
     """
-    pieces = len(bounds) - 1
-    for piece in range(first, pieces):
-        start, end = bounds[piece], bounds[piece + 1]
+    pretokens = len(bounds) - 1
+    for pretoken in range(first, pretokens):
+        start, end = bounds[pretoken], bounds[pretoken + 1]
         number = number_of(table, data, start, end)
         if number < 0:
-            return piece
-        numbers[piece] = number
-    return pieces
+            return pretoken
+        numbers[pretoken] = number
+    return pretokens
 
 
 @kernel
-def merge_pieces(data: Bytes, offsets: Offsets, merges: MergeTable) -> tuple[Offsets, npt.NDArray[np.int32]]:
-    """Return where the tokens of each piece begin (pieces + 1), and all tokens."""
-    pieces = len(offsets) - 1
-    longest = 0
-    for piece in range(pieces):
-        longest = max(longest, offsets[piece + 1] - offsets[piece])
+def merge_pretokens(data: Bytes, offsets: Offsets, merges: MergeTable) -> tuple[Offsets, npt.NDArray[np.int32]]:
+    """Return where the tokens of each pretoken begin (pretokens + 1), and all tokens."""
+    pretokens = len(offsets) - 1
+    longest = longest_row(offsets)
     tokens, following, before = np.empty(longest, np.int32), np.empty(longest, np.int64), np.empty(longest, np.int64)
     heap = np.empty(3 * longest + 1, np.uint64)
-    result = np.empty(offsets[pieces] - offsets[0], np.int32)
-    bounds = np.zeros(pieces + 1, np.int64)
-    for piece in range(pieces):
-        length = offsets[piece + 1] - offsets[piece]
+    result = np.empty(offsets[pretokens] - offsets[0], np.int32)
+    bounds = np.zeros(pretokens + 1, np.int64)
+    for pretoken in range(pretokens):
+        length = offsets[pretoken + 1] - offsets[pretoken]
         for at in range(length):
-            tokens[at] = merges.bytes[data[offsets[piece] + at]]
+            tokens[at] = merges.bytes[data[offsets[pretoken] + at]]
             following[at] = at + 1
             before[at] = at - 1
         _merge(tokens, following, before, heap, length, merges)
-        at, filled = 0, int(bounds[piece])
+        at, filled = 0, int(bounds[pretoken])
         while at < length:
             result[filled] = tokens[at]
             filled += 1
             at = int(following[at])
-        bounds[piece + 1] = filled
-    return bounds, result[: bounds[pieces]].copy()
+        bounds[pretoken + 1] = filled
+    return bounds, result[: bounds[pretokens]].copy()
 
 
 @leaf
@@ -124,7 +109,7 @@ def _merge(
     while size:
         entry = heap[0]
         size = _pop(heap, size)
-        rank, at = int(np.int64(entry >> _HALF)), int(np.int64(entry & np.uint64(0xFFFFFFFF)))
+        rank, at = int(np.int64(entry >> HALF)), int(np.int64(entry & np.uint64(0xFFFFFFFF)))
         right = following[at]
         if tokens[at] < 0 or right >= length or _rank(merges, tokens[at], tokens[right]) != rank:
             continue  # one of the two has been merged since
@@ -143,7 +128,7 @@ def _push(heap: npt.NDArray[np.uint64], size: int, rank: int, place: int) -> int
     """Put a pair that is merged into the heap; return the heap's size."""
     if rank < 0:
         return size
-    entry = (np.uint64(rank) << _HALF) | np.uint64(place)
+    entry = (np.uint64(rank) << HALF) | np.uint64(place)
     at = size
     while at > 0 and entry < heap[(at - 1) // 2]:
         heap[at] = heap[(at - 1) // 2]
@@ -172,9 +157,9 @@ def _pop(heap: npt.NDArray[np.uint64], size: int) -> int:
 
 @kernel
 def look_up(numbers: npt.NDArray[np.int64], bounds: Offsets, tokens: npt.NDArray[np.int32]) -> tuple[Offsets, Ids]:
-    """Return the ids of pieces, one after the other, and where each piece's begin.
+    """Return the ids of pretokens, one after the other, and where each pretoken's begin.
 
-    `tokens[bounds[i]:bounds[i + 1]]` are those of piece i.
+    `tokens[bounds[i]:bounds[i + 1]]` are those of pretoken i.
     """
     starts = np.zeros(len(numbers) + 1, np.int64)
     for place in range(len(numbers)):

@@ -87,15 +87,3 @@ def _compile(data: Bytes, offsets: Offsets, columns: npt.NDArray[np.uint16], wid
 def step(automaton: Automaton, state: int, byte: int) -> int:
     """Return the state after one more byte of the text."""
     return int(automaton.steps[state, automaton.columns[byte]])
-
-
-@leaf
-def find_pattern(data: Bytes, at: int, end: int, automaton: Automaton) -> tuple[int, int]:
-    """Return the pattern that ends first in `data[at:end]` (the longest of those) and where it ends; −1 and `end`."""
-    state = ROOT
-    while at < end:
-        state = step(automaton, state, data[at])
-        at += 1
-        if automaton.found[state] >= 0:
-            return int(automaton.found[state]), at
-    return -1, end

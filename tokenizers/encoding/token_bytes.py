@@ -10,22 +10,22 @@ if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor
     from tokenizers import Tokenizer
 
-Pieces = tuple[bytes, ...]
+TokenBytes = tuple[bytes, ...]
 """One entry per id."""
 
 
-def byte_level_pieces(tokenizer: "Tokenizer") -> Pieces:
+def byte_level_token_bytes(tokenizer: "Tokenizer") -> TokenBytes:
     """Return the bytes of a byte-level tokenizer's tokens. Raises ValueError where ids are left out."""
     added = tokenizer.get_added_tokens_decoder()
     vocabulary = tokenizer.get_vocab()
-    pieces = {index: to_bytes(token) for token, index in vocabulary.items() if index not in added}
-    pieces |= {index: b"" if token.special else token.content.encode() for index, token in added.items()}
-    if len(pieces) <= max(pieces):
-        raise ValueError(f"{max(pieces) + 1 - len(pieces)} of the ids up to {max(pieces)} have no token")
-    return tuple(pieces[index] for index in range(len(pieces)))
+    found = {index: to_bytes(token) for token, index in vocabulary.items() if index not in added}
+    found |= {index: b"" if token.special else token.content.encode() for index, token in added.items()}
+    if len(found) <= max(found):
+        raise ValueError(f"{max(found) + 1 - len(found)} of the ids up to {max(found)} have no token")
+    return tuple(found[index] for index in range(len(found)))
 
 
-def sentencepiece_pieces(model: "SentencePieceProcessor") -> Pieces:
+def sentencepiece_token_bytes(model: "SentencePieceProcessor") -> TokenBytes:
     """Return the bytes of a sentencepiece model's pieces."""
 
     def piece_bytes(index: int) -> bytes:
@@ -39,6 +39,6 @@ def sentencepiece_pieces(model: "SentencePieceProcessor") -> Pieces:
     return tuple(map(piece_bytes, range(model.vocab_size())))
 
 
-def joined(pieces: Pieces, ids: Iterable[int]) -> str:
+def joined(token_bytes: TokenBytes, ids: Iterable[int]) -> str:
     """Return the text of token ids; bytes that are no UTF-8 become U+FFFD."""
-    return b"".join(pieces[index] for index in ids).decode("utf-8", "replace")
+    return b"".join(token_bytes[index] for index in ids).decode("utf-8", "replace")
