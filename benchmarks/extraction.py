@@ -19,10 +19,10 @@ import numpy as np
 from train_extraction import fit, label_page
 from web_pages import Page, Score, folds, read_pages, word_score
 
-from prep.stages.extract.charset import decode_page
 from prep.stages.extract.content import Extractor
 from prep.stages.extract.engine import main_text, open_engine
 from prep.stages.extract.peers import open_resiliparse, open_trafilatura
+from prep.stages.shared.charset.page import decode_page
 
 KINDS = ("article", "documentation", "service", "forum", "product", "collection", "listing")
 

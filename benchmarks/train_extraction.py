@@ -22,11 +22,11 @@ import numpy.typing as npt
 from web_pages import Page, read_pages, words_of
 
 from prep.corpus.kernels import kernel
-from prep.stages.extract.charset import decode_page
 from prep.stages.extract.engine import ReadPage, features_of, read_page
 from prep.stages.extract.features.feature_kernels import FEATURES
 from prep.stages.extract.model.model import MODEL_FILE, BlockModel, model_bytes
 from prep.stages.extract.model.tree_kernels import Trees
+from prep.stages.shared.charset.page import decode_page
 
 Integers = npt.NDArray[np.int32]
 

@@ -12,13 +12,14 @@ from pydantic import Field
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.arrow.documents import CHARSET, HTML, TEXT, URL
 from prep.corpus.errors import Problem
-from prep.stages.extract.charset import decode_page
 from prep.stages.extract.content import Extractor
 from prep.stages.extract.engine import open_engine, tags_of
 from prep.stages.extract.metadata import Metadata
 from prep.stages.extract.peers import Mode, open_resiliparse, open_trafilatura, parsing_steps
+from prep.stages.shared.charset.page import Decoded, Origin, decode_page
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
+CHARSET_ORIGIN = pa.field("charset_origin", pa.string())
 METADATA = tuple(pa.field(name, pa.string()) for name in Metadata._fields)
 """Columns that our engine fills beside the text."""
 _NO_METADATA = Metadata()
@@ -31,10 +32,16 @@ class _Result(NamedTuple):
     value: float | None = None
     detail: str | None = None
     metadata: Metadata = _NO_METADATA
+    charset: str | None = None
+    origin: Origin | None = None
 
 
 class Extract(RowStage):
-    """Extract the main text of pages; replaces the columns `html` and `charset` by `text`.
+    """Extract the main text of pages; replaces the column `html` by `text`.
+
+    `charset` becomes the character set that the page was decoded with, by its name in the WHATWG Encoding standard,
+    and `charset_origin` how it was found: `bom`, `transport`, `meta` or `detected`. Bytes that are UTF-8 are decoded
+    so whatever is declared, and a declaration that the bytes contradict gives way to one that they do not.
 
     The engine `prep` adds what the page says about itself, null where it says nothing: `title`, `published` (ISO
     date), `canonical_url` and `declared_language`. Columns of these names that the input has keep their values.
@@ -44,8 +51,8 @@ class Extract(RowStage):
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 3
-    libraries: ClassVar[tuple[str, ...]] = ("resiliparse", "trafilatura", "lxml")
+    version: ClassVar[int] = 4
+    libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)
 
     engine: Literal["prep", "trafilatura", "resiliparse"] = "prep"
@@ -83,9 +90,10 @@ class Extract(RowStage):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema with text, and our engine's columns, in place of html and charset."""
-        fields = [field for field in schema if field.name not in (HTML.name, CHARSET.name, TEXT.name)]
+        made = (HTML.name, CHARSET.name, CHARSET_ORIGIN.name, TEXT.name)
+        fields = [field for field in schema if field.name not in made]
         added = [field for field in self._metadata() if field.name not in schema.names]
-        return pa.schema([*fields, TEXT, *added])
+        return pa.schema([*fields, TEXT, CHARSET, CHARSET_ORIGIN, *added])
 
     def open(self) -> RowFunction:
         """Return the function over batches."""
@@ -98,6 +106,9 @@ class Extract(RowStage):
                 for html, charset, url, text in zip(*columns, strict=True)
             ]
             extracted = set_column(batch, TEXT.name, pa.array([result.text for result in results], TEXT.type))
+            for field, found in ((CHARSET, "charset"), (CHARSET_ORIGIN, "origin")):
+                values = pa.array([getattr(result, found) for result in results], field.type)
+                extracted = set_column(extracted, field.name, values)
             for place, field in enumerate(self._metadata()):
                 if field.name not in batch.schema.names:
                     values = pa.array([result.metadata[place] for result in results], field.type)
@@ -117,6 +128,9 @@ class Extract(RowStage):
 
         def page(html: bytes, charset: str | None, url: str | None) -> _Result:
             decoded = decode_page(html, charset)
+            return extracted(decoded, url)._replace(charset=decoded.charset, origin=decoded.origin)
+
+        def extracted(decoded: Decoded, url: str | None) -> _Result:
             undecodable = decoded.undecodable / max(1, len(decoded.text))
             if undecodable > self.max_undecodable:
                 detail = f"{decoded.undecodable} places are not {decoded.charset} ({decoded.origin})"

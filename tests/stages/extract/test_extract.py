@@ -55,7 +55,7 @@ def test_keeps_the_article_and_leaves_the_frame(stage: Extract) -> None:
     batch, verdicts = stage.open()(pages(ARTICLE))
     assert verdicts is None
     assert batch.schema.names[:2] == ["id", "text"]
-    assert {"html", "charset"}.isdisjoint(batch.schema.names)
+    assert "html" not in batch.schema.names
     text = batch.column("text")[0].as_py()
     assert "Bees fly from flower" in text
     assert "keep each other warm" in text
@@ -74,6 +74,13 @@ def test_honours_the_declared_character_set() -> None:
     assert outcome.batch.column("text")[0].as_py().startswith("Příliš žluťoučký kůň")
 
 
+def test_the_character_set_and_how_it_was_found_are_columns() -> None:
+    german = "<p>Der Pegel an der Mühle wurde täglich gelesen, auch an Festtagen.</p>".encode()
+    outcome = Extract(main_content=False).open()(pages(german, german, charsets=["iso-8859-1", "UTF8"]))
+    assert outcome.batch.column("charset").to_pylist() == ["utf-8", "utf-8"]
+    assert outcome.batch.column("charset_origin").to_pylist() == ["detected", "transport"]
+
+
 def test_documents_that_came_as_text_pass_untouched() -> None:
     batch = pages(ARTICLE, None).append_column(TEXT, pa.array([None, "  as it came\n"], TEXT.type))
     outcome = Extract().open()(batch)
@@ -88,7 +95,7 @@ def test_the_schema_is_what_comes_out() -> None:
 
 
 def test_pages_without_text_and_undecodable_ones_are_rejected() -> None:
-    outcome = Extract().open()(pages(b"<html><body><img src=x></body></html>", b"<p>" + bytes(range(128, 160)) * 9))
+    outcome = Extract().open()(pages(b"<html><body><img src=x></body></html>", b"\xff\xfe" + b"\x00\xd8" * 99))
     assert rules(outcome) == ["no_text", "bad_encoding"]
     assert outcome.verdicts is not None
     assert outcome.verdicts.value is not None

@@ -14,11 +14,11 @@ from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
 from prep.corpus.text.utf8 import write_code_point
-from prep.stages.extract.charset import decode_page
 from prep.stages.extract.engine import ReadPage, read_page
 from prep.stages.extract.html.element_kernels import HIDDEN_BIT, NAMES, inside
 from prep.stages.extract.html.markup_kernels import DEEPEST, count_tags
 from prep.stages.extract.html.reference_kernels import read_reference
+from prep.stages.shared.charset.page import decode_page
 
 BLOCKS = ("div", "section", "p", "ul", "li", "table", "tr", "td", "h2", "pre", "x-box")
 INLINE = ("span", "b", "a", "i", "unknown")

@@ -17,9 +17,13 @@ FRENCH = "Où est passé l'élève ? Il a été reçu à l'école, déjà vêtu 
         (FRENCH.encode("utf-16"), FRENCH, None),
         (b"\xfe\xff" + FRENCH.encode("utf-16-be"), FRENCH, None),
         (FRENCH.encode("utf-32"), FRENCH, None),
-        (FRENCH.encode("latin-1"), FRENCH, '{"charset":"cp1252"}'),
-        ("Съешь ещё этих мягких французских булок, да выпей чаю. ".encode("cp1251") * 9, None, '{"charset":"cp1251"}'),
-        (b"plain " * 100_000 + FRENCH.encode("latin-1"), "plain " * 100_000 + FRENCH, '{"charset":"cp1252"}'),
+        (FRENCH.encode("latin-1"), FRENCH, '{"charset":"windows-1252"}'),
+        (
+            "Съешь ещё этих мягких французских булок, да выпей чаю. ".encode("cp1251") * 9,
+            None,
+            '{"charset":"windows-1251"}',
+        ),
+        (b"plain " * 100_000 + FRENCH.encode("latin-1"), "plain " * 100_000 + FRENCH, '{"charset":"windows-1252"}'),
     ],
 )
 def test_character_sets(data: bytes, text: str | None, metadata: str | None) -> None:

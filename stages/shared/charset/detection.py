@@ -1,0 +1,132 @@
+"""What character set bytes look like.
+
+UTF-8 is recognised by its form: in text of another character set, well-formed sequences of it are rare. 16-bit text is
+recognised by its zero bytes. For all others the detector of Firefox is asked (chardetng, Sivonen 2020), which weighs
+pairs of letters of the web's legacy character sets; it leaves out the Macintosh's Roman, which is told here by letters
+at places that hold no letters, or nothing, in windows-1252. Cost: a pass for UTF-8; chardetng reads 10 MB/s, so it
+sees a sample.
+"""
+
+import re
+from typing import Final, NamedTuple
+
+from chardetng_py import detect
+
+from prep.stages.shared.charset.decoding import REPLACEMENT
+from prep.stages.shared.charset.names import charset_of
+
+MULTI_BYTE: Final = frozenset({"gbk", "gb18030", "big5", "euc-jp", "shift_jis", "euc-kr"})
+TOLERATED: Final = 0.02
+"""Share of the characters beyond ASCII that may be damaged before a character set is doubted."""
+
+_SAMPLE = 128 << 10
+_ASCII = bytes(range(128))
+_UTF8_SHARE = 0.9
+"""Share of the bytes beyond ASCII in well-formed sequences from which a text is UTF-8."""
+_ZEROS = 0.1
+"""Share of zero bytes on one side of the pairs from which a text is taken as 16-bit."""
+_ESCAPES = (b"\x1b$@", b"\x1b$B", b"\x1b$(D", b"\x1b(J", b"\x1b(I")
+_MAC_LETTER = re.compile(rb"[a-z][\x80-\x91\x94-\x9f](?=[a-z])")
+"""Letters of the Macintosh between letters; 92 is windows-1252's apostrophe, and 93 closes a quotation."""
+_WINDOWS_LETTER = re.compile(rb"[a-z][\xd6-\xff](?=[a-z])")
+_DOUBTFUL = re.compile("[\x80-\x9f\ue000-\uf8ff\ufffd\uff61-\uff9f]")
+"""Controls, private use, undecodable, and half-width kana, which other character sets look like in Shift_JIS."""
+_CONTROL = re.compile("[\x80-\x9f]")
+_RUN = re.compile("[^\x00-\x7f]{4,}")
+_BEYOND_ASCII = re.compile("[^\x00-\x7f]+")
+_LATIN = frozenset(
+    {"windows-1250", "windows-1252", "windows-1254", "windows-1257", "macintosh"}
+    | {f"iso-8859-{part}" for part in (2, 3, 4, 10, 13, 14, 15, 16)}
+)
+
+
+class Utf8(NamedTuple):
+    """How far bytes are UTF-8."""
+
+    beyond: int
+    """Bytes beyond ASCII."""
+    text: str
+    """Decoded; what is not well-formed is replaced."""
+    broken: int
+    """Places that were replaced."""
+    characters: int
+    """Characters beyond ASCII."""
+    share: float
+    """Share of the bytes beyond ASCII in well-formed sequences; 1 where there are none."""
+
+    @property
+    def plausible(self) -> bool:
+        """Whether the text is UTF-8, if need be with some broken bytes."""
+        return self.broken == 0 or (self.share >= _UTF8_SHARE and self.characters > self.broken)
+
+
+def read_utf8(data: bytes) -> Utf8:
+    """Return how far bytes are UTF-8."""
+    beyond = len(data) - len(data.translate(None, bytes(range(128, 256))))
+    try:
+        text = data.decode()
+        return Utf8(beyond, text, 0, len(text) - (len(data) - beyond), 1.0)
+    except UnicodeDecodeError:
+        pass
+    text = data.decode("utf-8", "replace")
+    written = data.count(REPLACEMENT.encode())  # a text may say U+FFFD itself
+    broken = text.count(REPLACEMENT) - written
+    characters = len(text) - (len(data) - beyond) - broken
+    well_formed = len(text.encode()) - 3 * broken - (len(data) - beyond)
+    return Utf8(beyond, text, broken, characters, well_formed / max(1, beyond))
+
+
+def sixteen_bit(data: bytes) -> str | None:
+    """Return the name of the 16-bit character set that bytes without a mark are in; None where they are in none."""
+    sample = data[:4096]
+    sample = sample[: len(sample) // 2 * 2]
+    if len(sample) < 8:
+        return None
+    high, low = sample[::2].count(0), sample[1::2].count(0)
+    half = len(sample) // 2
+    if max(high, low) < _ZEROS * half or min(high, low) > 0.05 * max(high, low):
+        return None
+    return "utf-16be" if high > low else "utf-16le"
+
+
+def detect_charset(data: bytes) -> str:
+    """Return the standard's name of the character set that bytes look like."""
+    if found := sixteen_bit(data):
+        return found
+    if any(escape in data for escape in _ESCAPES):
+        return "iso-2022-jp"
+    if read_utf8(data).plausible:
+        return "utf-8"
+    first = len(data) - len(data.lstrip(_ASCII))
+    start = max(0, first - 1024) // 2 * 2
+    sample = data[start : start + _SAMPLE]
+    found = charset_of(detect(sample, allow_utf8=False)) or "windows-1252"
+    if found == "windows-1252" and len(_MAC_LETTER.findall(sample)) > 3 * len(_WINDOWS_LETTER.findall(sample)) + 2:
+        return "macintosh"
+    return found
+
+
+def damage(text: str, charset: str, utf8: Utf8) -> float:
+    """Return which share of the characters beyond ASCII speaks against a decoding.
+
+    That is what is undecodable, controls, private use and half-width kana; in Latin character sets also long runs of
+    characters beyond ASCII, where they are most of them, for other scripts look like that, and what is UTF-8.
+    """
+    beyond = sum(map(len, _BEYOND_ASCII.findall(text)))
+    if beyond == 0:
+        return 0.0
+    doubtful = len(_DOUBTFUL.findall(text))
+    if charset not in _LATIN:
+        return doubtful / beyond
+    in_runs = sum(map(len, _RUN.findall(text)))
+    return max(doubtful / beyond, in_runs / beyond if in_runs > beyond / 2 else 0.0, utf8.share)
+
+
+def undecodable(data: bytes, text: str, charset: str) -> int:
+    """Return how many places of a decoded text are no characters.
+
+    A text in UTF-8 may say U+FFFD itself; the controls of Windows' sets stand where they have no character.
+    """
+    if charset == "utf-8":
+        return text.count(REPLACEMENT) - data.count(REPLACEMENT.encode())
+    return text.count(REPLACEMENT) + (len(_CONTROL.findall(text)) if charset.startswith("windows-") else 0)

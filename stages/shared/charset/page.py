@@ -1,0 +1,136 @@
+"""Which character set a page of HTML or XHTML is in, and its text.
+
+The order is that of the HTML standard (WHATWG HTML, section 13.2.3.2): byte order mark, the transport's declaration,
+the page's own, and last what its bytes look like. The standard takes the first and replaces what it cannot decode; it
+has no choice, as it must decide before the page is read. Here all of the page is known:
+
+1. Text that is UTF-8 beyond ASCII, at some length, is UTF-8 whatever is declared: other text does not look like that.
+2. A declaration that leaves more than `TOLERATED` damage is compared with what is declared next and with what the
+   bytes look like; the least damage decides, the order of the standard between equals.
+3. Where transport and page differ, and the bytes look like what the page says, the page is believed: it was written
+   with its text, the transport's declaration is often a server's default.
+"""
+
+import re
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from collections.abc import Iterator
+from typing import Literal, NamedTuple
+
+from prep.stages.shared.charset.decoding import decode
+from prep.stages.shared.charset.detection import (
+    MULTI_BYTE,
+    TOLERATED,
+    Utf8,
+    damage,
+    detect_charset,
+    read_utf8,
+    sixteen_bit,
+    undecodable,
+)
+from prep.stages.shared.charset.names import charset_of
+
+Origin = Literal["bom", "transport", "meta", "detected"]
+
+_META_BYTES = 16384
+"""Bytes in which a declaration is looked for; the standard's 1024 are often taken by scripts."""
+_BOMS = ((BOM_UTF8, "utf-8"), (BOM_UTF16_BE, "utf-16be"), (BOM_UTF16_LE, "utf-16le"))
+_DECLARATION = re.compile(
+    rb"<!--.*?-->|<(script|style|title|textarea|noscript)\b.*?</\1|<meta[\s/]([^>]*)|<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']+)",
+    re.IGNORECASE | re.DOTALL,
+)
+_ATTRIBUTE = re.compile(rb"""([a-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
+_CONTENT = re.compile(rb"charset\s*=\s*[\"']?\s*([^\s\"';]+)", re.IGNORECASE)
+_ENOUGH, _ENOUGH_FOR_PAIRS = 3, 6
+"""Characters beyond ASCII from which UTF-8 is believed against a declaration, and against one of pairs of bytes."""
+
+
+class Decoded(NamedTuple):
+    """A page's text and how it was decoded."""
+
+    text: str
+    utf8: bytes
+    """The text in UTF-8."""
+    charset: str
+    """The character set's name in the WHATWG Encoding standard, in lower case."""
+    origin: Origin
+    undecodable: int
+    """Places at which bytes were replaced."""
+
+
+def decode_page(data: bytes, declared: str | None) -> Decoded:
+    """Decode a page; `declared` is the transport's character set. Never fails: what cannot be decoded is replaced."""
+    for mark, marked in _BOMS:
+        if data.startswith(mark):
+            return _decoded(data, marked, "bom")
+    candidates = list(_declared(data, declared))
+    if wide := sixteen_bit(data):
+        return _decoded(data, wide, _origin_of(wide, candidates))
+    utf8 = read_utf8(data)
+    if _is_utf8(data, utf8, candidates):
+        origin = _origin_of("utf-8", candidates)
+        return Decoded(utf8.text, data if utf8.broken == 0 else utf8.text.encode(), "utf-8", origin, utf8.broken)
+    return _least_damaged(data, utf8, candidates)
+
+
+def _declared(data: bytes, transport: str | None) -> Iterator[tuple[str, Origin]]:
+    """Yield what is declared, in the standard's order. What can be read byte by byte is not in 16 bits."""
+    if (charset := charset_of(transport)) and not charset.startswith("utf-16"):
+        yield charset, "transport"
+    for match in _DECLARATION.finditer(data, 0, _META_BYTES):
+        label = match[3] or (_meta_label(match[2]) if match[2] else None)
+        if label and (charset := charset_of(label.decode("ascii", "replace"))):
+            meant = "utf-8" if charset.startswith("utf-16") else charset
+            yield "windows-1252" if meant == "x-user-defined" else meant, "meta"
+            return
+
+
+def _meta_label(tag: bytes) -> bytes | None:
+    values = {name.lower(): b"".join(value) for name, *value in _ATTRIBUTE.findall(tag)}
+    if b"charset" in values:
+        return values[b"charset"]
+    if values.get(b"http-equiv", b"").strip().lower() == b"content-type":
+        content = _CONTENT.search(values.get(b"content", b""))
+        return content[1] if content else None
+    return None
+
+
+def _origin_of(charset: str, candidates: list[tuple[str, Origin]]) -> Origin:
+    return next((origin for candidate, origin in candidates if candidate == charset), "detected")
+
+
+def _is_utf8(data: bytes, utf8: Utf8, candidates: list[tuple[str, Origin]]) -> bool:
+    if utf8.beyond == 0:
+        seven_bit = {"iso-2022-jp", "hz-gb-2312", "iso-2022-kr"}
+        named = {charset for charset, _ in candidates}
+        return not named & seven_bit and (b"\x1b" not in data or detect_charset(data) == "utf-8")
+    if not utf8.plausible:
+        return False
+    if not candidates or candidates[0][0] == "utf-8":
+        return True
+    enough = _ENOUGH_FOR_PAIRS if candidates[0][0] in MULTI_BYTE else _ENOUGH
+    return utf8.characters - utf8.broken >= enough
+
+
+def _least_damaged(data: bytes, utf8: Utf8, candidates: list[tuple[str, Origin]]) -> Decoded:
+    best: Decoded | None = None
+    least = 2.0
+    detected: str | None = None
+    if len(candidates) > 1 and candidates[0][0] != candidates[1][0]:
+        detected = detect_charset(data)
+        candidates.sort(key=lambda candidate: candidate[0] != detected)
+    for charset, origin in candidates:
+        decoded = _decoded(data, charset, origin)
+        harm = damage(decoded.text, charset, utf8)
+        if harm <= TOLERATED:
+            return decoded
+        if harm < least:
+            best, least = decoded, harm
+    charset = detected or detect_charset(data)
+    decoded = _decoded(data, charset, "detected")
+    return decoded if best is None or damage(decoded.text, charset, utf8) < least else best
+
+
+def _decoded(data: bytes, charset: str, origin: Origin) -> Decoded:
+    text = decode(data, charset)
+    # A lone surrogate of a 16-bit text has no form in UTF-8.
+    return Decoded(text, text.encode("utf-8", "replace"), charset, origin, undecodable(data, text, charset))
