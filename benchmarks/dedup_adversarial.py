@@ -3,7 +3,7 @@
     python benchmarks/dedup_adversarial.py [--scale 1.0]
 
 - 200,000 pages of one template: each has 120 words of the template and 20 of its own, some of them shared in chains,
-  so that clusters grow by transitivity; with the bands alone, with verification, and with the guard on cluster size.
+  so that clusters grow by transitivity; with transitive clusters, and with verified ones.
 - A million identical short documents, and a hundred thousand empty ones.
 - One document of 100 MB, and a copy of it that lacks its last tenth.
 
@@ -54,10 +54,10 @@ def huge(scale: float) -> list[str]:
 
 
 CASES: Mapping[str, tuple[Texts, Deduplication]] = {
-    "templated, bands alone": (templated, MinHash(keep="smallest_id")),
-    "templated, verified at 0.9": (templated, MinHash(keep="smallest_id", verify=0.9)),
-    "templated, by their texts": (templated, MinHash(keep="smallest_id", verify=0.9, verify_by="text")),
-    "templated, guard 1,000": (templated, MinHash(keep="smallest_id", largest_cluster=1000, verify=0.75)),
+    "templated, transitive": (templated, MinHash(keep="smallest_id", clusters="transitive")),
+    "templated, verified": (templated, MinHash(keep="smallest_id")),
+    "templated, verified at 0.7": (templated, MinHash(keep="smallest_id", verify=0.7)),
+    "templated, by their texts": (templated, MinHash(keep="smallest_id", verify_by="text")),
     "templated, exact": (templated, Exact()),
     "identical": (identical, MinHash()),
     "identical, exact": (identical, Exact()),

@@ -2,7 +2,7 @@
 
     python benchmarks/dedup_scale.py 1 2 5 10 [--memory 2GiB] [--duplicates 0.3] [--folder /tmp/scale]
 
-The arguments are millions of documents. Each document has an id, a length, 14 band hashes and a sketch of 112 bytes, as
+The arguments are millions of documents. Each document has an id, a length, 14 band hashes and a sketch of 256 bytes, as
 the tap of the stage `minhash` writes them; a share of the documents are near-duplicates, which agree in ten bands with
 one of the others. All phases of the stage but those of the audit run one after the other, in a process of their own per
 size; memory is what that process holds apart from mapped files (RssAnon), which the system takes back where it needs.
@@ -25,11 +25,12 @@ from prep.corpus.arrow.documents import ID, TEXT, write_table
 from prep.corpus.files.storage import write_arrow
 from prep.stages.dedup.minhash.minhash import MinHash
 from prep.stages.dedup.taps import band_column
-from prep.stages.shared.matching.documents import LENGTH, SKETCH
+from prep.stages.shared.matching.documents import CONTENT, LENGTH, SKETCH
+from prep.stages.shared.matching.sketch_kernels import SKETCH_WORDS
 from prep.stages.stage import GlobalContext, Upstream
 
 PART = 100_000
-BANDS, AGREE, FUNCTIONS = 14, 10, 112
+BANDS, AGREE, AGREEING_WORDS = 14, 10, 29
 
 
 def write_tap(path: Path, part: int, rows: int, duplicates: float) -> None:
@@ -40,12 +41,16 @@ def write_tap(path: Path, part: int, rows: int, duplicates: float) -> None:
     origin = rng.integers(0, part + 1, len(copies)), rng.integers(0, rows, len(copies))
     for band in range(AGREE):
         bands[band, copies] = _values(origin[0], origin[1], band)
-    sketch = rng.integers(0, 256, (rows, FUNCTIONS), dtype=np.uint8)
+    sketch = np.stack([_values(part, np.arange(rows), BANDS + word) for word in range(SKETCH_WORDS)], axis=1)
+    sketch[copies, :AGREEING_WORDS] = np.stack(
+        [_values(*origin, BANDS + word) for word in range(AGREEING_WORDS)], axis=1
+    )
     columns = {
         "id": pa.array([f"crawl-data/segment-{part:05d}.warc.gz#{row}" for row in range(rows)]),
         LENGTH: pa.array(rng.integers(200, 20_000, rows)),
         **{band_column(band): pa.array(values) for band, values in enumerate(bands)},
-        SKETCH: pa.FixedSizeBinaryArray.from_buffers(pa.binary(FUNCTIONS), rows, [None, pa.py_buffer(sketch)]),
+        SKETCH: pa.FixedSizeBinaryArray.from_buffers(pa.binary(8 * SKETCH_WORDS), rows, [None, pa.py_buffer(sketch)]),
+        CONTENT: pa.array(rng.integers(0, 1 << 64, rows, dtype=np.uint64)),
     }
     write_arrow(str(path), pa.table(columns))
 

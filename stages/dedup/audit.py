@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.arrow.documents import write_table
 from prep.corpus.files.storage import join, read_arrow, write_arrow, write_json
-from prep.stages.dedup.clusters import kept_ids, sizes_path, verdicts_path
+from prep.stages.dedup.clusters import PLACES, kept_ids, sizes_path, verdicts_path
 from prep.stages.dedup.minhash.similarity import Selection, similarities
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import SKETCH, Documents, read_numbers
@@ -105,7 +105,7 @@ class _Least:
 def _verdicts(part: int, documents: Documents, context: GlobalContext) -> dict[str, Numbers]:
     """Return what was decided on the documents of a part that have a cluster."""
     table = read_arrow(verdicts_path(context, part - documents.new_parts.start))
-    found = {name: read_numbers(table, name) for name in table.column_names}
+    found = {name: read_numbers(table, name) for name in PLACES}
     return {**found, "part": np.full(table.num_rows, part)}
 
 

@@ -1,19 +1,18 @@
 """From pairs to verdicts, in two phases: cluster, drop.
 
-1. `cluster` joins all pairs to clusters and chooses which document of each is kept. Under most policies the clusters
-   are the connected components of the pairs (union-find), and the first of each by the policy is kept. Under
-   `earliest` each document goes to the first that it matches among those before it: it is lost to an older one that
-   it resembles itself, and a later document never joins two clusters. So what was kept once is kept whatever comes.
+1. `cluster` joins all pairs to connected components (union-find). Where matches are verified, each document then goes
+   in favour of one that it resembles itself, or stays (`prep.stages.dedup.minhash.assignment`). Where they are trusted,
+   the first of each component by the policy is kept; under `earliest` each document goes to the first that it matches
+   among those before it, so that a later document never joins two clusters and what was kept once is kept.
 2. `drop` writes, for one part, which of its documents go, in whose favour, and how large the clusters are.
 
-Memory: 25 bytes per document, and what one part of ids takes. Where that is more than the setting, the arrays are files
+Memory: 37 bytes per document, and what one part of ids takes. Where that is more than the setting, the arrays are files
 mapped into memory: slower, but bounded.
 """
 
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from pathlib import Path
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -21,6 +20,7 @@ import pyarrow as pa
 
 from prep.corpus.arrow.documents import REJECTED, write_table
 from prep.corpus.files.storage import expand, join, read_arrow, write_arrow
+from prep.stages.dedup.minhash.assignment import Components, Verification, assignments
 from prep.stages.shared.matching.cluster_kernels import (
     Numbers,
     Values,
@@ -33,21 +33,16 @@ from prep.stages.shared.matching.cluster_kernels import (
 from prep.stages.shared.matching.documents import Documents, read_numbers
 from prep.stages.shared.matching.keep import Key, Policy, keys
 from prep.stages.shared.matching.matching import read_pairs
-from prep.stages.shared.matching.sketch_kernels import estimates
 from prep.stages.stage import Counts, GlobalContext
 
-DOCUMENT_BYTES = 25
+DOCUMENT_BYTES = 37
 """Memory of a cluster task per document."""
 STEP = 1 << 20
 """Documents looked at together."""
+PLACES = ("row", "kept_part", "kept_row", "size")
+"""Columns of the verdicts: a row that has a cluster, the document kept, and the cluster's size."""
+SIMILARITY = "similarity"
 _GREATEST = np.uint64(0xFFFFFFFFFFFFFFFF)
-
-
-class Guard(NamedTuple):
-    """In a cluster of more than `most` documents, only those as similar as this to the one kept are lost."""
-
-    most: int
-    similarity: float
 
 
 class Arrays:
@@ -71,37 +66,68 @@ class Arrays:
 
 
 def cluster(
-    policy: Policy, guard: Guard | None, memory: int, pairs: str, documents: Documents, context: GlobalContext
+    policy: Policy,
+    verification: Verification | None,
+    memory: int,
+    pairs: str,
+    documents: Documents,
+    context: GlobalContext,
 ) -> None:
-    """Join the pairs in a folder, and write for each part which rows have a cluster, how large, and whom it keeps.
+    """Decide from the pairs in a folder which documents go, and write it for each part.
 
+    With a verification, documents go in favour of those that they resemble; without, of the first of their component.
     Writes how many clusters there are of each size, too.
     """
     arrays = Arrays(len(documents), memory, join(context.scratch, "arrays"))
     parents: Numbers = arrays.make("parents", np.int64)  # type: ignore[assignment]
     parents[:] = np.arange(len(parents))
-    link = adopt if policy.by_time else unite
+    link = adopt if policy.by_time and verification is None else unite
     for path in expand(join(context.scratch, pairs)):  # band by band: the first to find a parent decides
         for left, right in read_pairs(read_arrow(path)):
             link(parents, left, right)
     point_to_roots(parents)
     sizes: Numbers = arrays.make("sizes", np.int64)  # type: ignore[assignment]
+    similarity = None
     clusters = count_members(parents, sizes)
-    if not policy.by_time:
-        _crown(parents, sizes, clusters, keys(policy, documents), arrays)
-    if guard is not None and _spare(parents, sizes, guard, documents):
+    if verification is not None:
+        similarity = arrays.make("similarity", np.float32)
+        local: Numbers = arrays.make("local", np.int64)  # type: ignore[assignment]
+        components = Components(parents, sizes, local)
+        for some in assignments(components, policy, verification, memory, documents, context):
+            local[some.numbers] = some.kept
+            similarity[some.numbers] = some.similarity
+        for start in range(0, len(parents), STEP):
+            inside = slice(start, start + STEP)
+            parents[inside] = np.where(sizes[parents[inside]] > 1, local[inside], parents[inside])
         count_members(parents, sizes)
+        del local, components
+    elif not policy.by_time:
+        _choose_first(parents, sizes, clusters, keys(policy, documents), arrays)
+    _write_verdicts(parents, sizes, similarity, documents, context)
+    _write_sizes(sizes, context)
+    del parents, sizes, similarity
+    arrays.forget()
+
+
+def _write_verdicts(
+    parents: Numbers,
+    sizes: Numbers,
+    similarity: npt.NDArray[np.generic] | None,
+    documents: Documents,
+    context: GlobalContext,
+) -> None:
+    """Write for each part which rows have a cluster, how large it is, whom it keeps, and how similar that one is."""
     for part in documents.new_parts:
         inside = slice(documents.offsets[part], documents.offsets[part + 1])
         own = np.arange(inside.start, inside.stop)
         kept = parents[inside]
         rows = np.flatnonzero((kept != own) | (sizes[inside] > 1))
         kept_part, kept_row = documents.places(kept[rows])
-        verdicts = {"row": rows, "kept_part": kept_part, "kept_row": kept_row, "size": sizes[kept[rows]]}
-        write_arrow(verdicts_path(context, part - documents.new_parts.start), pa.table(verdicts))
-    _write_sizes(sizes, context)
-    del parents, sizes
-    arrays.forget()
+        columns = (rows, kept_part, kept_row, sizes[kept[rows]])
+        table = pa.table(dict(zip(PLACES, columns, strict=True)))
+        if similarity is not None:
+            table = table.append_column(SIMILARITY, pa.array(similarity[inside][rows]))
+        write_arrow(verdicts_path(context, part - documents.new_parts.start), table)
 
 
 def _write_sizes(sizes: Numbers, context: GlobalContext) -> None:
@@ -120,7 +146,7 @@ def sizes_path(context: GlobalContext) -> str:
     return join(context.output, "audit", "sizes.parquet")
 
 
-def _crown(parents: Numbers, sizes: Numbers, clusters: int, order: Iterable[Key], arrays: Arrays) -> None:
+def _choose_first(parents: Numbers, sizes: Numbers, clusters: int, order: Iterable[Key], arrays: Arrays) -> None:
     """Make the first document of each cluster by some keys its root, in `parents` and in `sizes`.
 
     Goes over the documents in the order of their numbers, twice for each key, so that no cluster is held in memory.
@@ -137,13 +163,13 @@ def _crown(parents: Numbers, sizes: Numbers, clusters: int, order: Iterable[Key]
             tied[numbers] = key(numbers) == best[parents[numbers]]
         if sum(len(numbers) for numbers in _where(tied)) == clusters:
             break
-    crowned = best.view(np.int64)
-    crowned[:] = -1
+    first = best.view(np.int64)
+    first[:] = -1
     for numbers in _where(tied):
-        crowned[parents[numbers]] = numbers
+        first[parents[numbers]] = numbers
     for start in range(0, len(parents), STEP):
         roots = parents[start : start + STEP]
-        parents[start : start + STEP] = np.where(crowned[roots] < 0, roots, crowned[roots])
+        parents[start : start + STEP] = np.where(first[roots] < 0, roots, first[roots])
     count_members(parents, sizes)
 
 
@@ -155,21 +181,6 @@ def _where(flags: npt.NDArray[np.generic]) -> Iterator[Numbers]:
             yield found
 
 
-def _spare(parents: Numbers, sizes: Numbers, guard: Guard, documents: Documents) -> bool:
-    """Take out of clusters that are too large what does not resemble the document kept; return whether any was."""
-    changed = False
-    for start in range(0, len(parents), STEP):
-        numbers = np.arange(start, min(start + STEP, len(parents)))
-        kept = parents[numbers]
-        suspects = numbers[(sizes[kept] > guard.most) & (kept != numbers)]
-        for at in range(0, len(suspects), STEP // 16):
-            some = suspects[at : at + STEP // 16]
-            similar = estimates(documents.sketches(some), documents.sketches(parents[some])) >= guard.similarity
-            parents[some[~similar]] = some[~similar]
-            changed |= not bool(similar.all())
-    return changed
-
-
 def cluster_columns(stage: str) -> tuple[pa.Field, pa.Field]:
     """Return the columns that a stage adds: whom a document's cluster keeps (null where it is alone), and its size."""
     return pa.field(f"{stage}_cluster", pa.string()), pa.field(f"{stage}_cluster_size", pa.int64())
@@ -178,7 +189,7 @@ def cluster_columns(stage: str) -> tuple[pa.Field, pa.Field]:
 def drop(stage: str, rule: str, part: int, documents: Documents, context: GlobalContext) -> Counts:
     """Write a part's bitmap, its columns, and its rejected documents, each with the id of the one kept in its place."""
     verdicts = read_arrow(verdicts_path(context, part))
-    rows, kept_parts, kept_rows, sizes = (read_numbers(verdicts, name) for name in verdicts.column_names)
+    rows, kept_parts, kept_rows, sizes = (read_numbers(verdicts, name) for name in PLACES)
     kept = kept_ids(documents, kept_parts, kept_rows)
     itself = (kept_parts == documents.new_parts.start + part) & (kept_rows == rows)
     lost = rows[~itself]
@@ -191,7 +202,7 @@ def drop(stage: str, rule: str, part: int, documents: Documents, context: Global
         "id": documents.ids(documents.new_parts.start + part, lost),
         "stage": pa.array(np.full(len(lost), stage), pa.string()),
         "rule": pa.array(np.full(len(lost), rule), pa.string()),
-        "value": pa.nulls(len(lost), pa.float64()),
+        "value": _similarity(verdicts, ~itself),
         "failed": pa.array(np.zeros(len(lost), np.bool_)),
         "detail": kept.filter(pa.array(~itself)),
     }
@@ -199,6 +210,13 @@ def drop(stage: str, rule: str, part: int, documents: Documents, context: Global
     before = context.upstream.dropped(part)
     entered = total - (0 if before is None else int(before.sum()))
     return Counts(entered, entered - len(lost), {rule: len(lost)} if len(lost) else {})
+
+
+def _similarity(verdicts: pa.Table, lost: npt.NDArray[np.bool_]) -> pa.ChunkedArray | pa.Array:
+    """Return how similar documents are to those kept in their places; null where nobody looked."""
+    if SIMILARITY not in verdicts.column_names:
+        return pa.nulls(int(lost.sum()), pa.float64())
+    return verdicts.column(SIMILARITY).filter(pa.array(lost)).cast(pa.float64())
 
 
 def _columns(stage: str, total: int, rows: Numbers, kept: pa.ChunkedArray, sizes: Numbers) -> pa.Table:

@@ -6,10 +6,10 @@ The phases, each of independent tasks:
 
     sort    per part             hashes in rising order, ranks       prep.stages.shared.matching.matching
     match   per hash and range   pairs                               prep.stages.shared.matching.matching
-    cluster one                  clusters, and whom each keeps       prep.stages.dedup.clusters, keep
+    cluster one                  who is kept in whose place          prep.stages.dedup.clusters, minhash.assignment
     drop    per part             bitmap, columns, rejected documents prep.stages.dedup.clusters
 
-between match and cluster, where pairs are verified by their texts:
+between match and cluster, where texts are compared (`verify` only where clusters are transitive):
 
     choose  one                  the documents in pairs              prep.stages.dedup.minhash.similarity
     shingle per part             their sets of shingles              prep.stages.dedup.minhash.similarity
@@ -41,6 +41,7 @@ from prep.stages.dedup import audit, clusters, index
 from prep.stages.dedup.audit import Judge
 from prep.stages.dedup.index import Crawl, Index
 from prep.stages.dedup.minhash import similarity
+from prep.stages.dedup.minhash.assignment import Verification
 from prep.stages.dedup.minhash.minhash_kernels import Shingling
 from prep.stages.dedup.minhash.similarity import Selection
 from prep.stages.shared.matching import matching
@@ -63,7 +64,7 @@ REMEMBER, EXTEND = "remember", "extend"
 class Deduplication(GlobalStage):
     """A stage that matches documents by hashes: where any hash of two documents agrees, they are the same to it."""
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True
@@ -156,9 +157,13 @@ class Deduplication(GlobalStage):
         """Return whether matches are verified by the texts instead of the sketches."""
         return False
 
-    def guard(self) -> clusters.Guard | None:
-        """Return what holds for clusters that are too large; None trusts all."""
+    def verification(self) -> Verification | None:
+        """Return how similar a document must be to the one kept in its place; None trusts the pairs."""
         return None
+
+    def verifies_pairs(self) -> bool:
+        """Return whether pairs below the least similarity are left out before clusters are made of them."""
+        return self.verification() is None and self.least_similarity() is not None
 
     def shingling(self) -> Shingling:
         """Return how texts are cut to find their true similarity."""
@@ -173,7 +178,8 @@ class Deduplication(GlobalStage):
         tasks = self.hash_count() * matching.ranges(parts)
         found = [Phase(SORT, parts), Phase(MATCH, tasks)]
         if self.reads_texts():
-            found += [Phase(CHOOSE, 1), Phase(SHINGLE, parts), Phase(VERIFY, tasks)]
+            found += [Phase(CHOOSE, 1), Phase(SHINGLE, parts)]
+            found += [Phase(VERIFY, tasks)] if self.verifies_pairs() else []
         found += [Phase(CLUSTER, 1), Phase(DROP, parts)]
         if self.audit:
             found += [Phase(SAMPLE, 1), Phase(QUOTE, parts), Phase(AUDIT, 1)]
@@ -193,8 +199,8 @@ class Deduplication(GlobalStage):
         elif phase == MATCH:
             self._match(task, documents, context)
         elif phase == CLUSTER:
-            pairs = similarity.VERIFIED if self.reads_texts() else matching.PAIRS
-            clusters.cluster(self.policy, self.guard(), self.memory, pairs, documents, context)
+            pairs = similarity.VERIFIED if self.verifies_pairs() and self.reads_texts() else matching.PAIRS
+            clusters.cluster(self.policy, self.verification(), self.memory, pairs, documents, context)
         elif phase in (CHOOSE, SHINGLE, VERIFY):
             self._verify(phase, task, documents, context)
         elif phase in (SAMPLE, QUOTE, AUDIT):
@@ -211,7 +217,7 @@ class Deduplication(GlobalStage):
         matcher = Matcher(number, len(self.hash_columns(number)), self.policy, documents, self.memory)
         pairs = matcher.pairs(Range.of(part, ranges))
         least = self.least_similarity()
-        if least is not None and not self.reads_texts():
+        if least is not None and self.verifies_pairs() and not self.reads_texts():
             pairs = matching.verified(pairs, least, documents)
         matching.write_pairs(matching.pairs_path(context, task), pairs)
 

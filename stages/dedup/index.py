@@ -2,7 +2,7 @@
 
     index.json                    the generation that holds: format, settings, and the crawls in order
     segments/NAME-DIGEST/         a crawl's files, never changed
-        00000-documents.arrow     a row per document: id, the id kept in its place, sketch
+        00000-documents.arrow     a row per document: id, the id kept in its place, sketch, content
         00000-000.arrow           each of its hashes in rising order, as the phase `sort` writes them
 
 A run adds its crawl at the end: the segment is put together under another name and renamed, then `index.json` is
@@ -28,6 +28,7 @@ from prep.corpus.errors import CorruptFileError, Problem, RunError
 from prep.corpus.files.storage import absolute, is_remote, join, read_arrow, read_json, sha256, write_arrow, write_json
 from prep.stages.dedup.clusters import kept_ids, spread, verdicts_path
 from prep.stages.shared.matching.documents import (
+    CONTENT,
     ID,
     KEPT_ID,
     SKETCH,
@@ -144,8 +145,7 @@ def remember(part: int, hashes: int, documents: Documents, context: GlobalContex
     lost = (kept_parts != place) | (kept_rows != rows)
     kept = kept_ids(documents, kept_parts[lost], kept_rows[lost])
     columns = {ID: table.column(ID), KEPT_ID: spread(kept, rows[lost], table.num_rows)}
-    if SKETCH in table.column_names:
-        columns[SKETCH] = table.column(SKETCH)
+    columns |= {name: table.column(name) for name in (SKETCH, CONTENT) if name in table.column_names}
     folder = Path(join(context.output, FOLDER))
     write_arrow(str(folder / _documents(part)), pa.table(columns).combine_chunks())
     for index in range(hashes):

@@ -13,8 +13,9 @@ from prep.corpus.arrow.columns import Offsets, string_buffers
 from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.words import Splitter, word_table
 from prep.stages.dedup.minhash.minhash_kernels import Hashes, Shingling, band_hashes, hash_functions, signatures
-from prep.stages.shared.matching.documents import ID, LENGTH, SKETCH
+from prep.stages.shared.matching.documents import CONTENT, ID, LENGTH, SKETCH
 from prep.stages.shared.matching.exact_kernels import text_hashes
+from prep.stages.shared.matching.sketch_kernels import SKETCH_WORDS
 from prep.stages.stage import Tap
 
 Normalisation = Literal["none", "case_and_space"]
@@ -54,10 +55,10 @@ class ExactTap(Tap):
 
 
 class MinHashTap(Tap):
-    """The hash of each band of each document's MinHash signature, and its sketch."""
+    """The hash of each band of each document's MinHash signature, its sketch, and the hash of its shingles."""
 
     name: ClassVar[str] = "minhash"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
 
@@ -73,7 +74,7 @@ class MinHashTap(Tap):
         return Shingling(word_table(self.splitter), lower_table(), self.ngram, self.shingles == "characters")
 
     def open(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
-        """Return the function from documents to `id`, `length`, a column for each band and SKETCH."""
+        """Return the function from documents to `id`, `length`, a column for each band, SKETCH and CONTENT."""
         shingling = self.shingling()
         functions = hash_functions(self.bands * self.rows, self.seed)
         step = max(1, SIGNATURE_BYTES // (4 * len(functions)))
@@ -81,15 +82,18 @@ class MinHashTap(Tap):
         def extract(batch: pa.RecordBatch) -> pa.RecordBatch:
             data, offsets = string_buffers(batch.column("text"))
             hashes = np.empty((self.bands, batch.num_rows), np.uint64)
-            sketch = np.empty((batch.num_rows, len(functions)), np.uint8)
+            sketch = np.empty((batch.num_rows, SKETCH_WORDS), np.uint64)
+            content = np.empty(batch.num_rows, np.uint64)
             for start in range(0, batch.num_rows, step):
-                signed = signatures(data, offsets[start : start + step + 1], shingling, functions)
-                hashes[:, start : start + step] = band_hashes(signed, self.bands, self.rows)
-                sketch[start : start + step] = signed
-            kind = pa.binary(len(functions))
+                some = slice(start, start + step)
+                signed, sketch[some], content[some] = signatures(
+                    data, offsets[start : start + step + 1], shingling, functions
+                )
+                hashes[:, some] = band_hashes(signed, self.bands, self.rows)
+            kind = pa.binary(8 * SKETCH_WORDS)
             sketches = pa.FixedSizeBinaryArray.from_buffers(kind, batch.num_rows, [None, pa.py_buffer(sketch)])
             bands = {band_column(band): column for band, column in enumerate(hashes)}
-            return tap_table(batch, offsets, {**bands, SKETCH: sketches})
+            return tap_table(batch, offsets, {**bands, SKETCH: sketches, CONTENT: content})
 
         return extract
 

@@ -8,16 +8,19 @@ from pydantic import Field
 from prep.corpus.errors import Problem
 from prep.corpus.text.words import Splitter
 from prep.stages.dedup.audit import Judge
-from prep.stages.dedup.clusters import Guard
 from prep.stages.dedup.deduplication import Deduplication
+from prep.stages.dedup.minhash.assignment import Verification
 from prep.stages.dedup.minhash.banding import Banding, solve
 from prep.stages.dedup.minhash.minhash_kernels import Shingling
 from prep.stages.dedup.taps import MinHashTap, Shingles, band_column
 from prep.stages.shared.matching.keep import Keep
+from prep.stages.shared.matching.sketch_kernels import SKETCH_WORDS
 from prep.stages.stage import CheckContext
 
 CURVE = tuple(step / 20 for step in range(10, 20))
 """Similarities at which the probability of a match is shown."""
+LEAST = 0.8
+"""Similarity at which a document goes where nothing else is said."""
 NEAR_ENOUGH = 0.05
 """A threshold is reached where the similarity at which one pair in two matches is no further from it than this."""
 
@@ -28,10 +31,11 @@ class MinHash(Deduplication):
     The similarity of two documents is the Jaccard similarity of their sets of n-grams: of words in lower case, those
     without a letter or digit left out, or of characters in lower case, runs of white space as one. Documents of fewer
     words or characters than `ngram` match only where all are the same. Two documents match with probability
-    1 − (1 − similarity^rows)^bands; clusters are formed by transitivity, and one document of each stays. Of each
-    document that goes (rule `near_duplicate`), `detail` names the one that stays. The columns `minhash_cluster` (the id
-    of the one that stays, null for a document alone) and `minhash_cluster_size` stay with the documents. The defaults
-    are FineWeb's: half of the pairs at similarity 0.68 match, 92 % at 0.8.
+    1 − (1 − similarity^rows)^bands; of those that do, a document goes only in favour of a kept one to which its
+    similarity is `verify` or more. Of each document that goes (rule `near_duplicate`), `detail` names the one that
+    stays and `value` is their similarity. The columns `minhash_cluster` (the id of the one that stays, null for a
+    document alone) and `minhash_cluster_size` stay with the documents. Bands and rows are FineWeb's: half of the pairs
+    at similarity 0.68 match, 92 % at 0.8.
     """
 
     name: ClassVar[str] = "minhash"
@@ -55,22 +59,23 @@ class MinHash(Deduplication):
     """What a word is."""
     seed: int = Field(1, ge=0)
     """Decides the hash functions."""
+    clusters: Literal["verified", "transitive"] = "verified"
+    """`verified`: a document goes only in favour of a kept document that it resembles itself, at least as much as
+    `verify` says. `transitive`: whatever is connected by matches is a cluster, of which one document stays, as FineWeb
+    and most others do it; pages of one template then link thousands that have little in common."""
     verify: float | None = Field(None, gt=0, le=1)
-    """Join only documents that are at least this similar; null trusts the bands."""
+    """The least similarity at which a document goes; null is `threshold` where that is given, and 0.8 else. With
+    transitive clusters, matches that are less similar join nothing; null trusts the bands."""
     verify_by: Literal["signature", "text"] = "signature"
-    """With `verify`: what the similarity is taken from. `signature` estimates it (give or take 0.04 at 0.8 with 112
-    hash functions); `text` reads the documents in question again and finds it exactly."""
-    largest_cluster: int | None = Field(None, ge=2)
-    """In a larger cluster, only documents that are as similar to the one that stays as `verify`, or as where one pair
-    in two matches, are lost; the others stay. Clusters grow by transitivity, and pages of one template can link
-    thousands that have little in common."""
+    """What that similarity is taken from. `signature` estimates it (give or take 0.02 at 0.8); `text` reads the
+    documents in question again and finds it exactly."""
     keep: Keep = "longest"
     """`longest` keeps the document with the most bytes of text, since near-duplicates are often cut off or extracted
     in part. `smallest_id` keeps the one with the smallest id, compared byte by byte; `newest` the one with the latest
     `date`; `best` the one with the greatest number in the column `score`; `source` the one whose `source` comes first
-    in `sources`. `earliest` keeps the one with the first `date`, and a document is lost only to one before it that it
-    matches itself, so that what is kept does not depend on documents that come later. Ties go to the smallest id;
-    documents without a value come last. No policy depends on the order of the input."""
+    in `sources`. `earliest` keeps the one with the first `date`, and a document is compared only with those before it
+    that share a band with it, so that what is kept does not depend on documents that come later. Ties go to the
+    smallest id; documents without a value come last. No policy depends on the order of the input."""
 
     @property
     def banding(self) -> Banding:
@@ -97,8 +102,8 @@ class MinHash(Deduplication):
         yield from self._threshold_problems(self.threshold)
 
     def _verify_problems(self) -> Iterator[Problem]:
-        if "verify_by" in self.model_fields_set and self.verify is None:
-            yield Problem("'verify_by' has a meaning only with 'verify'", ("verify_by",), hint="take it out")
+        if "verify_by" in self.model_fields_set and self.least_similarity() is None:
+            yield Problem("transitive clusters trust the bands without 'verify'", ("verify_by",), hint="add 'verify'")
         if self.verify_by == "text" and self.index is not None:
             yield Problem("an index keeps no texts to verify by", ("verify_by",), "signature", "text")
 
@@ -128,13 +133,13 @@ class MinHash(Deduplication):
         yield from super().remarks(context)
 
     def sketch_bytes(self) -> int:
-        """Return a byte per hash function."""
-        return self.banding.functions
+        """Return the bytes of a sketch and of the hash of the shingles."""
+        return 8 * (SKETCH_WORDS + 1)
 
     def identity(self) -> dict[str, object]:
         """Return the settings with bands and rows as they are used, whether given or solved."""
         settings = {name: value for name, value in super().identity().items() if name not in ("threshold", "hashes")}
-        return {**settings, **self.banding._asdict()}
+        return {**settings, "verify": self.least_similarity(), **self.banding._asdict()}
 
     def tap(self) -> MinHashTap:
         """Return the tap that hashes the bands of signatures."""
@@ -157,12 +162,14 @@ class MinHash(Deduplication):
         return (band_column(index),)
 
     def least_similarity(self) -> float | None:
-        """Return what pairs are verified against."""
+        """Return what matches are verified against."""
+        if self.verify is None and self.clusters == "verified":
+            return self.threshold or LEAST
         return self.verify
 
     def reads_texts(self) -> bool:
         """Return whether matches are verified by the texts."""
-        return self.verify is not None and self.verify_by == "text"
+        return self.least_similarity() is not None and self.verify_by == "text"
 
     def shingling(self) -> Shingling:
         """Return how texts are cut, as in the tap."""
@@ -171,10 +178,12 @@ class MinHash(Deduplication):
     def judge(self) -> Judge:
         """Return the similarity from which documents should match, and the probability that they do."""
         banding = self.banding
-        return Judge(self.verify or self.threshold or banding.half_way(), banding.match_probability)
+        least = self.least_similarity() or self.threshold or banding.half_way()
+        return Judge(least, banding.match_probability)
 
-    def guard(self) -> Guard | None:
-        """Return what holds for clusters that are too large."""
-        if self.largest_cluster is None:
+    def verification(self) -> Verification | None:
+        """Return how similar a document must be to the one kept in its place; None for transitive clusters."""
+        least = self.least_similarity()
+        if self.clusters == "transitive" or least is None:
             return None
-        return Guard(self.largest_cluster, self.verify or self.banding.half_way())
+        return Verification(least, self.verify_by == "text")

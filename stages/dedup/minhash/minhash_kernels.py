@@ -36,6 +36,14 @@ from prep.corpus.kernels import kernel, leaf
 from prep.corpus.text.hashing import hash_bytes, hash_lower, mix
 from prep.corpus.text.words import SYMBOLS, Positions, split_words
 from prep.stages.shared.matching.exact_kernels import fold_text
+from prep.stages.shared.matching.sketch_kernels import (
+    BINS,
+    SKETCH_WORDS,
+    Sketches,
+    add_to_bins,
+    clear_bins,
+    write_sketch,
+)
 
 Hashes = npt.NDArray[np.uint64]
 Keys = npt.NDArray[np.uint32]
@@ -47,6 +55,7 @@ _LANES = 32
 """Blocks are filled up to a multiple of this, so that vector loops have no rest."""
 _HALF = np.uint64(32)
 _GREATEST = np.uint64(0xFFFFFFFFFFFFFFFF)
+_SPREAD = np.uint64(0xD6E8FEB86659FD93)
 _SEED = np.uint64(0)
 _WHOLE = np.uint64(0x5BD1E995)  # begins the hash of a document that is one shingle
 
@@ -80,10 +89,17 @@ class _Room(NamedTuple):
 
 
 @kernel
-def signatures(data: Bytes, offsets: Offsets, shingling: Shingling, functions: Hashes) -> Keys:
-    """Return the least values of each document's shingles (uint32, documents × functions)."""
+def signatures(data: Bytes, offsets: Offsets, shingling: Shingling, functions: Hashes) -> tuple[Keys, Sketches, Hashes]:
+    """Return the least values of each document's shingles (uint32, documents × functions), its sketch and its content.
+
+    The sketch (uint64, documents × SKETCH_WORDS) is that of `prep.stages.shared.matching.sketch_kernels`; the content
+    (uint64) a sum over all shingles, which is the same for documents with the same shingles, each as often.
+    """
     rows = len(offsets) - 1
     found = np.empty((rows, len(functions)), np.uint32)
+    sketches = np.empty((rows, SKETCH_WORDS), np.uint64)
+    contents = np.zeros(rows, np.uint64)
+    bins = np.empty(BINS, np.uint64)
     minima = np.empty(len(functions), np.uint64)
     shingles = np.empty(_BLOCK, np.uint64)
     keys = np.empty((2, _BLOCK), np.uint32)
@@ -91,13 +107,17 @@ def signatures(data: Bytes, offsets: Offsets, shingling: Shingling, functions: H
     for row in range(rows):
         elements, run = _elements(data, offsets[row], offsets[row + 1], shingling, room)
         minima[:] = _GREATEST
+        clear_bins(bins)
         for first in range(0, elements - run + 1, _BLOCK):
             count = min(_BLOCK, elements - run + 1 - first)
             _make_shingles(room.hashes[first:], run, shingles[:count])
             _add_shingles(shingles[:count], functions, keys, minima)
+            add_to_bins(shingles[:count], bins)
+            contents[row] += _content(shingles[:count])
+        write_sketch(bins, sketches[row])
         for function in range(len(functions)):
             found[row, function] = np.uint32(minima[function] >> _HALF)
-    return found
+    return found, sketches, contents
 
 
 @kernel
@@ -221,6 +241,15 @@ def _make_shingles(hashes: Hashes, ngram: int, shingles: Hashes) -> None:
     for later in range(1, ngram):
         for at in range(len(shingles)):
             shingles[at] = mix(shingles[at], hashes[at + later])
+
+
+@leaf
+def _content(shingles: Hashes) -> np.uint64:
+    """Return the sum of all shingles, each spread over all bits once more."""
+    total = np.uint64(0)
+    for at in range(len(shingles)):
+        total += (shingles[at] ^ (shingles[at] >> _HALF)) * _SPREAD
+    return total
 
 
 @leaf

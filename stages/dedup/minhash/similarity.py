@@ -75,10 +75,11 @@ class Selection:
 
 def similarities(left: pa.Table, right: pa.Table) -> npt.NDArray[np.float64]:
     """Return the Jaccard similarity of the sets in each row of two tables of a selection."""
-    return jaccard(*_sets(left), *_sets(right))
+    return jaccard(*sets_of(left), *sets_of(right))
 
 
-def _sets(table: pa.Table) -> tuple[Values, Offsets]:
+def sets_of(table: pa.Table) -> tuple[Values, Offsets]:
+    """Return the sets of a table of a selection, one after the other, and where each ends (rows + 1)."""
     column = table.column("shingles").combine_chunks()
     bounds = np.concatenate([[0], np.cumsum(pc.list_value_length(column).to_numpy())])
     return column.flatten().to_numpy(), bounds.astype(np.int64)

@@ -17,13 +17,16 @@ import pyarrow.compute as pc
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.files.storage import join, read_arrow
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values, id_words
+from prep.stages.shared.matching.sketch_kernels import SKETCH_WORDS
 from prep.stages.stage import GlobalContext
 
 ID = "id"
 LENGTH = "length"
 """Bytes of UTF-8."""
 SKETCH = "sketch"
-"""A byte per hash function, from which similarities are estimated."""
+"""What similarities are estimated from (see `prep.stages.shared.matching.sketch_kernels`)."""
+CONTENT = "content"
+"""A hash of all shingles of a document, which is the same for exact copies."""
 RANK = "rank"
 KEPT_ID = "kept_id"
 """Column of an index: the id of the document kept in a document's place, null where it is kept itself."""
@@ -135,11 +138,26 @@ class Documents:
             return ids
         return pc.coalesce(self.table(part).column(KEPT_ID).take(pa.array(rows)), ids)
 
-    def sketches(self, numbers: Numbers) -> npt.NDArray[np.uint8]:
-        """Return the sketches of documents, in any order (uint8, documents × functions)."""
+    def contents(self, numbers: Numbers) -> Values:
+        """Return the hashes of the shingles of documents whose numbers rise."""
+        pieces = [read_values(self.table(part), CONTENT)[rows] for part, rows in self._by_part(numbers)]
+        return np.concatenate([np.empty(0, np.uint64), *pieces])
+
+    def replaced(self, numbers: Numbers) -> npt.NDArray[np.bool_]:
+        """Return which documents, whose numbers rise, an index holds as removed in favour of another."""
+        pieces = [np.empty(0, np.bool_)]
+        for part, rows in self._by_part(numbers):
+            lost = (
+                np.zeros(len(rows), np.bool_) if part in self.new_parts else ~is_null(self.table(part), KEPT_ID)[rows]
+            )
+            pieces.append(lost)
+        return np.concatenate(pieces)
+
+    def sketches(self, numbers: Numbers) -> Values:
+        """Return the sketches of documents, in any order (uint64, documents × SKETCH_WORDS)."""
         parts, rows = self.places(numbers)
         order = np.argsort(parts, kind="stable")
-        pieces = []
+        pieces = [np.empty((0, SKETCH_WORDS), np.uint64)]
         for part in np.unique(parts):
             taken = self.table(int(part)).column(SKETCH).take(pa.array(rows[order][parts[order] == part]))
             pieces.append(_matrix(taken))
@@ -193,9 +211,9 @@ def _read(table: pa.Table, name: str) -> npt.NDArray[np.generic]:
     return column
 
 
-def _matrix(column: pa.ChunkedArray) -> npt.NDArray[np.uint8]:
-    """Return a column of binary values of one width as rows of bytes."""
-    width = column.type.byte_width
+def _matrix(column: pa.ChunkedArray) -> Values:
+    """Return a column of sketches as rows of words."""
     whole = column.combine_chunks()
-    start = whole.offset * width
-    return np.frombuffer(whole.buffers()[1], np.uint8)[start : start + len(whole) * width].reshape(-1, width)
+    start = whole.offset * SKETCH_WORDS
+    words = np.frombuffer(whole.buffers()[1], np.uint64)[start : start + len(whole) * SKETCH_WORDS]
+    return words.reshape(-1, SKETCH_WORDS)

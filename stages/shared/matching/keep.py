@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -143,3 +144,32 @@ def elect(numbers: Numbers, clusters: Numbers, count: int, keys: Iterable[Key]) 
     elected = np.empty(count, np.int64)
     elected[clusters] = numbers
     return elected
+
+
+def order_within(numbers: Numbers, clusters: Numbers, keys: Iterable[Key]) -> Numbers:
+    """Return the order of documents by cluster and, within each, by keys: places in `numbers` (int64).
+
+    `numbers` are the documents' numbers, rising and different; `clusters[i]` the cluster of `numbers[i]`.
+    """
+    groups, sizes = np.unique(clusters, return_inverse=True, return_counts=True)[1:]
+    positions = (np.cumsum(sizes) - sizes)[groups]  # of the first place that is left for those tied with it
+    for key in keys:
+        tied = np.flatnonzero(np.bincount(positions, minlength=len(positions))[positions] > 1)
+        if not len(tied):
+            break
+        values = key(numbers[tied])
+        order = np.lexsort((values, positions[tied]))
+        own, ordered = positions[tied][order], values[order]
+        new_group, new_value = _differs(own), _differs(own) | _differs(ordered)
+        places = np.arange(len(order))
+        first_of_group = np.maximum.accumulate(np.where(new_group, places, 0))
+        first_of_equal = np.maximum.accumulate(np.where(new_value, places, 0))
+        positions[tied[order]] += first_of_equal - first_of_group
+    return np.argsort(positions, kind="stable")
+
+
+def _differs(values: Numbers | Values) -> npt.NDArray[np.bool_]:
+    """Return where a value differs from the one before it; the first does."""
+    differs = np.ones(len(values), np.bool_)
+    differs[1:] = values[1:] != values[:-1]
+    return differs

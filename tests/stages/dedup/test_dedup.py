@@ -99,7 +99,8 @@ STAGES = st.sampled_from(
         MinHash(bands=4, audit=0),
         MinHash(bands=3, rows=2, verify=0.3, audit=0),
         MinHash(bands=3, rows=1, verify=0.5, verify_by="text", keep="smallest_id", audit=0),
-        MinHash(bands=3, rows=1, largest_cluster=2, audit="all"),
+        MinHash(bands=3, rows=1, clusters="transitive", audit="all"),
+        MinHash(bands=3, rows=1, clusters="transitive", verify=0.5, verify_by="text", audit=0),
     ]
 )
 
@@ -165,11 +166,11 @@ def test_a_document_dropped_before_takes_no_part(stage: Stage, folder: Folder) -
 
 def test_a_dropped_document_does_not_link_two_others(folder: Folder) -> None:
     """Similar to both, it would join their clusters."""
-    place, stage = folder(), MinHash()
+    place = folder()
     left, right = article(1, 200), article(2, 200)
     between = " ".join(left.split()[:190] + right.split()[:190])
     parts = [[("left", " ".join(left.split()[:190])), ("between", between), ("right", " ".join(right.split()[:190]))]]
-    stage = MinHash(bands=30, rows=2, keep="smallest_id")
+    stage = MinHash(bands=30, rows=2, keep="smallest_id", clusters="transitive")
     upstream = write_parts(place, stage, parts, batch_rows=10)
     assert run(stage, upstream, place).kept == {"between"}
     write_arrow(str(place / "drop.arrow"), pa.table({"drop": [False, True, False]}))
@@ -246,7 +247,7 @@ def mixed() -> list[str]:
 
 
 def test_clusters_are_those_of_all_pairs_with_an_equal_band(mixed: list[str], folder: Folder) -> None:
-    stage = MinHash(bands=10, rows=3)
+    stage = MinHash(bands=10, rows=3, clusters="transitive")
     documents = [(str(number), text) for number, text in enumerate(mixed)]
     result = deduplicate(stage, [documents[::2], documents[1::2]], folder())
     tap = MinHashTap(shingles="words", ngram=5, bands=10, rows=3, splitter="unicode", seed=1)
@@ -276,7 +277,8 @@ def test_clusters_are_those_of_datasketch(test_data: Path, folder: Folder) -> No
         signatures.append(signature)
         index.insert(number, signature)
     theirs = {frozenset(index.query(signature)) for signature in signatures}
-    result = deduplicate(MinHash(), [[(str(number), text) for number, text in enumerate(texts)]], folder())
+    stage = MinHash(clusters="transitive")
+    result = deduplicate(stage, [[(str(number), text) for number, text in enumerate(texts)]], folder())
     assert rejected_components(result) == {group for group in theirs if len(group) > 1}
     assert len(result.rejected) >= 40
 
@@ -322,6 +324,7 @@ def test_bad_options_are_refused(stage: type[Stage], options: dict[str, object])
 def test_a_solved_threshold_is_the_same_as_its_bands_and_rows() -> None:
     solved = MinHash(threshold=0.8, hashes=128)
     given = MinHash(bands=9, rows=13)
+    assert MinHash(threshold=0.5).identity()["verify"] == 0.5
     assert solved.identity() == given.identity()
     assert solved.tap() == given.tap()
     assert solved.phases(3) == given.phases(3)

@@ -1,4 +1,4 @@
-"""The kernels of deduplication against slow, obvious twins over arbitrary Unicode and arbitrary pairs."""
+"""The kernels of deduplication against slow reference implementations, over arbitrary Unicode and arbitrary pairs."""
 
 from collections.abc import Sequence
 from functools import reduce
@@ -141,12 +141,20 @@ def slow_signature(shingles: set[int], functions: Sequence[Sequence[int]]) -> li
 def test_signatures(texts: list[str], ngram: int, count: int, splitter: Splitter, characters: bool) -> None:
     functions = hash_functions(count, seed=3)
     data, offsets = string_buffers(column(texts))
-    found = signatures(data, offsets, Shingling(word_table(splitter), lower_table(), ngram, characters), functions)
+    shingling = Shingling(word_table(splitter), lower_table(), ngram, characters)
+    found, _, contents = signatures(data, offsets, shingling, functions)
     sets = [
         slow_character_shingles(text, ngram) if characters else slow_shingles(text, splitter, ngram) for text in texts
     ]
     assert found.tolist() == [slow_signature(shingles, functions.tolist()) for shingles in sets]
     assert found.shape == (len(texts), count)
+    folded = [slow_fold(text) for text in texts]
+    assert all(
+        contents[row] == contents[other]
+        for row in range(len(texts))
+        for other in range(row)
+        if folded[row] == folded[other]
+    )
     hashes, bounds = shingle_sets(data, offsets, Shingling(word_table(splitter), lower_table(), ngram, characters))
     assert [hashes[start:end].tolist() for start, end in pairwise(bounds)] == [sorted(shingles) for shingles in sets]
 
@@ -157,7 +165,8 @@ def test_signatures_of_long_texts(count: int, ngram: int) -> None:
     text = " ".join(str(number * number) for number in range(count + ngram - 1))
     functions = hash_functions(6, seed=0)
     data, offsets = string_buffers(column([text]))
-    found = signatures(data, offsets, Shingling(word_table("unicode"), lower_table(), ngram, False), functions)
+    shingling = Shingling(word_table("unicode"), lower_table(), ngram, False)
+    found = signatures(data, offsets, shingling, functions)[0]
     assert found.tolist() == [slow_signature(slow_shingles(text, "unicode", ngram), functions.tolist())]
 
 
@@ -165,7 +174,8 @@ def test_words_keep_their_borders() -> None:
     functions = hash_functions(8, seed=0)
     texts = ["ab c d", "a bc d", "ab c. d!", "AB C D", "d c ab"]
     data, offsets = string_buffers(column(texts))
-    found = signatures(data, offsets, Shingling(word_table("unicode"), lower_table(), 3, False), functions).tolist()
+    shingling = Shingling(word_table("unicode"), lower_table(), 3, False)
+    found = signatures(data, offsets, shingling, functions)[0].tolist()
     assert found[0] == found[2] == found[3]
     assert len({tuple(row) for row in found}) == 3
 

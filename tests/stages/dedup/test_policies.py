@@ -1,4 +1,4 @@
-"""Whom a cluster keeps, by every policy; groups that are never compared; clusters that are too large."""
+"""Whom a cluster keeps, by every policy; groups that are never compared."""
 
 from datetime import UTC, datetime, timedelta, timezone
 from itertools import permutations
@@ -63,7 +63,7 @@ def test_documents_of_other_groups_are_not_compared(tmp_path: Path) -> None:
         (Exact(keep="best", score="missing"), ("keep",)),
         (Exact(keep="source"), ("sources",)),
         (Exact(within="missing"), ("within",)),
-        (MinHash(verify_by="text"), ("verify_by",)),
+        (MinHash(clusters="transitive", verify_by="text"), ("verify_by",)),
     ],
 )
 def test_a_policy_that_cannot_work_is_a_problem(stage: Exact | MinHash, field: tuple[str, ...]) -> None:
@@ -78,10 +78,11 @@ def test_under_earliest_a_later_document_links_no_two(tmp_path: Path) -> None:
         ("b", right, "2021", None, None, None),
         ("c", f"{left} {right}", "2022", None, None, None),
     ]
-    earliest = deduplicate(MinHash(bands=30, rows=1, keep="earliest"), [pages], tmp_path / "1", schema=SCHEMA)
-    assert earliest.kept == {"a", "b"}
-    longest = deduplicate(MinHash(bands=30, rows=1, keep="longest"), [pages], tmp_path / "2", schema=SCHEMA)
-    assert longest.kept == {"c"}
+    for clusters, kept in (("verified", {"a", "b", "c"}), ("transitive", {"a", "b"})):
+        stage = MinHash.model_validate({"bands": 30, "rows": 1, "keep": "earliest", "clusters": clusters})
+        assert deduplicate(stage, [pages], tmp_path / clusters, schema=SCHEMA).kept == kept
+    longest = MinHash(bands=30, rows=1, keep="longest", clusters="transitive")
+    assert deduplicate(longest, [pages], tmp_path / "2", schema=SCHEMA).kept == {"c"}
 
 
 def chain(links: int) -> Part:
@@ -92,7 +93,7 @@ def chain(links: int) -> Part:
 
 @pytest.mark.parametrize("by", ["signature", "text"])
 def test_matches_that_are_not_similar_do_not_count(by: str, tmp_path: Path) -> None:
-    loose = MinHash(bands=60, rows=1, keep="smallest_id")
+    loose = MinHash(bands=60, rows=1, keep="smallest_id", clusters="transitive")
     pages = chain(8)
     assert deduplicate(loose, [pages], tmp_path / "loose").kept == {"00"}
     verified = MinHash(bands=60, rows=1, keep="smallest_id", verify=0.9, verify_by=by)
@@ -107,16 +108,6 @@ def test_true_similarity_decides_to_the_last_shingle(tmp_path: Path) -> None:
         assert deduplicate(stage, [pages], tmp_path / str(least)).kept == kept
 
 
-def test_of_a_cluster_that_is_too_large_only_what_resembles_the_one_kept_goes(tmp_path: Path) -> None:
-    pages = [*chain(12), ("00-copy", chain(1)[0][1])]
-    guarded = MinHash(bands=60, rows=1, keep="smallest_id", largest_cluster=5, verify=0.1)
-    result = deduplicate(guarded, [pages], tmp_path / "guarded")
-    assert result.rejected["00-copy"] == "00"
-    assert 8 <= len(result.kept) <= 11
-    trusted = MinHash(bands=60, rows=1, keep="smallest_id", largest_cluster=13, verify=0.1)
-    assert len(deduplicate(trusted, [pages], tmp_path / "trusted").kept) < len(result.kept)
-
-
 def test_small_memory_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Ranges are cut in two, and arrays are files."""
     pages: Part = [(f"{number:04d}", article(number % 60, 30) + " end" * (number // 60)) for number in range(240)]
@@ -126,6 +117,8 @@ def test_small_memory_changes_nothing(tmp_path: Path, monkeypatch: pytest.Monkey
     monkeypatch.setattr("prep.stages.shared.matching.matching.ROW_BYTES", 1 << 20)
     monkeypatch.setattr("prep.stages.dedup.clusters.DOCUMENT_BYTES", 1 << 20)
     monkeypatch.setattr("prep.stages.dedup.clusters.STEP", 7)
+    monkeypatch.setattr("prep.stages.dedup.minhash.assignment._STEP", 5)
+    monkeypatch.setattr("prep.stages.dedup.minhash.assignment.MEMBER_BYTES", 1 << 22)
     assert deduplicate(MinHash(memory=16 << 20), parts, tmp_path / "small") == whole
 
 

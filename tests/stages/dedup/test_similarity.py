@@ -10,6 +10,7 @@ from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.words import word_table
 from prep.stages.dedup.minhash.banding import Banding, solve
 from prep.stages.dedup.minhash.minhash_kernels import Keys, Shingling, band_hashes, hash_functions, signatures
+from prep.stages.shared.matching.sketch_kernels import estimates
 
 SIMILARITIES = (0.1, 0.3, 0.5, 0.6, 0.7, 0.75, 0.8, 0.85, 0.9, 0.95)
 UNION = 300
@@ -18,18 +19,17 @@ UNION = 300
 
 def sign(texts: list[str], count: int, ngram: int = 1, seed: int = 1) -> Keys:
     data, offsets = string_buffers(pa.array(texts, pa.large_string()))
-    return signatures(
-        data, offsets, Shingling(word_table("unicode"), lower_table(), ngram, False), hash_functions(count, seed)
-    )
+    shingling = Shingling(word_table("unicode"), lower_table(), ngram, False)
+    return signatures(data, offsets, shingling, hash_functions(count, seed))[0]
 
 
-def pairs(similarity: float, count: int) -> tuple[list[str], list[str]]:
+def pairs(similarity: float, count: int, union: int = UNION) -> tuple[list[str], list[str]]:
     """Return documents of different words, the two of a pair sharing exactly this part of all words of the pair."""
-    shared = round(similarity * UNION)
-    half = (UNION - shared) // 2
+    shared = round(similarity * union)
+    half = (union - shared) // 2
     left, right = [], []
     for pair in range(count):
-        names = [f"w{pair}x{word}" for word in range(UNION)]
+        names = [f"w{pair}x{word}" for word in range(union)]
         left.append(" ".join(names[: shared + half]))
         right.append(" ".join(names[:shared] + names[shared + half :]))
     return left, right
@@ -45,6 +45,22 @@ def test_estimates_similarity_without_bias(similarity: float) -> None:
     scores = (agree.mean(axis=1) - similarity) / deviation
     assert abs(scores.mean()) < 5 / np.sqrt(count)
     assert abs((scores**2).mean() - 1) < 5 * np.sqrt(2 / count)
+
+
+@pytest.mark.parametrize("union", [40, UNION, 4000])
+@pytest.mark.parametrize("similarity", SIMILARITIES)
+def test_sketches_estimate_similarity_within_their_deviation(similarity: float, union: int) -> None:
+    count = 60
+    sides = pairs(similarity, count, union)
+    shingling = Shingling(word_table("unicode"), lower_table(), 1, False)
+    functions = hash_functions(1, 1)
+    texts = [string_buffers(pa.array(side, pa.large_string())) for side in sides]
+    found = estimates(*(signatures(*side, shingling, functions)[1] for side in texts))
+    true = round(similarity * union) / (2 * ((union - round(similarity * union)) // 2) + round(similarity * union))
+    bias = 0.01 if union > 100 else 0.03  # bins that hold several shingles of one document
+    deviation = np.sqrt(true * (1 - true) / 512) + 0.012
+    assert abs(found.mean() - true) < bias + 5 * deviation / np.sqrt(count)
+    assert np.sqrt(((found - true) ** 2).mean()) < 1.5 * deviation + bias
 
 
 @pytest.mark.parametrize("banding", [Banding(14, 8), Banding(5, 3), Banding(20, 1), Banding(3, 20)])
