@@ -33,6 +33,15 @@ DATE = pa.field("date", pa.string())
 """When the document was fetched or published, as ISO 8601, as precisely as the source says."""
 SOURCE = pa.field("source", pa.string())
 """The name that the configuration gives to where the document came from."""
+TITLE = pa.field("title", pa.string())
+AUTHOR = pa.field("author", pa.string())
+"""Who wrote the document, several names parted by `; `."""
+PUBLISHED = pa.field("published", pa.string())
+"""When the document was published, as an ISO 8601 date, a month or a year."""
+DECLARED_LANGUAGE = pa.field("declared_language", pa.string())
+"""The language that the document itself names, as a tag (BCP 47); see the stage `language` for what it is."""
+ABOUT = (TITLE, AUTHOR, PUBLISHED, DECLARED_LANGUAGE)
+"""What documents of every format say of themselves; null where one says nothing."""
 
 REJECTED = pa.schema(
     [

@@ -6,7 +6,7 @@ from functools import partial
 
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import CHARSET, HEADERS, HTML, TEXT, read_schema
+from prep.corpus.arrow.documents import ABOUT, CHARSET, HEADERS, HTML, TEXT, read_schema
 from prep.corpus.files.compression import strip_codec
 from prep.corpus.files.storage import map_input
 from prep.stages.read.archives.arc import arc_rows
@@ -79,10 +79,11 @@ _BRINGS: Mapping[FormatName, Sequence[pa.Field]] = {
     "csv": (TEXT,),
     "parquet": (TEXT,),
     "arrow": (TEXT,),
+    **dict.fromkeys(("jsonl", "epub", "pdf", "mediawiki"), (TEXT, *ABOUT, METADATA)),
 }
 _PAGES = re.compile(r"-p\d+p\d+$")
 """What names the pages in a part of a MediaWiki dump: `…-articles1.xml-p1p41242.bz2`."""
-_COLUMNS = (HTML, CHARSET, HEADERS, TEXT, METADATA)
+_COLUMNS = (HTML, CHARSET, HEADERS, TEXT, *ABOUT, METADATA)
 
 
 def format_of(path: str, options: SourceOptions) -> FormatName | None:

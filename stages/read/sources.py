@@ -41,6 +41,12 @@ class SourceOptions(Settings):
     """The field that holds the document's URL."""
     date_column: Name = "date"
     """The field that says when the document was fetched or published."""
+    title_column: Name = "title"
+    """The field that holds the document's title."""
+    author_column: Name = "author"
+    """The field that holds who wrote the document."""
+    language_column: Name = "language"
+    """The field that holds the language that the document is said to be in: the column `declared_language`."""
     keep: tuple[str, ...] | None = None
     """A table's other columns to keep; left out: all of them."""
     delimiter: str = Field(default="", max_length=1)

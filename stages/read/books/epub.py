@@ -1,30 +1,28 @@
 """Books in EPUB: a zip file with XHTML chapters, and a package file that says in which order they are read.
 
-A book is one document: its chapters' text in the order of the spine, without what the spine marks as not linear. All
-of it is content, so it becomes text here; extraction, which looks for the content of a page, has nothing to do.
-Source: EPUB 3.3, https://www.w3.org/TR/epub-33/, sections 4 and 5.
+A book is one document: its chapters' text in the order of the spine, each file once however many of its fragments the
+spine names, without what the spine marks as not linear. A chapter that cannot be read is a failed record of its own
+(`bad_chapter`), and the book is read without it. All of a book is content, so it becomes text here; extraction, which
+looks for the content of a page, has nothing to do.
+Source: EPUB 3.3, https://www.w3.org/TR/epub-33/, sections 4 and 5; Open Packaging Format 2.0.1 for older books.
 """
 
 import io
 import lzma
-import posixpath
 import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
 from typing import NamedTuple
-from urllib.parse import unquote
 from xml.etree import ElementTree
 
 import orjson
 
+from prep.stages.read.books.package import EncryptedError, Package, read_package
 from prep.stages.read.books.xhtml import EntityError, xhtml_text
 from prep.stages.read.plain.files import MAX_FILE, whole
 from prep.stages.read.rows import Input, Row, failed, rejected, too_large
 
-_CONTAINER = "META-INF/container.xml"
-_ENCRYPTION = "META-INF/encryption.xml"
-_MAX_PACKAGE = 8 << 20
 _MARKUP = 4
 """A chapter may take so many times the bytes of its text."""
 _BROKEN = (
@@ -34,103 +32,94 @@ _BROKEN = (
 """What zipfile and its decompressors raise on broken files; nothing is read from a file system meanwhile."""
 
 
-class _EncryptedError(RuntimeError):
-    """A book whose chapters can only be read with a key."""
+class _Lost(NamedTuple):
+    """A chapter that cannot be read."""
+
+    path: str
+    rule: str
+    detail: str
 
 
-class _Package(NamedTuple):
-    """What a book says of itself."""
+class _LargeError(Exception):
+    """A book of more bytes than wanted."""
 
-    chapters: tuple[str, ...]
-    about: dict[str, str]
+    def __init__(self, size: int, limit: int) -> None:
+        super().__init__(f"{size} bytes")
+        self.size = size
+        self.limit = limit
 
 
 def epub_rows(file: Input) -> Iterator[Row]:
-    """Yield the book that the file holds."""
+    """Yield the book that the file holds, and a failed row for each chapter that it lost."""
     content = whole(file, MAX_FILE)
     if isinstance(content, Row):
         yield content
         return
     try:
-        yield _book(file, content)
+        yield from _book(file, content)
+    except _LargeError as error:
+        yield too_large(file.id_at(), error.size, error.limit)
     except EntityError as error:
         yield failed(file.id_at(), "entity_declaration", str(error))
     except _BROKEN as error:
         yield failed(file.id_at(), "bad_epub", f"{type(error).__name__}: {error}")
-    except RuntimeError as error:  # also zipfile's word for a file that takes a password
+    except (EncryptedError, RuntimeError) as error:  # the second is zipfile's word for a file that takes a password
         yield failed(file.id_at(), "encrypted", str(error))
 
 
-def _book(file: Input, content: bytes) -> Row:
-    limit = file.options.max_bytes
+def _book(file: Input, content: bytes) -> Iterator[Row]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
-        package = _package(archive)
-        texts: list[str] = []
-        size = 0
-        for chapter in package.chapters:
+        package = read_package(archive)
+        texts, lost = _chapters(archive, package, file.options.max_bytes)
+    text = "\n\n".join(filter(None, texts))
+    if lost and not texts:
+        detail = f"none of its {len(lost)} chapters can be read; {lost[0].path}: {lost[0].detail}"
+        yield failed(file.id_at(), "bad_epub" if lost[0].rule == "bad_chapter" else lost[0].rule, detail)
+        return
+    if text:
+        yield _document(file, package, text, lost)
+    else:
+        yield rejected(file.id_at(), "no_text", detail=f"{len(texts)} chapters without text")
+    for chapter in lost:
+        yield failed(f"{file.id_at()}!{chapter.path}", chapter.rule, chapter.detail)
+
+
+def _chapters(archive: zipfile.ZipFile, package: Package, limit: int) -> tuple[list[str], list[_Lost]]:
+    """Return the text of each chapter that can be read, and those that cannot. Raises _LargeError."""
+    texts: list[str] = []
+    lost = [_Lost(item, "bad_chapter", "the spine names it, but the manifest does not have it") for item in package.gaps]
+    size = 0
+    for chapter in package.chapters:
+        try:
             with archive.open(chapter) as source:
                 data = source.read(_MARKUP * limit + 1)
-            if len(data) > _MARKUP * limit:
-                return too_large(file.id_at(), len(data), _MARKUP * limit)
+                if len(data) > _MARKUP * limit:
+                    raise _LargeError(len(data), _MARKUP * limit)
             texts.append(xhtml_text(data))
+        except EntityError as error:
+            lost.append(_Lost(chapter, "entity_declaration", str(error)))
+        except _BROKEN as error:
+            lost.append(_Lost(chapter, "bad_chapter", f"{type(error).__name__}: {error}"))
+        except RuntimeError as error:  # zipfile's word for a file that takes a password
+            lost.append(_Lost(chapter, "encrypted", str(error)))
+        else:
             size += len(texts[-1].encode()) + 2
             if size > limit:
-                return too_large(file.id_at(), size, limit)
-    text = "\n\n".join(filter(None, texts))
-    if not text:
-        return rejected(file.id_at(), "no_text", detail=f"{len(package.chapters)} chapters without text")
-    about = dict(package.about)
-    date = about.pop("date", None)
-    return Row(file.id_at(), date=date, text=text, metadata=orjson.dumps(about).decode() if about else None)
+                raise _LargeError(size, limit)
+    return texts, lost
 
 
-def _package(archive: zipfile.ZipFile) -> _Package:
-    """Read the package file: the chapters in reading order, and title, creator, language and date."""
-    container = _xml(archive, _CONTAINER)
-    path = next((str(item.get("full-path")) for item in container.iter() if _tag(item) == "rootfile"), None)
-    if path is None:
-        raise ValueError(f"{_CONTAINER} names no package")
-    package = _xml(archive, path)
-    folder = posixpath.dirname(path)
-    items = {item.get("id"): item for item in package.iter() if _tag(item) == "item"}
-    chapters = []
-    for reference in package.iter():
-        if _tag(reference) == "itemref" and reference.get("linear", "yes") != "no":
-            item = items.get(reference.get("idref"))
-            if item is None:
-                raise ValueError(f"the spine names {reference.get('idref')!r}, which the manifest does not have")
-            if "html" in item.get("media-type", "application/xhtml+xml"):
-                href = unquote(item.get("href", "").partition("#")[0])
-                chapters.append(posixpath.normpath(posixpath.join(folder, href)))
-    if not chapters:
-        raise ValueError("the spine is empty")
-    _refuse_encrypted(archive, chapters)
-    about: dict[str, str] = {}
-    for item in package.iter():
-        if _tag(item) in {"title", "creator", "language", "date"} and item.text and item.text.strip():
-            about.setdefault(_tag(item), " ".join(item.text.split()))
-    return _Package(tuple(chapters), about)
-
-
-def _refuse_encrypted(archive: zipfile.ZipFile, chapters: list[str]) -> None:
-    """Raise _EncryptedError where chapters are encrypted; fonts may be."""
-    if _ENCRYPTION not in archive.namelist():
-        return
-    references = (item for item in _xml(archive, _ENCRYPTION).iter() if _tag(item) == "CipherReference")
-    locked = {unquote(item.get("URI", "")) for item in references}
-    if found := locked.intersection(chapters):
-        raise _EncryptedError(f"{len(found)} of {len(chapters)} chapters are encrypted")
-
-
-def _xml(archive: zipfile.ZipFile, path: str) -> ElementTree.Element:
-    with archive.open(path) as source:
-        data = source.read(_MAX_PACKAGE + 1)
-    if len(data) > _MAX_PACKAGE:
-        raise ValueError(f"{path} holds more than {_MAX_PACKAGE} bytes")
-    if b"<!ENTITY" in data:
-        raise EntityError(f"{path} declares entities, which are not expanded")
-    return ElementTree.fromstring(data)
-
-
-def _tag(item: ElementTree.Element) -> str:
-    return item.tag.rpartition("}")[2]
+def _document(file: Input, package: Package, text: str, lost: list[_Lost]) -> Row:
+    about = package.about
+    absent = {"lost_chapters": [chapter.path for chapter in lost], "not_linear": list(package.left_out)}
+    rest = {**about.rest, **{name: paths for name, paths in absent.items() if paths}}
+    return Row(
+        file.id_at(),
+        date=about.date,
+        text=text,
+        metadata=orjson.dumps(rest).decode() if rest else None,
+        title=about.title,
+        author=about.author,
+        published=None if about.date is None else about.date.partition("T")[0],
+        declared_language=about.language,
+    )

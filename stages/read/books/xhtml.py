@@ -8,15 +8,11 @@ from html.entities import html5
 from html.parser import HTMLParser
 from xml.parsers import expat
 
-_SKIPPED = frozenset({"head", "script", "style", "template", "svg", "object", "audio", "video"})
-_APART = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "table", "ul", "ol", "dl", "pre", "hr"})
-_BLOCKS = _APART | frozenset(
-    {"address", "aside", "blockquote", "body", "caption", "center", "dd", "div", "dt", "figcaption", "figure", "footer"}
-    | {"header", "li", "main", "nav", "p", "tr"}
-)
-_CELLS = frozenset({"td", "th"})
-_SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
+from prep.stages.read.books.charset import decoded
+from prep.stages.read.books.writer import Writer
+
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "col", "wbr"})
+_DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
 
 
 class EntityError(ValueError):
@@ -26,30 +22,31 @@ class EntityError(ValueError):
 def xhtml_text(data: bytes) -> str:
     """Return a chapter's text: a line per block, an empty line around headings, lists and tables.
 
-    Raises EntityError.
+    Raises EntityError, and UnicodeDecodeError where the chapter's character set cannot be told.
     """
-    writer = _Writer()
+    markup = _DECLARATION.sub("", decoded(data), count=1)
+    writer = Writer()
     try:
-        _parse(data, writer)
+        _parse(markup, writer)
     except expat.ExpatError:
-        writer = _Writer()
+        writer = Writer()
         lenient = _Lenient(writer)
-        lenient.feed(data.decode("utf-8", "replace"))
+        lenient.feed(markup)
         lenient.close()
     return writer.text()
 
 
-def _parse(data: bytes, writer: "_Writer") -> None:
-    parser = expat.ParserCreate()
+def _parse(markup: str, writer: Writer) -> None:
+    parser = expat.ParserCreate("utf-8")
     parser.buffer_text = True
     parser.UseForeignDTD(True)  # so that HTML's entities are reported rather than refused
-    parser.StartElementHandler = lambda name, _: writer.start(name)
+    parser.StartElementHandler = writer.start
     parser.EndElementHandler = writer.end
     parser.CharacterDataHandler = writer.data
     parser.SkippedEntityHandler = lambda name, _: writer.data(html5.get(f"{name};", ""))
     parser.ExternalEntityRefHandler = lambda *_: 1
     parser.EntityDeclHandler = _refuse
-    parser.Parse(data, True)
+    parser.Parse(markup.encode(), True)
 
 
 def _refuse(*_: object) -> None:
@@ -59,12 +56,12 @@ def _refuse(*_: object) -> None:
 class _Lenient(HTMLParser):
     """Reads what is no XML."""
 
-    def __init__(self, writer: "_Writer") -> None:
+    def __init__(self, writer: Writer) -> None:
         super().__init__()
         self._writer = writer
 
-    def handle_starttag(self, tag: str, attrs: object) -> None:
-        self._writer.start(tag)
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self._writer.start(tag, {name: value or "" for name, value in attrs})
         if tag in _VOID:
             self._writer.end(tag)
 
@@ -74,53 +71,3 @@ class _Lenient(HTMLParser):
 
     def handle_data(self, data: str) -> None:
         self._writer.data(data)
-
-
-class _Writer:
-    """Puts the text together from the elements as they begin and end."""
-
-    def __init__(self) -> None:
-        self._parts: list[str] = []
-        self._line: list[str] = []
-        self._skipped = 0
-        self._kept = 0
-        """How deep in elements that are left out, and in those whose white space is kept."""
-
-    def start(self, name: str) -> None:
-        tag = name.rpartition(":")[2].lower()
-        if tag in _SKIPPED:
-            self._skipped += 1
-        elif tag in _BLOCKS:
-            self._end_line(apart=tag in _APART)
-            self._kept += tag == "pre"
-            if tag == "li":
-                self._line.append("- ")
-        elif tag == "br":
-            self._end_line()
-        elif tag in _CELLS and any(part.strip() for part in self._line):
-            self._line.append(" | ")
-
-    def end(self, name: str) -> None:
-        tag = name.rpartition(":")[2].lower()
-        if tag in _SKIPPED:
-            self._skipped = max(0, self._skipped - 1)
-        elif tag in _BLOCKS:
-            self._end_line(apart=tag in _APART)
-            self._kept = max(0, self._kept - (tag == "pre"))
-
-    def data(self, data: str) -> None:
-        if not self._skipped:
-            self._line.append(data if self._kept else _SPACE.sub(" ", data))
-
-    def text(self) -> str:
-        self._end_line()
-        return "\n".join(self._parts).strip("\n")
-
-    def _end_line(self, *, apart: bool = False) -> None:
-        line = "".join(self._line)
-        line = line.rstrip() if self._kept else _SPACE.sub(" ", line).strip()
-        self._line.clear()
-        if line and line != "-":
-            self._parts.append(line)
-        if apart and self._parts and self._parts[-1]:
-            self._parts.append("")

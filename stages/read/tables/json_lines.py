@@ -1,47 +1,97 @@
 """JSON Lines: one document per line, parsed record by record.
 
-Fields without a meaning here are kept together, as a JSON object in the column `metadata`. Cost: about 350 MB/s.
+Fields without a meaning here are kept together, as a JSON object in the column `metadata`. What Python's `json` writes
+beyond the standard (`NaN`, halves of surrogate pairs) costs no document, and numbers keep their digits
+(`prep.stages.read.tables.json_values`). Cost: about 350 MB/s.
 """
 
 from collections.abc import Iterator
 from functools import partial
 
-import orjson
-
+from prep.stages.read.about import language_tag, names, one_line
 from prep.stages.read.plain.lines import filled_lines
 from prep.stages.read.rows import Input, Row, failed, record_rows, rejected
 from prep.stages.read.sources import SourceOptions
+from prep.stages.read.tables.json_values import BadJsonError, Value, parse, spelled, written
+
+REPAIRS = "json_repairs"
+"""The field of `metadata` that counts the values of a record that are no JSON: each became null or U+FFFD, and of
+values under one name the last was taken."""
 
 
 def json_rows(file: Input) -> Iterator[Row]:
     """Yield one row per line of JSON Lines; empty lines are no records."""
-    return record_rows(file, filled_lines(file), partial(_json_row, file.options))
+    return record_rows(file, filled_lines(file), partial(json_row, file.options))
 
 
-def _json_row(names: SourceOptions, row_id: str, line: bytes) -> Row:
+def json_row(options: SourceOptions, row_id: str, data: bytes) -> Row:
+    """Return what becomes of a record, given as the bytes of a JSON value."""
+    scalars = (options.id_column, options.url_column, options.date_column)
     try:
-        record = orjson.loads(line.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError as error:
-        try:
-            line.decode()
-        except UnicodeDecodeError as broken:
-            return failed(row_id, "bad_utf8", f"byte {broken.start} of the line: {broken.reason}")
+        record, repairs = parse(data.removeprefix(b"\xef\xbb\xbf"), options.text_column, scalars)
+        if not isinstance(record, dict):
+            return failed(row_id, "bad_json", f"expected an object, seen {_kind(record)}")
+        return _document(options, row_id, record, repairs)
+    except UnicodeDecodeError as broken:
+        return failed(row_id, "bad_utf8", f"byte {broken.start} of the line: {broken.reason}")
+    except BadJsonError as error:
         return failed(row_id, "bad_json", str(error))
-    if not isinstance(record, dict):
-        return failed(row_id, "bad_json", f"expected an object, seen {type(record).__name__}")
-    row_id = _scalar(record, names.id_column) or row_id
-    text = record.pop(names.text_column, None)
-    if not isinstance(text, str) or not text or text.isspace():
-        seen = "an empty text" if isinstance(text, str) else f"{type(text).__name__}"
-        return rejected(row_id, "no_text", detail=f"field {names.text_column!r}: {seen}")
-    url, date = _scalar(record, names.url_column), _scalar(record, names.date_column)
-    try:
-        metadata = orjson.dumps(record).decode() if record else None
-    except orjson.JSONEncodeError as error:  # it is nested deeper than can be written again
-        return failed(row_id, "bad_json", f"other fields: {error}")
-    return Row(row_id, url=url, date=date, text=text, metadata=metadata)
 
 
-def _scalar(record: dict[str, object], name: str) -> str | None:
+def _document(options: SourceOptions, row_id: str, record: dict[str, Value], repairs: int) -> Row:
+    given = frozenset(record)
+    row_id = _scalar(record, options.id_column) or row_id
+    url, date = _scalar(record, options.url_column), _scalar(record, options.date_column)
+    text = record.pop(options.text_column, None)
+    if not isinstance(text, str):
+        seen = f"a value that is no string: {_kind(text)}"
+        if options.text_column not in given:
+            seen = "no such field; there are " + (", ".join(sorted(given)[:20]) or "none")
+        return rejected(row_id, "no_text", detail=f"field {options.text_column!r}: {seen}")
+    if not text or text.isspace():
+        return rejected(row_id, "no_text", detail=f"field {options.text_column!r}: an empty text")
+    title, author, language = _about(options, record)
+    if repairs:
+        record[REPAIRS] = repairs
+    return Row(
+        row_id,
+        url=url,
+        date=date,
+        text=text,
+        metadata=written(record) if record else None,
+        title=title,
+        author=author,
+        declared_language=language,
+    )
+
+
+def _about(options: SourceOptions, record: dict[str, Value]) -> tuple[str | None, str | None, str | None]:
+    """Take title, author and language out of a record; what cannot be told for one stays in it."""
+    found: list[str | None] = []
+    for name, read in (
+        (options.title_column, one_line),
+        (options.author_column, lambda given: names([given])),
+        (options.language_column, language_tag),
+    ):
+        value = record.get(name)
+        if name == options.author_column and isinstance(value, list):
+            several = [item for item in value if isinstance(item, str)]
+            value = names(several) if len(several) == len(value) else None
+        taken = read(value) if isinstance(value, str) else None
+        if taken is not None:
+            del record[name]
+        found.append(taken)
+    return found[0], found[1], found[2]
+
+
+def _scalar(record: dict[str, Value], name: str) -> str | None:
     """Take a field out of a record, as a string; what is no string or number stays in it."""
-    return str(record.pop(name)) if isinstance(record.get(name), str | int | float) else None
+    value = record.get(name)
+    if isinstance(value, bool) or not isinstance(value, str | int | float):
+        return None
+    return spelled(record.pop(name))
+
+
+def _kind(value: Value) -> str:
+    kinds = {dict: "an object", list: "a list", str: "a string", bool: "true or false", type(None): "null"}
+    return kinds.get(type(value), "a number")
