@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field
 
 from prep.corpus.arrow.columns import set_column
-from prep.corpus.arrow.documents import CHARSET, HTML, TEXT, URL
+from prep.corpus.arrow.documents import CHARSET, HEADERS, HTML, TEXT, URL
 from prep.corpus.errors import Problem
 from prep.stages.extract.content import Extractor
 from prep.stages.extract.engine import open_engine, tags_of
@@ -23,6 +24,7 @@ CHARSET_ORIGIN = pa.field("charset_origin", pa.string())
 METADATA = tuple(pa.field(name, pa.string()) for name in Metadata._fields)
 """Columns that our engine fills beside the text."""
 _NO_METADATA = Metadata()
+_MADE = frozenset({HTML.name, CHARSET.name, HEADERS.name, CHARSET_ORIGIN.name, TEXT.name})
 
 
 class _Result(NamedTuple):
@@ -37,21 +39,21 @@ class _Result(NamedTuple):
 
 
 class Extract(RowStage):
-    """Extract the main text of pages; replaces the column `html` by `text`.
+    """Extract the main text of pages; replaces the columns `html` and `headers` by `text`.
 
     `charset` becomes the character set that the page was decoded with, by its name in the WHATWG Encoding standard,
     and `charset_origin` how it was found: `bom`, `transport`, `meta` or `detected`. Bytes that are UTF-8 are decoded
     so whatever is declared, and a declaration that the bytes contradict gives way to one that they do not.
 
     The engine `prep` adds what the page says about itself, null where it says nothing: `title`, `published` (ISO
-    date), `canonical_url` and `declared_language`. Columns of these names that the input has keep their values.
+    date), `canonical_url` and `declared_language`. Where the input has columns of these names, what they hold stays.
 
     Documents that came as text pass untouched. Rejects pages in which bytes could not be decoded (`bad_encoding`),
     pages that would cost too much (rule `too_complex`) and pages without text (`no_text`).
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)
 
@@ -89,9 +91,8 @@ class Extract(RowStage):
             )
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """Return the schema with text, and our engine's columns, in place of html and charset."""
-        made = (HTML.name, CHARSET.name, CHARSET_ORIGIN.name, TEXT.name)
-        fields = [field for field in schema if field.name not in made]
+        """Return the schema with text, and our engine's columns, in place of html, charset and headers."""
+        fields = [field for field in schema if field.name not in _MADE]
         added = [field for field in self._metadata() if field.name not in schema.names]
         return pa.schema([*fields, TEXT, CHARSET, CHARSET_ORIGIN, *added])
 
@@ -110,9 +111,11 @@ class Extract(RowStage):
                 values = pa.array([getattr(result, found) for result in results], field.type)
                 extracted = set_column(extracted, field.name, values)
             for place, field in enumerate(self._metadata()):
-                if field.name not in batch.schema.names:
-                    values = pa.array([result.metadata[place] for result in results], field.type)
-                    extracted = set_column(extracted, field.name, values)
+                values = pa.array([result.metadata[place] for result in results], field.type)
+                if field.name in batch.schema.names:
+                    known = batch.column(field.name)
+                    values = pc.coalesce(known, values) if known.type == field.type else known
+                extracted = set_column(extracted, field.name, values)
             schema = self.output_schema(batch.schema)
             return Outcome(extracted.select(schema.names), _verdicts(results))
 

@@ -63,7 +63,7 @@ def calendar_date(given: str | None) -> str | None:
 
 def _exists(day: str) -> bool:
     try:
-        datetime.strptime(day, "%Y-%m-%d")  # noqa: DTZ007 - a calendar date
+        datetime.strptime(day, "%Y-%m-%d")
     except ValueError:
         return False
     return True

@@ -2,20 +2,27 @@
 
 import difflib
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL, storable
+from prep.corpus.arrow.documents import ABOUT, CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL, storable
 from prep.corpus.errors import Problem
 from prep.stages.read.formats import columns_of, format_of, table_schema
+from prep.stages.read.rows import METADATA
 from prep.stages.read.sources import Origin, SourceOptions
-from prep.stages.read.tables.tables import is_scalar, is_text, plain_type
+from prep.stages.read.tables.mapping import PAGE, Mapped, is_bytes, is_scalar, mapped_columns, plain_type
 from prep.stages.stage import InputFile
+
+_TABLES = frozenset({"parquet", "arrow", "csv"})
+_REFUSED = frozenset({TEXT.name, *(field.name for field in PAGE)})
+"""Names that a column may have only in the type and company that it has here."""
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError)
 """What reading a table's columns raises where it is none."""
 
-_MEANT = (ID, URL, DATE, SOURCE, HTML, CHARSET, HEADERS, TEXT)
+_SHARED = (*PAGE, *ABOUT, METADATA)
+"""Columns that a table may have beside those that options name, in the types that they have here."""
 
 
 class Tables:
@@ -40,7 +47,14 @@ class Tables:
 
     def output_schema(self) -> pa.Schema:
         """Return id, url, date, source, what the formats bring, and the tables' own columns."""
-        columns = [ID, URL, DATE, SOURCE, *columns_of(self._formats)]
+        brought = {field.name: field for field in columns_of(self._formats)}
+        tables = [(schema, self._mapped(file, schema)) for file, schema in self._usable()]
+        if tables and self._formats <= _TABLES and not any(TEXT.name in mapped for _, mapped in tables):
+            del brought[TEXT.name]
+        for _, mapped in tables:
+            brought |= {field.name: field for field in _SHARED if field.name in mapped}
+        shown = [field for field in (HTML, CHARSET, HEADERS, TEXT, *ABOUT, METADATA) if field.name in brought]
+        columns = [ID, URL, DATE, SOURCE, *shown]
         taken = {column.name for column in columns}
         for file, schema in self._usable():
             for column in own_columns(schema, self._origins[file.source].options):
@@ -50,35 +64,40 @@ class Tables:
         return pa.schema(columns)
 
     def problems(self) -> Iterator[Problem]:
-        """Yield what is wrong with tables, columns whose types disagree, and sources without one that can be read."""
-        meant = frozenset(column.name for column in [*_MEANT, *columns_of(self._formats)])
-        first: dict[str, tuple[str, pa.DataType]] = {}
+        """Yield what is wrong with tables, columns whose types disagree, and sources without one that can be read.
+
+        What is wrong with many tables of one source in the same way is said once.
+        """
+        shared = {field.name: ("files of other formats", field.type) for field in _SHARED}
+        refused = _REFUSED | ({METADATA.name} & {field.name for field in columns_of(self._formats)})
+        first = {name: shared[name] for name in shared.keys() & {field.name for field in columns_of(self._formats)}}
+        found: list[tuple[Problem, str]] = []
         for file, schema in self._usable():
             origin = self._origins[file.source]
-            found = [
-                Problem(problem.message, (*origin.field, *problem.field), problem.expected, problem.seen, problem.hint)
-                for problem in _table_problems(file.path, schema, origin.options, meant)
-            ]
-            yield from found
-            for column in [] if found else own_columns(schema, origin.options):
+            wrong = [(problem, file.path) for problem in _table_problems(schema, origin, refused)]
+            found += wrong
+            for column in [] if wrong else own_columns(schema, origin.options):
                 path, kind = first.setdefault(column.name, (file.path, column.type))
                 if kind != column.type:
-                    yield Problem(
-                        f"{file.path} has another type of column {column.name!r} than {path}",
-                        (*origin.field, "paths"),
-                        str(kind),
-                        str(column.type),
-                        "leave the column out with keep, or give it the same type",
-                    )
+                    other = f"another type of column {column.name!r} than {path}"
+                    hint = "leave the column out with keep, or give it the same type"
+                    field = (*origin.field, "paths")
+                    found.append((Problem(other, field, str(kind), str(column.type), hint), file.path))
+        yield from _said_once(found)
         yield from self._unreadable()
+
+    def _mapped(self, file: InputFile, schema: pa.Schema) -> Mapped:
+        return mapped_columns(schema, self._origins[file.source].options)
 
     def _usable(self) -> Iterator[tuple[InputFile, pa.Schema]]:
         """Yield tables without those that lack the text where another table of their source has it: they will fail."""
-        texts = {name: origin.options.text_column for name, origin in self._origins.items()}
-        sound = {file.source for file, schema in self._schemas.values() if texts[file.source] in schema.names}
+        sound = {file.source for file, schema in self._schemas.values() if self._has_content(file, schema)}
         for file, schema in self._schemas.values():
-            if texts[file.source] in schema.names or file.source not in sound:
+            if self._has_content(file, schema) or file.source not in sound:
                 yield file, schema
+
+    def _has_content(self, file: InputFile, schema: pa.Schema) -> bool:
+        return bool({TEXT.name, HTML.name} & self._mapped(file, schema).keys())
 
     def _unreadable(self) -> Iterator[Problem]:
         """Yield tables that cannot be read where their source has no other: a wrong path or format, not damage."""
@@ -94,49 +113,69 @@ def own_columns(table: pa.Schema, options: SourceOptions) -> list[pa.Field]:
 
     Raises ArrowException where a type cannot be kept.
     """
-    mapped = {*_mapped(options), SOURCE.name}
+    mapped = mapped_columns(table, options)
+    taken = {*mapped.values(), *_named(options), SOURCE.name} - {options.language_column}
     own = [
         pa.field(column.name, plain_type(column.type))
         for column in table
-        if column.name not in mapped and (options.keep is None or column.name in options.keep)
+        if column.name not in taken and (options.keep is None or column.name in options.keep)
     ]
     return list(storable(pa.schema(own)))
 
 
-def _mapped(options: SourceOptions) -> tuple[str, ...]:
+def _named(options: SourceOptions) -> tuple[str, ...]:
     return (options.text_column, options.id_column, options.url_column, options.date_column)
 
 
-def _table_problems(path: str, table: pa.Schema, options: SourceOptions, meant: frozenset[str]) -> Iterator[Problem]:
+def _said_once(found: Sequence[tuple[Problem, str]]) -> Iterator[Problem]:
+    """Yield what is wrong with tables, each mistake once, with the first table that makes it."""
+    paths: dict[Problem, list[str]] = {}
+    for problem, path in found:
+        paths.setdefault(problem, []).append(path)
+    for problem, (first, *others) in paths.items():
+        alike = f" (as {len(others)} more files)" if others else ""
+        yield replace(problem, message=f"{first} has {problem.message}{alike}")
+
+
+def _table_problems(table: pa.Schema, origin: Origin, refused: frozenset[str]) -> Iterator[Problem]:
     """Yield what makes a table unreadable as documents: columns that are missing, of a wrong type or name."""
-    text, *scalars = _mapped(options)
-    if text not in table.names:
-        near = difflib.get_close_matches(text, table.names, 1)
+    options, paths = origin.options, (*origin.field, "paths")
+    if options.text_column not in table.names and HTML.name not in mapped_columns(table, options):
+        near = difflib.get_close_matches(options.text_column, table.names, 1)
         hint = f"set text_column to {near[0]!r}" if near else "set text_column"
-        yield Problem(f"{path} has no column {text!r}", ("text_column",), "a column of text", _names(table), hint)
+        field = (*origin.field, "text_column")
+        yield Problem(f"no column {options.text_column!r}", field, "a column of text", _names(table), hint)
     for name in sorted(set(table.names)):
         if table.names.count(name) > 1:
-            yield Problem(f"{path} has several columns {name!r}", ("paths",), hint="rename all but one")
-            continue
-        kind = table.field(name).type
-        if name == text and not is_text(kind):
-            yield Problem(f"column {name!r} of {path} holds no text", ("text_column",), "string", str(kind))
-        elif name in scalars and not is_scalar(kind):
-            yield Problem(f"column {name!r} of {path}", ("paths",), "a string, number or time", str(kind))
-        elif name in (meant if options.keep is None else meant & {*options.keep}) - {text, *scalars, SOURCE.name}:
-            yield Problem(
-                f"{path} has a column {name!r}, which is a name with a meaning of its own here",
-                ("paths",),
-                hint="rename it, read it through the option for that column, or leave it out with keep",
-            )
+            yield Problem(f"several columns {name!r}", paths, hint="rename all but one")
+        else:
+            yield from _column_problems(name, table, origin, refused)
     for name in options.keep or ():
         if name not in table.names:
-            yield Problem(f"{path} has no column {name!r}", ("keep",), "names of its columns", _names(table))
+            yield Problem(f"no column {name!r}", (*origin.field, "keep"), "names of its columns", _names(table))
     try:
         own_columns(table, options)
     except pa.ArrowException as error:
+        yield Problem("a column that cannot be kept", paths, seen=str(error), hint="leave it out with keep")
+
+
+def _column_problems(name: str, table: pa.Schema, origin: Origin, refused: frozenset[str]) -> Iterator[Problem]:
+    options, kind = origin.options, table.field(name).type
+    text, *scalars = _named(options)
+    mapped = mapped_columns(table, options)
+    if name == text:
+        if TEXT.name not in mapped:
+            hint = "decode its bytes and write them as strings" if is_bytes(kind) else "set text_column"
+            field = (*origin.field, "text_column")
+            yield Problem(f"a column {name!r} that holds no text", field, "string", str(kind), hint)
+    elif name in scalars:
+        if not is_scalar(kind):
+            yield Problem(f"a column {name!r}", (*origin.field, "paths"), "a string, number or time", str(kind))
+    elif name in refused and mapped.get(name) != name and (options.keep is None or name in options.keep):
         yield Problem(
-            f"{path} has a column that cannot be kept", ("paths",), seen=str(error), hint="leave it out with keep"
+            f"a column {name!r}, which is a name with a meaning of its own here",
+            (*origin.field, "paths"),
+            hint="rename it, read it through the option for that column, or leave it out with keep",
         )
 
 

@@ -87,7 +87,9 @@ def _book(file: Input, content: bytes) -> Iterator[Row]:
 def _chapters(archive: zipfile.ZipFile, package: Package, limit: int) -> tuple[list[str], list[_Lost]]:
     """Return the text of each chapter that can be read, and those that cannot. Raises _LargeError."""
     texts: list[str] = []
-    lost = [_Lost(item, "bad_chapter", "the spine names it, but the manifest does not have it") for item in package.gaps]
+    lost = [
+        _Lost(item, "bad_chapter", "the spine names it, but the manifest does not have it") for item in package.gaps
+    ]
     size = 0
     for chapter in package.chapters:
         try:

@@ -77,7 +77,9 @@ def read_package(archive: zipfile.ZipFile) -> Package:
     if not chapters:
         raise ValueError("the spine is empty" if not spine else f"the manifest has no chapter of the spine: {[*gaps]}")
     _refuse_encrypted(archive, chapters)
-    return Package(tuple(chapters), tuple(gaps), tuple(name for name in left_out if name not in chapters), _about(package))
+    return Package(
+        tuple(chapters), tuple(gaps), tuple(name for name in left_out if name not in chapters), _about(package)
+    )
 
 
 def _path(archive: zipfile.ZipFile) -> str:

@@ -17,7 +17,7 @@ _CELLS = frozenset({"td", "th"})
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
 _EXPONENT = re.compile(r"[+\N{MINUS SIGN}-]?(?:\d{1,4}|[a-z])")
 _BASE = re.compile(r"(?:\d|\)|(?<![^\W\d_])[^\W\d_]{1,3})\Z")
-"""What an exponent stands behind: a number, a bracket, a name or unit of up to three letters; longer words have notes."""
+"""What an exponent stands behind: a number, a bracket, a name or unit; longer words have notes."""
 _MAX_CELL = 300
 """A table that holds a cell of more characters is one that only places blocks on the page."""
 

@@ -8,11 +8,13 @@ from html.entities import html5
 from html.parser import HTMLParser
 from xml.parsers import expat
 
-from prep.stages.read.books.charset import decoded
 from prep.stages.read.books.writer import Writer
+from prep.stages.shared.charset.page import decode_page
 
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "col", "wbr"})
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
+_MAX_UNDECODABLE = 0.01
+"""Largest share of characters that replace undecodable bytes."""
 
 
 class EntityError(ValueError):
@@ -22,9 +24,12 @@ class EntityError(ValueError):
 def xhtml_text(data: bytes) -> str:
     """Return a chapter's text: a line per block, an empty line around headings, lists and tables.
 
-    Raises EntityError, and UnicodeDecodeError where the chapter's character set cannot be told.
+    Raises EntityError, and ValueError where the chapter's bytes are in no character set.
     """
-    markup = _DECLARATION.sub("", decoded(data), count=1)
+    decoded = decode_page(data, None)
+    if decoded.undecodable > _MAX_UNDECODABLE * len(decoded.text):
+        raise ValueError(f"{decoded.undecodable} places are not {decoded.charset} ({decoded.origin})")
+    markup = _DECLARATION.sub("", decoded.text, count=1)
     writer = Writer()
     try:
         _parse(markup, writer)

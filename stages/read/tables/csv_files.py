@@ -7,22 +7,25 @@ is taken only where no quote before it stands alone and the rows behind it have 
 
 import csv
 import io
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
 
 import numpy as np
 import pyarrow as pa
 
+from prep.corpus.arrow.documents import ABOUT, DATE, URL
 from prep.corpus.files.compression import Place, strip_codec
 from prep.corpus.files.storage import open_input
 from prep.stages.read.plain.lines import lines
-from prep.stages.read.rows import Input, Record, Row, failed, rejected, too_large
+from prep.stages.read.rows import METADATA, Input, Record, Row, failed, rejected, too_large
 from prep.stages.read.sources import SourceOptions
+from prep.stages.read.tables.mapping import mapped_columns
 
 _BLOCK = 1 << 20
 _PROOF = 3
 """A cut is believed when so many rows behind it are as wide as the header."""
 _CANDIDATES = 50
+_SAID = tuple(field.name for field in (URL, DATE, *ABOUT, METADATA))
 _OVER = 1 << 17
 """A quoted field that runs on for so many characters above the limit on documents is taken to lack its last quote."""
 
@@ -40,9 +43,13 @@ def csv_rows(file: Input) -> Iterator[Row]:
     if file.options.text_column not in names:
         yield failed(first.id_at(), "no_text_column", f"its columns are {', '.join(names)[:200]}")
         return
+    mapped = mapped_columns(pa.schema([pa.field(name, pa.string()) for name in names]), file.options)
+    said = {name: column for name, column in mapped.items() if name in _SAID}
     for record in islice(_records(file, len(names)), int(file.start == first.start), None):
         yield (
-            record if isinstance(record, Row) else _document(file, record[0], dict(zip(names, record[1], strict=True)))
+            record
+            if isinstance(record, Row)
+            else _document(file, record[0], dict(zip(names, record[1], strict=True)), said)
         )
 
 
@@ -180,14 +187,17 @@ def _records(file: Input, width: int | None) -> Iterator[tuple[str, list[str]] |
             yield row_id, fields
 
 
-def _document(file: Input, row_id: str, fields: dict[str, str]) -> Row:
+def _document(file: Input, row_id: str, fields: dict[str, str], said: Mapping[str, str]) -> Row:
     names = file.options
     row_id = fields.pop(names.id_column, "") or row_id
     text = fields.pop(names.text_column)
-    url, date = fields.pop(names.url_column, "") or None, fields.pop(names.date_column, "") or None
     if not text or text.isspace():
         return rejected(row_id, "no_text", detail=f"field {names.text_column!r}: an empty text")
     length = len(text) if text.isascii() else len(text.encode())
     if length > names.max_bytes:
         return too_large(row_id, length, names.max_bytes)
-    return Row(row_id, url, date, text=text, own=fields)
+    about = {name: fields.get(column) or None for name, column in said.items()}
+    for column in said.values():
+        if column != names.language_column:
+            fields.pop(column, None)
+    return Row(row_id, text=text, own=fields)._replace(**about)  # type: ignore[arg-type]

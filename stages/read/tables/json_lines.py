@@ -8,7 +8,8 @@ beyond the standard (`NaN`, halves of surrogate pairs) costs no document, and nu
 from collections.abc import Iterator
 from functools import partial
 
-from prep.stages.read.about import language_tag, names, one_line
+from prep.corpus.arrow.documents import PUBLISHED
+from prep.stages.read.about import calendar_date, language_tag, names, one_line
 from prep.stages.read.plain.lines import filled_lines
 from prep.stages.read.rows import Input, Row, failed, record_rows, rejected
 from prep.stages.read.sources import SourceOptions
@@ -50,7 +51,7 @@ def _document(options: SourceOptions, row_id: str, record: dict[str, Value], rep
         return rejected(row_id, "no_text", detail=f"field {options.text_column!r}: {seen}")
     if not text or text.isspace():
         return rejected(row_id, "no_text", detail=f"field {options.text_column!r}: an empty text")
-    title, author, language = _about(options, record)
+    title, author, published, language = _about(options, record)
     if repairs:
         record[REPAIRS] = repairs
     return Row(
@@ -61,16 +62,18 @@ def _document(options: SourceOptions, row_id: str, record: dict[str, Value], rep
         metadata=written(record) if record else None,
         title=title,
         author=author,
+        published=published,
         declared_language=language,
     )
 
 
-def _about(options: SourceOptions, record: dict[str, Value]) -> tuple[str | None, str | None, str | None]:
-    """Take title, author and language out of a record; what cannot be told for one stays in it."""
+def _about(options: SourceOptions, record: dict[str, Value]) -> list[str | None]:
+    """Take title, author, date and language out of a record, in this order; what cannot be told for one stays in it."""
     found: list[str | None] = []
     for name, read in (
         (options.title_column, one_line),
         (options.author_column, lambda given: names([given])),
+        (PUBLISHED.name, calendar_date),
         (options.language_column, language_tag),
     ):
         value = record.get(name)
@@ -81,7 +84,7 @@ def _about(options: SourceOptions, record: dict[str, Value]) -> tuple[str | None
         if taken is not None:
             del record[name]
         found.append(taken)
-    return found[0], found[1], found[2]
+    return found
 
 
 def _scalar(record: dict[str, Value], name: str) -> str | None:

@@ -14,9 +14,11 @@ from typing import TypeAlias
 
 import orjson
 
-Value: TypeAlias = "None | bool | int | float | str | Sequence[Value] | dict[str, Value]"
+Value: TypeAlias = "bool | int | float | str | Sequence[Value] | dict[str, Value] | None"
 
-_ESCAPED = re.compile(r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.S)
+_ESCAPED = re.compile(
+    r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.S
+)
 _HALF = 6
 """How many characters spell half of a surrogate pair."""
 _LARGE = re.compile(rb"[0-9]e[+0-9]")

@@ -15,10 +15,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prep.corpus.arrow.columns import row_sizes
-from prep.corpus.arrow.documents import DATE, ID, SOURCE, TEXT, URL
+from prep.corpus.arrow.documents import AUTHOR, HTML, ID, SOURCE, TEXT
 from prep.corpus.files.compression import Place
 from prep.corpus.files.storage import is_remote, map_input, open_input
 from prep.stages.read.rows import ROW_BYTES, Input, Row, batches, failed
+from prep.stages.read.tables.mapping import is_text, mapped_columns
 from prep.stages.stage import Outcome, Verdicts
 
 MAX_ROWS = 1024
@@ -144,8 +145,7 @@ def _open_arrow(mapped: pa.NativeFile) -> pa.ipc.RecordBatchFileReader | pa.ipc.
 
 
 def _lacks_text(file: Input, columns: pa.Schema) -> bool:
-    index = columns.get_field_index(file.options.text_column)
-    return index < 0 or not is_text(columns.field(index).type)
+    return not {TEXT.name, HTML.name} & mapped_columns(columns, file.options).keys()
 
 
 def _no_text_column(columns: pa.Schema) -> tuple[str, str]:
@@ -183,17 +183,11 @@ class Shaper:
 
     def outcome(self, batch: pa.RecordBatch) -> Outcome:
         """Return the batch's rows as documents, with verdicts on rows without a usable text."""
-        names = self._file.options
-        mapped = {
-            ID.name: names.id_column,
-            TEXT.name: names.text_column,
-            URL.name: names.url_column,
-            DATE.name: names.date_column,
-        }
+        mapped = mapped_columns(batch.schema, self._file.options)
         bad = pa.array(np.zeros(batch.num_rows, np.bool_))
         arrays: list[pa.Array] = []
         for column in self._schema:
-            array = self._find(batch, mapped.get(column.name, column.name), column.type)
+            array = self._find(batch, mapped.get(column.name, column.name), column)
             if is_text(column.type):
                 broken = _undecodable(array)
                 if broken is not None:
@@ -208,24 +202,32 @@ class Shaper:
             arrays.append(array)
         self.row += batch.num_rows
         shaped = pa.RecordBatch.from_arrays(arrays, schema=self._schema)
-        return Outcome(shaped, self._verdicts(shaped.column(TEXT.name), bad))
+        return Outcome(shaped, self._verdicts(shaped, bad))
 
     def _made_ids(self, rows: int) -> pa.Array:
         return pa.array([self._file.id_of(self.row + row) for row in range(rows)], ID.type)
 
-    def _find(self, batch: pa.RecordBatch, name: str, kind: pa.DataType) -> pa.Array:
+    def _find(self, batch: pa.RecordBatch, name: str, column: pa.Field) -> pa.Array:
         if name not in batch.schema.names:
-            return pa.nulls(batch.num_rows, kind)
-        column = batch.column(name)
-        if pa.types.is_timestamp(column.type) and pa.types.is_string(kind):
-            return _iso_8601(column)
-        return column if column.type == kind else column.cast(kind)
+            return pa.nulls(batch.num_rows, column.type)
+        found = batch.column(name)
+        if column == AUTHOR and pa.types.is_nested(found.type):
+            found = pc.binary_join(found.cast(pa.list_(pa.string())), "; ")
+        if pa.types.is_timestamp(found.type) and pa.types.is_string(column.type):
+            return _iso_8601(found)
+        return found if found.type == column.type else found.cast(column.type)
 
-    def _verdicts(self, text: pa.Array, bad: pa.Array) -> Verdicts | None:
-        """Judge each row: not UTF-8, too large, no text."""
+    def _verdicts(self, shaped: pa.RecordBatch, bad: pa.Array) -> Verdicts | None:
+        """Judge each row: not UTF-8, too large, no text and no page."""
+        nothing = pa.nulls(shaped.num_rows, TEXT.type)
+        text = shaped.column(TEXT.name) if TEXT.name in shaped.schema.names else nothing
         sizes = pc.fill_null(pc.binary_length(text), 0)
-        large = pc.greater(sizes, self._file.options.max_bytes)
         blank = pc.or_(pc.equal(sizes, 0), pc.fill_null(pc.utf8_is_space(text), True))
+        if HTML.name in shaped.schema.names:
+            pages = pc.fill_null(pc.binary_length(shaped.column(HTML.name)), 0)
+            blank = pc.and_(blank, pc.equal(pages, 0))
+            sizes = pc.max_element_wise(sizes, pages)
+        large = pc.greater(sizes, self._file.options.max_bytes)
         none = pa.scalar(None, pa.string())
         rule = pc.case_when(pc.make_struct(bad, large, blank), "bad_utf8", "too_large", "no_text", none)
         if rule.null_count == len(rule):
@@ -247,28 +249,6 @@ def _raise_if_of_file_system(error: Exception) -> None:
     """Let errors of the file system through: they say nothing about the data, and a later try may succeed."""
     if isinstance(error, OSError) and error.errno is not None:
         raise error
-
-
-def plain_type(kind: pa.DataType) -> pa.DataType:
-    """Return the type of a column's values, however they are held."""
-    if isinstance(kind, pa.BaseExtensionType):
-        return plain_type(kind.storage_type)
-    if pa.types.is_dictionary(kind):
-        return plain_type(kind.value_type)
-    return pa.string() if pa.types.is_string_view(kind) else pa.binary() if pa.types.is_binary_view(kind) else kind
-
-
-def is_text(kind: pa.DataType) -> bool:
-    """Say whether the type is one of strings."""
-    plain = plain_type(kind)
-    return bool(pa.types.is_string(plain) or pa.types.is_large_string(plain))
-
-
-def is_scalar(kind: pa.DataType) -> bool:
-    """Say whether every value of the type has a string."""
-    plain = plain_type(kind)
-    numeric = pa.types.is_primitive(plain) or pa.types.is_decimal(plain) or pa.types.is_null(plain)
-    return is_text(kind) or (numeric and not pa.types.is_interval(plain))
 
 
 def _iso_8601(times: pa.Array) -> pa.StringArray:

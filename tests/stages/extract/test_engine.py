@@ -93,7 +93,7 @@ def test_the_columns_beside_the_text() -> None:
     assert out.column("title").to_pylist() == ["Bees", None]
     assert out.column("canonical_url").to_pylist() == ["https://a.example/b", None]
     assert out.column("declared_language").to_pylist() == ["en", None]
-    assert out.column("published").to_pylist() == [None, "yesterday"]
+    assert out.column("published").to_pylist() == ["2024-01-31", "yesterday"]
     assert "title" not in Extract(engine="resiliparse").output_schema(batch.schema).names
 
 

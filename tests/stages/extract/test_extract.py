@@ -94,6 +94,15 @@ def test_the_schema_is_what_comes_out() -> None:
     assert stage.open()(batch).batch.schema.equals(stage.output_schema(batch.schema))
 
 
+def test_what_is_known_of_a_document_stays_and_the_rest_is_filled() -> None:
+    batch = pages(ARTICLE, ARTICLE).append_column("title", pa.array(["Known", None]))
+    batch = batch.append_column("headers", pa.array(["link: x", None]))
+    found = Extract().open()(batch).batch
+    assert found.column("title").to_pylist() == ["Known", "Bees"]
+    assert "headers" not in found.schema.names
+    assert found.schema.equals(Extract().output_schema(batch.schema))
+
+
 def test_pages_without_text_and_undecodable_ones_are_rejected() -> None:
     outcome = Extract().open()(pages(b"<html><body><img src=x></body></html>", b"\xff\xfe" + b"\x00\xd8" * 99))
     assert rules(outcome) == ["no_text", "bad_encoding"]

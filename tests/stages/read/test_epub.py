@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import json
 import tracemalloc
 import zipfile
 from pathlib import Path
@@ -38,7 +39,10 @@ def test_a_book_is_one_document(tmp_path: Path, name: str) -> None:
         f"{name}@0",
         date="1999",
         text="One\n\nFirst & second words.\n\nTwo\n\nThird.",
-        metadata='{"title":"A Book","creator":"Somebody","language":"en"}',
+        title="A Book",
+        author="Somebody",
+        published="1999",
+        declared_language="en",
     )
 
 
@@ -108,8 +112,10 @@ def test_no_book_is_too_broken(tmp_path_factory: pytest.TempPathFactory, place: 
     data = bytearray(epub(CHAPTERS))
     place %= len(data)
     data[place : place + len(damage)] = damage
-    found = row(written(tmp_path_factory.getbasetemp(), bytes(data), "broken.epub"))
-    assert (found.text is None) == (found.rule is not None)
+    path = written(tmp_path_factory.getbasetemp(), bytes(data), "broken.epub")
+    first, *others = epub_rows(Input(str(path), path.name, SourceOptions()))
+    assert (first.text is None) == (first.rule is not None)
+    assert all(other.failed and other.id.startswith(f"{first.id}!") for other in others)
 
 
 def test_zip_files_of_other_things(tmp_path: Path) -> None:
@@ -142,3 +148,145 @@ def test_xhtml(markup: str, expected: str) -> None:
 def test_entities_of_its_own() -> None:
     with pytest.raises(EntityError):
         xhtml_text(LAUGHS.encode())
+
+
+def rows(folder: Path, data: bytes) -> list[Row]:
+    path = written(folder, data)
+    return list(epub_rows(Input(str(path), path.name, SourceOptions())))
+
+
+def damaged_sum(data: bytes, name: bytes) -> bytes:
+    """Change a file's checksum in the archive's directory."""
+    place = data.rfind(name) - 46 + 16
+    return data[:place] + bytes([data[place] ^ 0xFF]) + data[place + 1 :]
+
+
+def spine(items: str, references: str, about: str = "") -> str:
+    return f"<package><metadata>{about}</metadata><manifest>{items}</manifest><spine>{references}</spine></package>"
+
+
+def test_a_file_that_the_spine_names_with_many_fragments_is_read_once(tmp_path: Path) -> None:
+    items = "".join(
+        f'<item id="a{n}" href="a.xhtml{mark}"/>' for n, mark in enumerate(("", "#one", "#two", "?x#y"[2:]))
+    )
+    opf = spine(items, "".join(f'<itemref idref="a{n}"/>' for n in range(4)))
+    data = epub([], files={"OEBPS/book.opf": opf, "OEBPS/a.xhtml": "<h1>One</h1><p>text</p>"})
+    assert row(written(tmp_path, data)).text == "One\n\ntext"
+
+
+@pytest.mark.parametrize(
+    ("files", "lost"),
+    [
+        ({}, "gone"),
+        ({"OEBPS/b.xhtml": LAUGHS}, "OEBPS/b.xhtml"),
+        ({"OEBPS/b.xhtml": "<p>sum wrong</p>"}, "OEBPS/b.xhtml"),
+        (None, "OEBPS/b.xhtml"),
+    ],
+)
+def test_a_chapter_that_cannot_be_read_is_lost_alone(tmp_path: Path, files: dict[str, str] | None, lost: str) -> None:
+    items = '<item id="a" href="a.xhtml"/>' + ('<item id="gone" href="b.xhtml"/>' if lost != "gone" else "")
+    opf = spine(items, '<itemref idref="gone"/><itemref idref="a"/>')
+    data = epub([], files={"OEBPS/book.opf": opf, "OEBPS/a.xhtml": "<p>kept</p>", **(files or {})})
+    if files and "sum" in files.get("OEBPS/b.xhtml", ""):
+        data = damaged_sum(data, b"OEBPS/b.xhtml")
+    book, chapter = rows(tmp_path, data)
+    assert (book.text, book.rule, json.loads(str(book.metadata))) == ("kept", None, {"lost_chapters": [lost]})
+    assert (chapter.id, chapter.failed) == (f"a.epub@0!{lost}", True)
+
+
+def test_names_in_the_manifest_may_be_escaped_or_not(tmp_path: Path) -> None:
+    items = '<item id="a" href="ch%201.xhtml"/><item id="b" href="c%252.xhtml"/><item id="c" href="d%3.xhtml"/>'
+    items += '<item id="d" href="./X/../E.XHTML"/>'
+    opf = spine(items, "".join(f'<itemref idref="{name}"/>' for name in "abcd"))
+    names = {"OEBPS/ch 1.xhtml": "one", "OEBPS/c%2.xhtml": "two", "OEBPS/d%3.xhtml": "three", "OEBPS/e.xhtml": "four"}
+    data = epub([], files={"OEBPS/book.opf": opf, **{name: f"<p>{text}</p>" for name, text in names.items()}})
+    assert row(written(tmp_path, data)).text == "one\n\ntwo\n\nthree\n\nfour"
+
+
+def test_what_a_book_says_of_itself(tmp_path: Path) -> None:
+    about = (
+        '<dc:title xmlns:dc="d">A  Long Title</dc:title><creator>One, A.</creator><creator>Two</creator>'
+        '<language>und</language><language>pt_BR</language><date event="modification">2020-01-01</date>'
+        '<date event="publication">1871-05</date><subject>whales</subject><subject>sea</subject>'
+    )
+    opf = spine('<item id="a" href="a.xhtml"/>', '<itemref idref="a"/>', about)
+    found = row(written(tmp_path, epub([], files={"OEBPS/book.opf": opf, "OEBPS/a.xhtml": "<p>words</p>"})))
+    assert (found.title, found.author, found.date) == ("A Long Title", "One, A.; Two", "1871-05")
+    assert (found.published, found.declared_language) == ("1871-05", "pt-BR")
+    assert json.loads(str(found.metadata)) == {"subject": ["whales", "sea"]}
+
+
+def test_what_stands_apart_is_named(tmp_path: Path) -> None:
+    items = (
+        '<item id="a" href="a.xhtml"/><item id="n" href="n.xhtml"/><item id="p" href="p.svg" media-type="image/svg"/>'
+    )
+    opf = spine(items, '<itemref idref="p"/><itemref idref="a"/><itemref idref="n" linear="no"/>')
+    files = {"OEBPS/book.opf": opf, "OEBPS/a.xhtml": "<p>words</p>", "OEBPS/n.xhtml": "<p>notes</p>"}
+    (found,) = rows(tmp_path, epub([], files=files))
+    assert (found.text, json.loads(str(found.metadata))) == ("words", {"not_linear": ["OEBPS/n.xhtml"]})
+
+
+@pytest.mark.parametrize(
+    ("data", "expected"),
+    [
+        ("<?xml version='1.0' encoding='windows-1252'?><p>\x93It\x92s\x94 \xe9</p>".encode("latin-1"), "“It’s” é"),
+        ("<?xml version='1.0' encoding='ISO-8859-1'?><p>\x96 \xe9</p>".encode("latin-1"), "– é"),
+        ("<?xml version='1.0' encoding='cp932'?><p>髙橋①</p>".encode("cp932"), "髙橋①"),
+        ("<?xml version='1.0' encoding='GB2312'?><p>朱镕基</p>".encode("gb18030"), "朱镕基"),
+        ("<?xml version='1.0' encoding='euc-kr'?><p>똠방</p>".encode("cp949"), "똠방"),
+        ("<html><head><meta charset='koi8-r'/></head><body>слово</body></html>".encode("koi8-r"), "слово"),
+        ("<?xml version='1.0' encoding='utf-16'?><p>é…</p>".encode("utf-16"), "é…"),
+        ("<?xml version='1.0' encoding='utf-16'?><p>é…</p>".encode("utf-16-be"), "é…"),
+        ("<?xml version='1.0' encoding='utf-16'?><p>é…</p>".encode(), "é…"),
+        ("<?xml version='1.0' encoding='nonsense'?><p>é…</p>".encode(), "é…"),
+        ("<?xml version='1.0' encoding='us-ascii'?><p>é…</p>".encode(), "é…"),
+        ("\ufeff<?xml version='1.0' encoding='koi8-r'?><p>é…</p>".encode(), "é…"),
+    ],
+)
+def test_character_sets(data: bytes, expected: str) -> None:
+    assert xhtml_text(data) == expected
+
+
+@pytest.mark.parametrize(
+    ("markup", "expected"),
+    [
+        ("<p>その<ruby>言葉<rt>ことば</rt></ruby>が</p>", "その言葉(ことば)が"),
+        ("<p><ruby>漢<rp>(</rp><rt>かん</rt><rp>)</rp>字<rt>じ</rt></ruby></p>", "漢(かん)字(じ)"),
+        ("<pre>\ndef f():\n    if x:\n\n        return 1\n</pre>", "def f():\n    if x:\n\n        return 1"),
+        ("<pre>a<br/>  b</pre>", "a\n  b"),
+        ("<p>Wasser&#173;stand &shy;x</p>", "Wasserstand x"),
+        (
+            "<p>10<sup>5</sup> m<sup>2</sup> H<sub>2</sub>O 1<sup>st</sup> word<sup>3</sup></p>",
+            "10^5 m^2 H2O 1st word3",
+        ),
+        ("<table><tr><td>a</td><td/><td><p>b</p><p>c</p></td></tr></table>", "a | | b c"),
+        ("<table><tr><td><p>one</p><p>two</p></td></tr></table>", "one\ntwo"),
+        ("<table><tr><td>" + "long " * 99 + "</td><td>b</td></tr></table>", ("long " * 99).strip() + "\nb"),
+        ("<table><tr><td>a<table><tr><td>x</td><td>y</td></tr></table></td><td>b</td></tr></table>", "a x | y | b"),
+        ("<table><tr><td>a<td>b<tr><td>c<td>d</table>e", "a | b\nc | d\n\ne"),
+        ("<nav><ol><li>One</li></ol></nav><p>text</p>", "text"),
+        ("<p>a<span hidden='hidden'>no<b>no</b></span>b <i style='display: none'>no</i></p>", "ab"),
+        ("<p xmlns:epub='e'>one <span epub:type='pagebreak'>12</span>two</p>", "one two"),
+    ],
+)
+def test_inline_text_code_and_tables(markup: str, expected: str) -> None:
+    assert xhtml_text(f"<html><body>{markup}</body></html>".encode()) == expected
+
+
+def test_the_shared_books(test_data: Path) -> None:
+    folder = test_data / "cases" / "books"
+
+    def book(name: str) -> list[Row]:
+        return list(epub_rows(Input(str(folder / f"{name}.epub"), name)))
+
+    whole = "One\n\nFirst café.\n\nTwo\n\nSecond\nline. x—y\n\nThree\n\nThird café."
+    for name in ("order", "rootopf", "navinspine", "fontobf", "enc_latin1_utf16"):
+        assert [found.text for found in book(name)] == [whole], name
+    assert [found.rule for found in book("crc")] == [None, "bad_chapter"]
+    assert [found.rule for found in book("missing")] == [None, "bad_chapter"]
+    assert [found.rule for found in book("drm")] == ["encrypted"]
+    assert book("enc_sjis")[0].text == "髙橋の①番は㈱水門社"
+    assert book("pctname")[0].text == "Space name.\n\npercent"
+    manual = str(book("live-manual.en")[0].text)
+    assert manual.count("enables us to run different instances of the GNU/Linux environment") == 1
+    assert len(manual) < 200_000

@@ -83,7 +83,7 @@ def test_fields_that_are_no_strings_stay_in_the_metadata(tmp_path: Path) -> None
         (b"[1]", "!bad_json"),
         (b"null", "!bad_json"),
         (b'{"text": "\xff"}', "!bad_utf8"),
-        (b'{"text": "\\ud800"}', "!bad_json"),
+        (b'{"text": "\\ud800"}', None),
         (b'{"text": ""}', "no_text"),
         (b'{"text": " \\u3000"}', "no_text"),
         (b'{"text": 5}', "no_text"),
@@ -144,3 +144,101 @@ def test_memory_is_bounded_however_long_a_line(tmp_path: Path) -> None:
     tracemalloc.stop()
     assert [(row.rule, row.value) for row in found] == [("too_large", length), (None, None)]
     assert peak < 8 << 20
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "metadata"),
+    [
+        (b'{"text": "a", "score": NaN}', "a", '{"score":null,"json_repairs":1}'),
+        (b'{"text": "a", "deep": [{"x": -Infinity}, Infinity]}', "a", '{"deep":[{"x":null},null],"json_repairs":2}'),
+        (b'{"text": "half \\ud83d of it"}', "half \N{REPLACEMENT CHARACTER} of it", '{"json_repairs":1}'),
+        (b'{"text": "a", "tag": "\\udc00\\ud800"}', "a", '{"tag":"\ufffd\ufffd","json_repairs":2}'),
+        (
+            b'{"text": "a", "\\ud800": 1, "ok": "\\ud83d\\ude00"}',
+            "a",
+            '{"\ufffd":1,"ok":"\U0001f600","json_repairs":1}',
+        ),
+        (b'{"text": "no half: \\\\ud83d", "n": NaN}', "no half: \\ud83d", '{"n":null,"json_repairs":1}'),
+        (b'{"text": "raw \xed\xa0\xbd half"}', "raw \N{REPLACEMENT CHARACTER} half", '{"json_repairs":1}'),
+        (b'{"text": "raw \xed\xa0\xbd\xed\xb8\x80"}', "raw \U0001f600", None),
+        (b'{"text": "first", "text": "last"}', "last", '{"json_repairs":1}'),
+        (b'{"text": "a", "n": 123456789012345678901}', "a", '{"n":123456789012345678901}'),
+        (b'{"text": "a", "n": {"m": [-99999999999999999999]}}', "a", '{"n":{"m":[-99999999999999999999]}}'),
+        (b'{"text": "a", "n": 18446744073709551615}', "a", '{"n":18446744073709551615}'),
+        (b'{"text": "a", "n": 1e400, "m": 0.1}', "a", '{"n":1e400,"m":0.1}'),
+        (b'{"text": "a", "n": "7e+22"}', "a", '{"n":"7e+22"}'),
+    ],
+)
+def test_no_record_is_lost_over_a_value_and_no_number_changes(
+    tmp_path: Path, line: bytes, text: str, metadata: str | None
+) -> None:
+    (row,) = rows(written(tmp_path, line))
+    assert (row.rule, row.text, row.metadata) == (None, text, metadata)
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (b"12345678901234567890123", "12345678901234567890123"),
+        (b"-9223372036854775809", "-9223372036854775809"),
+        (b"1.0", "1.0"),
+        (b"1E5", "1E5"),
+        (b"0.10000000000000000001", "0.10000000000000000001"),
+        (b"true", "a.jsonl@0"),
+        (b"null", "a.jsonl@0"),
+    ],
+)
+def test_ids_are_what_is_written(tmp_path: Path, value: bytes, expected: str) -> None:
+    (row,) = rows(written(tmp_path, b'{"id": ' + value + b', "text": "words"}'))
+    assert row.id == expected
+
+
+@settings(deadline=None)
+@given(st.recursive(st.none() | st.booleans() | st.floats() | st.integers() | st.text(), st.lists, max_leaves=5))
+def test_whatever_python_writes_is_read(tmp_path_factory: pytest.TempPathFactory, value: object) -> None:
+    path = written(tmp_path_factory.getbasetemp(), json.dumps({"text": "words", "value": value}).encode())
+    (row,) = rows(path)
+    assert row.text == "words"
+    found = json.loads(str(row.metadata))["value"]
+    assert found == json.loads(json.dumps(value), parse_constant=lambda _: None)
+
+
+@pytest.mark.parametrize(
+    ("line", "detail"),
+    [
+        (b'{"text": ["a", "b"]}', "no string: a list"),
+        (b'{"text": 5}', "no string: a number"),
+        (b'{"text": {"a": 1}}', "no string: an object"),
+        (b'{"text": null}', "no string: null"),
+        (b'{"TEXT": "a", "id": 1}', "no such field; there are TEXT, id"),
+    ],
+)
+def test_what_the_text_is_instead(tmp_path: Path, line: bytes, detail: str) -> None:
+    (row,) = rows(written(tmp_path, line))
+    assert row.rule == "no_text"
+    assert detail in str(row.detail)
+
+
+def test_what_a_record_says_of_itself(tmp_path: Path) -> None:
+    line = (
+        b'{"text": "a", "title": " A  Title\\n", "author": ["One", "Two"], "language": "de_AT", "published": "2020-05"}'
+    )
+    (row,) = rows(written(tmp_path, line))
+    assert row[8:12] == ("A Title", "One; Two", "2020-05", "de-AT")
+    assert row.metadata is None
+    (row,) = rows(written(tmp_path, b'{"text": "a", "title": 5, "author": [1], "language": "German"}'))
+    assert row[8:12] == (None, None, None, None)
+    assert row.metadata == '{"title":5,"author":[1],"language":"German"}'
+    (row,) = rows(
+        written(tmp_path, b'{"text": "a", "name": "T", "lang": "fr"}'), title_column="name", language_column="lang"
+    )
+    assert (row.title, row.declared_language) == ("T", "fr")
+
+
+def test_the_shared_tables_of_odd_records(test_data: Path) -> None:
+    path = test_data / "cases" / "tables" / "long_integers.jsonl"
+    found = {row.text: row for row in rows(path)}
+    assert found["big id a"].id == "12345678901234567890123"
+    assert found["big id b"].id == "12345678901234567890124"
+    assert "123456789012345678901234567890" in str(found["note 123456789012345678901234567890"].metadata)
+    assert [row.rule for row in rows(path.with_name("nan_and_surrogate.jsonl"))] == [None, None]

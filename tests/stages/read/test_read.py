@@ -30,6 +30,9 @@ def warc(name: str) -> bytes:
     return WARC % (name.encode(), 44 + len(PAGE), PAGE)
 
 
+ABOUT = ("title", "author", "published", "declared_language")
+
+
 def mixed(folder: Path) -> Path:
     """Write a folder with a file of every format."""
     (folder / "deep").mkdir(parents=True)
@@ -48,7 +51,7 @@ def mixed(folder: Path) -> Path:
 def test_every_format_in_one_folder(tmp_path: Path) -> None:
     stage = Read(paths=str(mixed(tmp_path / "in")), source="mix")
     assert problems(stage) == []
-    names = ["id", "url", "date", "source", "html", "charset", "headers", "text", "metadata", "stars"]
+    names = ["id", "url", "date", "source", "html", "charset", "headers", "text", *ABOUT, "metadata", "stars"]
     assert stage.output_schema(stage.list_files()).names == names
     found = documents(stage)
     assert [(row["id"], row["rule"]) for row in found] == [
@@ -75,7 +78,10 @@ def test_every_format_in_one_folder(tmp_path: Path) -> None:
         ("a.warc", ["html", "charset", "headers"]),
         ("a.warc.wet.gz", ["text", "metadata"]),
         ("a.html", ["html", "charset"]),
-        ("a.jsonl", ["text", "metadata"]),
+        ("a.jsonl", ["text", *ABOUT, "metadata"]),
+        ("a.epub", ["text", *ABOUT, "metadata"]),
+        ("a.pdf", ["text", *ABOUT, "metadata"]),
+        ("a.xml", ["text", *ABOUT, "metadata"]),
         ("a.md", ["text", "metadata"]),
     ],
 )
@@ -279,4 +285,4 @@ def test_the_shared_tables_and_texts(test_data: Path) -> None:
     books = documents(Read(paths=str(test_data / "books")))
     assert Counter(row["rule"] for row in books) == {None: 17}
     detected = Counter(row["metadata"] for row in books)
-    assert detected == {None: 15, '{"charset":"cp1252"}': 2}
+    assert detected == {None: 15, '{"charset":"windows-1252"}': 2}

@@ -368,3 +368,82 @@ def test_texts_that_take_far_more_than_their_encoding(tmp_path: Path) -> None:
     found = outcomes(Read(paths=path), 4 << 20)
     assert sum(batch.num_rows for batch, _ in found) == 3000
     assert all(batch.num_rows <= 41 < MAX_ROWS for batch, _ in found)
+
+
+# What runs have published.
+
+
+def published(folder: Path, columns: dict[str, tuple[pa.DataType, list[object]]], name: str = "p.parquet") -> str:
+    """Write a table as a run publishes its documents."""
+    base = {"id": (pa.string(), ["x", "y"]), "source": (pa.string(), ["web", "web"])}
+    fields = [pa.field(key, kind, key != "id") for key, (kind, _) in (base | columns).items()]
+    arrays = [pa.array(values, kind) for kind, values in (base | columns).values()]
+    return parquet(folder, pa.Table.from_arrays(arrays, schema=pa.schema(fields)), name)
+
+
+def test_documents_of_a_run_over_archives_are_read(tmp_path: Path) -> None:
+    columns: dict[str, tuple[pa.DataType, list[object]]] = {
+        "headers": (pa.string(), ["content-type: text/html", None]),
+        "text": (pa.large_string(), ["a", "b"]),
+        "title": (pa.string(), ["A", None]),
+        "language": (pa.string(), ["en", "de"]),
+        "language_score": (pa.float32(), [0.5, 0.25]),
+        "metadata": (pa.string(), ['{"a":1}', None]),
+    }
+    stage = Read(paths=published(tmp_path, columns))
+    assert problems(stage) == []
+    rows = documents(stage)
+    assert [(row["id"], row["text"], row["title"], row["source"]) for row in rows] == [
+        ("x", "a", "A", "web"),
+        ("y", "b", None, "web"),
+    ]
+    assert [(row["language"], row["declared_language"]) for row in rows] == [("en", "en"), ("de", "de")]
+    (tmp_path / "more.jsonl").write_text('{"text": "c", "title": "C", "k": 1}\n')
+    both = Read(paths=str(tmp_path))
+    assert problems(both) == []
+    assert {row["metadata"] for row in documents(both)} == {'{"a":1}', '{"k":1}', None}
+
+
+def test_pages_that_a_run_has_published_are_pages(tmp_path: Path) -> None:
+    columns: dict[str, tuple[pa.DataType, list[object]]] = {
+        "html": (pa.large_binary(), [b"<p>a", None]),
+        "charset": (pa.string(), ["utf-8", None]),
+        "headers": (pa.string(), [None, None]),
+    }
+    stage = Read(paths=published(tmp_path, columns))
+    assert problems(stage) == []
+    assert stage.output_schema(stage.list_files()).names == [
+        *("id", "url", "date", "source", "html", "charset", "headers")
+    ]
+    assert [(row["html"], row["charset"], row["rule"]) for row in documents(stage)] == [
+        (b"<p>a", "utf-8", None),
+        (None, None, "no_text"),
+    ]
+
+
+def test_columns_that_tables_have_about_documents(tmp_path: Path) -> None:
+    table = {
+        "text": ["a"],
+        "headline": ["T"],
+        "title": ["short"],
+        "author": pa.array([["One", "Two"]], pa.list_(pa.string())),
+        "lang": ["fr"],
+    }
+    stage = Read(paths=parquet(tmp_path, table), title_column="headline", language_column="lang")
+    assert problems(stage) == []
+    (row,) = documents(stage)
+    assert (row["title"], row["author"], row["declared_language"]) == ("T", "One; Two", "fr")
+    assert "headline" not in row
+    path = tmp_path / "t.csv"
+    path.write_text("text,title,language,author\na,T,fr,\n")
+    (row,) = documents(Read(paths=str(path)))
+    assert (row["title"], row["author"], row["declared_language"], row["language"]) == ("T", None, "fr", "fr")
+
+
+def test_one_mistake_in_many_tables_is_said_once(tmp_path: Path) -> None:
+    for number in range(5):
+        parquet(tmp_path, {"content": ["a"]}, f"{number}.parquet")
+    (found,) = problems(Read(paths=str(tmp_path)))
+    assert "0.parquet has no column 'text' (as 4 more files)" in found
+    (found,) = problems(Read(paths=parquet(tmp_path, {"text": pa.array([b"a"])}, "b.bytes.parquet")))
+    assert "seen binary; decode its bytes" in found
