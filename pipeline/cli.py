@@ -9,7 +9,17 @@ import typer
 from rich.console import Console
 
 from prep.corpus.errors import PrepError, RunError
-from prep.pipeline.commands import classifier, dedup, documents, pipelines, quality, shards, tokenizer, training
+from prep.pipeline.commands import (
+    classifier,
+    dedup,
+    documents,
+    pipelines,
+    quality,
+    shards,
+    takedown,
+    tokenizer,
+    training,
+)
 
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
@@ -19,7 +29,7 @@ app = typer.Typer(
 )
 for command in (
     *(pipelines.run, pipelines.check, pipelines.status, pipelines.report, pipelines.stages),
-    *(documents.inspect, shards.verify, shards.export, training.train),
+    *(documents.inspect, takedown.trace, takedown.remove, shards.verify, shards.export, training.train),
 ):
     app.command()(command)
 app.add_typer(classifier.app, name="classifier")

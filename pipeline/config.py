@@ -69,6 +69,8 @@ class RunSettings(Settings):
 
     output: str = Field(min_length=1)
     """Folder for the results and the steps' folders."""
+    title: str = Field("corpus", min_length=1)
+    """What the cards beside the results call the corpus."""
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """Tasks that run at the same time."""
     executor: Executor = LocalExecutor()

@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prep.corpus.errors import RunError
 from prep.corpus.files.storage import remove_tree, write_json
+from prep.pipeline.cards.publish_cards import write_cards
 from prep.pipeline.config import Configuration
 from prep.pipeline.execution.dispatch import run_tasks
 from prep.pipeline.execution.tasks import Call, Task
@@ -61,6 +62,8 @@ def run(configuration: Configuration, progress: Progress) -> Result:
         ledger = read_ledger(configuration, plan)
         ledger.verify()
         publish(plan, ledger, folder, configuration.settings.output)
+        settings = configuration.settings
+        write_cards(settings.output, settings.title, [stage.opt_outs for stage in configuration.stages])
         for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
             leftover.unlink(missing_ok=True)
     return Result(ledger, tuple(ran))

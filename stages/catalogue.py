@@ -12,6 +12,7 @@ from prep.stages.stage import Stage
 _CLASSES: Mapping[str, str] = {
     "read": "read.read.Read",
     "url_filter": "url.url_filter.UrlFilter",
+    "remove": "remove.remove.Remove",
     "rights": "rights.rights.Rights",
     "extract": "extract.extract.Extract",
     "repair": "repair.repair.Repair",

@@ -141,6 +141,8 @@ class Stage(Settings):
     """Raised whenever the stage's output changes for the same input and settings."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version decides the output; part of the fingerprint."""
+    opt_outs: ClassVar[str] = ""
+    """Which wishes of owners the stage's rejections respect, for the public summary of a corpus; empty for none."""
     columns: ClassVar[tuple[str, ...]] = ()
     """Columns that the stage reads; the plan refuses a stage whose columns nobody makes."""
 

@@ -14,9 +14,9 @@ from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.text.hashing import lower_table
 from prep.stages.dedup.deduplication import Deduplication
 from prep.stages.dedup.taps import tap_table
-from prep.stages.dedup.url_hash_kernels import url_hashes
 from prep.stages.shared.matching.keep import Keep
 from prep.stages.shared.url.form_kernels import Form, Fragments, form
+from prep.stages.shared.url.hash_kernels import url_hashes
 from prep.stages.stage import Settings, Tap
 
 URL_HASH = ("url_hash_0", "url_hash_1")

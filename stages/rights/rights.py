@@ -52,6 +52,7 @@ class Rights(RowStage):
 
     name: ClassVar[str] = "rights"
     libraries: ClassVar[tuple[str, ...]] = ("orjson",)
+    opt_outs: ClassVar[str] = "licences, directives to robots and reservations of text and data mining"
     columns: ClassVar[tuple[str, ...]] = ("html",)
 
     reject: tuple[Directive | Literal["tdm_reservation"], ...] = ()

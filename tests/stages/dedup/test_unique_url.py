@@ -17,7 +17,7 @@ from prep.corpus.arrow.documents import ID, TEXT, URL, DocumentWriter
 from prep.corpus.files.storage import read_arrow, write_arrow
 from prep.corpus.text.hashing import lower_table
 from prep.stages.dedup.unique_url import UniqueUrl, UrlForm
-from prep.stages.dedup.url_hash_kernels import url_hashes
+from prep.stages.shared.url.hash_kernels import url_hashes
 from prep.stages.stage import Counts, GlobalContext, Upstream
 
 from ..url.normal_forms import normal_form

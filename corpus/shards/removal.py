@@ -1,0 +1,177 @@
+"""New shards without some documents, from the stored tokens: nothing is tokenized or packed again.
+
+The pieces of the documents are taken out of their rows and the gaps closed; a row of which nothing is left goes, the
+others keep their order and so their phase. The documents that stay keep their numbers. Cost: one pass over the shards,
+a shard at a time; memory for a batch of rows.
+"""
+
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field, replace
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+from prep.corpus.files.storage import join, open_input
+from prep.corpus.shards.labels import write_labels
+from prep.corpus.shards.removal_kernels import close_gaps
+from prep.corpus.shards.shards import (
+    PhaseFacts,
+    Rows,
+    ShardFile,
+    ShardManifest,
+    check_shard,
+    mapped_rows,
+    open_shard,
+    read_manifest,
+    row_schema,
+    rows_batch,
+    write_manifest,
+    write_shard,
+)
+
+Numbers = npt.NDArray[np.int64]
+
+
+@dataclass(frozen=True)
+class RemovedDocuments:
+    """The documents that go."""
+
+    numbers: Numbers
+    """Their numbers, rising (documents)."""
+    text_bytes: Numbers
+    """UTF-8 bytes of their texts (documents)."""
+    labels: Mapping[str, list[str]] = field(default_factory=dict)
+    """Their values in the columns by which the manifest counts tokens (documents)."""
+
+
+@dataclass(frozen=True)
+class Removal:
+    """What was taken out of a split."""
+
+    documents: int
+    tokens: int
+    rows_changed: int
+    rows_removed: int
+
+
+@dataclass
+class _Tally:
+    """What is seen of the documents that go, and of the rows that stay."""
+
+    tokens: Counter[int] = field(default_factory=Counter)
+    """Of each document that goes, by its place."""
+    pieces: Counter[int] = field(default_factory=Counter)
+    changed: int = 0
+    emptied: int = 0
+    most: int = 0
+    phase_rows: list[int] = field(default_factory=list)
+    phase_tokens: list[int] = field(default_factory=list)
+
+
+def remove_documents(folder: str, output: str, removed: RemovedDocuments) -> Removal:
+    """Write a folder of shards to another without some documents, and return what was taken out.
+
+    Raises CorruptFileError where a shard is not what its manifest says.
+    """
+    manifest = read_manifest(folder)
+    bounds = np.cumsum([phase.rows for phase in manifest.phases], dtype=np.int64)
+    tally = _Tally(phase_rows=[0] * len(bounds), phase_tokens=[0] * len(bounds))
+    schema = row_schema(manifest.length, manifest.dtype)
+    files: list[ShardFile] = []
+    first = 0
+    for shard in manifest.shards:
+        check_shard(folder, shard)
+        batches = _without(folder, shard, manifest, removed, tally, bounds, first)
+        files.append(write_shard(output, shard.name, schema, batches))
+        first += shard.rows
+    fresh = _manifest(manifest, tuple(files), removed, tally)
+    write_manifest(output, replace(fresh, labels=_labels(folder, output, manifest, removed)))
+    return Removal(len(tally.tokens), sum(tally.tokens.values()), tally.changed, tally.emptied)
+
+
+def _without(
+    folder: str,
+    shard: ShardFile,
+    manifest: ShardManifest,
+    removed: RemovedDocuments,
+    tally: _Tally,
+    bounds: Numbers,
+    first: int,
+) -> Iterator[pa.RecordBatch]:
+    """Yield a shard's rows without the documents; its first row is row `first` of the split."""
+    for batch in open_shard(folder, shard, manifest):
+        rows = mapped_rows(batch)
+        stays = ~np.isin(rows.documents, removed.numbers)
+        _count(rows, stays, removed, tally)
+        left = np.diff(np.append(0, np.cumsum(stays))[rows.offsets])
+        kept = (left > 0) | (np.diff(rows.offsets) == 0)
+        tally.changed += int(np.count_nonzero(kept & (left != np.diff(rows.offsets))))
+        tally.emptied += int(np.count_nonzero(~kept))
+        tally.most = max(tally.most, int(left.max(initial=0)))
+        phases = np.searchsorted(bounds, first + np.arange(batch.num_rows), side="right")
+        tokens = np.diff(np.append(0, np.cumsum(np.where(stays, rows.lengths, 0), dtype=np.int64))[rows.offsets])
+        for phase in range(len(bounds)):
+            tally.phase_rows[phase] += int(np.count_nonzero(kept & (phases == phase)))
+            tally.phase_tokens[phase] += int(tokens[phases == phase].sum())
+        first += batch.num_rows
+        yield batch if stays.all() else rows_batch(_closed(rows, stays, kept, left, manifest.padding_id))
+
+
+def _closed(rows: Rows, stays: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], left: Numbers, padding: int) -> Rows:
+    ids = np.empty(rows.ids.shape, rows.ids.dtype)
+    close_gaps(rows.ids, rows.offsets, rows.lengths, stays, padding, ids)
+    filled = np.diff(rows.offsets) > 0
+    opening = np.zeros(len(ids), np.bool_)
+    opening[filled] = stays[rows.offsets[:-1][filled]]
+    return Rows(
+        ids=ids[kept],
+        offsets=np.append(0, np.cumsum(left[kept])).astype(np.int32),
+        lengths=rows.lengths[stays],
+        documents=rows.documents[stays],
+        continued=np.where(opening, rows.continued, 0)[kept],
+    )
+
+
+def _count(rows: Rows, stays: npt.NDArray[np.bool_], removed: RemovedDocuments, tally: _Tally) -> None:
+    for place, length in zip(
+        np.searchsorted(removed.numbers, rows.documents[~stays]).tolist(), rows.lengths[~stays].tolist(), strict=True
+    ):
+        tally.tokens[place] += length
+        tally.pieces[place] += 1
+
+
+def _manifest(
+    manifest: ShardManifest, files: tuple[ShardFile, ...], removed: RemovedDocuments, tally: _Tally
+) -> ShardManifest:
+    by: dict[str, dict[str, int]] = {}
+    for label, counts in manifest.tokens_by.items():
+        left = dict(counts)
+        for place, tokens in tally.tokens.items() if label in removed.labels else ():
+            left[removed.labels[label][place]] -= tokens
+        by[label] = {value: tokens for value, tokens in left.items() if tokens}
+    phases = (PhaseFacts(rows, tokens, {}) for rows, tokens in zip(tally.phase_rows, tally.phase_tokens, strict=True))
+    return replace(
+        manifest,
+        rows=sum(file.rows for file in files),
+        documents=manifest.documents - len(tally.tokens),
+        cut_documents=manifest.cut_documents - sum(pieces > 1 for pieces in tally.pieces.values()),
+        max_documents_per_row=tally.most,
+        tokens=manifest.tokens - sum(tally.tokens.values()),
+        text_bytes=manifest.text_bytes - sum(int(removed.text_bytes[place]) for place in tally.tokens),
+        shards=files,
+        tokens_by=by,
+        phases=tuple(phases),
+    )
+
+
+def _labels(folder: str, output: str, manifest: ShardManifest, removed: RemovedDocuments) -> ShardFile | None:
+    if manifest.labels is None:
+        return None
+    check_shard(folder, manifest.labels)
+    with open_input(join(folder, manifest.labels.name)) as source:
+        table = pq.read_table(source)
+    gone = np.isin(table.column("document").to_numpy(), removed.numbers)
+    return write_labels(output, table.filter(pa.array(~gone)))

@@ -1,0 +1,72 @@
+"""Removes documents by request: those that lists of ids, URLs, domains or hosts name."""
+
+from collections.abc import Iterator, Mapping
+from typing import ClassVar
+
+import pyarrow as pa
+
+from prep.corpus.errors import Problem
+from prep.corpus.files.storage import exists, open_input
+from prep.stages.shared.targets import KINDS, Targets
+from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+
+RULES = tuple(f"removed_by_{kind[:-1]}" for kind in KINDS)
+
+
+class Remove(RowStage):
+    """Reject the documents that people or authorities have asked to remove.
+
+    Each option names a list file: one entry per line, UTF-8; empty lines and lines that begin with `#` are left out.
+    The rules are `removed_by_id`, `removed_by_url`, `removed_by_domain` and `removed_by_host`; `detail` is the list's
+    entry. Put it early to save work on what goes anyway, or late to see what would have been kept. `prep remove` does
+    the same to a run that has ended.
+    """
+
+    name: ClassVar[str] = "remove"
+    columns: ClassVar[tuple[str, ...]] = ("id",)
+    opt_outs: ClassVar[str] = "requests for removal"
+
+    ids: str | None = None
+    """A file of documents' ids."""
+    urls: str | None = None
+    """A file of URLs. Scheme, `www.`, a slash at the end, fragments and the order of parameters do not count."""
+    domains: str | None = None
+    """A file of domains; each covers its subdomains."""
+    hosts: str | None = None
+    """A file of hosts, each of which stands for itself alone."""
+
+    def problems(self, context: CheckContext) -> Iterator[Problem]:
+        """Yield lists that are missing, and URLs asked for where documents have none."""
+        files = self.files()
+        if not files:
+            yield Problem("nothing is named", (), f"at least one of {', '.join(KINDS)}")
+        for kind, path in files.items():
+            if not exists(path):
+                yield Problem("there is no such file", (kind,), "a file with one entry per line", path)
+            if kind != "ids" and "url" not in context.schema.names:
+                yield Problem("the documents have no column 'url'", (kind,), hint="name documents by id")
+
+    def files(self) -> Mapping[str, str]:
+        """Return the lists."""
+        named = {"ids": self.ids, "urls": self.urls, "domains": self.domains, "hosts": self.hosts}
+        return {kind: path for kind, path in named.items() if path is not None}
+
+    def open(self) -> RowFunction:
+        """Return the function over batches."""
+        targets = read_targets(self.files())
+
+        def remove(batch: pa.RecordBatch) -> Outcome:
+            match = targets.match(batch)
+            verdicts = Verdicts.from_codes(match.kind, RULES)
+            return Outcome(batch, Verdicts(verdicts.rule, detail=pa.array(match.entry, pa.string())))
+
+        return remove
+
+
+def read_targets(files: Mapping[str, str]) -> Targets:
+    """Read list files by kind. Raises OSError where one cannot be read."""
+    entries: dict[str, list[str]] = {}
+    for kind, path in files.items():
+        with open_input(path) as source:
+            entries[kind] = source.read().decode("utf-8-sig").splitlines()
+    return Targets.of(entries)

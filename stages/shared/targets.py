@@ -1,0 +1,135 @@
+"""Documents named by their owners or by authorities: by id, by URL, by domain or by host.
+
+URLs are compared in one form (`prep.stages.shared.url.form_kernels`): scheme, `www.`, a slash at the end and the order
+of parameters do not count. A domain covers its subdomains; a host stands for itself alone. International names match
+however they are written. Cost per batch: one hash per URL, and one look-up per different host.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.text.hashing import lower_table
+from prep.stages.shared.url.form_kernels import form
+from prep.stages.shared.url.hash_kernels import url_hashes
+
+KINDS = ("ids", "urls", "domains", "hosts")
+_HOST = r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?(?P<host>[^/?#:]+)"
+_FORM = form(ignore_scheme=True, ignore_www=True, ignore_slash=True, fragments="keep_hashbang", sort=True)
+
+Hashes = npt.NDArray[np.uint64]
+
+
+class Match(NamedTuple):
+    """Which documents of a batch are named."""
+
+    kind: npt.NDArray[np.int64]
+    """Place in `KINDS` of the first kind that names each document, −1 where none does (documents)."""
+    entry: list[str | None]
+    """The entry of the list that names it (documents)."""
+
+
+@dataclass(frozen=True)
+class Targets:
+    """The entries of the lists."""
+
+    ids: frozenset[str] = frozenset()
+    urls: tuple[str, ...] = ()
+    domains: frozenset[str] = frozenset()
+    hosts: frozenset[str] = frozenset()
+
+    @staticmethod
+    def of(entries: Mapping[str, Iterable[str]]) -> "Targets":
+        """Build from entries by kind; empty lines and lines that begin with `#` are no entries."""
+        kept = {kind: [line.strip() for line in lines] for kind, lines in entries.items()}
+        kept = {kind: [line for line in lines if line and not line.startswith("#")] for kind, lines in kept.items()}
+        return Targets(
+            frozenset(kept.get("ids", ())),
+            tuple(sorted(set(kept.get("urls", ())))),
+            frozenset(map(ascii_host, kept.get("domains", ()))),
+            frozenset(map(ascii_host, kept.get("hosts", ()))),
+        )
+
+    def __bool__(self) -> bool:
+        return bool(self.ids or self.urls or self.domains or self.hosts)
+
+    def match(self, batch: pa.RecordBatch) -> Match:
+        """Find the documents of a batch that are named, by its columns `id` and `url`; it need not have `url`."""
+        kind = np.full(batch.num_rows, -1, np.int64)
+        entry: list[str | None] = [None] * batch.num_rows
+        for place, found in enumerate((self._by_id(batch), *self._by_url(batch))):
+            for row, name in found.items():
+                if kind[row] < 0:
+                    kind[row], entry[row] = place, name
+        return Match(kind, entry)
+
+    def _by_id(self, batch: pa.RecordBatch) -> dict[int, str]:
+        if not self.ids:
+            return {}
+        column = batch.column("id").cast(pa.string())
+        rows = np.flatnonzero(pc.is_in(column, pa.array(sorted(self.ids), pa.string())).to_numpy(zero_copy_only=False))
+        return dict(zip(rows.tolist(), column.take(pa.array(rows)).to_pylist(), strict=True))
+
+    def _by_url(self, batch: pa.RecordBatch) -> tuple[dict[int, str], dict[int, str], dict[int, str]]:
+        if "url" not in batch.schema.names or not (self.urls or self.domains or self.hosts):
+            return {}, {}, {}
+        column = batch.column("url").cast(pa.string())
+        domains: dict[int, str] = {}
+        hosts: dict[int, str] = {}
+        if self.domains or self.hosts:
+            encoded = _hosts(column).dictionary_encode()
+            names = [ascii_host(name) for name in encoded.dictionary.to_pylist()]
+            by_domain = [_covering(name, self.domains) for name in names]
+            for row, code in enumerate(encoded.indices.to_pylist()):
+                if code is not None and (domain := by_domain[code]) is not None:
+                    domains[row] = domain
+                if code is not None and names[code] in self.hosts:
+                    hosts[row] = names[code]
+        return self._same_urls(column), domains, hosts
+
+    def _same_urls(self, column: pa.Array) -> dict[int, str]:
+        if not self.urls:
+            return {}
+        wanted = {key: url for key, url in zip(_keys(pa.array(self.urls)), self.urls, strict=True) if key is not None}
+        keys = _keys(column)
+        return {row: wanted[key] for row, key in enumerate(keys) if key is not None and key in wanted}
+
+
+def ascii_host(name: str) -> str:
+    """Return a host's name in lower case, without a full stop at its end, international labels as `xn--`."""
+    lowered = name.strip().lower().strip(".").removeprefix("*.")
+    try:
+        return lowered.encode("idna").decode()
+    except UnicodeError:
+        return lowered
+
+
+def host_of(url: str) -> str | None:
+    """Return the host of a URL in one form, None where it has none."""
+    found: Sequence[str | None] = _hosts(pa.array([url], pa.string())).to_pylist()
+    return None if found[0] is None else ascii_host(found[0])
+
+
+def _hosts(column: pa.Array) -> pa.Array:
+    return pc.struct_field(pc.extract_regex(column, _HOST), [0])
+
+
+def _covering(host: str, domains: frozenset[str]) -> str | None:
+    """Return the domain of a set that is a host or one above it."""
+    while host:
+        if host in domains:
+            return host
+        host = host.partition(".")[2]
+    return None
+
+
+def _keys(urls: pa.Array) -> list[tuple[int, int] | None]:
+    """Return the 128-bit hash of each URL's form, None where there is no URL."""
+    hashes, missing = url_hashes(*string_buffers(urls), _FORM, lower_table())
+    return [None if gone else (first, second) for first, second, gone in zip(*hashes.tolist(), missing, strict=True)]

@@ -1,0 +1,88 @@
+"""Documents named by id, URL, domain or host: which are, and under which rule they go."""
+
+from pathlib import Path
+
+import pyarrow as pa
+import pytest
+
+from prep.stages.remove.remove import Remove
+from prep.stages.shared.targets import KINDS, Targets, ascii_host, host_of
+from prep.stages.stage import CheckContext
+
+URLS = [
+    "https://www.example.org/a?x=1&y=2",
+    "http://blog.example.org/",
+    "https://example.org.evil.net/",
+    "https://user:word@EXAMPLE.org:8443/b",
+    "https://xn--bcher-kva.example/katalog",
+    "mailto:someone@example.org",
+    None,
+]
+BATCH = pa.record_batch({"id": pa.array([str(row) for row in range(len(URLS))]), "url": pa.array(URLS)})
+
+
+def named(**entries: list[str]) -> dict[int, str]:
+    match = Targets.of(entries).match(BATCH)
+    return {row: KINDS[kind] for row, kind in enumerate(match.kind.tolist()) if kind >= 0}
+
+
+@pytest.mark.parametrize(
+    ("entries", "expected"),
+    [
+        ({"ids": ["1", "5", "77"]}, {1: "ids", 5: "ids"}),
+        ({"domains": ["example.org"]}, {0: "domains", 1: "domains", 3: "domains"}),
+        ({"domains": ["Example.ORG."]}, {0: "domains", 1: "domains", 3: "domains"}),
+        ({"domains": ["*.example.org"]}, {0: "domains", 1: "domains", 3: "domains"}),
+        ({"domains": ["org"]}, {0: "domains", 1: "domains", 3: "domains"}),
+        ({"domains": ["ample.org"]}, {}),
+        ({"hosts": ["example.org"]}, {3: "hosts"}),
+        ({"hosts": ["bücher.example"]}, {4: "hosts"}),
+        ({"urls": ["http://example.org/a/?y=2&x=1"]}, {0: "urls"}),
+        ({"urls": ["https://blog.example.org"]}, {1: "urls"}),
+        ({"urls": ["https://bücher.example/katalog"]}, {4: "urls"}),
+        ({"urls": ["http://example.org/A?x=1&y=2"]}, {}),
+        ({"urls": ["", "# https://blog.example.org"]}, {}),
+        ({"ids": ["0"], "domains": ["example.org"]}, {0: "ids", 1: "domains", 3: "domains"}),
+    ],
+)
+def test_which_documents_are_named(entries: dict[str, list[str]], expected: dict[int, str]) -> None:
+    assert named(**entries) == expected
+
+
+def test_hosts_have_one_form() -> None:
+    assert ascii_host(" WWW.Bücher.Example. ") == "www.xn--bcher-kva.example"
+    assert host_of("HTTPS://Example.org:80/x") == "example.org"
+    assert host_of("//cdn.example.org/x") == "cdn.example.org"
+    assert host_of("no url") is None
+
+
+def test_the_stage_says_which_entry_names_a_document(tmp_path: Path) -> None:
+    (tmp_path / "domains.txt").write_text("\ufeff# asked for in May\nexample.org\n\n", "utf-8")
+    (tmp_path / "ids.txt").write_text("4\r\n", "utf-8")
+    stage = Remove(domains=str(tmp_path / "domains.txt"), ids=str(tmp_path / "ids.txt"))
+    verdicts = stage.open()(BATCH).verdicts
+    assert verdicts is not None
+    domain = "removed_by_domain"
+    assert verdicts.rule.to_pylist() == [domain, domain, None, domain, "removed_by_id", None, None]
+    assert verdicts.detail is not None
+    assert verdicts.detail.to_pylist() == ["example.org", "example.org", None, "example.org", "4", None, None]
+
+
+def test_documents_without_urls_can_be_named_by_id(tmp_path: Path) -> None:
+    (tmp_path / "ids.txt").write_text("b\n", "utf-8")
+    verdicts = Remove(ids=str(tmp_path / "ids.txt")).open()(pa.record_batch({"id": ["a", "b"]})).verdicts
+    assert verdicts is not None
+    assert verdicts.rule.to_pylist() == [None, "removed_by_id"]
+
+
+def test_what_cannot_work_is_said(tmp_path: Path) -> None:
+    context = CheckContext(pa.schema({"id": pa.string()}), 0, frozenset())
+    assert [str(problem) for problem in Remove().problems(context)] == [
+        "nothing is named; expected at least one of ids, urls, domains, hosts"
+    ]
+    path = str(tmp_path / "none.txt")
+    messages = [str(problem) for problem in Remove(hosts=path).problems(context)]
+    assert messages == [
+        f"there is no such file; expected a file with one entry per line, seen {path}",
+        "the documents have no column 'url'; name documents by id",
+    ]
