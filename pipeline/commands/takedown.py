@@ -7,7 +7,7 @@ import typer
 from rich.console import Console
 
 if TYPE_CHECKING:
-    from prep.pipeline.takedown.trace import Trace
+    from prep.pipeline.takedown.tracing import Trace
     from prep.stages.shared.targets import Targets
 
 Run = Annotated[str, typer.Argument(metavar="RUN", help="The output folder of a run that has ended.")]
@@ -32,7 +32,7 @@ def trace(
     from_: From = None,
 ) -> None:
     """Show what became of documents: the stage that lost each, what stands for it, or where its tokens lie."""
-    from prep.pipeline.takedown.trace import trace as find
+    from prep.pipeline.takedown.tracing import trace as find
 
     console = Console(highlight=False, soft_wrap=True)
     found = list(find(run, _targets(id_, url, domain, host, from_)))

@@ -21,7 +21,7 @@ from prep.corpus.errors import RunError
 from prep.corpus.files.storage import write_json
 from prep.corpus.shards.removal import Numbers, Removal, RemovedDocuments, remove_documents
 from prep.corpus.shards.shards import ShardManifest, mapped_rows, open_shard, write_splits
-from prep.pipeline.takedown.trace import count_documents, document_parts, find_kept, read_splits, rows_of
+from prep.pipeline.takedown.tracing import count_documents, document_parts, find_kept, read_splits, rows_of
 from prep.stages.shared.targets import Targets
 
 REPORT = "removed.json"
