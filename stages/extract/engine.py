@@ -17,7 +17,7 @@ from prep.stages.extract.content import Content, Extractor
 from prep.stages.extract.features.feature_kernels import block_features
 from prep.stages.extract.features.text_feature_kernels import Features
 from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
-from prep.stages.extract.html.markup_kernels import Facts, count_tags, read_markup
+from prep.stages.extract.html.markup_kernels import Facts, count_tags, hide_unseen, read_markup
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.html.render_kernels import render
 from prep.stages.extract.metadata import read_metadata
@@ -48,6 +48,7 @@ def read_page(html: bytes) -> ReadPage:
     """Take a page apart; `html` is UTF-8."""
     page = np.frombuffer(html, np.uint8)
     elements, stretches, facts = read_markup(page, count_tags(page))
+    hide_unseen(page, elements, stretches)
     text, blocks, runs = read_blocks(page, elements, stretches)
     return ReadPage(page, elements, facts, text, blocks, runs)
 

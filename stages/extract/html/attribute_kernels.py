@@ -3,6 +3,7 @@
 from typing import Final
 
 import numpy as np
+import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import leaf
@@ -10,13 +11,59 @@ from prep.stages.extract.features.vocabulary_kernels import class_groups
 from prep.stages.extract.html.element_kernels import name_hash
 
 _SLASH, _EQUALS, _GREATER, _QUOTE, _APOSTROPHE, _SPACE = 47, 61, 62, 34, 39, 32
+_SEMICOLON, _EXCLAMATION = 59, 33
 _WORD: Final = 0xFFFFFFFF
 
 _CLASS, _ID, _ROLE, _ITEMPROP = (name_hash(name) for name in (b"class", b"id", b"role", b"itemprop"))
+_OPEN = name_hash(b"open")
 _HIDDEN, _STYLE, _ARIA_HIDDEN, _TYPE = (name_hash(name) for name in (b"hidden", b"style", b"aria-hidden", b"type"))
 _TRUE, _LINKED_DATA = name_hash(b"true"), name_hash(b"application/ld+json")
-_NO_DISPLAY = name_hash(b"display:none")
-_DISPLAY = len(b"display:none")
+
+HIDES: Final = 1
+"""Its attributes hide the element; a click may open it."""
+UNSEEN: Final = 2
+"""Its attributes hide the element from those who look at the page."""
+SPACED: Final = 4
+"""Its style keeps white space."""
+GUTTER: Final = 8
+"""Its class says that it holds the numbers of lines."""
+OPEN: Final = 16
+"""It has the attribute `open`."""
+CODE: Final = 32
+"""Its class says that it holds code."""
+
+_STYLES: Final = {
+    b"display:none": HIDES,
+    b"visibility:hidden": UNSEEN,
+    b"visibility:collapse": UNSEEN,
+    b"white-space:pre": SPACED,
+    b"white-space:pre-wrap": SPACED,
+    b"white-space:break-spaces": SPACED,
+}
+_CLASSES: Final = {
+    UNSEEN: """sr-only visually-hidden visuallyhidden visually-hidden-focusable screen-reader-text screen-reader-only
+        screen-reader screenreader-only screenreader sr-text sr-hidden element-invisible assistive-text a11y-hidden
+        u-visually-hidden is-visually-hidden u-sr-only offscreen-text hidden-visually accessibly-hidden
+        usa-sr-only govuk-visually-hidden""",
+    GUTTER: """lineno linenos linenodiv linenumber linenumbers line-number line-numbers line-num line-no line_number
+        line_numbers linenr linenums lnt ln lnum lineno-cell gutter gutters blob-num hljs-ln-numbers hljs-ln-n
+        rouge-gutter crayon-nums crayon-num codeblock-line-number react-syntax-highlighter-line-number
+        code-line-number""",
+    CODE: """code blob-code blob-code-inner hljs-ln-code rouge-code crayon-code codeblock code-line line-code sourcecode
+        highlight-code de1""",
+}
+
+
+def _marks(names: dict[bytes, int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+    return np.array([name_hash(name) for name in names]), np.array(list(names.values()))
+
+
+_STYLE_HASHES, _STYLE_MARKS = _marks(_STYLES)
+_CLASS_HASHES, _CLASS_MARKS = _marks(
+    {name.encode(): mark for mark, names in _CLASSES.items() for name in names.split()}
+)
+_CLASS_BLOOM: Final = np.zeros(4096, np.bool_)
+_CLASS_BLOOM[_CLASS_HASHES % 4096] = True
 
 
 @leaf
@@ -26,15 +73,16 @@ def lower(byte: int) -> int:
 
 
 @leaf
-def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint64, int, bool, bool]:
+def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint64, int, int, bool]:
     """Read a start tag from the end of its name.
 
     Returns where the tag ends, whether it ends in `/>`, the groups of its class words, the hash of its name and class,
-    whether it hides its element, and whether its type is that of JSON-LD.
+    marks (`HIDES`, …) that its attributes set, and whether its type is that of JSON-LD.
     """
     groups = np.uint64(0)
     shape = name
-    hides, linked_data, ended = False, False, False
+    marks = 0
+    linked_data, ended = False, False
     while at < len(page) and page[at] != _GREATER:
         if page[at] <= _SPACE or page[at] == _SLASH:
             ended = page[at] == _SLASH
@@ -52,17 +100,27 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         if state in (_CLASS, _ID, _ROLE, _ITEMPROP):
             groups |= class_groups(page, start, end)
             if state == _CLASS:
-                for place in range(start, end):
-                    shape = (shape * 31 + page[place]) & _WORD
+                token = 0
+                for place in range(start, end + 1):
+                    if place < end:
+                        shape = (shape * 31 + page[place]) & _WORD
+                        if page[place] > _SPACE:
+                            token = (token * 31 + lower(page[place])) & _WORD
+                            continue
+                    if _CLASS_BLOOM[token % 4096]:
+                        marks |= _class_marks(token)
+                    token = 0
         elif state == _HIDDEN:
-            hides = True
+            marks |= HIDES
         elif state == _STYLE:
-            hides |= _hides(page, start, end)
+            marks |= _style_marks(page, start, end)
         elif state == _ARIA_HIDDEN:
-            hides |= _hash(page, start, end) == _TRUE
+            marks |= HIDES if _hash(page, start, end) == _TRUE else 0
+        elif state == _OPEN:
+            marks |= OPEN
         elif state == _TYPE:
             linked_data |= _hash(page, start, end) == _LINKED_DATA
-    return at + 1, ended, groups, shape, hides, linked_data
+    return at + 1, ended, groups, shape, marks, linked_data
 
 
 @leaf
@@ -99,14 +157,26 @@ def _hash(page: Bytes, start: int, end: int) -> int:
 
 
 @leaf
-def _hides(page: Bytes, start: int, end: int) -> bool:
-    """Return whether a style has `display: none` in it."""
-    for at in range(start, end - _DISPLAY + 1):
-        if lower(page[at]) == 100:  # d
-            stop = at + _DISPLAY
-            for place in range(at, min(stop, end)):
-                if page[place] <= _SPACE:
-                    stop += 1
-            if _hash(page, at, min(stop, end)) == _NO_DISPLAY:
-                return True
-    return False
+def _class_marks(token: int) -> int:
+    """Return the marks of a class, given the hash of its name."""
+    for place in range(len(_CLASS_HASHES)):
+        if _CLASS_HASHES[place] == token:
+            return int(_CLASS_MARKS[place])
+    return 0
+
+
+@leaf
+def _style_marks(page: Bytes, start: int, end: int) -> int:
+    """Return the marks of a style's declarations; `!important` changes nothing."""
+    marks = 0
+    state = 0
+    for at in range(start, end + 1):
+        byte = int(page[at]) if at < end else _SEMICOLON
+        if byte in (_SEMICOLON, _EXCLAMATION):
+            for place in range(len(_STYLE_HASHES)):
+                if _STYLE_HASHES[place] == state:
+                    marks |= _STYLE_MARKS[place]
+            state = 0
+        elif byte > _SPACE:
+            state = (state * 31 + lower(byte)) & _WORD
+    return marks

@@ -1,8 +1,9 @@
 """Blocks of text: what stands between two breaks of a page, with its white space as a browser shows it.
 
 A block begins and ends where a block-level element does, or at an empty line (two `<br>`). White space in it is
-collapsed to one space and a single `<br>` becomes a line break; inside of `<pre>` white space stays as it is. A run is
-the part of a block that stands in one element. Cost: linear in the text.
+collapsed to one space and a single `<br>` becomes a line break, after which no-break spaces stay. Preformatted text is
+one block whatever stands in it: its white space stays, each `<br>` and each block-level element is a line. A run is the
+part of a block that stands in one element. Cost: linear in the text.
 """
 
 from typing import Final, NamedTuple
@@ -13,8 +14,18 @@ import numpy.typing as npt
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel, leaf
 from prep.corpus.text.utf8 import write_code_point
-from prep.stages.extract.html.element_kernels import inside
-from prep.stages.extract.html.markup_kernels import LINE_BREAK, Stretches
+from prep.stages.extract.html.element_kernels import SPACED_BIT, inside, number
+from prep.stages.extract.html.inline_kernels import (
+    CARET,
+    PARENTHESIS,
+    PLACED,
+    UNDERSCORE,
+    carries_nothing,
+    mark_of,
+    placed_element,
+    stands_apart,
+)
+from prep.stages.extract.html.markup_kernels import APART, BLOCK_BREAK, LINE_BREAK, LINE_START, SEAM, Stretches
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.html.reference_kernels import read_reference
 
@@ -45,9 +56,14 @@ class Blocks(NamedTuple):
     """Blocks that begin before a stretch: one entry per stretch, and one for the end."""
 
 
-_PRE = inside("pre")
-_SPACE, _NEWLINE, _RETURN, _TAB, _AMPERSAND = 32, 10, 13, 9, 38
+_PRE: Final = inside("pre")
+_CODE: Final = inside("pre code")
+_XMP: Final = number("xmp")
+_SPACE, _NEWLINE, _RETURN, _TAB, _AMPERSAND, _FORM_FEED = 32, 10, 13, 9, 38, 12
 _NO_BREAK_SPACE: Final = 0xA0
+_MOST_TABS: Final = 60
+_MARKS: Final = 8
+"""Most bytes that are written for a stretch and do not stand in it."""
 _IS_WORD: Final = np.array([byte >= 0x80 or chr(byte).isalnum() or byte == 0x5F for byte in range(256)])
 
 
@@ -55,37 +71,71 @@ _IS_WORD: Final = np.array([byte >= 0x80 or chr(byte).isalnum() or byte == 0x5F 
 def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[Bytes, Blocks, Runs]:
     """Return the text of a page (UTF-8, blocks joined without separators), its blocks and their runs."""
     count = len(stretches.start)
-    size = 1
-    for stretch in range(count):
-        size += stretches.end[stretch] - stretches.start[stretch] + 1
-    text = np.empty(size, np.uint8)
+    text = np.empty(_most_bytes(stretches), np.uint8)
     starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
     block_elements, first_runs = np.empty(count, np.int32), np.empty(count + 1, np.int32)
     blocks_begun = np.empty(count + 1, np.int32)
     run_elements, run_words = np.empty(count, np.int32), np.empty(count, np.int32)
     written, begun, ran = 0, 0, 0
-    breaks = 2 * LINE_BREAK  # since the last visible character
-    spaced, in_word = False, False
+    breaks = BLOCK_BREAK  # since the last visible character
+    spaced, in_word, seam = False, False, False
+    tabs, spaces = 0, 0  # white space that indents a line, and which of it are tabs, as bits
     unspaced = 0  # characters since a word began, in a script without spaces; 0 in others
+    placed, closing = 0, 0  # the open raised or lowered element or reading, and what is written after it
     for stretch in range(count):
         blocks_begun[stretch] = begun
-        breaks += stretches.gap[stretch]
-        element = stretches.element[stretch]
-        kept = elements.inside[element] & _PRE != 0
+        gap = stretches.gap[stretch]
+        breaks += gap % SEAM
+        spaced |= gap >= APART
+        seam |= gap & SEAM != 0
         start, end = stretches.start[stretch], stretches.end[stretch]
+        if start == end:
+            continue
+        element = stretches.element[stretch]
+        bits = elements.inside[element]
+        preformatted = bits & _PRE != 0
+        kept = preformatted or bits & SPACED_BIT != 0
+        literal = elements.kind[element] == _XMP
+        if placed > 0 and stretch >= elements.last[placed]:
+            if closing != 0:
+                text[written] = closing
+                written += 1
+            placed, closing = 0, 0
+        if gap % SEAM > 0:
+            tabs, spaces = 0, 0
+        if preformatted and 0 < breaks < BLOCK_BREAK:
+            written = _end_lines(text, written, breaks, page[start] == _NEWLINE)
+            breaks = 0
         words = 0
         seen = False
         at = start
         while at < end:
-            code, after = _read_character(page, at, end)
+            code, second, after = _read_character(page, at, end)
+            if literal:
+                code, second, after = (_AMPERSAND, 0, at + 1) if page[at] == _AMPERSAND else (code, second, after)
             if code <= _SPACE or code == _NO_BREAK_SPACE:
                 if kept and breaks == 0:
-                    if code != _RETURN:
+                    if code not in (_RETURN, _FORM_FEED):
                         text[written] = code if code in (_NEWLINE, _TAB) else _SPACE
                         written += 1
                     in_word = False
                 else:
                     spaced = True
+                    if kept and code in (_NEWLINE, _RETURN):
+                        tabs, spaces = 0, 0
+                    elif code == _NO_BREAK_SPACE or kept or (code == _SPACE and spaces > 0):
+                        tabs |= (1 << spaces) if code == _TAB and spaces < _MOST_TABS else 0
+                        spaces += 1
+                at = after
+                continue
+            if code >= 0xAD and carries_nothing(page, at, end, code):
+                if (
+                    not (spaced or breaks > 0)
+                    and written >= 3
+                    and _characters_per_word(text, written - 3, written) == 4
+                ):
+                    text[written], text[written + 1], text[written + 2] = 0xE2, 0x80, 0x8B
+                    written += 3
                 at = after
                 continue
             if breaks >= 2 * LINE_BREAK:
@@ -96,19 +146,31 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
                 block_elements[begun] = elements.block[element]
                 first_runs[begun] = ran
                 begun += 1
-                if kept:
-                    written = _indent(page, start, at, text, written)
+                if bits & _CODE != 0 or kept:
+                    written = _indent(text, written, tabs, spaces)
                 in_word = False
             elif breaks > 0:
                 text[written] = _NEWLINE
-                written += 1
+                written = _indent(text, written + 1, tabs, spaces)
                 in_word = False
-            elif spaced:
+            elif spaced or (seam and written > 0 and stands_apart(text, starts[begun - 1], written, code)):
                 text[written] = _SPACE
                 written += 1
                 in_word = False
+            if not seen and placed == 0 and bits & PLACED != 0:
+                placed = placed_element(elements, element)
+                block = starts[begun - 1] if breaks == 0 and not spaced else written
+                opening, closing = mark_of(page, elements, stretches, placed, text, block, written)
+                if opening != 0:
+                    text[written] = opening
+                    written += 1
+                    in_word = False
+                if opening in (CARET, UNDERSCORE) and closing != 0:
+                    text[written] = PARENTHESIS
+                    written += 1
             breaks = 0
-            spaced = False
+            spaced, seam = False, False
+            tabs, spaces = 0, 0
             seen = True
             if after == at + 1 or page[at] == _AMPERSAND:
                 is_word = bool(_IS_WORD[min(code, 0xFF)])
@@ -122,6 +184,8 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
             in_word = is_word
             if page[at] == _AMPERSAND:
                 written = write_code_point(text, written, code)
+                if second != 0:
+                    written = write_code_point(text, written, second)
             else:
                 for place in range(at, after):
                     text[written] = page[place]
@@ -131,6 +195,9 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
             run_elements[ran] = element
             run_words[ran] = words
             ran += 1
+    if closing != 0:
+        text[written] = closing
+        written += 1
     if begun > 0:
         ends[begun - 1] = _trimmed(text, starts[begun - 1], written)
     blocks_begun[count] = begun
@@ -139,18 +206,44 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
     return text[:written], blocks, Runs(run_elements[:ran], run_words[:ran])
 
 
+@kernel
+def _most_bytes(stretches: Stretches) -> int:
+    """Return how many bytes the text of a page has at most; what a reference stands for is a fifth longer at most."""
+    size = _MARKS
+    for stretch in range(len(stretches.start)):
+        length = stretches.end[stretch] - stretches.start[stretch]
+        size += length + length // 4 + stretches.gap[stretch] % LINE_START + _MARKS
+    return size
+
+
 @leaf
-def _read_character(page: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Return a character's code point and where it ends; for one beyond U+00FF that is no reference, any above it."""
+def _end_lines(text: Bytes, written: int, breaks: int, newline_follows: bool) -> int:
+    """Write the line breaks of a gap in preformatted text; return where they end."""
+    lines = breaks % LINE_START
+    at_start = written == 0 or text[written - 1] == _NEWLINE
+    if breaks >= LINE_START and not at_start and not newline_follows:
+        lines += 1
+    for _ in range(lines):
+        text[written] = _NEWLINE
+        written += 1
+    return written
+
+
+@leaf
+def _read_character(page: Bytes, at: int, end: int) -> tuple[int, int, int]:
+    """Return a character's code point, a second one that its reference stands for or 0, and where it ends.
+
+    For a character beyond U+00FF that is no reference the code point is any above it.
+    """
     byte = int(page[at])
     if byte == _AMPERSAND:
-        code, after = read_reference(page, at + 1, end)
-        return (code, after) if code >= 0 else (_AMPERSAND, at + 1)
+        code, second, after = read_reference(page, at + 1, end)
+        return (code, second, after) if code >= 0 else (_AMPERSAND, 0, at + 1)
     if byte < 0xC2:
-        return byte, at + 1
+        return byte, 0, at + 1
     length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
     code = ((byte & 0x1F) << 6) | (int(page[at + 1]) & 0x3F) if length == 2 and at + 1 < end else 0x100
-    return code, min(at + length, end)
+    return code, 0, min(at + length, end)
 
 
 @leaf
@@ -181,13 +274,10 @@ def _characters_per_word(page: Bytes, at: int, end: int) -> int:
 
 
 @leaf
-def _indent(page: Bytes, start: int, at: int, text: Bytes, written: int) -> int:
-    """Copy the spaces before the first character of a preformatted block; return where they end."""
-    first = at
-    while first > start and page[first - 1] in (_SPACE, _TAB):
-        first -= 1
-    for place in range(first, at):
-        text[written] = page[place]
+def _indent(text: Bytes, written: int, tabs: int, spaces: int) -> int:
+    """Write the white space that indents a line, of which the bits of `tabs` are tabs; return where it ends."""
+    for place in range(spaces):
+        text[written] = _TAB if place < _MOST_TABS and tabs >> place & 1 else _SPACE
         written += 1
     return written
 

@@ -24,15 +24,17 @@ _BLOCK_NAMES = (
 )
 _VOID_NAMES = "area base br col embed frame hr img input link meta param source track wbr"
 _RAW_NAMES = "script style title textarea xmp iframe noembed noframes"
-_UNSEEN_NAMES = (
-    "script style title template textarea iframe noembed noframes svg canvas object audio video select datalist"
-)
+_UNSEEN_NAMES = "script style title template iframe noembed noframes svg canvas object audio video select datalist rp"
 _HEAD_NAMES = "html head base link meta noscript script style template title noframes"
 _ENDS_PARAGRAPH_NAMES = (
     "address article aside blockquote body center details dialog dir div dl dd dt fieldset figcaption figure footer"
     " form h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p pre search section summary table ul xmp"
 )
 _INLINE_NAMES = "a b strong i em u s small big code kbd samp tt var sub sup q cite span button label time math"
+_OTHER_NAMES = "listing plaintext ruby rt rtc rp"
+_PREFORMATTED_NAMES = "listing plaintext xmp textarea"
+_APART_NAMES = "img input button select svg canvas object audio video iframe embed"
+_SEAM_NAMES = "a span time button label small cite"
 
 _SEEN_FROM_INSIDE = (
     "a nav header footer main article aside section form ul ol li table tr td th figure figcaption blockquote pre"
@@ -43,7 +45,16 @@ _SEEN_FROM_INSIDE = (
 
 
 def _all_names() -> list[str]:
-    lists = (_BLOCK_NAMES, _VOID_NAMES, _RAW_NAMES, _UNSEEN_NAMES, _HEAD_NAMES, _ENDS_PARAGRAPH_NAMES, _INLINE_NAMES)
+    lists = (
+        _BLOCK_NAMES,
+        _VOID_NAMES,
+        _RAW_NAMES,
+        _UNSEEN_NAMES,
+        _HEAD_NAMES,
+        _ENDS_PARAGRAPH_NAMES,
+        _INLINE_NAMES,
+        _OTHER_NAMES,
+    )
     return list(dict.fromkeys(name for names in lists for name in names.split()))
 
 
@@ -88,7 +99,8 @@ _HASHES, _NUMBERS = _by_hash()
 
 IS_BLOCK: Final = _flags(_BLOCK_NAMES)
 """Its text stands in lines of its own. Pages use custom elements as containers, though browsers take them as inline."""
-IS_BLOCK[CUSTOM] = 1
+for _name in (*_PREFORMATTED_NAMES.split(), "x-"):
+    IS_BLOCK[number(_name)] = 1
 IS_VOID: Final = _flags(_VOID_NAMES)
 """Has no content and no end tag."""
 IS_RAW: Final = _flags(_RAW_NAMES)
@@ -102,16 +114,36 @@ ENDS_PARAGRAPH: Final = _flags(_ENDS_PARAGRAPH_NAMES)
 IN_TABLE: Final = _flags("table caption colgroup thead tbody tfoot tr td th")
 IS_CELL: Final = _flags("td th caption table")
 """End tags inside do not end what is open outside."""
+IS_APART: Final = _flags(_APART_NAMES)
+"""Stands in a line like a word of its own, whatever it shows."""
+HAS_SEAM: Final = _flags(_SEAM_NAMES)
+"""Neighbours of its kind, without white space between them, are often set apart by a style sheet."""
 IS_PLAIN: Final = _flags("div p address")
 """Blocks through which a list item still ends the item before it."""
 
 BIT_OF: Final[Bits] = np.zeros(len(NAMES), np.uint64)
 for _place, _name in enumerate(_SEEN_FROM_INSIDE.split()):
     BIT_OF[number(_name)] = np.uint64(1 << _place)
+for _name in _PREFORMATTED_NAMES.split():
+    BIT_OF[number(_name)] = BIT_OF[number("pre")]
 INSIDE_NAMES: Final = (*_SEEN_FROM_INSIDE.split(), "hidden")
 """Names of the bits of `Elements.inside`, lowest first."""
 HIDDEN_BIT: Final = np.uint64(1 << len(_SEEN_FROM_INSIDE.split()))
 """Set inside of elements that their attributes hide."""
+
+UNSEEN_BIT: Final = np.uint64(1 << 63)
+"""Set inside of elements whose text no reader sees, whatever is clicked on."""
+SPACED_BIT: Final = np.uint64(1 << 62)
+"""Set inside of elements that keep their white space by their style."""
+GUTTER_BIT: Final = np.uint64(1 << 61)
+"""Set inside of elements that hold the numbers of lines."""
+SUPERSCRIPT_BIT: Final = np.uint64(1 << 60)
+SUBSCRIPT_BIT: Final = np.uint64(1 << 59)
+READING_BIT: Final = np.uint64(1 << 58)
+"""Set inside of the readings (`<rt>`) of a ruby annotation."""
+assert len(INSIDE_NAMES) <= 58, "the bits of names and those above them overlap"
+BIT_OF[number("sup")], BIT_OF[number("sub")] = SUPERSCRIPT_BIT, SUBSCRIPT_BIT
+BIT_OF[number("rt")] = BIT_OF[number("rtc")] = READING_BIT
 
 
 def inside(names: str) -> np.uint64:

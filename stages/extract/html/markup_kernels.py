@@ -16,16 +16,23 @@ import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel, leaf
-from prep.stages.extract.html.attribute_kernels import lower, read_attributes
+from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS
+from prep.stages.extract.html.attribute_kernels import CODE, GUTTER, HIDES, OPEN, SPACED, UNSEEN, lower, read_attributes
 from prep.stages.extract.html.element_kernels import (
     BIT_OF,
     CUSTOM,
+    GUTTER_BIT,
+    HAS_SEAM,
     HIDDEN_BIT,
+    IS_APART,
     IS_BLOCK,
     IS_RAW,
     IS_UNSEEN,
     IS_VOID,
+    SPACED_BIT,
+    UNSEEN_BIT,
     element_number,
+    inside,
     number,
 )
 from prep.stages.extract.html.nesting_kernels import (
@@ -40,8 +47,11 @@ from prep.stages.extract.html.nesting_kernels import (
 
 DEEPEST: Final = 512
 """Most elements that are open at a time (the bound of Chrome's parser)."""
-NO_BREAK, LINE_BREAK, BLOCK_BREAK = 0, 1, 1000
-"""What stands between two stretches of text; line breaks add up."""
+NO_BREAK, LINE_BREAK, LINE_START, BLOCK_BREAK = 0, 1, 100, 1000
+"""What stands between two stretches of text; line breaks add up. Preformatted text has a start of a line where other
+text has a break between blocks."""
+SEAM, APART = 1 << 20, 1 << 21
+"""Added to a gap: two inline elements of a kind meet in it; something that is no text stands in it."""
 
 
 class Stretches(NamedTuple):
@@ -51,7 +61,8 @@ class Stretches(NamedTuple):
     end: npt.NDArray[np.int64]
     element: Integers
     gap: Integers
-    """What stands before it: `NO_BREAK`, a number of `LINE_BREAK`s, or at least `BLOCK_BREAK`."""
+    """What stands before it: `NO_BREAK`, a number of `LINE_BREAK`s, `LINE_START` or at least `BLOCK_BREAK`; and
+    `SEAM` or `APART`."""
 
 
 class Facts(NamedTuple):
@@ -70,6 +81,21 @@ class Facts(NamedTuple):
 _SLASH, _LESS, _GREATER, _BANG, _QUESTION, _DASH, _SPACE = 47, 60, 62, 33, 63, 45, 32
 _WORD: Final = 0xFFFFFFFF
 _BR, _HTML, _HEAD, _BODY, _SVG = (number(name) for name in ("br", "html", "head", "body", "svg"))
+_TABLE, _TR, _TD, _TH = (number(name) for name in ("table", "tr", "td", "th"))
+_TEXTAREA, _XMP, _PLAINTEXT, _DIALOG, _NOSCRIPT = (
+    number(name) for name in ("textarea", "xmp", "plaintext", "dialog", "noscript")
+)
+_PRE: Final = inside("pre")
+_CODE: Final = inside("pre code")
+_LINK_BIT: Final = inside("a")
+_NUMBERED: Final = inside("pre td")
+_FEWEST_NUMBERS: Final = 3
+_OPENS_ON_CLICK: Final = np.uint64(
+    sum(1 << place for place, group in enumerate(CLASS_GROUPS) if group in ("accordion", "slide"))
+)
+"""Groups of class words of what a click opens, or shows next."""
+_PARTS_AROUND: Final = 3
+"""Elements around a hidden one whose class may say that a click opens it."""
 _META, _LINK, _TITLE, _TIME, _SCRIPT = (number(name) for name in ("meta", "link", "title", "time", "script"))
 
 
@@ -94,6 +120,9 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
     passed = np.zeros(CUSTOM + 1, np.int64)  # start tags passed over because they are too deep, by number
     too_deep = False
     gap = BLOCK_BREAK
+    seam_in = -1  # the element in which an inline element has just ended
+    numbered_row = -1  # the row of a table whose last cell holds numbers of lines
+    code_table = 0  # the open table whose rows are lines of code
     at = 0
     while at < len(page):
         start = at
@@ -105,6 +134,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
             _add_stretch(stretches, seen, start, at, current, gap)
             seen += 1
             gap = NO_BREAK
+            seam_in = -1
         if at >= len(page):
             break
         at += 1
@@ -130,20 +160,29 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
                     if too_deep:
                         passed[:] = 0
                         too_deep = False
+                    if code_table >= last:
+                        code_table = 0
                     current = close(elements, opened, current, last, seen)
+                    seam_in = current if HAS_SEAM[kind] else -1
             if unseen == 0:
-                gap = _widened(gap, kind)
+                gap = _widened(gap, kind, code_table > 0 or elements.inside[current] & _PRE != 0)
             continue
 
         attributes = at
-        at, ended, groups, shape, hides, linked_data = read_attributes(page, at, name)
+        at, ended, groups, shape, marks, linked_data = read_attributes(page, at, name)
         if kind in (_HTML, _BODY) and opened[kind] > 0:
             continue
         last = ended_by_start_tag(elements, opened, current, kind)
         if last > unseen:
+            if code_table >= last:
+                code_table = 0
             current = close(elements, opened, current, last, seen)
         if unseen == 0:
-            gap = _widened(gap, kind)
+            gap = _widened(gap, kind, code_table > 0 or elements.inside[current] & _PRE != 0)
+            if seam_in == current and HAS_SEAM[kind] and elements.inside[current] & _CODE == 0:
+                gap |= SEAM
+        seam_in = -1
+        content = at
         raw_end = _raw_end(page, at, name) if IS_RAW[kind] else at
         if _is_fact(kind, linked_data) and elements.kind[unseen] != _SVG:
             _add_fact(facts, told, kind, attributes, at, raw_end)
@@ -161,16 +200,73 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
         elements.name[new] = name
         elements.shape[new] = shape
         elements.groups[new] = np.uint64(0) if kind in (_HTML, _BODY) else groups
-        if hides:
-            elements.inside[new] |= HIDDEN_BIT
+        elements.tag[new] = attributes
+        if marks != 0 or kind in (_DIALOG, _NOSCRIPT):
+            elements.inside[new] |= _bits(elements, new, marks)
+        if kind in (_TD, _TH):
+            if marks & GUTTER != 0:
+                numbered_row = current
+            elif marks & CODE != 0 and numbered_row == current:
+                code_table = _code_cell(elements, new, code_table)
         opened[kind] += 1
         current = new
         if unseen == 0 and IS_UNSEEN[kind]:
             unseen = new
+        if unseen == 0 and raw_end > content and kind in (_TEXTAREA, _XMP, _PLAINTEXT):
+            _add_stretch(stretches, seen, content, raw_end, current, gap)
+            seen += 1
+            gap = NO_BREAK
     while current >= 0:
         elements.last[current] = seen
         current = elements.parent[current]
     return cut_elements(elements, made), _cut_stretches(stretches, seen), _cut_facts(facts, told)
+
+
+@kernel
+def hide_unseen(page: Bytes, elements: Elements, stretches: Stretches) -> None:
+    """Empty the stretches that no reader sees, and numbers of lines.
+
+    Scripts may show what is hidden: a page with more text hidden than seen, links left out, keeps what is hidden.
+    """
+    hidden, seen = 0, 0
+    for stretch in range(len(stretches.start)):
+        bits = elements.inside[stretches.element[stretch]]
+        if bits & _LINK_BIT == 0:
+            length = stretches.end[stretch] - stretches.start[stretch]
+            if bits & UNSEEN_BIT == 0:
+                seen += length
+            else:
+                hidden += length
+    for stretch in range(len(stretches.start)):
+        element = stretches.element[stretch]
+        bits = elements.inside[element]
+        start, end = stretches.start[stretch], stretches.end[stretch]
+        if (bits & UNSEEN_BIT != 0 and hidden <= seen) or (
+            (bits & GUTTER_BIT != 0 or bits & _NUMBERED == _NUMBERED) and _is_numbers(page, start, end, bits)
+        ):
+            stretches.end[stretch] = start
+
+
+@leaf
+def _is_numbers(page: Bytes, start: int, end: int, bits: np.uint64) -> bool:
+    """Return whether a text is numbers and white space alone; without a class that says so, 1, 2, 3 and so on."""
+    numbers, number_, expected = 0, 0, 0
+    in_number = False
+    counted = True
+    for at in range(start, end + 1):
+        byte = int(page[at]) if at < end else _SPACE
+        if 48 <= byte <= 57:
+            number_ = min(number_ * 10 + byte - 48, 1 << 30)
+            in_number = True
+        elif byte <= _SPACE:
+            if in_number:
+                counted &= numbers == 0 or number_ == expected
+                expected = number_ + 1
+                numbers += 1
+            number_, in_number = 0, False
+        else:
+            return False
+    return bits & GUTTER_BIT != 0 or (numbers >= _FEWEST_NUMBERS and counted)
 
 
 @kernel
@@ -192,9 +288,44 @@ def _add_element(elements: Elements, new: int, parent: int, kind: int, seen: int
     elements.parent[new] = parent
     elements.depth[new] = elements.depth[parent] + 1
     elements.inside[new] = elements.inside[parent] | BIT_OF[kind]
-    elements.block[new] = new if IS_BLOCK[kind] else elements.block[parent]
+    begins = IS_BLOCK[kind] and elements.inside[parent] & _PRE == 0
+    elements.block[new] = new if begins else elements.block[parent]
     elements.first[new] = seen
     elements.last[new] = seen
+
+
+@leaf
+def _bits(elements: Elements, new: int, marks: int) -> np.uint64:
+    """Return the bits of `inside` that an element has from its attributes."""
+    bits = np.uint64(0)
+    kind = elements.kind[new]
+    if marks & HIDES != 0:
+        bits |= HIDDEN_BIT
+        groups = np.uint64(0)
+        at = new
+        for _ in range(1 + _PARTS_AROUND):
+            groups |= elements.groups[at]
+            at = max(0, elements.parent[at])
+        if groups & _OPENS_ON_CLICK == 0:
+            bits |= UNSEEN_BIT
+    if marks & UNSEEN != 0 or (kind == _DIALOG and marks & OPEN == 0) or kind == _NOSCRIPT:
+        bits |= HIDDEN_BIT | UNSEEN_BIT if kind != _NOSCRIPT else UNSEEN_BIT
+    if marks & SPACED != 0:
+        bits |= SPACED_BIT
+    if marks & GUTTER != 0:
+        bits |= GUTTER_BIT
+    return bits
+
+
+@leaf
+def _code_cell(elements: Elements, cell: int, code_table: int) -> int:
+    """Make a cell with a line of code part of one preformatted block, its table; return the table."""
+    table = cell
+    while table > 0 and elements.kind[table] != _TABLE:
+        table = elements.parent[table]
+    elements.inside[cell] |= _PRE
+    elements.block[cell] = table
+    return max(code_table, table)
 
 
 @leaf
@@ -219,11 +350,18 @@ def _add_fact(facts: Facts, told: int, kind: int, start: int, middle: int, end: 
 
 
 @leaf
-def _widened(gap: int, kind: int) -> int:
+def _widened(gap: int, kind: int, preformatted: bool) -> int:
     """Return what stands between two stretches after a tag, start or end, of this kind of element."""
-    if IS_BLOCK[kind]:
-        return max(gap, BLOCK_BREAK)
-    return gap + LINE_BREAK if kind == _BR else gap
+    breaks = gap % SEAM
+    if kind == _BR:
+        return gap + LINE_BREAK if breaks % LINE_START < LINE_START - 1 else gap
+    if IS_APART[kind]:
+        return gap | APART
+    if not IS_BLOCK[kind]:
+        return gap
+    if not preformatted:
+        return max(breaks, BLOCK_BREAK)
+    return gap + LINE_START if breaks == 0 and kind not in (_TD, _TH) else gap
 
 
 @leaf

@@ -50,6 +50,8 @@ class Elements(NamedTuple):
     """Its first stretch of text."""
     last: Integers
     """One past its last stretch of text."""
+    tag: Integers
+    """Where its attributes begin in the page."""
 
 
 @kernel
@@ -58,7 +60,7 @@ def new_elements(count: int) -> Elements:
     elements = Elements(
         np.empty(count, np.uint8), np.empty(count, np.uint32), np.empty(count, np.int32), np.empty(count, np.int32),
         np.empty(count, np.uint64), np.empty(count, np.uint64), np.empty(count, np.uint32), np.empty(count, np.int32),
-        np.empty(count, np.int32), np.empty(count, np.int32),
+        np.empty(count, np.int32), np.empty(count, np.int32), np.empty(count, np.int32),
     )  # fmt: skip
     elements.kind[0] = 0
     elements.name[0] = 0
@@ -70,6 +72,7 @@ def new_elements(count: int) -> Elements:
     elements.block[0] = 0
     elements.first[0] = 0
     elements.last[0] = 0
+    elements.tag[0] = 0
     return elements
 
 
@@ -78,7 +81,7 @@ def cut_elements(of: Elements, count: int) -> Elements:
     """Return the first elements."""
     return Elements(
         of.kind[:count], of.name[:count], of.parent[:count], of.depth[:count], of.inside[:count], of.groups[:count],
-        of.shape[:count], of.block[:count], of.first[:count], of.last[:count],
+        of.shape[:count], of.block[:count], of.first[:count], of.last[:count], of.tag[:count],
     )  # fmt: skip
 
 

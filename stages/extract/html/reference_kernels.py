@@ -1,7 +1,7 @@
 """Character references (`&amp;`, `&#8217;`, `&#x2019;`) in the text of a page (WHATWG HTML, section 13.2.5.72).
 
-Named references need their semicolon, but for the few that are often written without one. The few names that stand
-for two characters stay as they are.
+Named references need their semicolon, but for the 106 that the standard takes without one: of these the longest that
+the text begins with counts (`&notit;` is `¬it;`). Some names stand for two characters.
 """
 
 from html.entities import html5
@@ -16,7 +16,7 @@ from prep.corpus.kernels import leaf
 _SLOTS: Final = 8192
 _LONGEST: Final = 32
 _WORD: Final = 0xFFFFFFFF
-_WITHOUT_SEMICOLON = ("amp", "lt", "gt", "quot", "nbsp", "copy", "reg")
+_LONGEST_BARE: Final = max(len(name) for name in html5 if not name.endswith(";"))
 _HASH, _SEMICOLON, _X = 35, 59, 120
 _REPLACEMENT: Final = 0xFFFD
 _WINDOWS: Final = np.array([ord(bytes([byte]).decode("cp1252", "replace")) for byte in range(128, 160)], np.uint32)
@@ -31,17 +31,15 @@ def _hash(name: str) -> int:
 
 
 def _named() -> tuple[npt.NDArray[np.uint32], npt.NDArray[np.uint32]]:
-    keys, values = np.zeros(_SLOTS, np.uint32), np.zeros(_SLOTS, np.uint32)
-    names = [name for name in html5 if name.endswith(";") or name in _WITHOUT_SEMICOLON]
-    for name in names:
-        if len(html5[name]) > 1:
-            continue
+    keys, values = np.zeros(_SLOTS, np.uint32), np.zeros((_SLOTS, 2), np.uint32)
+    for name, characters in html5.items():
         state = _hash(name)
         slot = (state ^ (state >> 13)) % _SLOTS
         while keys[slot] != 0:
             assert keys[slot] != state, f"the name {name} has the hash of another"
             slot = (slot + 1) % _SLOTS
-        keys[slot], values[slot] = state, ord(html5[name])
+        keys[slot] = state
+        values[slot, : len(characters)] = [ord(character) for character in characters]
     return keys, values
 
 
@@ -49,29 +47,42 @@ _KEYS, _VALUES = _named()
 
 
 @leaf
-def read_reference(page: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Read a reference from after its `&`; return its code point and where it ends.
-
-    The code point is −1 where there is none. A number that is no character becomes U+FFFD.
-    """
-    if at < end and page[at] == _HASH:
-        return _read_number(page, at + 1, end)
-    state = 0
-    place = at
-    while place < min(end, at + _LONGEST) and _is_alphanumeric(page[place]):
-        state = (state * 131 + page[place]) & _WORD
-        place += 1
-    if place == at:
-        return -1, at
-    if place < end and page[place] == _SEMICOLON:
-        state = (state * 131 + _SEMICOLON) & _WORD
-        place += 1
+def _slot_of(state: int) -> int:
+    """Return the slot of the name with this hash; −1 for none."""
     slot = (state ^ (state >> 13)) % _SLOTS
     while _KEYS[slot] != 0:
         if _KEYS[slot] == state:
-            return int(_VALUES[slot]), place
+            return int(slot)
         slot = (slot + 1) % _SLOTS
-    return -1, at
+    return -1
+
+
+@leaf
+def read_reference(page: Bytes, at: int, end: int) -> tuple[int, int, int]:
+    """Read a reference from after its `&`; return its code point, a second one or 0, and where it ends.
+
+    The code point is −1 where there is no reference. A number that is no character becomes U+FFFD.
+    """
+    if at < end and page[at] == _HASH:
+        code, place = _read_number(page, at + 1, end)
+        return code, 0, place
+    state = 0
+    place = at
+    bare, bare_end = -1, at  # the longest name so far that needs no semicolon
+    while place < min(end, at + _LONGEST) and _is_alphanumeric(page[place]):
+        state = (state * 131 + page[place]) & _WORD
+        place += 1
+        if 2 <= place - at <= _LONGEST_BARE:
+            slot = _slot_of(state)
+            if slot >= 0:
+                bare, bare_end = slot, place
+    if place < end and page[place] == _SEMICOLON:
+        slot = _slot_of((state * 131 + _SEMICOLON) & _WORD)
+        if slot >= 0:
+            return int(_VALUES[slot, 0]), int(_VALUES[slot, 1]), place + 1
+    if bare >= 0:
+        return int(_VALUES[bare, 0]), 0, bare_end
+    return -1, 0, at
 
 
 @leaf

@@ -43,16 +43,19 @@ _LATIN = frozenset(
 class Utf8(NamedTuple):
     """How far bytes are UTF-8."""
 
-    beyond: int
-    """Bytes beyond ASCII."""
     text: str
     """Decoded; what is not well-formed is replaced."""
-    broken: int
+    ascii: bool
+    """Whether there is nothing beyond ASCII."""
+    broken: int = 0
     """Places that were replaced."""
-    characters: int
-    """Characters beyond ASCII."""
-    share: float
+    share: float = 1.0
     """Share of the bytes beyond ASCII in well-formed sequences; 1 where there are none."""
+
+    @property
+    def characters(self) -> int:
+        """Characters beyond ASCII that are well-formed."""
+        return sum(map(len, _BEYOND_ASCII.findall(self.text))) - self.broken
 
     @property
     def plausible(self) -> bool:
@@ -62,18 +65,16 @@ class Utf8(NamedTuple):
 
 def read_utf8(data: bytes) -> Utf8:
     """Return how far bytes are UTF-8."""
-    beyond = len(data) - len(data.translate(None, bytes(range(128, 256))))
     try:
         text = data.decode()
-        return Utf8(beyond, text, 0, len(text) - (len(data) - beyond), 1.0)
+        return Utf8(text, len(text) == len(data))
     except UnicodeDecodeError:
         pass
     text = data.decode("utf-8", "replace")
-    written = data.count(REPLACEMENT.encode())  # a text may say U+FFFD itself
-    broken = text.count(REPLACEMENT) - written
-    characters = len(text) - (len(data) - beyond) - broken
-    well_formed = len(text.encode()) - 3 * broken - (len(data) - beyond)
-    return Utf8(beyond, text, broken, characters, well_formed / max(1, beyond))
+    beyond = len(data.translate(None, _ASCII))
+    broken = text.count(REPLACEMENT) - data.count(REPLACEMENT.encode())  # a text may say U+FFFD itself
+    well_formed = len(text.encode()) - len(REPLACEMENT.encode()) * broken - (len(data) - beyond)
+    return Utf8(text, False, broken, well_formed / beyond)
 
 
 def sixteen_bit(data: bytes) -> str | None:

@@ -99,7 +99,7 @@ def _origin_of(charset: str, candidates: list[tuple[str, Origin]]) -> Origin:
 
 
 def _is_utf8(data: bytes, utf8: Utf8, candidates: list[tuple[str, Origin]]) -> bool:
-    if utf8.beyond == 0:
+    if utf8.ascii:
         seven_bit = {"iso-2022-jp", "hz-gb-2312", "iso-2022-kr"}
         named = {charset for charset, _ in candidates}
         return not named & seven_bit and (b"\x1b" not in data or detect_charset(data) == "utf-8")

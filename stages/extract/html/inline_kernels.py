@@ -1,0 +1,214 @@
+"""How text is written that the page shows by its place alone: raised, lowered, above other text, or set apart.
+
+A power is not part of its base: `10<sup>5</sup>` is written `10^5`, `x<sub>i</sub>` as `x_i`, with brackets around what
+is more than one term. What says nothing by its place stays as it is: H2O, 1st, CO2. The number of a note is put in
+brackets, `town.[2]`, and a reading in parentheses: 漢字(かんじ). What a mark is, is told by what is raised or lowered
+and by the text before it. Cost: linear in the raised text.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import kernel, leaf
+from prep.stages.extract.html.element_kernels import READING_BIT, SUBSCRIPT_BIT, SUPERSCRIPT_BIT, inside, number
+from prep.stages.extract.html.markup_kernels import NO_BREAK, Stretches
+from prep.stages.extract.html.nesting_kernels import Elements
+
+Positions = npt.NDArray[np.int64]
+
+PLACED: Final = SUPERSCRIPT_BIT | SUBSCRIPT_BIT | READING_BIT
+NOTHING, SPACE, PARENTHESIS, BRACKET, CARET, UNDERSCORE = 0, 32, 40, 91, 94, 95
+
+_LINK: Final = inside("a")
+_SUP, _SUB, _RT, _RTC = (number(name) for name in ("sup", "sub", "rt", "rtc"))
+_SLASH, _AMPERSAND = 47, 38
+_FRACTION_SLASH: Final = 0x84
+"""The last byte of U+2044."""
+_MOST = 64
+"""Bytes of raised text that are looked at."""
+_DIGIT, _LETTER, _SIGN, _OPERATOR, _OTHER = 0, 1, 2, 3, 4
+_WORD_BEFORE_NOTE: Final = 4
+"""Letters of a word from which a raised number after it is a note, not a power of a unit."""
+
+
+def _kinds() -> Bytes:
+    kinds = np.full(256, _OTHER, np.uint8)
+    kinds[128:] = _LETTER
+    for byte in range(128):
+        character = chr(byte)
+        if character.isdigit():
+            kinds[byte] = _DIGIT
+        elif character.isalpha():
+            kinds[byte] = _LETTER
+        elif character in "+-":
+            kinds[byte] = _SIGN
+        elif character in "*/=<>()^":
+            kinds[byte] = _OPERATOR
+    return kinds
+
+
+_KINDS: Final = _kinds()
+_ORDINAL: Final = np.array([chr(byte) in "eoardshEOARDSH" for byte in range(256)])
+"""Letters that are raised in abbreviations of numerals and titles: 2e, no, Dr."""
+_IS_END: Final = np.array([chr(byte) in ".,;:!?\"'" for byte in range(256)])
+
+
+@leaf
+def placed_element(elements: Elements, element: int) -> int:
+    """Return the innermost raised or lowered element, or reading, that an element is or stands in."""
+    while elements.kind[element] not in (_SUP, _SUB, _RT, _RTC):
+        element = elements.parent[element]
+    return element
+
+
+@kernel
+def mark_of(
+    page: Bytes, elements: Elements, stretches: Stretches, placed: int, text: Bytes, block: int, written: int
+) -> tuple[int, int]:
+    """Return what to write before a raised or lowered element, and after it; 0 for nothing.
+
+    The text that it follows ends at `written`; its block begins at `block`.
+    """
+    kind = elements.kind[placed]
+    if kind in (_RT, _RTC):
+        return PARENTHESIS, PARENTHESIS + 1
+    if written <= block:
+        return NOTHING, NOTHING
+    first, last = elements.first[placed], elements.last[placed]
+    counts = np.zeros(5, np.int64)
+    length, begins, ends = 0, _OTHER, _OTHER
+    letter = 0
+    for stretch in range(first, last):
+        end = min(stretches.end[stretch], stretches.start[stretch] + _MOST)
+        at = stretches.start[stretch]
+        while at < end:
+            byte = int(page[at])
+            is_minus = byte == 0xE2 and at + 2 < end and page[at + 1] == 0x88 and page[at + 2] == 0x92
+            at += 3 if is_minus else 1
+            if byte <= SPACE:
+                continue
+            what = _SIGN if is_minus else int(_KINDS[byte])
+            if length == 0:
+                begins = what
+            ends = what
+            letter = byte
+            counts[what] += 1
+            length += 1
+    if length == 0 or counts[_OTHER] > 0:
+        return NOTHING, NOTHING
+    before = int(text[written - 1])
+    if kind == _SUB:
+        return _subscript(counts, begins, before)
+    in_link = elements.inside[stretches.element[first]] & _LINK != 0
+    return _superscript(page, stretches, last, counts, (length, begins, ends, letter), in_link, text, block, written)
+
+
+@leaf
+def _subscript(counts: Positions, begins: int, before: int) -> tuple[int, int]:
+    what = _KINDS[before]
+    if before in (_SLASH, _FRACTION_SLASH) or (what not in (_DIGIT, _LETTER) and before not in (41, 93)):
+        return NOTHING, NOTHING
+    if counts[_OPERATOR] > 0 or (counts[_SIGN] > 0 and begins != _SIGN):
+        return UNDERSCORE, PARENTHESIS + 1
+    if begins == _LETTER or (begins == _DIGIT and what == _DIGIT):
+        return UNDERSCORE, NOTHING
+    return NOTHING, NOTHING
+
+
+@leaf
+def _superscript(
+    page: Bytes,
+    stretches: Stretches,
+    following: int,
+    counts: Positions,
+    raised: tuple[int, int, int, int],
+    in_link: bool,
+    text: Bytes,
+    block: int,
+    written: int,
+) -> tuple[int, int]:
+    length, begins, ends, letter = raised
+    before = int(text[written - 1])
+    what = int(_KINDS[before])
+    if counts[_DIGIT] == length and _is_fraction(page, stretches, following):
+        return (SPACE, NOTHING) if what == _DIGIT else (NOTHING, NOTHING)
+    letters = 0
+    while written - letters > block and _KINDS[text[written - 1 - letters]] == _LETTER:
+        letters += 1
+    if in_link:
+        return BRACKET, BRACKET + 2
+    if counts[_DIGIT] == length:
+        note = _IS_END[before] or (letters >= _WORD_BEFORE_NOTE and before < 0x80) or _closes(text, written)
+        return (BRACKET, BRACKET + 2) if note else (CARET, NOTHING)
+    if what not in (_DIGIT, _LETTER) and before not in (41, 93):
+        return NOTHING, NOTHING
+    if counts[_OPERATOR] > 0:
+        terms = counts[_DIGIT] + counts[_LETTER]
+        return (CARET, NOTHING if begins == _OPERATOR else PARENTHESIS + 1) if terms > 0 else (NOTHING, NOTHING)
+    if counts[_SIGN] > 0:
+        if length == counts[_SIGN]:
+            return NOTHING, NOTHING
+        return CARET, PARENTHESIS + 1 if _SIGN not in (begins, ends) else NOTHING
+    if counts[_DIGIT] > 0:
+        return (CARET, NOTHING) if letters <= 1 else (NOTHING, NOTHING)
+    if length == 1:
+        return (NOTHING, NOTHING) if _ORDINAL[letter] else (CARET, NOTHING)
+    return (CARET, NOTHING) if letters == 1 and 97 <= before <= 122 and letter < 0x80 else (NOTHING, NOTHING)
+
+
+@leaf
+def _is_fraction(page: Bytes, stretches: Stretches, stretch: int) -> bool:
+    """Return whether the text that follows a raised number begins with a fraction's bar."""
+    if stretch >= len(stretches.start) or stretches.gap[stretch] != NO_BREAK:
+        return False
+    at, end = stretches.start[stretch], stretches.end[stretch]
+    if at >= end:
+        return False
+    if page[at] == _AMPERSAND:
+        return bool(at + 2 < end and page[at + 1] == 102 and page[at + 2] == 114)  # &frasl;
+    return bool(page[at] == _SLASH or (at + 2 < end and page[at] == 0xE2 and page[at + 1] == 0x81))
+
+
+@leaf
+def _closes(text: Bytes, written: int) -> bool:
+    """Return whether the last character is a quotation mark or a full stop of East Asian text."""
+    if written < 3:
+        return False
+    first, second = text[written - 3], text[written - 2]
+    return bool((first == 0xE2 and second == 0x80) or (first == 0xE3 and second == 0x80))
+
+
+@leaf
+def stands_apart(text: Bytes, block: int, written: int, code: int) -> bool:
+    """Return whether a space belongs where two elements of a kind meet, before a character: `2020` and `By`."""
+    before = int(text[written - 1])
+    upper, digit = 65 <= code <= 90, 48 <= code <= 57
+    if before in (41, 44, 46, 58, 59, 33, 63):
+        return upper or digit or 97 <= code <= 122
+    if upper:
+        accented = before >= 0x80 and written - 2 >= block and 0xC3 <= text[written - 2] <= 0xC5
+        return 97 <= before <= 122 or 48 <= before <= 57 or accented
+    if not digit or written - 3 < block:
+        return False
+    return bool(
+        _KINDS[before] == _LETTER and _KINDS[text[written - 2]] == _LETTER and _KINDS[text[written - 3]] == _LETTER
+    )
+
+
+@leaf
+def carries_nothing(page: Bytes, at: int, end: int, code: int) -> bool:
+    """Return whether a character is a soft hyphen, a zero-width space, a word joiner or a byte order mark."""
+    if page[at] == _AMPERSAND:
+        return code in (0xAD, 0x200B, 0x2060, 0xFEFF)
+    if code == 0xAD:
+        return True
+    if code < 0x100 or at + 2 >= end:
+        return False
+    first, second, third = page[at], page[at + 1], page[at + 2]
+    return bool(
+        (first == 0xE2 and ((second == 0x80 and third == 0x8B) or (second == 0x81 and third == 0xA0)))
+        or (first == 0xEF and second == 0xBB and third == 0xBF)
+    )
