@@ -11,11 +11,11 @@ from prep.stages.extract.features.vocabulary_kernels import class_groups
 from prep.stages.extract.html.element_kernels import name_hash
 
 _SLASH, _EQUALS, _GREATER, _QUOTE, _APOSTROPHE, _SPACE = 47, 61, 62, 34, 39, 32
-_SEMICOLON, _EXCLAMATION = 59, 33
+_SEMICOLON, _EXCLAMATION, _ZERO = 59, 33, 48
 _WORD: Final = 0xFFFFFFFF
 
 _CLASS, _ID, _ROLE, _ITEMPROP = (name_hash(name) for name in (b"class", b"id", b"role", b"itemprop"))
-_OPEN = name_hash(b"open")
+_OPEN, _LABELLED_BY, _HEIGHT = (name_hash(name) for name in (b"open", b"aria-labelledby", b"height"))
 _HIDDEN, _STYLE, _ARIA_HIDDEN, _TYPE = (name_hash(name) for name in (b"hidden", b"style", b"aria-hidden", b"type"))
 _TRUE, _LINKED_DATA = name_hash(b"true"), name_hash(b"application/ld+json")
 
@@ -31,11 +31,19 @@ OPEN: Final = 16
 """It has the attribute `open`."""
 CODE: Final = 32
 """Its class says that it holds code."""
+OPENS: Final = 64
+"""It is a part that something else opens: it names its heading, or has no height."""
+SILENT: Final = 128
+"""It is hidden from those who listen to the page, as copies and ornaments are."""
 
 _STYLES: Final = {
     b"display:none": HIDES,
-    b"visibility:hidden": UNSEEN,
-    b"visibility:collapse": UNSEEN,
+    b"visibility:hidden": HIDES,
+    b"visibility:collapse": HIDES,
+    b"height:0": OPENS,
+    b"height:0px": OPENS,
+    b"max-height:0": OPENS,
+    b"max-height:0px": OPENS,
     b"white-space:pre": SPACED,
     b"white-space:pre-wrap": SPACED,
     b"white-space:break-spaces": SPACED,
@@ -115,7 +123,9 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         elif state == _STYLE:
             marks |= _style_marks(page, start, end)
         elif state == _ARIA_HIDDEN:
-            marks |= HIDES if _hash(page, start, end) == _TRUE else 0
+            marks |= SILENT if _hash(page, start, end) == _TRUE else 0
+        elif state == _LABELLED_BY or (state == _HEIGHT and end == start + 1 and page[start] == _ZERO):
+            marks |= OPENS
         elif state == _OPEN:
             marks |= OPEN
         elif state == _TYPE:

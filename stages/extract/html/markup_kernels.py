@@ -17,7 +17,18 @@ import numpy.typing as npt
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel, leaf
 from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS
-from prep.stages.extract.html.attribute_kernels import CODE, GUTTER, HIDES, OPEN, SPACED, UNSEEN, lower, read_attributes
+from prep.stages.extract.html.attribute_kernels import (
+    CODE,
+    GUTTER,
+    HIDES,
+    OPEN,
+    OPENS,
+    SILENT,
+    SPACED,
+    UNSEEN,
+    lower,
+    read_attributes,
+)
 from prep.stages.extract.html.element_kernels import (
     BIT_OF,
     CUSTOM,
@@ -87,6 +98,7 @@ _TEXTAREA, _XMP, _PLAINTEXT, _DIALOG, _NOSCRIPT = (
 )
 _PRE: Final = inside("pre")
 _CODE: Final = inside("pre code")
+_A: Final = number("a")
 _LINK_BIT: Final = inside("a")
 _NUMBERED: Final = inside("pre td")
 _FEWEST_NUMBERS: Final = 3
@@ -94,6 +106,8 @@ _OPENS_ON_CLICK: Final = np.uint64(
     sum(1 << place for place, group in enumerate(CLASS_GROUPS) if group in ("accordion", "slide"))
 )
 """Groups of class words of what a click opens, or shows next."""
+_OVERLAY: Final = np.uint64(1 << list(CLASS_GROUPS).index("modal"))
+"""The group of class words of what opens above the page."""
 _PARTS_AROUND: Final = 3
 """Elements around a hidden one whose class may say that a click opens it."""
 _META, _LINK, _TITLE, _TIME, _SCRIPT = (number(name) for name in ("meta", "link", "title", "time", "script"))
@@ -299,17 +313,20 @@ def _bits(elements: Elements, new: int, marks: int) -> np.uint64:
     """Return the bits of `inside` that an element has from its attributes."""
     bits = np.uint64(0)
     kind = elements.kind[new]
-    if marks & HIDES != 0:
+    if marks & HIDES != 0 or (marks & SILENT != 0 and kind != _A):
         bits |= HIDDEN_BIT
         groups = np.uint64(0)
         at = new
         for _ in range(1 + _PARTS_AROUND):
             groups |= elements.groups[at]
             at = max(0, elements.parent[at])
-        if groups & _OPENS_ON_CLICK == 0:
+        opens = groups & _OPENS_ON_CLICK != 0 or marks & OPENS != 0
+        if not opens or elements.groups[new] & _OVERLAY != 0:
             bits |= UNSEEN_BIT
-    if marks & UNSEEN != 0 or (kind == _DIALOG and marks & OPEN == 0) or kind == _NOSCRIPT:
-        bits |= HIDDEN_BIT | UNSEEN_BIT if kind != _NOSCRIPT else UNSEEN_BIT
+    if marks & UNSEEN != 0 or (kind == _DIALOG and marks & OPEN == 0):
+        bits |= HIDDEN_BIT | UNSEEN_BIT
+    if kind == _NOSCRIPT:
+        bits |= UNSEEN_BIT
     if marks & SPACED != 0:
         bits |= SPACED_BIT
     if marks & GUTTER != 0:

@@ -134,6 +134,7 @@ HIDDEN = "Nobody who looks at the page in a browser sees this."
         f"<template>{HIDDEN}</template>",
         f"<noscript><p>{HIDDEN}</noscript>",
         f"<dialog>{HIDDEN}</dialog>",
+        f"<div class=modal role=dialog aria-hidden=true aria-labelledby=h>{HIDDEN}</div>",
     ],
 )
 def test_what_no_reader_sees_is_left_out(page: str) -> None:
@@ -148,6 +149,9 @@ def test_what_no_reader_sees_is_left_out(page: str) -> None:
         f"<div role=tabpanel style='display:none'>{HIDDEN}</div>",
         f"<div class=accordion><div class=body hidden>{HIDDEN}</div></div>",
         f"<div class=faq-answer aria-hidden=true>{HIDDEN}</div>",
+        f"<div hidden aria-labelledby=h>{HIDDEN}</div>",
+        f"<div style='height:0px; visibility:hidden'>{HIDDEN}</div>",
+        f"<a aria-hidden=true href=x>{HIDDEN}</a>",
         f"<details><summary>More</summary>{HIDDEN}</details>",
         f"<dialog open>{HIDDEN}</dialog>",
         f"<p style='display:block; white-space:normal'>{HIDDEN}</p>",
