@@ -23,8 +23,8 @@ _RANGES = np.array([(int(network[0]), int(network[-1])) for network in map(IPv4N
 
 
 @leaf
-def find_address(data: Bytes, start: int, end: int, public_only: bool) -> int:
-    """Return where the IPv4 address that begins at a byte ends; `start` where none does."""
+def find_address(data: Bytes, start: int, end: int) -> tuple[int, int]:
+    """Return where the IPv4 address that begins at a byte ends, `start` where none does, and the address."""
     at = start
     address = 0
     for part in range(4):
@@ -34,16 +34,48 @@ def find_address(data: Bytes, start: int, end: int, public_only: bool) -> int:
             octet = 10 * octet + data[at] - 0x30
             at += 1
         if at == first or octet > 255 or (at - first > 1 and data[first] == 0x30):
-            return start
+            return start, 0
         address = 256 * address + octet
         if part < 3:
             if at >= end or data[at] != _DOT:
-                return start
+                return start, 0
             at += 1
     if at < end and (is_word(data[at]) or (data[at] == _DOT and at + 1 < end and is_digit(data[at + 1]))):
-        return start
-    if public_only:
-        for index in range(len(_RANGES)):
-            if _RANGES[index, 0] <= address <= _RANGES[index, 1]:
-                return start
-    return at
+        return start, 0
+    return at, address
+
+
+@leaf
+def find_part(data: Bytes, start: int, end: int) -> tuple[int, int]:
+    """Return where FineWeb's expression for an IPv4 address ends that begins at a byte, and the address.
+
+    Where there is none, it ends at `start`. It may be part of a longer number; the address is −1 where a number of it
+    has zeros before it.
+    """
+    at = start
+    address = 0
+    zeros = False
+    for part in range(4):
+        first = at
+        octet = 0
+        while at < end and at - first < 3 and is_digit(data[at]) and 10 * octet + data[at] - 0x30 <= 255:
+            octet = 10 * octet + data[at] - 0x30
+            at += 1
+        if at == first:
+            return start, 0
+        zeros |= at - first > 1 and data[first] == 0x30
+        address = 256 * address + octet
+        if part < 3:
+            if at >= end or data[at] != _DOT:
+                return start, 0
+            at += 1
+    return at, -1 if zeros else address
+
+
+@leaf
+def is_public(address: int) -> bool:
+    """Return whether an address can be reached from the whole Internet."""
+    for index in range(len(_RANGES)):
+        if _RANGES[index, 0] <= address <= _RANGES[index, 1]:
+            return False
+    return True

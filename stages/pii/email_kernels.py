@@ -82,7 +82,7 @@ def _is_boundary(data: Bytes, at: int, text: int, words: Bytes) -> bool:
 def _domain_end(data: Bytes, start: int, end: int) -> int:
     """Return where the domain that begins at a byte ends; `start` where none does."""
     if start < end and data[start] == _OPEN:
-        return _literal_end(data, start, end)
+        return literal_end(data, start, end)
     at = start
     labels = 0
     while at < end and _KINDS[data[at]] & _LABEL:
@@ -101,7 +101,7 @@ def _domain_end(data: Bytes, start: int, end: int) -> int:
 
 
 @leaf
-def _literal_end(data: Bytes, start: int, end: int) -> int:
+def literal_end(data: Bytes, start: int, end: int) -> int:
     """Return where an address in brackets ends; `start` where it is none."""
     at = start + 1
     for _ in range(3):

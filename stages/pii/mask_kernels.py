@@ -1,7 +1,7 @@
 """Finding what can identify persons in a column of texts, and writing the texts without it, as numba kernels.
 
-Cost: two passes over the bytes that look for `@` and for digits, eight bytes at once, and a copy of the texts that
-hold something.
+Cost: three passes over the bytes that look for `@`, for its full-width form and for digits, eight bytes at once, and a
+copy of the texts that hold something.
 """
 
 from typing import NamedTuple
@@ -12,13 +12,17 @@ import numpy.typing as npt
 from prep.corpus.arrow.columns import Bytes, Offsets
 from prep.corpus.kernels import kernel, leaf
 from prep.corpus.text.utf8 import HIGH_BITS, ONES, find_byte, load64, trailing_zeros
-from prep.stages.pii.address_kernels import find_address
+from prep.stages.pii.address_kernels import find_address, find_part, is_public
 from prep.stages.pii.border_kernels import begins_number
 from prep.stages.pii.email_kernels import find_email
+from prep.stages.pii.mailbox_kernels import Mailboxes, find_mailbox
 from prep.stages.pii.phone_kernels import Patterns, find_international, find_national
+from prep.stages.pii.version_kernels import lists, names_version
+from prep.stages.shared.url.name_kernels import Names
 
 EMAIL, IP, PHONE = 0, 1, 2
 """Kinds of findings."""
+_NOTHING, _PASSED = -1, -2
 
 Numbers = npt.NDArray[np.int64]
 Table = npt.NDArray[np.int64]
@@ -35,8 +39,13 @@ class Sought(NamedTuple):
     public_only: bool
     international: bool
     national: Patterns
+    fineweb: bool
+    """Whether e-mail and IP addresses are those of FineWeb's expressions."""
     words: Bytes
     """See `prep.stages.pii.email_kernels.word_characters`."""
+    mailboxes: Mailboxes
+    versions: tuple[Names, Names]
+    """See `prep.stages.pii.version_kernels.version_words`."""
 
 
 class Findings(NamedTuple):
@@ -69,18 +78,35 @@ def find_personal(data: Bytes, offsets: Offsets, sought: Sought) -> Findings:
 
 @kernel
 def _emails(data: Bytes, row: int, text: int, end: int, sought: Sought, found: Table, count: int) -> tuple[Table, int]:
-    at = floor = text
-    while True:
-        at = find_byte(data, at, end, _AT)
-        if at >= end:
-            return found, count
-        start, stop = find_email(data, at, floor, text, end, sought.words)
-        at += 1
+    floor = text
+    plain = find_byte(data, text, end, _AT)
+    wide = end if sought.fineweb else _find_wide(data, text, end)
+    while plain < end or wide < end:
+        at = min(plain, wide)
+        after = at + 1 if at == plain else at + 3
+        if sought.fineweb:
+            start, stop = find_email(data, at, floor, text, end, sought.words)
+        else:
+            start, stop = find_mailbox(data, at, after, floor, end, sought.mailboxes)
         if start < stop:
             found = _grown(found, count)
             found[0, count], found[1, count], found[2, count], found[3, count] = row, EMAIL, start, stop
             count += 1
-            at = floor = stop
+            after = floor = stop
+        elif not sought.fineweb:
+            floor = after
+        plain = find_byte(data, after, end, _AT) if plain < after else plain
+        wide = _find_wide(data, after, end) if wide < after else wide
+    return found, count
+
+
+@leaf
+def _find_wide(data: Bytes, at: int, end: int) -> int:
+    """Return where the full-width `@` (U+FF20) stands first; `end` where it does not."""
+    at = find_byte(data, at, end, 0xEF)
+    while at + 2 < end and not (data[at + 1] == 0xBC and data[at + 2] == 0xA0):
+        at = find_byte(data, at + 1, end, 0xEF)
+    return at if at + 2 < end else end
 
 
 @kernel
@@ -88,34 +114,46 @@ def _numbers(
     data: Bytes, row: int, text: int, at: int, stop: int, end: int, sought: Sought, found: Table, count: int
 ) -> tuple[Table, int]:
     """Add the numbers in `data[at:stop]`, a part of the text `data[text:end]`."""
+    last = version = -1
+    anywhere = sought.addresses and sought.fineweb
     while True:
         at = _find_digit(data, at, stop)
         if at >= stop:
             return found, count
-        kind, start, number_end = _number(data, text, at, end, sought)
+        kind, start, number_end = _NOTHING, at, at
+        if anywhere:
+            number_end, address = find_part(data, at, stop)
+            masked = address >= 0 and (is_public(address) or not sought.public_only)
+            kind = _NOTHING if number_end == at else IP if masked else _PASSED
+        elif sought.addresses and (last == at - 1 or begins_number(data, at, text)):
+            number_end, address = find_address(data, at, end)
+            if number_end > at:
+                listed = version >= 0 and lists(data, version, at)
+                if listed or names_version(data, text, at, number_end, end, sought.versions):
+                    kind = _PASSED
+                    version = number_end
+                elif is_public(address) or not sought.public_only:
+                    kind = IP
+        if kind == _NOTHING:
+            start, number_end = _phone(data, text, at, end, sought)
+            kind = PHONE if number_end > start else _NOTHING
         if kind >= 0 and number_end <= stop:
             found = _grown(found, count)
             found[0, count], found[1, count], found[2, count], found[3, count] = row, kind, start, number_end
             count += 1
+            at = last = number_end
+        elif kind == _PASSED:
             at = number_end
-        while at < stop and 0x30 <= data[at] <= 0x39:
+        elif anywhere:
             at += 1
+        else:
+            while at < stop and 0x30 <= data[at] <= 0x39:
+                at += 1
 
 
 @kernel
 def _grown(found: Table, count: int) -> Table:
     return np.concatenate((found, np.empty_like(found)), axis=1) if count == found.shape[1] else found
-
-
-@leaf
-def _number(data: Bytes, text: int, at: int, end: int, sought: Sought) -> tuple[int, int, int]:
-    """Return the kind of the number whose first digit stands at a byte (−1 for none), where it begins and ends."""
-    if sought.addresses and begins_number(data, at, text):
-        stop = find_address(data, at, end, sought.public_only)
-        if stop > at:
-            return IP, at, stop
-    start, stop = _phone(data, text, at, end, sought)
-    return PHONE if stop > start else -1, start, stop
 
 
 @leaf

@@ -14,9 +14,11 @@ from prep.corpus.arrow.columns import Bytes, set_column, string_array, string_bu
 from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import Problem
 from prep.stages.pii.email_kernels import word_characters
+from prep.stages.pii.mailbox_kernels import mailboxes
 from prep.stages.pii.mask_kernels import EMAIL, IP, PHONE, Findings, Sought, find_personal, mask
 from prep.stages.pii.phone_formats import FORMATS, Region
 from prep.stages.pii.phone_kernels import compile_patterns
+from prep.stages.pii.version_kernels import version_words
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage
 
 COUNTS = {EMAIL: "pii_emails", IP: "pii_ips", PHONE: "pii_phones"}
@@ -27,11 +29,12 @@ Mask = Annotated[str, Field(min_length=1)]
 class Pii(RowStage):
     """Replace e-mail addresses, public IPv4 addresses and, by option, telephone numbers in the text.
 
-    How many were replaced is counted in the columns `pii_emails`, `pii_ips` and `pii_phones`. Addresses are found as
-    by FineWeb's expressions, but for IP addresses that are part of a longer number or word (`v1.2.3.4`, `1.2.3.4.5`).
-    No document is lost.
+    How many were replaced is counted in the columns `pii_emails`, `pii_ips` and `pii_phones`. E-mail addresses end with
+    a top-level domain, may be international (`иван@пример.рф`), and are found beside letters of any script; IP
+    addresses are no part of a longer number or word, and no version, section or object identifier. No document is lost.
     """
 
+    version: ClassVar[int] = 2
     name: ClassVar[str] = "pii"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
@@ -50,6 +53,9 @@ class Pii(RowStage):
     check_phones: bool = False
     """Whether telephone numbers are replaced only where the library phonenumbers, which knows all numbering plans,
     takes them for possible and assigned: about 50 µs each."""
+    fineweb: bool = False
+    """Whether e-mail and IP addresses are exactly what FineWeb's regular expressions take for them: also
+    `logo@2x.png` and `Version 5.10.15.20`, and no address directly beside a letter that is not in ASCII."""
     email_mask: Mask = "email@example.com"
     """What stands in place of an e-mail address."""
     ip_mask: Mask = "22.214.171.124"
@@ -84,7 +90,10 @@ class Pii(RowStage):
             public_only=self.public_ips_only,
             international=self.international_phones,
             national=compile_patterns(formats),
+            fineweb=self.fineweb,
             words=word_characters(),
+            mailboxes=mailboxes(),
+            versions=version_words(),
         )
         masks = [text.encode() for text in (self.email_mask, self.ip_mask, self.phone_mask)]
         mask_offsets = np.concatenate(([0], np.cumsum([len(text) for text in masks], dtype=np.int64)))
