@@ -24,7 +24,7 @@ URL_HASH = ("url_hash_0", "url_hash_1")
 TRACKING = (
     *("utm_*", "gclid", "gclsrc", "dclid", "gbraid", "wbraid", "fbclid", "msclkid", "yclid", "ysclid", "twclid"),
     *("ttclid", "igshid", "igsh", "mc_cid", "mc_eid", "_ga", "_gl", "_hsenc", "_hsmi", "mkt_tok", "vero_id", "oly_*"),
-    *("phpsessid", "jsessionid", "aspsessionid*"),
+    *("phpsessid", "jsessionid", "aspsessionid*", "cfid", "cftoken"),
 )
 """Parameters that say where a visitor came from, or who it is."""
 INDEX_FILES = ("index.html", "index.htm", "index.php", "default.asp", "default.aspx")
@@ -45,7 +45,8 @@ class UrlForm(Settings):
     sort_parameters: bool = True
     """Whether the order of parameters with different names is left out."""
     drop_parameters: tuple[str, ...] = TRACKING
-    """Names of parameters to leave out, in any case of letters; `*` at a name's end stands for any end."""
+    """Names of parameters to leave out, in any case of letters, from the query and from segments of the path
+    (`/shop;jsessionid=1A2B`); `*` at a name's end stands for any end."""
     index_files: tuple[str, ...] = INDEX_FILES
     """Names to leave out where they end the path, in any case of letters."""
 
@@ -65,6 +66,7 @@ class UrlForm(Settings):
 class UrlTap(Tap):
     """The 128-bit hash of each document's URL in one form."""
 
+    version: ClassVar[int] = 2
     name: ClassVar[str] = "unique_url"
     columns: ClassVar[tuple[str, ...]] = ("id", "text", "url")
 
@@ -91,6 +93,7 @@ class UniqueUrl(Deduplication, UrlForm):
     same as no other. Of each document that goes (rule `duplicate_url`), `detail` names the one that stays.
     """
 
+    version: ClassVar[int] = 3
     name: ClassVar[str] = "unique_url"
     rule: ClassVar[str] = "duplicate_url"
     libraries: ClassVar[tuple[str, ...]] = ()

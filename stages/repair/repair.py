@@ -1,4 +1,4 @@
-"""Repairs texts: character sets, control characters, Unicode normal forms, lines of boilerplate."""
+"""Repairs texts: character sets, control and invisible characters, Unicode normal forms, lines of boilerplate."""
 
 from collections.abc import Callable, Iterator
 from typing import ClassVar, Literal
@@ -34,7 +34,9 @@ BOILERPLATE = (
 """Phrases of C4 (Raffel et al. 2020) and FineWeb, and those of cookie banners."""
 
 ENCODING = pa.field("repair_encoding", pa.bool_())
+WINDOWS_1252 = pa.field("repair_windows_1252", pa.int32())
 CONTROLS = pa.field("repair_controls", pa.int32())
+INVISIBLE = pa.field("repair_invisible", pa.int32())
 NORMALISED = pa.field("repair_normalised", pa.bool_())
 LINES = pa.field("repair_lines", pa.int32())
 _NO_LIMIT = 1 << 62
@@ -43,11 +45,12 @@ _NO_LIMIT = 1 << 62
 class Repair(RowStage):
     """Repair texts, in the order of the options, and record in columns what was done.
 
-    `repair_encoding` and `repair_normalised` say whether a text was changed so, `repair_controls` and `repair_lines`
-    how many control characters and lines went. A document is rejected where all that it held were lines of boilerplate
-    (rule `only_boilerplate`).
+    `repair_encoding` and `repair_normalised` say whether a text was changed so, `repair_windows_1252` how many
+    characters were read so, `repair_controls`, `repair_invisible` and `repair_lines` how many went of each kind. A
+    document is rejected where all that it held were lines of boilerplate (rule `only_boilerplate`).
     """
 
+    version: ClassVar[int] = 2
     name: ClassVar[str] = "repair"
     libraries: ClassVar[tuple[str, ...]] = ("ftfy", "pyarrow", "regex")
     columns: ClassVar[tuple[str, ...]] = ("text",)
@@ -57,8 +60,16 @@ class Repair(RowStage):
     characters that make this possible."""
     line_breaks: bool = True
     """Whether CR LF, CR, NEL, form feeds, vertical tabs and Unicode's separators of lines become newlines."""
+    c1_controls: Literal["windows-1252", "controls"] = "windows-1252"
+    """What U+0080 to U+009F are: `windows-1252` reads them as the characters that this character set has there, which
+    is what almost all of them were meant to be (U+0092 becomes `’`); `controls` treats them as `controls` says."""
     controls: bool = True
-    """Whether control characters go, but for tabs and breaks of lines; also U+FEFF and Unicode's deprecated ones."""
+    """Whether control characters go, but for tabs and breaks of lines; also sequences that colour terminals, U+FEFF,
+    noncharacters, and Unicode's deprecated control characters."""
+    invisible: bool = True
+    """Whether soft hyphens, word joiners, tags and zero-width characters go that say nothing. Joiners stay in emoji and
+    beside letters of scripts that use them (Persian, Hindi, …), U+200B between words of scripts without spaces (Khmer),
+    and tags in flags."""
     normalise: Literal["NFC", "NFKC", "none"] = "NFC"
     """The Unicode normal form (UAX #15): `NFC` composes letters and marks; `NFKC` also replaces what only looks
     different, such as ligatures, full-width letters and superscripts (`x²` becomes `x2`)."""
@@ -83,7 +94,9 @@ class Repair(RowStage):
     def open(self) -> RowFunction:
         """Return the function over batches."""
         form = None if self.normalise == "none" else self.normalise
-        table = characters(form, self.controls, self.line_breaks, sequences() if self.encoding else {})
+        western = self.c1_controls == "windows-1252"
+        mojibake = sequences() if self.encoding else {}
+        table = characters(form, self.controls, self.line_breaks, mojibake, self.invisible, western)
         fix = fixer() if self.encoding else None
         phrases, lower = compile_phrases(self.boilerplate), lower_table()
         longest = self.boilerplate_max_length or _NO_LIMIT
@@ -93,7 +106,7 @@ class Repair(RowStage):
             done: dict[pa.Field, pa.Array] = {}
             if fix is not None:
                 texts, done[ENCODING] = _fix_encoding(texts, table, fix)
-            texts, done[CONTROLS] = _tidy(texts, table)
+            texts, done[WINDOWS_1252], done[CONTROLS], done[INVISIBLE] = _tidy(texts, table)
             if form is not None:
                 texts, done[NORMALISED] = _normalise(texts, table, form)
             verdicts = None
@@ -113,7 +126,9 @@ class Repair(RowStage):
     def _fields(self) -> list[pa.Field]:
         wanted = {
             ENCODING: self.encoding,
+            WINDOWS_1252: self.c1_controls == "windows-1252",
             CONTROLS: self.controls,
+            INVISIBLE: self.invisible,
             NORMALISED: self.normalise != "none",
             LINES: bool(self.boilerplate),
         }
@@ -127,12 +142,14 @@ def _fix_encoding(texts: pa.Array, table: Characters, fix: Callable[[str], str])
     return _replace(texts, rows, old, pa.array([fix(text) for text in old.to_pylist()], TEXT.type))
 
 
-def _tidy(texts: pa.Array, table: Characters) -> tuple[pa.Array, pa.Array]:
-    """Return the texts without control characters and with one kind of break, and how many of the former went."""
+def _tidy(texts: pa.Array, table: Characters) -> tuple[pa.Array, pa.Array, pa.Array, pa.Array]:
+    """Return what `tidy` returns, the texts as they are where none needs it."""
     if not (survey(*string_buffers(texts), table) & NEEDS_TIDYING).any():
-        return texts, pa.array(np.zeros(len(texts), np.int32))
-    written, offsets, counts = tidy(*string_buffers(texts), table)
-    return _with_nulls(string_array(written, offsets), texts), pa.array(counts)
+        none = pa.array(np.zeros(len(texts), np.int32))
+        return texts, none, none, none
+    written, offsets, *counts = tidy(*string_buffers(texts), table)
+    read, controls, invisible = map(pa.array, counts)
+    return _with_nulls(string_array(written, offsets), texts), read, controls, invisible
 
 
 def _normalise(texts: pa.Array, table: Characters, form: Form) -> tuple[pa.Array, pa.Array]:

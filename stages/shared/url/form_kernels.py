@@ -24,12 +24,12 @@ from prep.stages.shared.url.escape_kernels import write_character, write_escaped
 from prep.stages.shared.url.name_kernels import Names, begins_with, is_name, is_text, names
 from prep.stages.shared.url.parts_kernels import Parts, host_room, lower_byte, port_number, write_host
 from prep.stages.shared.url.punycode_kernels import CodePoints
-from prep.stages.shared.url.query_kernels import Scratch, read_parameters, sort_parameters
+from prep.stages.shared.url.query_kernels import Scratch, read_parameters, sort_parameters, without_dropped
 
 Fragments = Literal["drop", "keep_hashbang", "keep"]
 
 _COLON, _SLASH, _BACKSLASH, _QUESTION, _HASH, _DOT = 0x3A, 0x2F, 0x5C, 0x3F, 0x23, 0x2E
-_AMPERSAND, _BANG = 0x26, 0x21
+_AMPERSAND, _BANG, _SEMICOLON = 0x26, 0x21, 0x3B
 _HTTP = np.frombuffer(b"http", np.uint8)
 _HTTPS = np.frombuffer(b"https", np.uint8)
 _FTP = np.frombuffer(b"ftp", np.uint8)
@@ -46,7 +46,7 @@ class Form(NamedTuple):
     """0 drops all, 1 keeps those that begin with `#!`, 2 keeps all."""
     sort: bool
     dropped: Names
-    """Parameters that go."""
+    """Parameters that go, from the query and from the path's segments (`;name=value`)."""
     index_files: Names
     """Last segments that go."""
 
@@ -66,7 +66,8 @@ def form(
     `ignore_scheme`: `http`, `https` and no scheme are the same. `ignore_www`: so are hosts with and without `www.`
     where a full stop follows. `ignore_slash`: slashes at the path's end go. `fragments`: which stay. `sort`:
     parameters are ordered by name, byte by byte; of one name, they stay in their order. `dropped`: names of parameters
-    that go, in any case of ASCII letters. `index_files`: names that, as the path's last segment, go, in any case.
+    that go, in any case of ASCII letters, from the query and from the segments of the path (RFC 3986, section 3.3:
+    `/shop;jsessionid=1A2B`). `index_files`: names that, as the path's last segment, go, in any case.
     """
     kept = {"drop": 0, "keep_hashbang": 1, "keep": 2}[fragments]
     return Form(ignore_scheme, ignore_www, ignore_slash, kept, sort, names(dropped), names(index_files))
@@ -156,8 +157,14 @@ def _write_path(data: Bytes, parts: Parts, form: Form, out: Bytes, at: int) -> i
     out[root] = _SLASH
     to = segment = root + 1
     reading = min(parts.path + 1, parts.query)
+    semicolon = 0
     while True:
         last = reading == parts.query
+        if semicolon > 0 and (last or data[reading] in (_SLASH, _BACKSLASH, _SEMICOLON)):
+            to = without_dropped(out, semicolon, to, form.dropped)
+            semicolon = 0
+        if not last and data[reading] == _SEMICOLON:
+            semicolon = to
         if not last and data[reading] != _SLASH and data[reading] != _BACKSLASH:
             reading, to = write_character(data, reading, parts.query, out, to)
             continue

@@ -14,7 +14,7 @@ from prep.stages.shared.url.escape_kernels import write_character
 from prep.stages.shared.url.name_kernels import Names, is_name
 from prep.stages.shared.url.parts_kernels import Parts
 
-_AMPERSAND, _EQUALS = 0x26, 0x3D
+_AMPERSAND, _EQUALS, _SEMICOLON = 0x26, 0x3D, 0x3B
 
 
 class Scratch(NamedTuple):
@@ -40,8 +40,12 @@ def read_parameters(data: Bytes, parts: Parts, dropped: Names, scratch: Scratch)
     count = 0
     to = start = 0
     name_end = -1
+    semicolon = 0
     reading = parts.query + 1
     while reading <= parts.fragment:
+        if semicolon and (reading == parts.fragment or data[reading] in (_AMPERSAND, _SEMICOLON)):
+            to = without_dropped(scratch.data, semicolon - 1, to, dropped)
+            semicolon = 0
         if reading == parts.fragment or data[reading] == _AMPERSAND:
             name_end = to if name_end < 0 else name_end
             if to > start and not is_name(scratch.data, start, name_end, dropped):
@@ -56,8 +60,20 @@ def read_parameters(data: Bytes, parts: Parts, dropped: Names, scratch: Scratch)
         else:
             if data[reading] == _EQUALS and name_end < 0:
                 name_end = to
+            if data[reading] == _SEMICOLON:
+                name_end = to if name_end < 0 else name_end
+                semicolon = to + 1
             reading, to = write_character(data, reading, parts.fragment, scratch.data, to)
     return count
+
+
+@leaf
+def without_dropped(data: Bytes, semicolon: int, end: int, dropped: Names) -> int:
+    """Return where text ends that ends with `;name=value`: before the semicolon where the name is dropped."""
+    name_end = semicolon + 1
+    while name_end < end and data[name_end] != _EQUALS:
+        name_end += 1
+    return semicolon if is_name(data, semicolon + 1, name_end, dropped) else end
 
 
 @kernel

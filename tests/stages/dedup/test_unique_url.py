@@ -143,3 +143,20 @@ def test_hashes_are_equal_where_forms_are(urls: list[str | None]) -> None:
     forms = [normal_form(url, form) for url, none in zip(urls, empty, strict=True) if url and not none]
     pairs = list(zip(*hashes[:, ~np.array(empty, bool)].tolist(), strict=True))
     assert [pairs.index(pair) for pair in pairs] == [forms.index(url) for url in forms]
+
+
+@pytest.mark.parametrize(
+    ("url", "same"),
+    [
+        ("http://shop.org/cart;jsessionid=1A2B?item=3", "http://shop.org/cart?item=3"),
+        ("http://shop.org/a;JSESSIONID=9.node1/b", "http://shop.org/a/b"),
+        ("http://shop.org/a;v=2;jsessionid=9;w", "http://shop.org/a;v=2;w"),
+        ("http://shop.org/a?x=1;jsessionid=9&y=2", "http://shop.org/a?x=1&y=2"),
+        ("http://shop.org/index.html;jsessionid=9", "http://shop.org/"),
+        ("http://shop.org/a;phpsessid", "http://shop.org/a"),
+    ],
+)
+def test_session_ids_in_the_path_are_left_out(url: str, same: str) -> None:
+    form = UrlForm().compiled()
+    assert normal_form(url, form) == normal_form(same, form)
+    assert normal_form("http://shop.org/a;jsessionids=9", form).endswith("/a;jsessionids=9")

@@ -1,4 +1,4 @@
-"""The stage `repair` against slow twins over arbitrary text, and against ftfy and Unicode's own normal forms."""
+"""The stage `repair` against slow reference implementations, and against ftfy and Unicode's own normal forms."""
 
 import re
 import unicodedata
@@ -18,7 +18,14 @@ from prep.stages.repair.repair import Repair
 from prep.stages.stage import CheckContext, Outcome
 
 CONTEXT = CheckContext(pa.schema([TEXT]), 0, frozenset())
-NOTHING = {"line_breaks": False, "controls": False, "normalise": "none", "boilerplate": ()}
+NOTHING = {
+    "line_breaks": False,
+    "c1_controls": "controls",
+    "controls": False,
+    "invisible": False,
+    "normalise": "none",
+    "boilerplate": (),
+}
 
 
 def repair(stage: Repair, texts: Sequence[str | None]) -> Outcome:
@@ -77,16 +84,112 @@ TEXTS = st.lists(st.one_of(PIECES, st.text()), max_size=5)
 
 @settings(max_examples=300, deadline=None)
 @given(TEXTS)
-@example(["a" * 7 + "\x7f", "a" * 8 + "\r", "12345678\n\n12345\r\r\n"])
+@example(
+    ["a" * 7 + "\x7f", "a" * 8 + "\r", "12345678\n\n12345\r\r\n", "\x1b[0;31mred\x1b[m", "\x1b[31", "\ufffe\U0002ffff"]
+)
 def test_control_characters_and_breaks(texts: list[str]) -> None:
-    controls = re.compile("[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufff9-\ufffb\u206a-\u206f]")
+    controls = re.compile(
+        "\x1b\\[[ -?]*[@-~]|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufff9-\ufffb\u206a-\u206f"
+        "\ufdd0-\ufdef\ufffe\uffff\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0003fffe\U0003ffff]"
+    )
     breaks = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
-    outcome = repair(Repair(boilerplate=(), normalise="none"), texts)
+    outcome = repair(Repair(boilerplate=(), normalise="none", c1_controls="controls", invisible=False), texts)
     # Controls do not part a break in two here: CR and LF with one between them are two breaks.
     assert outcome.batch.column("text").to_pylist() == [controls.sub("", breaks.sub("\n", text)) for text in texts]
     assert outcome.batch.column("repair_controls").to_pylist() == [len(controls.findall(text)) for text in texts]
     assert repaired({"line_breaks": True}, texts) == [breaks.sub("\n", text) for text in texts]
     assert repaired({"controls": True}, texts) == [controls.sub("", text) for text in texts]
+
+
+@settings(max_examples=300, deadline=None)
+@given(TEXTS)
+@example(["It\x92s \x93so\x94 \x85", "one\x85two", "\x81\x8d", "\x81\x85", "a\x80\r\n\x9f"])
+def test_c1_controls_are_read_as_windows_1252(texts: list[str]) -> None:
+    table = dict(enumerate(bytes(range(0x80, 0xA0)).decode("windows-1252", "replace"), 0x80))
+    known = {code: meant for code, meant in table.items() if meant != "\ufffd"}
+    western = [any(ord(character) in known and character != "\x85" for character in text) for text in texts]
+    expected = [text.translate(known) if wanted else text for text, wanted in zip(texts, western, strict=True)]
+    outcome = repair(Repair.model_validate(NOTHING | {"c1_controls": "windows-1252"}), texts)
+    rest = re.compile("[\x81\x8d\x8f\x90\x9d]")
+    assert [rest.sub("", text) for text in outcome.batch.column("text").to_pylist()] == [
+        rest.sub("", text) for text in expected
+    ]
+    counts = [
+        sum(ord(one) in known for one in text) if wanted else 0 for text, wanted in zip(texts, western, strict=True)
+    ]
+    assert outcome.batch.column("repair_windows_1252").to_pylist() == counts
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("Donau\u00addampf\u00adschiff", "Donaudampfschiff"),
+        ("on\u200be w\u2060ord", "one word"),
+        ("\u0e01\u0e32\u0e23\u200b\u0e28\u0e36 \u200b\u0e01", "\u0e01\u0e32\u0e23\u200b\u0e28\u0e36 \u0e01"),
+        ("\u0646\u0645\u06cc\u200c\u062f\u0627\u0646\u0645", None),
+        ("PDF\u200c\u0647\u0627", None),
+        ("\u0645\u06cc\u200c\u200c\u0631 \u200c", "\u0645\u06cc\u200c\u0631 "),
+        ("\u0647\u200d.", None),
+        ("\u0d05\u0d35\u0d28\u0d4d\u200d \u0d05\u0d24\u0d4d\u200c", None),
+        ("Auf\u200clage f\u200di \u200d", "Auflage fi "),
+        ("\U0001f469\U0001f3fd\u200d\U0001f4bb \u2764\ufe0f\u200d\U0001f525", None),
+        ("\U0001f469\u200d a\u200d\U0001f469", "\U0001f469 a\U0001f469"),
+        (
+            "\U0001f3f4\U000e0067\U000e0062\U000e007f a\U000e0068\U000e0069",
+            "\U0001f3f4\U000e0067\U000e0062\U000e007f a",
+        ),
+    ],
+)
+def test_invisible_characters_stay_where_they_say_something(text: str, expected: str | None) -> None:
+    assert repaired({"invisible": True}, [text]) == [text if expected is None else expected]
+
+
+JOINING = re.compile(r"[\u0600-\u06ff\u0900-\u097f]")
+INVISIBLE = st.lists(
+    st.sampled_from(
+        ["\u200b", "\u200c", "\u200d", "\u00ad", "\u2060", "a", "\u0628", "\u0915", "\u094d", "\u0e01", " ", "😀"]
+    ),
+    max_size=8,
+).map("".join)
+
+
+def slow_visible(text: str) -> str:
+    written = ""
+    for at, character in enumerate(text):
+        before, after = written[-1:], text[at + 1 : at + 2]
+        if character in "\u00ad\u2060":
+            continue
+        if character == "\u200b" and not (before == after == "\u0e01"):
+            continue
+        joins, follows = bool(JOINING.match(before)), bool(JOINING.match(after))
+        if character == "\u200c" and not (
+            (joins and (is_word(after) or before == "\u094d")) or (follows and is_word(before))
+        ):
+            continue
+        if character == "\u200d" and not (joins or follows or before == after == "😀"):
+            continue
+        written += character
+    return written
+
+
+def is_word(character: str) -> bool:
+    return bool(character) and unicodedata.category(character)[0] in "LMN"
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(INVISIBLE, max_size=4))
+def test_invisible_characters_go_as_by_the_slow_reference_implementation(texts: list[str]) -> None:
+    outcome = repair(Repair.model_validate(NOTHING | {"invisible": True}), texts)
+    expected = [slow_visible(text) for text in texts]
+    assert outcome.batch.column("text").to_pylist() == expected
+    gone = [len(text) - len(kept) for text, kept in zip(texts, expected, strict=True)]
+    assert outcome.batch.column("repair_invisible").to_pylist() == gone
+
+
+def test_double_encoding_is_undone_only_by_the_option() -> None:
+    texts = ["d\u00c3\u00a9j\u00c3\u00a0 vu", "na\u00c3\u0192\u00c2\u00afve"]
+    assert repair(Repair(), texts).batch.column("text").to_pylist() == texts
+    assert repair(Repair(encoding=True), texts).batch.column("text").to_pylist() == ["déjà vu", "naïve"]
 
 
 @pytest.mark.parametrize("form", ["NFC", "NFKC"])
@@ -207,7 +310,8 @@ def test_nulls_stay_and_a_row_depends_on_itself_alone() -> None:
 def test_columns_of_what_is_not_repaired_are_not_made() -> None:
     assert Repair.model_validate(NOTHING).output_schema(pa.schema([TEXT])).names == ["text"]
     assert Repair(encoding=True).output_schema(pa.schema([TEXT])).names == [
-        *("text", "repair_encoding", "repair_controls", "repair_normalised", "repair_lines"),
+        *("text", "repair_encoding", "repair_windows_1252", "repair_controls", "repair_invisible"),
+        *("repair_normalised", "repair_lines"),
     ]
 
 

@@ -1,4 +1,4 @@
-"""Parts and forms of URLs against slow twins over arbitrary text, and against urllib and idna where they agree."""
+"""Parts and forms of URLs against slow reference implementations, and against urllib and idna where they agree."""
 
 import re
 from typing import NamedTuple
@@ -26,6 +26,7 @@ PIECES = st.lists(
             *("user:pw@", "@", ":", ":80", ":443", ":0080", ":99999", "[::1]", "[", "]", "1.2.3.4", "。", "xn--"),
             *("/", "/", "//", "\\", "/.", "/..", "/%2e", "/a/../b", "/index.html", "/INDEX.PHP", "?", "?", "&", "="),
             *("utm_source=x", "&b=2", "&a=1", "&a=0", "gclid", "%", "%4", "%41", "%c3%a9", "%2F", "é", "ß", "İ", "ſ"),
+            *(";", ";gclid=1", ";UTM_x", "%3B", ";x=1"),
             *("#", "#!", "#x", " ", "\t", "\x00", "<", "|", "+", ".", "..", "-", "😀", "́", "٣"),
         ]
     ),
@@ -120,9 +121,16 @@ def slow_port(url: Cut, ignore_scheme: bool) -> str:
     return ":" + slow_escape(port) if port else ""
 
 
+def without_dropped(text: str) -> str:
+    first, *others = text.split(";")
+    kept = [other for other in others if not re.match(r"utm_|gclid\Z", other.partition("=")[0], re.I | re.A)]
+    return ";".join([first, *kept])
+
+
 def slow_path(path: str, slashes: bool, index_files: tuple[str, ...]) -> str:
     segments: list[str] = []
     pieces = slow_escape(path.replace("\\", "/")).split("/")[1:] or [""]
+    pieces = list(map(without_dropped, pieces)) if slashes else pieces
     for index, piece in enumerate(pieces):
         if piece in {".", ".."}:
             segments = segments[: len(segments) - (piece == "..")] if segments else []
@@ -145,7 +153,9 @@ def slow_form(url: str, loose: bool, fragments: str) -> str:
     if loose and re.match(r"www\.[^.]*\.", host):
         host = host[4:]
     parameters = [slow_escape(parameter) for parameter in cut.query[1:].split("&") if parameter]
-    names = [parameter.partition("=")[0] for parameter in parameters]
+    if loose:
+        parameters = [parameter for parameter in map(without_dropped, parameters) if parameter]
+    names = [re.split("[=;]", parameter)[0] for parameter in parameters]
     order = range(len(names))
     if loose:
         order = [index for index in order if not re.match(r"utm_|gclid\Z", names[index], re.I | re.A)]  # type: ignore[assignment]
