@@ -21,7 +21,6 @@ from typing import NamedTuple
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import leaf
 from prep.corpus.text.utf8 import code_point_table, decode
-from prep.stages.pii import top_level_domains
 from prep.stages.pii.email_kernels import literal_end
 from prep.stages.shared.url.name_kernels import Names, find_name, names
 
@@ -50,15 +49,14 @@ class Mailboxes(NamedTuple):
 
 
 @cache
-def mailboxes() -> Mailboxes:
-    """Return the tables that `find_mailbox` takes (read-only)."""
+def mailboxes(domains: frozenset[str]) -> Mailboxes:
+    """Return the tables that `find_mailbox` takes (read-only); `domains` are the top-level domains."""
     marks = [(rf"[\p{{Script={name}}}&&[\p{{L}}\p{{Lm}}]]", group) for name, group in _SCRIPTS]
     scripts = "".join(rf"\p{{Script={name}}}" for name, _ in _SCRIPTS)
     marks.append((rf"[\p{{L}}--[{scripts}]]", _OTHER))
     marks.append((r"[\p{M}_+\-='\u00ad\u200b-\u200d\u2060\ufeff]", _SIGN))
     marks.append((r"\p{Nd}", _DIGIT))
-    domains = (top_level_domains.ASCII, top_level_domains.INTERNATIONAL, top_level_domains.LOCAL)
-    return Mailboxes(code_point_table(marks), names(["xn--*", *sorted(frozenset().union(*domains))]))
+    return Mailboxes(code_point_table(marks), names(["xn--*", *sorted(domains)]))
 
 
 @leaf

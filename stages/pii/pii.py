@@ -13,6 +13,7 @@ from pydantic import Field
 from prep.corpus.arrow.columns import Bytes, set_column, string_array, string_buffers
 from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import Problem
+from prep.stages.pii import top_level_domains
 from prep.stages.pii.email_kernels import word_characters
 from prep.stages.pii.mailbox_kernels import mailboxes
 from prep.stages.pii.mask_kernels import EMAIL, IP, PHONE, Findings, Sought, find_personal, mask
@@ -92,7 +93,7 @@ class Pii(RowStage):
             national=compile_patterns(formats),
             fineweb=self.fineweb,
             words=word_characters(),
-            mailboxes=mailboxes(),
+            mailboxes=mailboxes(top_level_domains.ALL),
             versions=version_words(),
         )
         masks = [text.encode() for text in (self.email_mask, self.ip_mask, self.phone_mask)]

@@ -90,3 +90,4 @@ ASCII = frozenset(_ASCII.split())
 INTERNATIONAL = frozenset(_INTERNATIONAL.split())
 LOCAL = frozenset({"corp", "example", "home", "internal", "intranet", "invalid", "lan", "local", "localdomain", "test"})
 """Names that exist in private networks and documentation alone (RFC 2606, 6761, 6762)."""
+ALL = ASCII | INTERNATIONAL | LOCAL

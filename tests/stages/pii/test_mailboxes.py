@@ -12,10 +12,9 @@ from prep.corpus.arrow.documents import TEXT
 from prep.stages.pii.email_kernels import literal_end
 from prep.stages.pii.mailbox_kernels import mailboxes
 from prep.stages.pii.pii import Pii
-from prep.stages.pii.top_level_domains import ASCII, INTERNATIONAL, LOCAL
+from prep.stages.pii.top_level_domains import ALL
 
-DOMAINS = ASCII | INTERNATIONAL | LOCAL
-GROUPS = mailboxes().groups
+GROUPS = mailboxes(ALL).groups
 SIGN, DIGIT, LATIN, HANGUL, LAST_UNSPACED = 1, 2, 3, 4, 9
 
 
@@ -157,11 +156,11 @@ def slow_top_level(label: str) -> int:
         head = "".join(one if one.isascii() else " " for one in label).partition(" ")[0]
         return next((len(part) for part in (head, head.partition("-")[0]) if is_domain(part)), 0)
     sizes = range(len(label), 0, -1) if HANGUL <= group(label[0]) <= LAST_UNSPACED else [len(label)]
-    return next((size for size in sizes if label[:size] in DOMAINS), 0)
+    return next((size for size in sizes if label[:size] in ALL), 0)
 
 
 def is_domain(part: str) -> bool:
-    return part.lower() in DOMAINS or part.lower().startswith("xn--")
+    return part.lower() in ALL or part.lower().startswith("xn--")
 
 
 def group(character: str) -> int:
