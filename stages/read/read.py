@@ -39,7 +39,7 @@ class Read(SourceStage, SourceOptions):
     """
 
     name: ClassVar[str] = "read"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("fastwarc", "orjson", "pyarrow", "pypdfium2", "resiliparse")
 
     paths: Paths | None = None

@@ -1,39 +1,67 @@
-"""Reads what pages say of rights: licences, directives to robots, reservations of text and data mining.
+"""Reads what pages and hosts say of rights: licences, directives to robots, reservations of text and data mining.
 
-Statements stand in the page (meta tags, links, JSON-LD) and in the response's headers. Sources: the microformat
-rel-license; schema.org `license`; Dublin Core; robots meta tag and `X-Robots-Tag` (RFC 9309 covers robots.txt only);
-W3C community group report "TDM Reservation Protocol" (2024).
+Statements stand in the page (meta tags, links, JSON-LD), in the response's headers, and in files of the host
+(`prep.stages.rights.site_rules`). Sources: the microformat rel-license; schema.org `license`; Dublin Core; robots meta
+tag and `X-Robots-Tag`; IETF AIPREF (`Content-Usage`); W3C community group report "TDM Reservation Protocol" (2024).
 """
 
 import html
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from fnmatch import fnmatchcase
 from typing import ClassVar, Literal
 
 import pyarrow as pa
 import pyarrow.compute as pc
+from pydantic import Field
 
 from prep.corpus.arrow.columns import set_column, string_buffers
-from prep.corpus.arrow.documents import HEADERS, HTML, URL
-from prep.corpus.errors import Problem
+from prep.corpus.arrow.documents import DATE, HEADERS, HTML, URL
+from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.rights.licences import licence_name, licence_of_link
 from prep.stages.rights.markup_kernels import JSON_LD, LICENCE_LINK, META, PLAIN_LINK, find_statements
+from prep.stages.rights.site_records import read_records, record_files
+from prep.stages.rights.site_rules import Moment, SiteRules, SiteStatement, forbids_training
 from prep.stages.rights.statements import Rights as Found
-from prep.stages.rights.statements import directives, read_headers, read_json_ld
+from prep.stages.rights.statements import directives, place_of, read_headers, read_json_ld
 from prep.stages.shared.url.name_kernels import names
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Settings, Verdicts
 
 LICENCE = pa.field("licence", pa.string())
 ORIGIN = pa.field("licence_origin", pa.string())
 ROBOTS = pa.field("robots", pa.string())
 RESERVATION = pa.field("tdm_reservation", pa.int8())
 POLICY = pa.field("tdm_policy", pa.string())
+PLACE = pa.field("licence_place", pa.string())
+DISAGREEMENT = pa.field("licence_disagreement", pa.bool_())
+USAGE = pa.field("content_usage", pa.string())
+ROBOTS_TXT = pa.field("robots_txt", pa.string())
+ROBOTS_LINE = pa.field("robots_txt_line", pa.string())
+AI_TXT = pa.field("ai_txt", pa.bool_())
 
 Directive = Literal["noindex", "nofollow", "noarchive", "nosnippet", "noimageindex", "noai", "noimageai"]
 _RESERVATIONS = ("tdm-reservation", "tdm-policy")
 _LICENCES = ("license", "licence", "dcterms.license", "dc.license", "dcterms:license", "cc:license", "og:license")
 _RIGHTS = ("rights", "copyright", "dc.rights", "dcterms.rights", "dc.rights.license", "citation_license")
-_ASKED_HEADERS = r"(?m)^(?:x-robots-tag|tdm-reservation|tdm-policy|link):"
+_ASKED_HEADERS = r"(?m)^(?:content-usage|x-robots-tag|tdm-reservation|tdm-policy|link):"
+SiteRule = Literal["tdm_reservation", "content_usage", "robots_txt", "ai_txt"]
+AI_AGENTS = (
+    *("GPTBot", "CCBot", "Google-Extended", "ClaudeBot", "anthropic-ai", "Applebot-Extended", "Meta-ExternalAgent"),
+    *("Bytespider", "Amazonbot", "cohere-ai", "Diffbot", "AI2Bot", "omgili", "PanguBot", "ImagesiftBot"),
+)
+"""Agents that fetch pages to train models, or by whose name hosts speak of that."""
+
+
+class Sites(Settings):
+    """Where the site-wide statements of hosts are found, and how they apply."""
+
+    paths: tuple[str, ...] = Field(min_length=1)
+    """Web archives with the hosts' robots.txt, ai.txt and tdmrep.json; folders of `HOST/robots.txt`; or tables
+    (Parquet, JSON Lines, CSV) with the columns url, content and date."""
+    agents: tuple[str, ...] = AI_AGENTS
+    """Agents of robots.txt whose rules count; where a host names none of them, its rules for `*` do."""
+    moment: Moment = "newest"
+    """Which statement applies where a host's was fetched several times: the `newest`, to older pages too, or the one
+    that stood when the page was `fetched`."""
 
 
 class Rights(RowStage):
@@ -47,15 +75,23 @@ class Rights(RowStage):
     - `tdm_reservation`: 1 where text and data mining is reserved, 0 where it expressly is not, else null; 1 where
       statements differ. `tdm_policy`: the URL of the policy.
 
-    Headers are read where the documents have a column `headers`. Documents that came as text have nothing to say.
+    - `licence_place`: `head`, `body` or `footer` of the page, null where it is in a header; `licence_disagreement`:
+      whether places name different licences.
+    - `content_usage`: AIPREF preferences (`train-ai=n`), from the header of that name, else from robots.txt.
+    - With `sites`: `robots_txt`, the agents that robots.txt keeps from the page; `robots_txt_line`, the line that keeps
+      the first of them out; `ai_txt`, whether ai.txt forbids training. tdmrep.json counts as the page's reservation
+      where the page itself makes none.
+
+    Headers are read where the documents have a column `headers`. Of documents that came as text only their host speaks.
     """
 
     name: ClassVar[str] = "rights"
-    libraries: ClassVar[tuple[str, ...]] = ("orjson",)
+    version: ClassVar[int] = 2
+    libraries: ClassVar[tuple[str, ...]] = ("orjson", "protego")
     opt_outs: ClassVar[str] = "licences, directives to robots and reservations of text and data mining"
     columns: ClassVar[tuple[str, ...]] = ("html",)
 
-    reject: tuple[Directive | Literal["tdm_reservation"], ...] = ()
+    reject: tuple[Directive | SiteRule, ...] = ()
     """What rejects a document that says so, under a rule of the same name."""
     require: tuple[Literal["licence"], ...] = ()
     """What a document must have: `licence` rejects those that name none (rule `no_licence`)."""
@@ -68,8 +104,24 @@ class Rights(RowStage):
     """Robots whose directives count beside those to all, such as `gptbot`: names of meta tags, and of agents in
     `X-Robots-Tag`."""
 
+    sites: Sites | None = None
+    """The site-wide statements of hosts; left out: pages and headers alone speak."""
+
+    def files(self) -> Mapping[str, str]:
+        """Return the files with site-wide statements."""
+        found = record_files(self.sites.paths) if self.sites else []
+        return {f"sites.{number}": path for number, path in enumerate(found)}
+
     def problems(self, context: CheckContext) -> Iterator[Problem]:
-        """Yield licences that can never be named."""
+        """Yield licences that can never be named, and site-wide statements that are asked for and not given."""
+        for rule in ("robots_txt", "ai_txt"):
+            if rule in self.reject and self.sites is None:
+                yield Problem(f"the rule {rule} looks at files of hosts", ("sites",), "where they are found")
+        if self.sites is not None:
+            try:
+                record_files(self.sites.paths)
+            except ConfigurationError as error:
+                yield Problem(str(error), ("sites", "paths"))
         for index, pattern in enumerate(self.licences):
             name = licence_name(pattern)
             if "*" not in pattern and name not in (None, pattern):
@@ -80,7 +132,8 @@ class Rights(RowStage):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema with the columns of rights."""
-        fields = (LICENCE, ORIGIN, ROBOTS, RESERVATION, POLICY)
+        fields = [LICENCE, ORIGIN, PLACE, DISAGREEMENT, ROBOTS, RESERVATION, POLICY, USAGE]
+        fields += [ROBOTS_TXT, ROBOTS_LINE, AI_TXT] if self.sites else []
         made = {field.name for field in fields}
         return pa.schema([*(field for field in schema if field.name not in made), *fields])
 
@@ -91,6 +144,7 @@ class Rights(RowStage):
         meta_names = tuple(name for group in groups for name in group)
         sought = names(meta_names)
         kinds = {META + number: name.lower() for number, name in enumerate(meta_names)}
+        hosts = self._hosts()
 
         def read(batch: pa.RecordBatch) -> Outcome:
             found: dict[int, Found] = {}
@@ -104,10 +158,37 @@ class Rights(RowStage):
             statements = find_statements(data, offsets, sought)
             for row, kind, start, end in zip(*(column.tolist() for column in statements), strict=True):
                 value = data[start:end].tobytes()
-                self._note(kinds.get(kind, ""), kind, value, pages[row], found.setdefault(row, Found()))
-            return self._outcome(batch, found)
+                rights = found.setdefault(row, Found())
+                named = rights.names()
+                self._note(kinds.get(kind, ""), kind, value, pages[row], rights)
+                for origin, name in rights.names() - named:
+                    rights.places[origin, name] = place_of(data[offsets[row] : offsets[row + 1]], start - offsets[row])
+            statements_of_hosts = self._statements(batch, hosts, found)
+            return self._outcome(batch, found, statements_of_hosts)
 
         return read
+
+    def _hosts(self) -> SiteRules | None:
+        if self.sites is None:
+            return None
+        records = (record for path in self.files().values() for record in read_records(path))
+        return SiteRules(records, self.sites.agents, self.sites.moment)
+
+    def _statements(
+        self, batch: pa.RecordBatch, hosts: SiteRules | None, found: dict[int, Found]
+    ) -> Sequence[SiteStatement]:
+        """Return what hosts say of each document, and note what stands for the page's own statement."""
+        if hosts is None:
+            return ()
+        pages, dates = _Column(batch, URL), _Column(batch, DATE)
+        said = [hosts.statement(pages[row], dates[row]) for row in range(batch.num_rows)]
+        for row, statement in enumerate(said):
+            if statement.reserved is not None or statement.usage is not None:
+                rights = found.setdefault(row, Found())
+                rights.usage = rights.usage or statement.usage
+                if rights.reserved is None and statement.reserved is not None:
+                    rights.reserved, rights.policy = statement.reserved, rights.policy or statement.policy
+        return said
 
     def _note(self, name: str, kind: int, content: bytes, page: str | None, rights: Found) -> None:
         """Note one statement of a page."""
@@ -130,7 +211,7 @@ class Rights(RowStage):
         else:
             rights.robots |= directives(value)
 
-    def _outcome(self, batch: pa.RecordBatch, found: Mapping[int, Found]) -> Outcome:
+    def _outcome(self, batch: pa.RecordBatch, found: Mapping[int, Found], said: Sequence[SiteStatement]) -> Outcome:
         rows = [found.get(row) for row in range(batch.num_rows)]
         licences = [(None, None) if rights is None else rights.licence() for rights in rows]
         columns = {
@@ -139,21 +220,38 @@ class Rights(RowStage):
             ROBOTS: [", ".join(sorted(rights.robots)) or None if rights else None for rights in rows],
             RESERVATION: [rights.reserved if rights else None for rights in rows],
             POLICY: [rights.policy if rights else None for rights in rows],
+            PLACE: [rights.place() if rights else None for rights in rows],
+            DISAGREEMENT: [rights.disagrees() if rights else False for rights in rows],
+            USAGE: [rights.usage if rights else None for rights in rows],
         }
+        if self.sites is not None:
+            columns[ROBOTS_TXT] = [", ".join(each.disallowed) or None for each in said]
+            columns[ROBOTS_LINE] = [each.line for each in said]
+            columns[AI_TXT] = [each.ai_txt for each in said]
         for field, values in columns.items():
             batch = set_column(batch, field.name, pa.array(values, field.type))
         batch = batch.select(self.output_schema(batch.schema).names)
-        verdicts = [self._verdict(rights or Found(), name) for rights, (name, _) in zip(rows, licences, strict=True)]
+        verdicts = [
+            self._verdict(rights or Found(), name, said[row] if said else SiteStatement())
+            for row, (rights, (name, _)) in enumerate(zip(rows, licences, strict=True))
+        ]
         if all(rule is None for rule, _ in verdicts):
             return Outcome(batch)
         rule = pa.array([rule for rule, _ in verdicts], pa.string())
         return Outcome(batch, Verdicts(rule, detail=pa.array([detail for _, detail in verdicts], pa.string())))
 
-    def _verdict(self, rights: Found, licence: str | None) -> tuple[str | None, str | None]:
+    def _verdict(self, rights: Found, licence: str | None, said: SiteStatement) -> tuple[str | None, str | None]:
         """Return the rule that rejects a document and what it says, None where none does."""
+        forbidden: Mapping[str, tuple[bool, str | None]] = {
+            "tdm_reservation": (rights.reserved == 1, rights.policy),
+            "content_usage": (rights.usage is not None and forbids_training(rights.usage), rights.usage),
+            "robots_txt": (bool(said.disallowed), f"{', '.join(said.disallowed)}; {said.line}"),
+            "ai_txt": (said.ai_txt, None),
+        }
         for rule in self.reject:
-            if rule in rights.robots or (rule == "tdm_reservation" and rights.reserved == 1):
-                return rule, rights.policy if rule == "tdm_reservation" else ", ".join(sorted(rights.robots))
+            applies, detail = forbidden.get(rule, (rule in rights.robots, ", ".join(sorted(rights.robots))))
+            if applies:
+                return rule, detail
         if licence is None:
             return ("no_licence", None) if "licence" in self.require else (None, None)
         if self.licences and not all(self._allows(name) for name in licence.split(" ")):

@@ -6,11 +6,14 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Literal
 
+import numpy as np
+import numpy.typing as npt
 import orjson
 
 from prep.stages.rights.licences import licence_of_link
 
 Origin = Literal["header", "rel", "json-ld", "meta", "link"]
+Place = Literal["head", "body", "footer"]
 ORIGINS: tuple[Origin, ...] = ("header", "rel", "json-ld", "meta", "link")
 """Where a licence can be named; a place outweighs those behind it."""
 _MEDIA = frozenset({"ImageObject", "VideoObject", "AudioObject", "MediaObject", "3DModel", "SoftwareApplication"})
@@ -29,6 +32,10 @@ class Rights:
     reserved: int | None = None
     """1: text and data mining is reserved; 0: it is expressly not; None: nothing is said."""
     policy: str | None = None
+    usage: str | None = None
+    """AIPREF preferences, as `train-ai=n`."""
+    places: dict[tuple[Origin, str], Place] = field(default_factory=dict)
+    """Where in the page each licence is named."""
 
     def licence(self) -> tuple[str | None, Origin | None]:
         """Return the licences that the weightiest place names, sorted, with a space between; and the place."""
@@ -36,6 +43,19 @@ class Rights:
             if origin in self.licences:
                 return " ".join(sorted(self.licences[origin])), origin
         return None, None
+
+    def names(self) -> set[tuple[Origin, str]]:
+        """Return the licences with what names each."""
+        return {(origin, name) for origin, found in self.licences.items() for name in found}
+
+    def place(self) -> Place | None:
+        """Return where in the page the weightiest licence is named, the first by name of several."""
+        named, origin = self.licence()
+        return None if named is None or origin is None else self.places.get((origin, named.split(" ")[0]))
+
+    def disagrees(self) -> bool:
+        """Say whether different places name different licences."""
+        return len({frozenset(found) for found in self.licences.values()}) > 1
 
     def add_licence(self, origin: Origin, name: str | None) -> None:
         """Note a licence; None is none."""
@@ -50,6 +70,14 @@ class Rights:
     def add_policy(self, value: str) -> None:
         """Note where the policy is found; the first counts."""
         self.policy = self.policy or value.strip() or None
+
+
+def place_of(page: npt.NDArray[np.uint8], at: int) -> Place:
+    """Return whether a byte of a page stands in its head, its footer, or elsewhere."""
+    before = page[:at].tobytes().lower()
+    if before.rfind(b"<footer") > before.rfind(b"</footer"):
+        return "footer"
+    return "body" if b"</head" in before or b"<body" in before else "head"
 
 
 @lru_cache(maxsize=4096)
@@ -70,6 +98,8 @@ def read_headers(headers: str, agents: frozenset[str], page: str | None, rights:
                 rights.robots |= directives(agent[2]) if agent[1].lower() in agents else frozenset()
             else:
                 rights.robots |= directives(value)
+        elif name == "content-usage":
+            rights.usage = ", ".join(filter(None, (rights.usage, " ".join(value.split())))) or None
         elif name == "tdm-reservation":
             rights.add_reservation(value)
         elif name == "tdm-policy":

@@ -11,6 +11,7 @@ KEPT_HEADERS = (
     "content-language",
     "content-location",
     "content-type",
+    "content-usage",
     "last-modified",
     "link",
     "tdm-policy",

@@ -35,7 +35,8 @@ def read(stage: Rights, *pages: Page, url: str | None = "http://a.org/b/c") -> O
 
 def columns(*pages: Page) -> list[tuple[object, ...]]:
     """Return licence, origin, robots, reservation and policy of each page."""
-    return [tuple(row.values())[3:] for row in read(Rights(), *pages).batch.to_pylist()]
+    names = ("licence", "licence_origin", "robots", "tdm_reservation", "tdm_policy")
+    return [tuple(row[name] for name in names) for row in read(Rights(), *pages).batch.to_pylist()]
 
 
 def rules(stage: Rights, *pages: str) -> list[tuple[str | None, str | None]]:
