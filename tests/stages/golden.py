@@ -7,6 +7,7 @@ so that it does not depend on the machine or on how a library compresses.
 
     python -m tests.stages.golden            run all cases and compare
     python -m tests.stages.golden --write    write golden.json anew; refused where a version was not raised
+    python -m tests.stages.golden --write rights pii    the same for the cases of these stages alone
 """
 
 import hashlib
@@ -205,23 +206,29 @@ def _digest(value: object) -> str:
 
 
 def main(arguments: list[str]) -> int:
-    """Compare all stages with golden.json, or write it."""
+    """Compare stages with golden.json, or write it."""
     golden = recorded()
+    names = [name for name in arguments if name != "--write"] or list(cases())
+    if unknown := sorted(set(names) - set(cases())):
+        print(f"no such stages: {', '.join(unknown)}")
+        return 1
     found: dict[str, dict[str, Seen]] = {}
-    for stage in cases():
+    for stage in names:
         for name, named in look(stage).items():
             found.setdefault(name, {}).update(named)
     pairs = [(name, case, seen, golden.get(name, {}).get(case)) for name in found for case, seen in found[name].items()]
     complaints = [text for item in pairs if (text := complaint(*item))]
+    if "--write" not in arguments:
+        print("\n".join(complaints) or f"{len(pairs)} cases as recorded")
+        return bool(complaints)
     refused = [complaint(*item) for item in pairs if not justified(*item[2:])]
-    if arguments == ["--write"]:
-        print("\n".join(refused) or f"{len(pairs)} cases, {len(complaints)} of them new or changed")
-        if not refused:
-            value = {name: {case: asdict(seen) for case, seen in named.items()} for name, named in found.items()}
-            GOLDEN.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
-        return bool(refused)
-    print("\n".join(complaints) or f"{len(pairs)} cases as recorded")
-    return bool(complaints)
+    print("\n".join(refused) or f"{len(pairs)} cases, {len(complaints)} of them new or changed")
+    if not refused:
+        kept = golden if names != list(cases()) else {}
+        merged = {name: {**kept.get(name, {}), **found.get(name, {})} for name in {*kept, *found}}
+        value = {name: {case: asdict(seen) for case, seen in named.items()} for name, named in merged.items()}
+        GOLDEN.write_bytes(orjson.dumps(value, option=orjson.OPT_INDENT_2 | orjson.OPT_SORT_KEYS) + b"\n")
+    return bool(refused)
 
 
 if __name__ == "__main__":
