@@ -128,7 +128,7 @@ def test_which_of_several_statements_applies() -> None:
         SiteRecord("a.org", "robots.txt", "2024-01-01T00:00:00Z", "User-agent: *\nAllow: /\n"),
         SiteRecord("a.org", "robots.txt", "2026-01-01T00:00:00Z", "User-agent: CCBot\nDisallow: /\n"),
     ]
-    newest, fetched = (SiteRules(records, ("CCBot",), moment) for moment in ("newest", "fetched"))  # type: ignore[arg-type]
+    newest, fetched = (SiteRules(records, ("CCBot",), moment) for moment in ("newest", "fetched"))
     url = "http://A.org:80/x"
     assert newest.statement(url, "2024-06-01").disallowed == ("CCBot",)
     assert fetched.statement(url, "2024-06-01").disallowed == ()
