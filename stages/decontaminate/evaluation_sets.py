@@ -10,6 +10,7 @@ from pydantic import Field
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.compression import pieces, strip_codec
 from prep.corpus.files.storage import expand, open_input
+from prep.stages.decontaminate.known_sets import columns_of
 from prep.stages.stage import Settings
 
 
@@ -18,9 +19,10 @@ class EvaluationSet(Settings):
 
     path: str = Field(min_length=1)
     """A JSON Lines file (compressed or not), a Parquet file, a folder or a glob; local or a URL."""
-    columns: tuple[str, ...] = Field(("text",), min_length=1)
+    columns: tuple[str, ...] | None = Field(None, min_length=1)
     """The fields that make up an item's text, such as question and answer; they are joined by newlines. A list or
-    object counts with all strings and numbers in it, in order."""
+    object counts with all strings and numbers in it, in order. Null takes those of the benchmark that the set is named
+    after (`gsm8k`, `humaneval`, `mmlu`, …), and `text` where the name is none of these."""
 
     def files(self) -> tuple[str, ...]:
         """Return the files, sorted. Raises ConfigurationError where there is none."""
@@ -29,26 +31,28 @@ class EvaluationSet(Settings):
             raise ConfigurationError([f"no file matches {self.path!r}"])
         return found
 
-    def items(self) -> list[str]:
-        """Return the items' texts, numbered from 0 through all files.
+    def items(self, name: str = "") -> list[str]:
+        """Return the items' texts, numbered from 0 through all files; `name` is that of the set.
 
         Raises ConfigurationError, with file and record, for what cannot be read and for fields that are not there.
         """
+        alternatives = (self.columns,) if self.columns else columns_of(name)
         texts = []
         for path in self.files():
-            for number, record in enumerate(_records(path, self.columns)):
-                missing = [name for name in self.columns if name not in record]
-                if missing:
+            for number, record in enumerate(_records(path)):
+                columns = next((columns for columns in alternatives if all(name in record for name in columns)), None)
+                if columns is None:
+                    missing = next(name for name in alternatives[0] if name not in record)
                     there = ", ".join(map(str, record)) or "none"
-                    raise ConfigurationError([f"{path}: record {number} has no field {missing[0]!r}; it has {there}"])
-                strings = [string for name in self.columns for string in _strings(record[name])]
+                    raise ConfigurationError([f"{path}: record {number} has no field {missing!r}; it has {there}"])
+                strings = [string for name in columns for string in _strings(record[name])]
                 texts.append("\n".join(strings))
         return texts
 
 
-def _records(path: str, columns: tuple[str, ...]) -> Iterator[dict[str, object]]:
+def _records(path: str) -> Iterator[dict[str, object]]:
     if strip_codec(path).lower().endswith(".parquet"):
-        yield from _parquet_records(path, columns)
+        yield from _parquet_records(path)
         return
     content = bytearray()
     for piece in pieces(path):
@@ -67,13 +71,11 @@ def _records(path: str, columns: tuple[str, ...]) -> Iterator[dict[str, object]]
         yield record
 
 
-def _parquet_records(path: str, columns: tuple[str, ...]) -> Iterator[dict[str, object]]:
+def _parquet_records(path: str) -> Iterator[dict[str, object]]:
     try:
         with open_input(path) as source:
             file = pq.ParquetFile(source)
-            there = file.schema_arrow.names
-            wanted = [name for name in columns if name in there] if set(columns) <= set(there) else there
-            for batch in file.iter_batches(columns=wanted):
+            for batch in file.iter_batches():
                 yield from batch.to_pylist()
     except pa.ArrowException as error:
         raise ConfigurationError([f"{path} is no Parquet file that can be read: {error}"]) from error

@@ -24,11 +24,23 @@ from prep.stages.decontaminate.folding_kernels import (
     Positions,
     fold_words,
 )
+from prep.stages.decontaminate.reading_kernels import (
+    ESCAPED,
+    JOINED,
+    LATEX,
+    NESTED,
+    Vocabulary,
+    first_sign,
+    next_window,
+    read,
+)
 
 _BASE = np.uint64(0xD1342543DE82EF95)
 _BY_LENGTH = np.uint64(0xA0761D6478BD642F)
 _ODD = np.uint64(1)
 _BITS_PER_NGRAM = 16
+_WORD_BYTES = 24
+"""Bytes around a sign for each word of an n-gram, within which a text is read in another way."""
 _WORD, _WORD_MASK = np.uint64(6), np.uint64(63)
 
 
@@ -47,39 +59,73 @@ class Index(NamedTuple):
     """The lengths of n-grams that occur, in words, rising."""
 
 
-@kernel
-def item_ngrams(
-    data: Bytes, offsets: Offsets, folding: Folding, ngram: int, shortest: int
-) -> tuple[Hashes, Positions, Positions, Positions]:
-    """Return the n-grams of items: each one's hash, its item's number and its length; and the words of each item.
+class Forms(NamedTuple):
+    """How text becomes words: what code points become, and what names stand for."""
 
-    An item of fewer than `ngram` words has one n-gram of all of them. One of fewer than `shortest`, which is 1 or more,
-    has none.
+    folding: Folding
+    vocabulary: Vocabulary
+
+
+class _Room(NamedTuple):
+    """Room for one text, as it is read, and for its words."""
+
+    text: Bytes
+    origins: Positions
+    hashes: Hashes
+    starts: Positions
+    ends: Positions
+
+
+@kernel
+def _make_room(bytes_: int) -> _Room:
+    size = max(1, 2 * bytes_)
+    text, origins = np.empty(size + 8, np.uint8), np.empty(size + 9, np.int64)
+    return _Room(text, origins, np.empty(size, np.uint64), np.empty(size, np.int64), np.empty(size, np.int64))
+
+
+@kernel
+def _words(data: Bytes, start: int, end: int, reading: int, forms: Forms, room: _Room) -> int:
+    """Find the words of a text in a reading, with their places in the text itself; return how many there are."""
+    if reading == 0:
+        return fold_words(data, start, end, forms.folding, room.hashes, room.starts, room.ends)
+    length = read(data, start, end, reading, forms.vocabulary, room.text, room.origins)
+    words = fold_words(room.text, 0, length, forms.folding, room.hashes, room.starts, room.ends)
+    for word in range(words):
+        room.starts[word] = room.origins[room.starts[word]]
+        room.ends[word] = room.origins[room.ends[word]]
+    return words
+
+
+@kernel
+def item_ngrams(data: Bytes, offsets: Offsets, forms: Forms, ngram: int, shortest: int) -> tuple[Positions, Positions]:
+    """Return the n-grams of items, one row for each, and the words of each item.
+
+    Columns of the n-grams (int64, n-grams × 4): the hash, the item's number, the length and the first word. An item of
+    fewer than `ngram` words has one n-gram of all of them. One of fewer than `shortest`, which is 1 or more, has none.
     """
     items = len(offsets) - 1
-    size = max(1, 2 * longest_row(offsets))
-    hashes, starts, ends = np.empty(size, np.uint64), np.empty(size, np.int64), np.empty(size, np.int64)
+    room = _make_room(longest_row(offsets))
     words = np.empty(items, np.int64)
-    total = 0
+    found = np.empty((64, 4), np.int64)
+    count = 0
     for item in range(items):
-        words[item] = fold_words(data, offsets[item], offsets[item + 1], folding, hashes, starts, ends)
-        total += words[item] - min(ngram, words[item]) + 1 if words[item] >= shortest else 0
-    keys, of_item, lengths = np.empty(total, np.uint64), np.empty(total, np.int64), np.empty(total, np.int64)
-    at = 0
-    for item in range(items):
+        start, end = offsets[item], offsets[item + 1]
+        reading = LATEX if first_sign(data, start, start, end, LATEX) < end else 0
+        words[item] = _words(data, start, end, reading, forms, room)
         if words[item] < shortest:
             continue
         length = min(ngram, words[item])
-        fold_words(data, offsets[item], offsets[item + 1], folding, hashes, starts, ends)
-        state, highest = _first(hashes, length)
+        state, highest = _first(room.hashes, length)
         for word in range(words[item] - length + 1):
             if word:
-                state = (state - hashes[word - 1] * highest) * _BASE + hashes[word + length - 1]
-            keys[at] = _key(state, length)
-            of_item[at] = item
-            lengths[at] = length
-            at += 1
-    return keys, of_item, lengths, words
+                state = (state - room.hashes[word - 1] * highest) * _BASE + room.hashes[word + length - 1]
+            found = _with_room(found, count)
+            found[count, 0] = np.int64(_key(state, length))
+            found[count, 1] = item
+            found[count, 2] = length
+            found[count, 3] = word
+            count += 1
+    return found[:count].copy(), words
 
 
 @kernel
@@ -103,44 +149,67 @@ def make_index(ngrams: Hashes, lengths: Positions) -> Index:
 
 
 @kernel
-def find_ngrams(data: Bytes, offsets: Offsets, folding: Folding, index: Index) -> Positions:
-    """Return the n-grams of the index that texts hold, one row for each place (int64, places × 6).
+def find_ngrams(data: Bytes, offsets: Offsets, forms: Forms, index: Index) -> Positions:
+    """Return the n-grams of the index that texts hold, one row for each place and reading (int64, places × 5).
 
-    Columns: the text, the first word, the length in words, the n-gram's number, and the bytes of the text at which the
-    first word begins and the last one ends.
+    Columns: the text, the length in words, the n-gram's number, and the bytes of the text at which the first word
+    begins and the last one ends.
     """
-    size = max(1, 2 * longest_row(offsets))
-    hashes, starts, ends = np.empty(size, np.uint64), np.empty(size, np.int64), np.empty(size, np.int64)
-    found = np.empty((64, 6), np.int64)
+    room = _make_room(longest_row(offsets))
+    found = np.empty((64, 5), np.int64)
     count = 0
+    margin = _WORD_BYTES * index.lengths[-1] if len(index.lengths) else 0
     for text in range(len(offsets) - 1):
-        words = fold_words(data, offsets[text], offsets[text + 1], folding, hashes, starts, ends)
-        for length in index.lengths:
-            if words < length:
-                break
-            state, highest = _first(hashes, length)
-            for word in range(words - length + 1):
-                if word:
-                    state = (state - hashes[word - 1] * highest) * _BASE + hashes[word + length - 1]
-                key = _key(state, length)
-                bit = key >> index.shift
-                if not (index.bitmap[bit >> _WORD] >> (bit & _WORD_MASK)) & _ODD:
-                    continue
-                slot = find_slot(index.keys, len(index.keys), key)
-                if index.keys[slot] != key:
-                    continue
-                if count == len(found):
-                    larger = np.empty((2 * count, 6), np.int64)
-                    larger[:count] = found
-                    found = larger
-                found[count, 0] = text
-                found[count, 1] = word
-                found[count, 2] = length
-                found[count, 3] = index.numbers[slot]
-                found[count, 4] = starts[word] - offsets[text]
-                found[count, 5] = ends[word + length - 1] - offsets[text]
-                count += 1
+        start, end = offsets[text], offsets[text + 1]
+        words = _words(data, start, end, 0, forms, room)
+        found, count = _find(found, count, text, start, words, index, room)
+        for reading in (LATEX, ESCAPED, NESTED, JOINED):
+            begin, stop = next_window(data, start, start, end, reading, margin)
+            while begin < end:
+                words = _words(data, begin, stop, reading, forms, room)
+                found, count = _find(found, count, text, start, words, index, room)
+                begin, stop = next_window(data, start, stop, end, reading, margin)
     return found[:count]
+
+
+@kernel
+def _find(
+    found: Positions, count: int, text: int, start: int, words: int, index: Index, room: _Room
+) -> tuple[Positions, int]:
+    """Add the places of some words of a text."""
+    hashes = room.hashes
+    for length in index.lengths:
+        if words < length:
+            break
+        state, highest = _first(hashes, length)
+        for word in range(words - length + 1):
+            if word:
+                state = (state - hashes[word - 1] * highest) * _BASE + hashes[word + length - 1]
+            key = _key(state, length)
+            bit = key >> index.shift
+            if not (index.bitmap[bit >> _WORD] >> (bit & _WORD_MASK)) & _ODD:
+                continue
+            slot = find_slot(index.keys, len(index.keys), key)
+            if index.keys[slot] != key:
+                continue
+            found = _with_room(found, count)
+            found[count, 0] = text
+            found[count, 1] = length
+            found[count, 2] = index.numbers[slot]
+            found[count, 3] = room.starts[word] - start
+            found[count, 4] = room.ends[word + length - 1] - start
+            count += 1
+    return found, count
+
+
+@kernel
+def _with_room(rows: Positions, count: int) -> Positions:
+    """Return rows with room for one more."""
+    if count < len(rows):
+        return rows
+    larger = np.empty((2 * count, rows.shape[1]), np.int64)
+    larger[:count] = rows
+    return larger
 
 
 @leaf

@@ -1,6 +1,8 @@
 """Decontamination: GSM8K's questions in disguise, clean text, reports, cutting, and what is refused."""
 
 import gzip
+import html
+import json
 import textwrap
 import unicodedata
 from collections.abc import Callable
@@ -103,16 +105,110 @@ def test_items_of_an_html_list_are_found_after_extraction(tmp_path: Path) -> Non
     assert verdicts.rule.to_pylist() == ["contaminated_own"]
 
 
-def test_a_shared_ngram_is_enough_unless_a_share_is_asked_for(tmp_path: Path) -> None:
+def test_the_words_covered_must_be_a_share_of_the_item(tmp_path: Path) -> None:
     part = "She said: twice as many blue ones. She gives half of the blue ones to Bo! Well."
     _, verdicts, findings = run(stage(tmp_path), part)
     assert verdicts.value is not None
     assert verdicts.value.to_pylist() == [2.0]
     assert findings[0]["text"] == "twice as many blue ones. She gives half of the blue ones to Bo"
-    assert findings[0]["item_ngrams"] == 12
-    assert run(stage(tmp_path, min_share=0.16), part)[2]
-    assert not run(stage(tmp_path, min_share=0.17), part)[2]
+    assert (findings[0]["item_ngrams"], findings[0]["verdict"]) == (12, "reject")
+    assert findings[0]["share"] == pytest.approx(14 / 24)
+    kept = run(stage(tmp_path, min_share=0.6), part)
+    assert (kept[1].rule.to_pylist(), kept[2][0]["verdict"]) == ([None], "keep")
     assert not run(stage(tmp_path), "twice as many blue ones. She gives half of the blue")[2]
+
+
+LICENCE = """Permission is granted to any person who obtains a copy of this program to use it, to change it and to pass
+it on, provided that this notice stays in all copies, and that nobody is held liable for any damage it does."""
+
+
+def code(number: int) -> str:
+    names = [f"name{number}{letter}" for letter in "abcdef"]
+    return f"def {names[0]}(" + ", ".join(names[1:]) + "):\n    return " + " + ".join(reversed(names))
+
+
+def test_what_many_items_or_documents_share_finds_nothing(tmp_path: Path) -> None:
+    """Items are functions below a licence that is longer than they are, and so are the clean documents."""
+    files = {"items": range(3), "reference": range(100, 120)}
+    for name, numbers in files.items():
+        rows = [orjson.dumps({"text": f"{LICENCE}\n\n{code(number)}"}) for number in numbers]
+        (tmp_path / f"{name}.jsonl").write_bytes(b"\n".join(rows))
+    clean, contaminated = f"{LICENCE}\n\n{code(50)}", f"{LICENCE}\n\nx = 1\n{code(1)}"
+    sets = {"own": str(tmp_path / "items.jsonl")}
+    blind = Decontaminate.model_validate({"sets": sets})
+    assert run(blind, clean, contaminated)[1].rule.null_count == 0
+    referenced = {"sets": sets, "reference": {"path": str(tmp_path / "reference.jsonl")}}
+    for options in (referenced, {"sets": sets, "common": 2}):
+        _, verdicts, _ = run(Decontaminate.model_validate(options), clean, contaminated, LICENCE)
+        assert verdicts.rule.to_pylist() == [None, "contaminated_own", None]
+        assert verdicts.detail is not None
+        assert verdicts.detail.to_pylist() == [None, "own 1", None]
+
+
+@pytest.mark.parametrize(("name", "field"), [("gsm8k", "question"), ("HumanEval", "prompt"), ("math_test", "problem")])
+def test_usual_benchmarks_need_no_columns(name: str, field: str, tmp_path: Path) -> None:
+    path = tmp_path / "set.jsonl"
+    path.write_bytes(b"\n".join(orjson.dumps({field: question, "other": 1}) for question in QUESTIONS))
+    known = Decontaminate.model_validate({"sets": {name: str(path)}})
+    assert list(known.problems(context())) == []
+    assert run(known, QUESTIONS[0])[1].rule.to_pylist() == [f"contaminated_{name}"]
+    (problem,) = Decontaminate.model_validate({"sets": {"own": str(path)}}).problems(context())
+    assert "no field 'text'" in str(problem)
+
+
+def escaped(text: str) -> str:
+    return "".join(f"\\u{ord(mark):04x}" for mark in text)
+
+
+FORMS: dict[str, Callable[[str], str]] = {
+    "JSON": json.dumps,
+    "JSON in JSON": lambda text: json.dumps(json.dumps({"messages": [{"content": text}]})),
+    "Python": lambda text: f"q = {text!r}",
+    "escapes": escaped,
+    "comment": lambda text: "\n".join(f"    # {line}" for line in textwrap.wrap(text, 30)),
+    "references": lambda text: "".join(f"&#{ord(mark)};" for mark in text),
+    "blanks": lambda text: f"<p>{html.escape(text).replace(' ', '&nbsp;')}</p>",
+    "LaTeX": lambda text: "\\begin{quote}" + text.replace("80", "$80\\,$").replace("é", "\\xe9") + "\\end{quote}",
+    "hyphens": lambda text: (
+        text.replace("marb", "mar-\n  b").replace("trav", "tra\u00ad\nv").replace("brid", "bri-\r\nd")
+    ),
+}
+MORE = [
+    'def turn(values: list[int], places: int) -> list[int]:\n    """Turn \\"values\\" by places;\n\treturn them."""\n',
+    "一只兔子每天吃三根胡萝卜，四只兔子一个星期一共吃多少根胡萝卜？",
+    "A shop sells 1,250 pens at $0.75 each and 12,000 more at half of that price. What does it take in all?",
+]
+
+
+@pytest.mark.parametrize("form", FORMS.values(), ids=FORMS)
+def test_items_are_found_in_encoded_forms(form: Callable[[str], str], tmp_path: Path) -> None:
+    own = stage(tmp_path)
+    rows = [orjson.dumps({"question": item}) for item in (*QUESTIONS, *MORE)]
+    (tmp_path / "own.jsonl").write_bytes(b"\n".join(rows))
+    texts = [f"It was a fine day at C:\\new. {form(item)} And so it went." for item in (*QUESTIONS, *MORE)]
+    _, verdicts, findings = run(own, *texts, "It was a fine day at C:\\new. " + form("And so it went, on and on."))
+    assert verdicts.rule.to_pylist() == ["contaminated_own"] * 6 + [None]
+    for row in findings:
+        start, end = row["start"], row["end"]
+        assert isinstance(start, int)
+        assert isinstance(end, int)
+        assert row["text"] == texts[int(str(row["id"])[1:])].encode()[start:end].decode()
+
+
+def test_numbers_are_the_same_with_and_without_groups(tmp_path: Path) -> None:
+    (tmp_path / "set.jsonl").write_bytes(orjson.dumps({"question": MORE[2]}))
+    own = Decontaminate.model_validate({"sets": {"gsm8k": str(tmp_path / "set.jsonl")}, "min_share": 1.0})
+    forms = [MORE[2].replace(",", ""), MORE[2].replace(",", "\u202f"), MORE[2].replace("1,250", "1251")]
+    assert run(own, *forms)[1].rule.to_pylist() == ["contaminated_gsm8k"] * 2 + [None]
+
+
+def test_the_cases_are_found_in_every_form(test_data: Path) -> None:
+    folder = test_data / "cases" / "text"
+    path = {"path": str(folder / "evaluation.jsonl"), "columns": ["question"]}
+    documents = [orjson.loads(line) for line in (folder / "contaminated.jsonl").read_bytes().splitlines()]
+    _, verdicts, _ = run(Decontaminate.model_validate({"sets": {"own": path}}), *(row["text"] for row in documents))
+    found = {row["id"]: rule for row, rule in zip(documents, verdicts.rule.to_pylist(), strict=True)}
+    assert {name for name, rule in found.items() if (rule is None) != name.startswith("clean")} == set()
 
 
 def test_a_short_item_is_found_as_a_whole(tmp_path: Path) -> None:

@@ -1,5 +1,7 @@
-"""The kernels of decontamination against slow, obvious twins over arbitrary Unicode."""
+"""The kernels of decontamination against slow reference implementations over arbitrary Unicode."""
 
+import html
+import json
 import re
 import unicodedata
 
@@ -12,8 +14,9 @@ from hypothesis import strategies as st
 from prep.corpus.arrow.columns import string_buffers
 from prep.stages.decontaminate.folding import folding
 from prep.stages.decontaminate.folding_kernels import fold_words
-from prep.stages.decontaminate.index import ItemIndex
+from prep.stages.decontaminate.index import GAP, ItemIndex
 from prep.stages.decontaminate.overlap_kernels import widen
+from prep.stages.decontaminate.reading_kernels import ESCAPED, JOINED, LATEX, NESTED, next_window, read, vocabulary
 
 ALONE = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Line_Break=SA}\u30fc]")
 MARKUP = re.compile(r"<(?=[A-Za-z/!])[^<>]*>|&[A-Za-z0-9#]+;")
@@ -34,6 +37,10 @@ PIECES = [
     "ไ",
     "㍿",
     "9",
+    "123",
+    "1,250",
+    "x2",
+    "10⁵",
     ".",
     " ",
     "\n",
@@ -60,18 +67,34 @@ TEXTS = st.one_of(st.text(), st.lists(st.sampled_from(PIECES + MARKS)).map("".jo
 WORDS = st.lists(st.sampled_from("a b c d".split())).map(" ".join)
 
 
+RAISED = ("<super>", "<sub>", "<fraction>")
+GROUP = regex.compile(r"(?<![0-9])([0-9]{1,3})[,'_’\u2009\u202f](?=[0-9]{3}(?![0-9]))")
+
+
+def kind_of(item: str, character: str) -> str:
+    if unicodedata.decomposition(character).startswith(RAISED):
+        return "raised"
+    return "digits" if item in "0123456789" else "letters"
+
+
 def slow_words(text: str) -> list[tuple[str, str]]:
     """Return the normalised words and where each stands in the text."""
     text = MARKUP.sub(lambda markup: "\0" * len(markup[0]), text)
     found: list[tuple[str, int, int]] = []
-    word, begin, last = "", 0, 0
+    word, begin, last, kind = "", 0, 0, ""
+    skipped = {match.end(1) for match in GROUP.finditer(text, overlapped=True)}
     for at, character in enumerate(text):
+        if at in skipped and kind == "digits":
+            continue
         plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
         for item in " " if character.isspace() else plain:
             category = unicodedata.category(item)
             if category[0] in "LN" and not ALONE.match(item):
+                if word and kind != kind_of(item, character):
+                    found.append((word, begin, last))
+                    word = ""
                 begin = at if word == "" else begin
-                word, last = word + item, at + 1
+                word, last, kind = word + item, at + 1, kind_of(item, character)
             elif category[0] != "M" and category != "Cf":
                 if word:
                     found.append((word, begin, last))
@@ -99,9 +122,9 @@ def fast_words(text: str) -> list[tuple[int, str]]:
 @example("<a<b>c", "<1>2</1>")
 @example("&;&a &amp;x", "&" + "a" * 40 + ";")
 def test_words(first: str, second: str) -> None:
-    """Words stand where the twin says, and two have the same hash exactly where they are the same."""
+    """Words stand where the reference says, and two have the same hash exactly where they are the same."""
     slow, fast = slow_words(f"{first} {second}"), fast_words(f"{first} {second}")
-    if "&" + "a" * 40 in second:  # too long for a character reference, which the twin does not tell
+    if "&" + "a" * 40 in second:  # too long for a character reference, which the reference does not tell
         return
     assert [place for _, place in fast] == [place for _, place in slow]
     names: dict[int, str] = {}
@@ -119,6 +142,8 @@ def test_all_normal_forms_have_the_same_words(text: str) -> None:
 def test_compatibility_forms_have_the_same_words() -> None:
     plain = [key for key, _ in fast_words("Find 2 of office cafe strasse")]
     assert [key for key, _ in fast_words("ＦＩＮＤ ² o\u00adf oﬃce café Straße")] == plain
+    for one, other in (("x^2 + 10^{12}", "x² + 10¹²"), ("H2O 2 1/2", "H₂O 2½"), ("1,250 1_000", "1250 １，０００")):
+        assert [key for key, _ in fast_words(one)] == [key for key, _ in fast_words(other)]
 
 
 def test_no_code_point_has_more_words_than_the_buffer() -> None:
@@ -131,28 +156,38 @@ def test_no_code_point_has_more_words_than_the_buffer() -> None:
     assert most <= 2
 
 
-def slow_spans(texts: list[str], items: list[str], ngram: int, shortest: int, share: float) -> set[tuple[int, ...]]:
-    """Return (text, item, n-grams, first word, words after the last)."""
+def slow_spans(
+    texts: list[str], items: list[str], ngram: int, shortest: int, share: float, common: int | None
+) -> set[tuple[int, ...]]:
+    """Return (text, item, n-grams, first byte, end)."""
+    sizes = [min(ngram, len(item.split())) for item in items]
+    grams = [
+        [tuple(item.split()[at : at + size]) for at in range(len(item.split()) - size + 1)]
+        if len(item.split()) >= shortest
+        else []
+        for item, size in zip(items, sizes, strict=True)
+    ]
+    rare = [[common is None or sum(gram in other for other in grams) <= common for gram in own] for own in grams]
     found = set[tuple[int, ...]]()
     for row, text in enumerate(texts):
         words = text.split()
-        for number, item in enumerate(items):
-            own = item.split()
-            n = min(ngram, len(own))
-            if len(own) < shortest:
-                continue
-            grams = {tuple(own[at : at + n]) for at in range(len(own) - n + 1)}
-            hits = [at for at in range(len(words) - n + 1) if tuple(words[at : at + n]) in grams]
+        for number, own in enumerate(grams):
+            n = sizes[number]
+            wanted = [at for at, ok in enumerate(rare[number]) if ok or not any(rare[number])]
+            counted = {gram for at, gram in enumerate(own) if at in wanted}
+            hits = [at for at in range(len(words) - n + 1) if tuple(words[at : at + n]) in counted]
             runs: list[list[int]] = []
             for at in hits:
-                if runs and at <= runs[-1][-1] + n + ngram:
+                if runs and 2 * at <= 2 * (runs[-1][-1] + n) - 1 + GAP * ngram:
                     runs[-1].append(at)
                 else:
                     runs.append([at])
             shared = {tuple(words[at : at + n]) for at in hits}
-            for run in runs if len(shared) >= share * len(grams) else []:
+            covered = {at + word for at in wanted if own[at] in shared for word in range(n)}
+            coverable = {at + word for at in wanted for word in range(n)}
+            for run in runs if len(covered) >= share * len(coverable) else []:
                 distinct = len({tuple(words[at : at + n]) for at in run})
-                found.add((row, number, distinct, run[0], run[-1] + n))
+                found.add((row, number, distinct, 2 * run[0], 2 * (run[-1] + n) - 1))
     return found
 
 
@@ -163,21 +198,112 @@ def slow_spans(texts: list[str], items: list[str], ngram: int, shortest: int, sh
     st.integers(1, 5),
     st.integers(1, 3),
     st.sampled_from([0.0, 0.5, 1.0]),
+    st.sampled_from([None, 1, 2]),
 )
-def test_find(texts: list[str], items: list[str], ngram: int, shortest: int, share: float) -> None:
+def test_find(texts: list[str], items: list[str], ngram: int, shortest: int, share: float, common: int | None) -> None:
     half = len(items) // 2
-    index = ItemIndex({"first": items[:half], "second": items[half:]}, ngram, shortest)
+    index = ItemIndex({"first": items[:half], "second": items[half:]}, ngram, shortest, common)
     column = pa.array(["a a a a a", *texts, "b"], pa.large_string()).slice(1, len(texts))
     spans = index.find(*string_buffers(column), share)
-    found = {tuple(map(int, span)) for span in zip(*spans, strict=True)}
-    assert len(found) == len(spans.rows)
-    assert found == {
-        (row, item, ngrams, 2 * first, 2 * after - 1)
-        for row, item, ngrams, first, after in slow_spans(texts, items, ngram, shortest, share)
+    found = {
+        tuple(map(int, span))
+        for span in zip(spans.rows, spans.items, spans.ngrams, spans.begins, spans.ends, strict=True)
     }
+    assert len(found) == len(spans.rows)
+    assert found == slow_spans(texts, items, ngram, shortest, share, common)
     for item in range(len(items)):
         name, number = index.place(item)
         assert (name, number) == (("first", item) if item < half else ("second", item - half))
+
+
+SIGNS = [
+    "\\",
+    "n",
+    "t",
+    "u",
+    "00e9",
+    "ud83d",
+    "\\ude00",
+    "x41",
+    "{",
+    "}",
+    "frac",
+    "alpha",
+    "sin",
+    "begin",
+    "&",
+    "amp",
+    ";",
+]
+SIGNS += ["#233;", "#x5c0f;", "eacute;", "-", "\n", "\r\n", "\u00ad", "\u2010", " ", "word", "é", "1F600"]
+BROKEN = re.compile(r"(?<=[^\x00-\x40])[-\u00ad\u2010]\r?\n[ \t]*")
+
+
+def fast_read(text: str, reading: int) -> str:
+    data = np.frombuffer(f"x{text}y".encode(), np.uint8)
+    data.flags.writeable = False
+    out, origins = np.empty(2 * len(data) + 8, np.uint8), np.empty(2 * len(data) + 9, np.int64)
+    length = read(data, 1, len(data) - 1, reading, vocabulary(), out, origins)
+    assert (np.diff(origins[: length + 1]) >= 0).all()
+    assert origins[length] == len(data) - 1
+    return bytes(out[:length]).decode()
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(SIGNS)).map("".join))
+def test_broken_words_are_joined(text: str) -> None:
+    assert fast_read(text, JOINED) == BROKEN.sub("", text)
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.sampled_from(SIGNS)).map("".join), st.sampled_from([LATEX, ESCAPED, NESTED]))
+def test_any_text_can_be_read(text: str, reading: int) -> None:
+    """Whatever is read, it is text, and what has no sign stays."""
+    found = fast_read(text, reading)
+    if "\\" not in text and "&" not in text:
+        assert found == text
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0\\&/")), st.booleans())
+def test_strings_of_json_are_read_as_what_they_stand_for(text: str, ascii_only: bool) -> None:
+    text = "".join(mark for mark in text if mark.isprintable() or mark in "\n\t\r")
+    once = json.dumps(text, ensure_ascii=ascii_only)
+    twice = json.dumps(once, ensure_ascii=ascii_only)
+    same = [key for key, _ in fast_words(text)]
+    assert [key for key, _ in fast_words(fast_read(once, ESCAPED))] == same
+    assert [key for key, _ in fast_words(fast_read(once, NESTED))] == same
+    assert [key for key, _ in fast_words(fast_read(twice, NESTED))] == same
+    escaped = html.escape(text)
+    assert html.unescape(escaped) == text
+    assert [key for key, _ in fast_words(fast_read(escaped.replace("<", "&lt;"), LATEX))] == [
+        key for key, _ in fast_words(text.replace("<", " ").replace(">", " "))
+    ]
+
+
+def test_latex_is_read_as_what_it_shows() -> None:
+    pairs = {
+        r"\frac{x^2 - 1}{x + 3} \neq -3": "(x² − 1)/(x + 3) ≠ −3",
+        r"\begin{align} \alpha x &= \sin \theta \\ \end{align}": "αx = sin θ",
+        r"\Delta t = 5\,\mathrm{s}": "Δt = 5 s",
+        r"\text{Let } n \in \mathbb{N}": "Let n ∈ ℕ",
+    }
+    for latex, shown in pairs.items():
+        for reading, source in ((LATEX, latex), (ESCAPED, json.dumps(latex))):
+            found = [key for key, _ in fast_words(fast_read(source, reading))]
+            assert found == [key for key, _ in fast_words(shown)], latex
+
+
+def test_windows_hold_every_sign_with_what_is_around_it() -> None:
+    text = ("far away " * 40 + r"near \n sign " + "far away " * 40 + r"\x41 \x42 " + "far away " * 3).encode()
+    data = np.frombuffer(text, np.uint8)
+    data.flags.writeable = False
+    windows, at = [], 0
+    while at < len(text):
+        begin, at = next_window(data, 0, at, len(text), ESCAPED, 24)
+        windows.append(text[begin:at].decode())
+    assert len(windows) == 3
+    assert all(sign in window for sign, window in zip(("near \\n sign", "\\x41 \\x42 far away"), windows, strict=False))
 
 
 MARKED = st.lists(st.sampled_from(["ab", "é", "“", "”", " ", "<", ">", "\n", ".", "e\u0301", "\u0301"]))
