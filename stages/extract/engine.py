@@ -17,13 +17,15 @@ from prep.stages.extract.content import Content, Extractor
 from prep.stages.extract.features.feature_kernels import block_features
 from prep.stages.extract.features.text_feature_kernels import Features
 from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
-from prep.stages.extract.html.markup_kernels import Facts, count_tags, hide_unseen, read_markup
+from prep.stages.extract.html.markup_kernels import Facts, count_tags, hide_unseen, may_hold_formulas, read_markup
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.html.render_kernels import render
+from prep.stages.extract.html.whole_kernels import keep_whole
 from prep.stages.extract.metadata import read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.extract.model.tree_kernels import probabilities
+from prep.stages.shared.markup.formulas import Delimiters, write_formulas
 
 
 class ReadPage(NamedTuple):
@@ -44,9 +46,11 @@ def tags_of(page: bytes) -> int:
     return count_tags(np.frombuffer(page, np.uint8))
 
 
-def read_page(html: bytes) -> ReadPage:
-    """Take a page apart; `html` is UTF-8."""
+def read_page(html: bytes, formulas: Delimiters = "dollars") -> ReadPage:
+    """Take a page apart; `html` is UTF-8, and `formulas` what is written around LaTeX."""
     page = np.frombuffer(html, np.uint8)
+    if may_hold_formulas(page):
+        page = np.frombuffer(write_formulas(html, formulas), np.uint8)
     elements, stretches, facts = read_markup(page, count_tags(page))
     hide_unseen(page, elements, stretches)
     text, blocks, runs = read_blocks(page, elements, stretches)
@@ -61,7 +65,8 @@ def features_of(read: ReadPage) -> tuple[Features, Integers]:
 def main_text(read: ReadPage, model: BlockModel) -> str:
     """Return the main text of a page; empty where it has no text."""
     features, words = features_of(read)
-    return _render(read, keep_blocks(probabilities(model.trees, features), words))
+    kept = keep_blocks(probabilities(model.trees, features), words)
+    return _render(read, keep_whole(read.elements, read.blocks, words, kept))
 
 
 def whole_text(read: ReadPage) -> str:
@@ -69,12 +74,12 @@ def whole_text(read: ReadPage) -> str:
     return _render(read, np.ones(len(read.blocks.start), np.bool_))
 
 
-def open_engine(main_content: bool) -> Extractor:
+def open_engine(main_content: bool, formulas: Delimiters = "dollars") -> Extractor:
     """Return our extractor: of the main text, or of all text."""
     model = load_model()
 
     def extract(page: bytes, url: str | None) -> Content:
-        read = read_page(page)
+        read = read_page(page, formulas)
         text = main_text(read, model) if main_content else whole_text(read)
         return Content(text, read_metadata(read.page, read.facts, url))
 
@@ -82,4 +87,4 @@ def open_engine(main_content: bool) -> Extractor:
 
 
 def _render(read: ReadPage, kept: npt.NDArray[np.bool_]) -> str:
-    return render(read.text, read.elements, read.blocks, kept).tobytes().decode("utf-8", "replace")
+    return render(read.page, read.text, read.elements, read.blocks, kept).tobytes().decode("utf-8", "replace")

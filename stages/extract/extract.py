@@ -18,6 +18,7 @@ from prep.stages.extract.engine import open_engine, tags_of
 from prep.stages.extract.metadata import Metadata
 from prep.stages.extract.peers import Mode, open_resiliparse, open_trafilatura, parsing_steps
 from prep.stages.shared.charset.page import Decoded, Origin, decode_page
+from prep.stages.shared.markup.formulas import Delimiters
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
 CHARSET_ORIGIN = pa.field("charset_origin", pa.string())
@@ -53,7 +54,7 @@ class Extract(RowStage):
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)
 
@@ -65,6 +66,9 @@ class Extract(RowStage):
     Other engines have no modes."""
     main_content: bool = True
     """Leave out menus, footers, sidebars and the like; otherwise all visible text is kept (not with trafilatura)."""
+    formulas: Delimiters = "dollars"
+    """What the engine `prep` writes around formulas that a page carries as LaTeX: `dollars` (`$…$`, displayed ones
+    `$$…$$`), `brackets` (`\\(…\\)`, `\\[…\\]`) or `none`. Formulas that are MathML alone are written in a line."""
     max_cost: int = Field(default=250_000, ge=1)
     """Most work for a page: tags for `prep` (at most 1.3 kB of memory each), otherwise parsing steps of one to two
     microseconds. The largest ordinary pages take 30,000."""
@@ -155,7 +159,7 @@ class Extract(RowStage):
 
     def _extractor(self) -> Extractor:
         if self.engine == "prep":
-            return open_engine(self.main_content)
+            return open_engine(self.main_content, self.formulas)
         if self.engine == "resiliparse":
             return open_resiliparse(self.main_content)
         return open_trafilatura(self.mode or "default")

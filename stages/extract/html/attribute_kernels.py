@@ -190,3 +190,39 @@ def _style_marks(page: Bytes, start: int, end: int) -> int:
         elif byte > _SPACE:
             state = (state * 31 + lower(byte)) & _WORD
     return marks
+
+
+@leaf
+def attribute_range(page: Bytes, at: int, name: int) -> tuple[int, int]:
+    """Return the range of the value of an attribute, given by its name's hash, of the start tag that has it.
+
+    `at` is where the tag's attributes begin. The range is (−1, −1) where there is no such attribute.
+    """
+    while at < len(page) and page[at] != _GREATER:
+        if page[at] <= _SPACE or page[at] == _SLASH:
+            at += 1
+            continue
+        state = 0
+        first = at
+        while at < len(page) and page[at] > _SPACE and page[at] != _GREATER:
+            if (page[at] == _EQUALS and at > first) or page[at] == _SLASH:
+                break
+            state = (state * 31 + lower(page[at])) & _WORD
+            at += 1
+        at, start, end = _read_value(page, at)
+        if state == name:
+            return start, end
+    return -1, -1
+
+
+@leaf
+def attribute_number(page: Bytes, at: int, name: int, otherwise: int) -> int:
+    """Return the digits that an attribute's value begins with as a number; 0 for none, `otherwise` without it."""
+    start, end = attribute_range(page, at, name)
+    if start < 0:
+        return otherwise
+    value = 0
+    while start < end and 48 <= page[start] <= 57:
+        value = min(value * 10 + int(page[start]) - 48, 1 << 30)
+        start += 1
+    return value

@@ -56,6 +56,12 @@ from prep.stages.extract.html.nesting_kernels import (
     new_elements,
 )
 
+_FORMULA_REACH: Final = 400
+"""Bytes of a tag that are looked at for signs of a formula."""
+_I, _M, _S, _T, _U = (ord(letter) for letter in "imstu")
+_MATH, _MJX, _IMG, _SCRIPT_NAME, _TEX = (
+    np.frombuffer(name, np.uint8) for name in (b"math", b"mjx-", b"img", b"script", b"tex")
+)
 DEEPEST: Final = 512
 """Most elements that are open at a time (the bound of Chrome's parser)."""
 NO_BREAK, LINE_BREAK, LINE_START, BLOCK_BREAK = 0, 1, 100, 1000
@@ -121,6 +127,36 @@ def count_tags(page: Bytes) -> int:
         if page[at] == _LESS and _opens(page[at + 1]):
             found += 1
     return found
+
+
+@kernel
+def may_hold_formulas(page: Bytes) -> bool:
+    """Return whether a page has MathML, what MathJax drew, scripts in TeX, or images that seem to be of formulas."""
+    for at in range(len(page) - 8):
+        if page[at] != _LESS:
+            continue
+        first = page[at + 1] | 32
+        if first == _M and (_is_at(page, at + 1, _MATH) or _is_at(page, at + 1, _MJX) or _is_at(page, at + 3, _MATH)):
+            return True
+        if first in (_I, _S) and (_is_at(page, at + 1, _IMG) or _is_at(page, at + 1, _SCRIPT_NAME)):
+            place = at + 4
+            while place < min(len(page) - 4, at + _FORMULA_REACH) and page[place] != _GREATER:
+                is_tex = _is_at(page, place, _TEX) and page[place + 3] | 32 not in (_T, _U)  # but for text, texture
+                if is_tex or _is_at(page, place, _MATH):
+                    return True
+                place += 1
+    return False
+
+
+@leaf
+def _is_at(page: Bytes, at: int, name: Bytes) -> bool:
+    """Return whether a name in lower case stands at a place, in any case."""
+    if at + len(name) > len(page):
+        return False
+    for place in range(len(name)):
+        if page[at + place] | 32 != name[place]:
+            return False
+    return True
 
 
 @kernel

@@ -1,9 +1,10 @@
 """Writes the blocks that are kept as plain text that can be read.
 
-Paragraphs and headings stand apart by an empty line. The items of a list have a line and a dash each, those of a list
-inside of it are indented. The rows of a table have a line each, their cells separated by bars. Preformatted text keeps
-its lines. Where rows or items hold whole paragraphs, as in layouts and forums, they are written as paragraphs. Cost:
-linear in the text, but for the elements around each block.
+Paragraphs and headings stand apart by an empty line. The items of a list have a line and a dash each, or their number;
+those of a list inside of it are indented. The rows of a table have a line each, their cells separated by bars; a cell
+without text keeps its column, and what stands in one cell stays in its line. Preformatted text keeps its lines. Where
+rows or items hold whole paragraphs, as in layouts and forums, they are written as paragraphs. Cost: linear in the text,
+but for the elements around each block.
 """
 
 from typing import Final
@@ -15,85 +16,155 @@ from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel, leaf
 from prep.stages.extract.html.block_kernels import Blocks
 from prep.stages.extract.html.element_kernels import inside, number
+from prep.stages.extract.html.layout_kernels import cell_columns, item_numbers, table_around, write_number
 from prep.stages.extract.html.nesting_kernels import Elements
 
-_SPACE, _BAR, _NEWLINE, _DASH = 32, 124, 10, 45
+_SPACE, _BAR, _NEWLINE, _DASH, _DOT, _SEMICOLON = 32, 124, 10, 45, 46, 59
 _LI, _UL, _OL, _MENU, _DL = (number(name) for name in ("li", "ul", "ol", "menu", "dl"))
 _TR, _TD, _TH, _TABLE = (number(name) for name in ("tr", "td", "th", "table"))
 _PARAGRAPHS: Final = tuple(number(name) for name in ("p", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"))
 _UNMARKED = inside("h1 h2 h3 h4 h5 h6 pre")
+_PRE: Final = inside("pre")
 _LONG_CELL: Final = 200
 """Bytes of a block from which a row of a table is taken for a layout of paragraphs."""
-_NOTHING, _CELL, _LINE, _PARAGRAPH = 0, 1, 2, 3
-"""What stands between two blocks."""
+_MOST_IN_CELL: Final = 8
+"""Blocks of a cell up to which its row is written as a line."""
+_MARKER: Final = 16
+"""Most bytes of an item's dash or number, and of what else is written before a block once."""
+_SAME_CELL, _CELL, _LINE, _PARAGRAPH = -2, -1, 1, 2
+"""What stands between two blocks; the last two are numbers of newlines."""
+
+Booleans = npt.NDArray[np.bool_]
 
 
 @kernel
-def render(text: Bytes, elements: Elements, blocks: Blocks, kept: npt.NDArray[np.bool_]) -> Bytes:
+def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: Booleans) -> Bytes:
     """Return the blocks that are kept as UTF-8."""
+    columns, numbers = cell_columns(page, elements), item_numbers(page, elements)
+    in_line = rows_in_line(elements, blocks, kept)
     size = 0
     for block in range(len(kept)):
         if kept[block]:
-            depth = 2 * elements.depth[blocks.element[block]]
-            size += blocks.end[block] - blocks.start[block] + depth + 4
-    written = 0
+            size += blocks.end[block] - blocks.start[block] + 2 * elements.depth[blocks.element[block]] + _MARKER
+            size += 2 * columns[around(elements, blocks.element[block], _TD, _TH)]
     target = np.empty(size, np.uint8)
+    written = 0
     marked = np.zeros(len(elements.kind), np.bool_)  # list items that have a dash
     before = -1
     for block in range(len(kept)):
         if not kept[block]:
             continue
         element = blocks.element[block]
-        item = _around(elements, element, _LI, _LI)
-        begins_item = item > 0 and not _has(elements, blocks, item, before)
-        between = _between(elements, blocks, before, block, begins_item)
-        if between == _CELL:
-            target[written], target[written + 1], target[written + 2] = _SPACE, _BAR, _SPACE
-            written += 3
+        row = around(elements, element, _TR, _TR)
+        cell = around(elements, element, _TD, _TH) if in_line[row] else 0
+        item = around(elements, element, _LI, _LI)
+        begins_item = item > 0 and not has(elements, blocks, item, before)
+        between = _between(elements, blocks, in_line, before, block, row, begins_item)
+        if between == _SAME_CELL:
+            if begins_item and before >= 0:
+                target[written] = _SEMICOLON
+                written += 1
+            target[written] = _SPACE
+            written += 1
+        elif between == _CELL:
+            last = around(elements, blocks.element[before], _TD, _TH)
+            target[written] = _SPACE
+            written = _write_bars(target, written + 1, max(1, columns[cell] - columns[last]))
         else:
-            for _ in range(between - 1):
+            for _ in range(between):
                 target[written] = _NEWLINE
                 written += 1
-        if begins_item and between != _CELL and elements.inside[element] & _UNMARKED == 0:
-            for _ in range(_marked_around(elements, marked, item)):
-                target[written], target[written + 1] = _SPACE, _SPACE
-                written += 2
-            marked[item] = True
-            target[written], target[written + 1] = _DASH, _SPACE
-            written += 2
+            if cell > 0:
+                written = _write_bars(target, written, columns[cell])
+            elif begins_item and elements.inside[element] & _UNMARKED == 0:
+                written = _write_marker(target, written, marked_around(elements, marked, item), numbers[item])
+                marked[item] = True
+        flat = cell > 0 and elements.inside[element] & _PRE == 0
         for at in range(blocks.start[block], blocks.end[block]):
-            target[written] = text[at]
+            target[written] = _SPACE if flat and text[at] == _NEWLINE else text[at]
             written += 1
         before = block
     return target[:written]
 
 
+@kernel
+def rows_in_line(elements: Elements, blocks: Blocks, kept: Booleans) -> Booleans:
+    """Return which elements are rows that are written as a line: of short cells, in a table with columns."""
+    count = len(elements.kind)
+    cells, last_cell, in_cell = np.zeros(count, np.int32), np.zeros(count, np.int32), np.zeros(count, np.int32)
+    long_ = np.zeros(count, np.bool_)
+    has_columns = np.zeros(count, np.bool_)
+    for block in range(len(kept)):
+        if not kept[block]:
+            continue
+        element = blocks.element[block]
+        row = around(elements, element, _TR, _TR)
+        cell = around(elements, element, _TD, _TH)
+        if row == 0 or cell < row:
+            continue
+        if last_cell[row] != cell:
+            last_cell[row] = cell
+            cells[row] += 1
+        in_cell[cell] += 1
+        long_[row] |= blocks.end[block] - blocks.start[block] >= _LONG_CELL or in_cell[cell] > _MOST_IN_CELL
+        if cells[row] > 1 and not long_[row]:
+            has_columns[table_around(elements, row)] = True
+    in_line = np.zeros(count, np.bool_)
+    for row in range(1, count):
+        if cells[row] > 0 and not long_[row]:
+            in_line[row] = has_columns[table_around(elements, row)]
+    return in_line
+
+
 @leaf
-def _between(elements: Elements, blocks: Blocks, before: int, block: int, begins_item: bool) -> int:
+def _between(
+    elements: Elements, blocks: Blocks, in_line: Booleans, before: int, block: int, row: int, begins_item: bool
+) -> int:
     """Return what to write between two blocks that are kept."""
     if before < 0:
-        return _NOTHING
+        return 0
     element = blocks.element[block]
-    row = _around(elements, element, _TR, _TR)
-    is_short = max(_length(blocks, before), _length(blocks, block)) < _LONG_CELL
-    if row > 0 and is_short and not begins_item:
-        cell = _around(elements, element, _TD, _TH)
-        if _has(elements, blocks, row, before):
-            return _LINE if _has(elements, blocks, cell, before) else _CELL
-        if _has(elements, blocks, _around(elements, element, _TABLE, _TABLE), before):
-            return _LINE
+    if in_line[row]:
+        if has(elements, blocks, row, before):
+            return _SAME_CELL if has(elements, blocks, around(elements, element, _TD, _TH), before) else _CELL
+        last = around(elements, blocks.element[before], _TR, _TR)
+        same = has(elements, blocks, around(elements, element, _TABLE, _TABLE), before)
+        return _LINE if same and in_line[last] else _PARAGRAPH
     if not begins_item and elements.kind[element] in _PARAGRAPHS:
         return _PARAGRAPH
-    around = element
-    while around > 0:
-        if elements.kind[around] in (_UL, _OL, _MENU, _DL) and _has(elements, blocks, around, before):
+    at = element
+    while at > 0:
+        if elements.kind[at] in (_UL, _OL, _MENU, _DL) and has(elements, blocks, at, before):
             return _LINE
-        around = elements.parent[around]
+        at = elements.parent[at]
     return _PARAGRAPH
 
 
 @leaf
-def _around(elements: Elements, element: int, kind: int, other: int) -> int:
+def _write_bars(target: Bytes, written: int, count: int) -> int:
+    for _ in range(count):
+        target[written], target[written + 1] = _BAR, _SPACE
+        written += 2
+    return written
+
+
+@leaf
+def _write_marker(target: Bytes, written: int, depth: int, item_number: int) -> int:
+    """Write an item's dash or number, indented by the items around it."""
+    for _ in range(2 * depth):
+        target[written] = _SPACE
+        written += 1
+    if item_number >= 0:
+        written = write_number(target, written, item_number)
+        target[written] = _DOT
+    else:
+        target[written] = _DASH
+    target[written + 1] = _SPACE
+    return written + 2
+
+
+@leaf
+def around(elements: Elements, element: int, kind: int, other: int) -> int:
     """Return the innermost element of one of two kinds that an element is or stands in; 0 for none."""
     while element > 0 and elements.kind[element] != kind and elements.kind[element] != other:
         element = elements.parent[element]
@@ -101,22 +172,17 @@ def _around(elements: Elements, element: int, kind: int, other: int) -> int:
 
 
 @leaf
-def _has(elements: Elements, blocks: Blocks, element: int, before: int) -> bool:
+def has(elements: Elements, blocks: Blocks, element: int, before: int) -> bool:
     """Return whether a block stands in an element that a later block is known to stand in."""
     return bool(before >= blocks.begun[elements.first[element]])
 
 
 @leaf
-def _length(blocks: Blocks, block: int) -> int:
-    return int(blocks.end[block] - blocks.start[block])
-
-
-@leaf
-def _marked_around(elements: Elements, marked: npt.NDArray[np.bool_], item: int) -> int:
+def marked_around(elements: Elements, marked: Booleans, item: int) -> int:
     """Return how many list items with a dash stand around an item."""
     count = 0
-    around = elements.parent[item]
-    while around > 0:
-        count += marked[around]
-        around = elements.parent[around]
+    at = elements.parent[item]
+    while at > 0:
+        count += marked[at]
+        at = elements.parent[at]
     return count

@@ -59,10 +59,18 @@ def test_headings_and_paragraphs_stand_apart() -> None:
         ("<p>a<p>b", "a\n\nb"),
         ("<h1>a</h1>b<br>c", "a\n\nb\nc"),
         ("<ul><li>a<li>b<ul><li>c</ul><li>d</ul>e", "- a\n- b\n  - c\n- d\n\ne"),
-        ("<ol><li><p>a</p><p>b</p><li>c</ol>", "- a\n\nb\n- c"),
+        ("<ol><li><p>a</p><p>b</p><li>c</ol>", "1. a\n\nb\n2. c"),
         ("<dl><dt>a<dd>b<dt>c<dd>d</dl>", "a\nb\nc\nd"),
         ("<table><tr><th>a<th>b<tr><td>c<td>d</table>e", "a | b\nc | d\n\ne"),
         (f"<table><tr><td><p>{'a ' * 150}<td><p>{'b ' * 150}</table>", f"{'a ' * 149}a\n\n{'b ' * 149}b"),
+        ("<ol start=4><li>a<li value=9>b<li>c</ol><ol reversed><li>d</ol>", "4. a\n9. b\n10. c\n\n- d"),
+        ("<table><tr><td>a<td>b<td>c<tr><td><td>d<td>e<tr><td>f<td><td>g</table>", "a | b | c\n| d | e\nf | | g"),
+        ("<table><tr><th colspan=2>a<th>b<tr><td>c<td>d<td>e</table>", "a | | b\nc | d | e"),
+        ("<table><tr><td>a<td>b<tr><td rowspan=2>c<td>d<tr><td>e</table>", "a | b\nc | d\n| e"),
+        ("<table><tr><td>a<td><ul><li>b<li>c</ul><tr><td>d<td>e<br>f<p>g</table>", "a | b; c\nd | e f g"),
+        ("<table><tr><td><img><td>only<tr><td><td>text</table>", "only\n\ntext"),
+        ("<table><tr><td>a<td><table><tr><td>b<td>c</table></table>", "a\n\nb | c"),
+        ("<p>so <math alttext='x^2'></math> it is", "so $x^2$ it is"),
         ("<pre>x = 1\n  y</pre>z", "x = 1\n  y\n\nz"),
         ("<ul><li><h3>a</h3><p>b</ul>", "a\n\nb"),
     ],
@@ -74,6 +82,15 @@ def test_what_is_written(page: str, text: str) -> None:
 def test_code_and_tables_keep_their_lines() -> None:
     assert "\n\nfor bee in hive:\n    count += 1\n\n" in text_of("code")
     assert "\n\nHive | Bees\nA | 12\nB | 30\n\n" in text_of("table")
+
+
+def test_short_cells_and_terms_stay_with_their_rows() -> None:
+    rows = "".join(f"<tr><td>{year}<td>The level at the old mark<td>m" for year in range(1911, 1916))
+    terms = f"<dl><dt>Gauge</dt><dd>{SENTENCE}</dd><dt>Mark</dt><dt>Sign</dt><dd>{SENTENCE}</dd></dl>"
+    page = f"<article><h1>Levels</h1><p>{SENTENCE * 3}</p><table>{rows}</table>{terms}<p>{SENTENCE * 3}</p></article>"
+    text = main_text(read_page(FRAME.format(page).encode()), load_model())
+    assert "1911 | The level at the old mark | m\n1912" in text
+    assert f"Gauge\n{SENTENCE.strip()}\nMark\nSign\n{SENTENCE.strip()}" in text
 
 
 def test_the_columns_beside_the_text() -> None:

@@ -1,0 +1,69 @@
+"""Keeps what is read together together: the cells of a table's row, a term and its definitions.
+
+The classifier judges each block alone, and a cell that holds `m` says little. Where most words of such a unit are kept,
+all of it is; only short cells count, as those of a layout hold text of different kinds. Cost: linear in the blocks and
+the elements.
+"""
+
+from typing import Final
+
+import numpy as np
+import numpy.typing as npt
+
+from prep.corpus.kernels import kernel
+from prep.stages.extract.html.block_kernels import Blocks
+from prep.stages.extract.html.element_kernels import number
+from prep.stages.extract.html.nesting_kernels import Elements, Integers
+from prep.stages.extract.html.render_kernels import around, rows_in_line
+
+_TR, _DT, _DD = (number(name) for name in ("tr", "dt", "dd"))
+_TOP: Final = 0
+
+
+@kernel
+def keep_whole(
+    elements: Elements, blocks: Blocks, words: Integers, kept: npt.NDArray[np.bool_]
+) -> npt.NDArray[np.bool_]:
+    """Return which blocks to keep, given which of them were judged content."""
+    count = len(blocks.start)
+    units = _units(elements, blocks)
+    size = len(elements.kind)
+    in_all, in_kept = np.zeros(size, np.int64), np.zeros(size, np.int64)
+    for block in range(count):
+        weight = max(1, words[block])
+        in_all[units[block]] += weight
+        if kept[block]:
+            in_kept[units[block]] += weight
+    whole = kept.copy()
+    for block in range(count):
+        unit = units[block]
+        if unit != _TOP and 2 * in_kept[unit] >= in_all[unit]:
+            whole[block] = True
+    return whole
+
+
+@kernel
+def _units(elements: Elements, blocks: Blocks) -> Integers:
+    """Return the element that stands for the unit of each block, 0 for none: a row, or the first term of a group."""
+    count = len(blocks.start)
+    in_line = rows_in_line(elements, blocks, np.ones(count, np.bool_))
+    groups = np.zeros(len(elements.kind), np.int32)
+    open_group, closed = np.zeros(len(elements.kind), np.int32), np.zeros(len(elements.kind), np.bool_)
+    for element in range(1, len(elements.kind)):
+        kind = elements.kind[element]
+        if kind in (_DT, _DD):
+            parent = elements.parent[element]
+            if kind == _DT and (open_group[parent] == 0 or closed[parent]):
+                open_group[parent] = element
+            closed[parent] = kind == _DD
+            groups[element] = open_group[parent]
+    units = np.zeros(count, np.int32)
+    for block in range(count):
+        element = blocks.element[block]
+        row = around(elements, element, _TR, _TR)
+        term = around(elements, element, _DT, _DD)
+        if term > row:
+            units[block] = groups[term]
+        elif in_line[row]:
+            units[block] = row
+    return units

@@ -1,0 +1,252 @@
+"""Formulas in HTML, each written once: as the LaTeX that the page carries, else as a line of text.
+
+Pages hold a formula several times: MathML with LaTeX beside it (KaTeX, LaTeXML), MathML and an image (Wikipedia), what
+a script has drawn and the script's source (MathJax), or an image whose alternative text is LaTeX. Each group of these
+is replaced by one text before the page is read. MathML without LaTeX is written in a line, `(a+b)/2`, `x^2`, `√(x+1)`,
+by joining the parts of each element as it ends. Cost: linear in the formulas; a page without any is not looked at.
+"""
+
+import re
+from functools import cache
+from html import escape, unescape
+from typing import Final, Literal, NamedTuple
+
+Delimiters = Literal["dollars", "brackets", "none"]
+
+_DELIMITERS: Final = {
+    "dollars": (("$", "$"), ("$$", "$$")),
+    "brackets": (("\\(", "\\)"), ("\\[", "\\]")),
+    "none": (("", ""), ("", "")),
+}
+"""What stands around a formula in a line, and around a displayed one."""
+
+_OPENER: Final = re.compile(
+    rb"""<(?P<name>(?:\w+:)?math|mjx-container|img)\b[^>]*>
+    |<(?P<script>script)\b[^>]*math/tex[^>]*>
+    |<(?P<group>span|div)\b[^>]*\bclass\s*=\s*["']?[^"'>]*\b
+        (?P<class>mwe-math-element|MathJax(?:_Display|_SVG|_SVG_Display|_CHTML|_Preview)?|mjx-chtml|katex-html)(?![\w-])[^>]*>""",
+    re.IGNORECASE | re.VERBOSE,
+)
+_ATTRIBUTE: Final = re.compile(rb"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
+_ANNOTATION: Final = re.compile(
+    rb"<(?:\w+:)?annotation\b[^>]*encoding\s*=\s*[\"']?[^\"'>]*(?:tex|latex)[^>]*>(.*?)</(?:\w+:)?annotation",
+    re.IGNORECASE | re.DOTALL,
+)
+_IMAGE_CLASS: Final = re.compile(r"\b(?:mwe-math-fallback-image-\w+|tex|latex|math|texrender|ql-img-\w+-\w+)(?![\w-])")
+_IMAGE_SOURCE: Final = re.compile(
+    r"latex\.codecogs\.com|/(?:math)?tex\.cgi|/latex\.php|s0\.wp\.com/latex", re.IGNORECASE
+)
+_STYLE: Final = re.compile(r"\{\\(?:displaystyle|textstyle|scriptstyle)\s+(.*)\}", re.DOTALL)
+_SOURCE_NEAR: Final = re.compile(rb"(?:\s|</?(?:span|div)\b[^>]*>)*<script\b[^>]*math/tex", re.IGNORECASE)
+_IMAGE: Final = re.compile(rb"<img\b[^>]*>", re.IGNORECASE)
+_MATH: Final = re.compile(rb"<(?:\w+:)?math\b.*</(?:\w+:)?math\s*>", re.IGNORECASE | re.DOTALL)
+_LONGEST: Final = 1 << 16
+"""Bytes in which a formula ends."""
+_SPACES: Final = re.compile(r"\s+")
+
+
+class _Formula(NamedTuple):
+    text: str
+    display: bool = False
+    latex: bool = True
+
+
+def write_formulas(page: bytes, delimiters: Delimiters = "dollars") -> bytes:
+    """Return a page (HTML in UTF-8) with each formula as text."""
+    parts: list[bytes] = []
+    done = 0
+    unclosed: set[bytes] = set()
+    for opener in _OPENER.finditer(page):
+        name = (opener["name"] or opener["script"] or opener["group"]).lower()
+        if opener.start() < done or name in unclosed:
+            continue
+        end = opener.end() if name == b"img" else _element_end(page, opener, name)
+        if end < 0:
+            unclosed.add(name)
+            continue
+        end, formula = _read(page, opener, end)
+        if end < 0:
+            continue
+        parts += (page[done : opener.start()], b"" if formula is None else _written(formula, delimiters))
+        done = end
+    return b"".join((*parts, page[done:])) if parts else page
+
+
+def _written(formula: _Formula, delimiters: Delimiters) -> bytes:
+    before, after = _DELIMITERS[delimiters][formula.display] if formula.latex else ("", "")
+    return escape(f"{before}{formula.text}{after}", quote=False).encode() if formula.text else b""
+
+
+def _read(page: bytes, opener: re.Match[bytes], end: int) -> tuple[int, _Formula | None]:
+    """Return where the formula ends that an element is, and it; −1 where it is none."""
+    name, kind = (opener["name"] or b"").lower(), (opener["class"] or b"").lower()
+    if name == b"img":
+        formula = _from_image(opener[0])
+        return (end, formula) if formula else (-1, None)
+    if opener["script"]:
+        content = page[opener.end() : page.rfind(b"<", 0, end)].decode("utf-8", "replace")
+        return end, _Formula(_cleaned(content), b"mode=display" in opener[0].replace(b" ", b""))
+    if name.endswith(b"math"):
+        return end, _from_mathml(page[opener.start() : end])
+    if kind in (b"katex-html", b"mathjax_preview") or (kind != b"mwe-math-element" and _SOURCE_NEAR.match(page, end)):
+        return end, None
+    inner = page[opener.end() : end]
+    images = (_from_image(image[0]) for image in _IMAGE.finditer(inner))
+    if formula := next(filter(None, images), None):
+        return end, formula
+    if math := _MATH.search(inner):
+        return end, _from_mathml(math[0])
+    return (end, None) if name else (-1, None)
+
+
+def _element_end(page: bytes, opener: re.Match[bytes], name: bytes) -> int:
+    """Return where the element ends that begins with a tag; −1 where it does not end near."""
+    depth = 1
+    for tag in _tags(name.lower()).finditer(page, opener.end(), opener.end() + _LONGEST):
+        if not tag[2]:
+            depth += -1 if tag[1] else 1
+        if depth == 0:
+            return tag.end()
+    return -1
+
+
+@cache
+def _tags(name: bytes) -> re.Pattern[bytes]:
+    return re.compile(rb"<(/?)" + re.escape(name) + rb"\b[^>]*?(/?)>", re.IGNORECASE)
+
+
+def _attributes(tag: bytes) -> dict[str, str]:
+    found: dict[str, str] = {}
+    for name, *values in _ATTRIBUTE.findall(tag):
+        found.setdefault(name.decode().lower(), unescape(b"".join(values).decode("utf-8", "replace")))
+    return found
+
+
+def _from_image(tag: bytes) -> _Formula | None:
+    attributes = _attributes(tag)
+    alternative = attributes.get("alt", "").strip()
+    kind = attributes.get("class", "")
+    if alternative and (_IMAGE_CLASS.search(kind) or _IMAGE_SOURCE.search(attributes.get("src", ""))):
+        return _Formula(_cleaned(alternative), "display" in kind)
+    return None
+
+
+def _from_mathml(math: bytes) -> _Formula:
+    attributes = _attributes(math[: math.find(b">")])
+    display = attributes.get("display") == "block" or attributes.get("mode") == "display"
+    annotation = _ANNOTATION.search(math)
+    latex = unescape(annotation[1].decode("utf-8", "replace")) if annotation else attributes.get("alttext", "")
+    if latex.strip():
+        return _Formula(_cleaned(latex), display)
+    return _Formula(linear_mathml(math.decode("utf-8", "replace")), display, latex=False)
+
+
+def _cleaned(latex: str) -> str:
+    """Return LaTeX in one line, without the style that Wikipedia puts around it, and without delimiters of its own."""
+    text = _SPACES.sub(" ", latex.removeprefix("%")).strip()
+    for before, after in (("$$", "$$"), ("\\[", "\\]"), ("\\(", "\\)"), ("$", "$")):
+        if len(text) > len(before + after) and text.startswith(before) and text.endswith(after):
+            text = text[len(before) : -len(after)].strip()
+            break
+    styled = _STYLE.fullmatch(text)
+    return styled[1].strip() if styled and _balanced(styled[1]) else text
+
+
+def _balanced(latex: str) -> bool:
+    depth = 0
+    for character in re.sub(r"\\.", "", latex):
+        depth += (character == "{") - (character == "}")
+        if depth < 0:
+            return False
+    return depth == 0
+
+
+_TOKEN: Final = re.compile(r"<!--.*?-->|<(/?)([\w:-]+)((?:[^>\"']|\"[^\"]*\"|'[^']*')*?)(/?)>|([^<]+)", re.DOTALL)
+_TERM: Final = re.compile(r"[-+\u2212]?(?:\d+(?:[.,]\d+)?|\w[\u0300-\u036f\u20d7]?|\u221e)|\([^()]*\)|\S")
+_INVISIBLE: Final = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064\u200b"))
+_LEAVES: Final = frozenset({"mi", "mn", "mo", "mtext", "ms"})
+_DROPPED: Final = frozenset({"annotation", "annotation-xml", "mphantom", "maction-hidden", "none", "mprescripts"})
+_EMPTY: Final = frozenset({"mspace", "none", "mprescripts", "malignmark", "maligngroup"})
+_ACCENTS: Final = {"¯": "\u0304", "‾": "\u0304", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303",
+                   "→": "\u20d7", "⃗": "\u20d7", "˙": "\u0307", ".": "\u0307", "¨": "\u0308"}  # fmt: skip
+
+
+def linear_mathml(math: str) -> str:
+    """Return MathML as a line of text in which fractions, powers, indices and roots can be told apart."""
+    stack: list[tuple[str, dict[str, str], list[str]]] = [("", {}, [])]
+    for token in _TOKEN.finditer(math):
+        closing, name, attributes, closed, text = token.groups()
+        if text is not None:
+            if stack[-1][0] in _LEAVES:
+                stack[-1][2].append(unescape(text))
+        elif name is None:
+            continue
+        elif not closing:
+            element = name.rpartition(":")[2].lower()
+            opened = (element, _attributes(attributes.encode()), list[str]())
+            if closed or element in _EMPTY:
+                stack[-1][2].append(" " if element == "mspace" else "")
+            else:
+                stack.append(opened)
+        elif any(name.rpartition(":")[2].lower() == element for element, _, _ in stack):
+            ended = ""
+            while len(stack) > 1 and ended != name.rpartition(":")[2].lower():
+                ended, its, parts = stack.pop()
+                stack[-1][2].append(_joined(ended, its, parts))
+    while len(stack) > 1:
+        ended, its, parts = stack.pop()
+        stack[-1][2].append(_joined(ended, its, parts))
+    return _SPACES.sub(" ", _row(stack[0][2])).strip()
+
+
+def _joined(name: str, attributes: dict[str, str], parts: list[str]) -> str:
+    """Return the text of an element from that of its parts."""
+    if name in _DROPPED:
+        return ""
+    if name in _LEAVES:
+        text = _SPACES.sub(" ", "".join(parts)).strip().translate(_INVISIBLE)
+        return f"{text} " if name == "mo" and text in {",", ";"} else text
+    if name in {"mfrac", "msup", "msub", "msubsup", "munder", "mover", "munderover", "mroot"}:
+        return _placed(name, attributes, parts)
+    if name == "msqrt":
+        return f"√{_term(_row(parts))}"
+    if name == "mfenced":
+        separator = (attributes.get("separators", ",") or " ")[0]
+        return f"{attributes.get('open', '(')}{f'{separator} '.join(parts)}{attributes.get('close', ')')}"
+    if name == "mtable":
+        return f"[{'; '.join(parts)}]"
+    if name in {"mtr", "mlabeledtr"}:
+        return ", ".join(parts)
+    return _row(parts)
+
+
+def _placed(name: str, attributes: dict[str, str], parts: list[str]) -> str:
+    first, second, third = (*parts, "", "", "")[:3]
+    if name == "mfrac":
+        if attributes.get("linethickness") in {"0", "0px", "0pt"}:
+            return f"{first} choose {second}"
+        return f"{_term(first)}/{_term(second)}"
+    if name == "mroot":
+        return f"{_term(first)}^(1/{_term(second)})"
+    if name == "mover" and second in _ACCENTS:
+        return f"{_term(first)}{_ACCENTS[second]}"
+    below = second if name in {"msub", "msubsup", "munder", "munderover"} else ""
+    above = third if name in {"msubsup", "munderover"} else second if name in {"msup", "mover"} else ""
+    if set(above) <= {"′", "'", "*", "†"}:  # primes stand beside their base without a sign
+        return f"{_term(first)}{f'_{_term(below)}' if below else ''}{above}"
+    return f"{_term(first)}{f'_{_term(below)}' if below else ''}{f'^{_term(above)}' if above else ''}"
+
+
+def _term(text: str) -> str:
+    """Return a text in brackets unless it is one term."""
+    text = text.strip()
+    return text if not text or _TERM.fullmatch(text) else f"({text})"
+
+
+def _row(parts: list[str]) -> str:
+    """Return parts beside each other, with a space where two words would become one."""
+    row = ""
+    for part in filter(None, parts):
+        words = (len(part) > 1 and part[:2].isalpha()) or re.search(r"(?:^|[^^_])\b[^\W\d_]{2,}$", row)
+        row += f" {part}" if words and row[-1:].isalnum() and part[0].isalnum() else part
+    return row
