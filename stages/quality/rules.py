@@ -10,6 +10,8 @@ from typing import Literal
 import numpy as np
 import numpy.typing as npt
 
+from prep.stages.shared.languages import related_codes
+
 Signal = npt.NDArray[np.float64]
 """One value per document; NaN where it is not defined, such as a mean over no words. No rule rejects NaN."""
 Flags = npt.NDArray[np.bool_]
@@ -30,8 +32,8 @@ class Rule:
     """Which definition of the field it follows."""
 
     def threshold_for(self, language: str | None) -> float | None:
-        """Return the threshold for a language: its own, or that of the code without its script, or everyone's."""
-        for code in (language, language.partition("-")[0]) if language else ():
+        """Return the threshold for a language: its own, by any code that means the same, or everyone's."""
+        for code in related_codes(language) if language else ():
             if code in self.languages:
                 return self.languages[code]
         return self.threshold

@@ -4,8 +4,10 @@ The field cuts text in several ways, so there are several kinds of lines:
 
 - *lines*: `str.splitlines`, blank ones included (Gopher's quality rules, in datatrove);
 - *filled lines*: between newlines, blank ones left out (FineWeb, and DCLM, which also trims them);
-- *segments*: between runs of newlines, so that a newline at an end makes an empty one (repetition, in datatrove);
-- *paragraphs*: between runs of two or more newlines, in the text without white space at its ends.
+- *paragraphs*: between blank lines, which hold nothing but white space.
+
+Repetition counts filled lines and filled paragraphs. datatrove counts what stands between runs of newlines, so that
+blank lines with white space in them are duplicates of each other, and a newline at an end makes an empty line.
 
 A *duplicate* is every copy after the first (datatrove); *repeated* is every copy of what occurs more than once, the
 first included, compared and measured trimmed (DCLM, Dolma 3). Lengths are in code points. Cost: a few passes over the
@@ -19,8 +21,8 @@ import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel, leaf
-from prep.corpus.text.utf8 import code_points, find_byte, find_line_end
-from prep.corpus.text.words import Positions, trim
+from prep.corpus.text.utf8 import code_points, decode, find_byte, find_line_end
+from prep.corpus.text.words import SPACE, Positions, trim
 from prep.stages.quality.signals.dclm_kernels import words_dropped
 from prep.stages.quality.signals.mark_kernels import (
     begins_with_bullet,
@@ -41,26 +43,26 @@ _NEWLINES, _LINE_CHARACTERS, _FILLED, _PUNCTUATED, _SHORT, _DUPLICATE_CHARACTERS
 
 LINES = (
     *FILLED_LINES,
-    *("segments", "duplicate_segments", "duplicate_segment_characters"),
+    "duplicate_lines",
     *("lines", "bullet_lines", "ellipsis_lines"),
     *("trimmed_line_characters", "repeated_lines", "repeated_line_characters"),
     *("dclm_bullet_lines", "dclm_ellipsis_lines", "dclm_dropped_words"),
 )
 """Counts of `count_lines`."""
-_SEGMENTS, _DUPLICATE_SEGMENTS, _DUPLICATE_SEGMENT_CHARACTERS = range(6, 9)
-_LINES, _BULLETS, _ELLIPSES = range(9, 12)
-_TRIMMED_CHARACTERS, _REPEATED, _REPEATED_CHARACTERS = range(12, 15)
-_DCLM_BULLETS, _DCLM_ELLIPSES, _DROPPED_WORDS = range(15, 18)
+_DUPLICATE_LINES = 6
+_LINES, _BULLETS, _ELLIPSES = range(7, 10)
+_TRIMMED_CHARACTERS, _REPEATED, _REPEATED_CHARACTERS = range(10, 13)
+_DCLM_BULLETS, _DCLM_ELLIPSES, _DROPPED_WORDS = range(13, 16)
 
 PARAGRAPHS = (
-    *("paragraphs", "duplicate_paragraphs", "duplicate_paragraph_characters"),
+    *("duplicate_paragraphs", "duplicate_paragraph_characters"),
     *("filled_paragraphs", "trimmed_paragraph_characters", "repeated_paragraphs", "repeated_paragraph_characters"),
 )
 """Counts of `count_paragraphs`. Filled ones are not blank."""
-_PARAGRAPHS, _DUPLICATE_PARAGRAPHS, _DUPLICATE_PARAGRAPH_CHARACTERS = range(3)
-_FILLED_PARAGRAPHS, _TRIMMED_PARAGRAPH_CHARACTERS, _REPEATED_PARAGRAPHS, _REPEATED_PARAGRAPH_CHARACTERS = range(3, 7)
+_DUPLICATE_PARAGRAPHS, _DUPLICATE_PARAGRAPH_CHARACTERS = range(2)
+_FILLED_PARAGRAPHS, _TRIMMED_PARAGRAPH_CHARACTERS, _REPEATED_PARAGRAPHS, _REPEATED_PARAGRAPH_CHARACTERS = range(2, 6)
 
-_NEWLINE = 0x0A
+_NEWLINE, _RETURN = 0x0A, 0x0D
 
 
 @leaf
@@ -112,13 +114,11 @@ def count_lines(
         if (newline or following == end) and line < line_end:
             if line < at:
                 first, last = trim(data, line, line_end, characters)
-            length = code_points(data, line, line_end)
-            key = key_of_piece(data, line, line_end)
-            again = meet(pieces, size, key) > 0
-            counts[_SEGMENTS] += 1
-            counts[_DUPLICATE_SEGMENTS] += again
-            counts[_DUPLICATE_SEGMENT_CHARACTERS] += again * length
             if first < last:
+                length = code_points(data, line, line_end)
+                key = key_of_piece(data, line, line_end)
+                again = meet(pieces, size, key) > 0
+                counts[_DUPLICATE_LINES] += again
                 _count_filled(data, line, line_end, length, again, characters, short_line, counts)
                 key = key_of_trimmed(data, first, last, line, line_end, key)
                 trimmed = length - code_points(data, line, first) - code_points(data, last, line_end)
@@ -129,11 +129,6 @@ def count_lines(
         if newline:
             line = following
         at = following
-    # A newline at an end makes an empty segment there; so does an empty text.
-    before = int(start < end and data[start] == _NEWLINE)
-    behind = int(start == end or data[end - 1] == _NEWLINE)
-    counts[_SEGMENTS] += before + behind
-    counts[_DUPLICATE_SEGMENTS] += before * behind
 
 
 @kernel
@@ -186,42 +181,45 @@ def count_paragraphs(data: Bytes, start: int, end: int, characters: Bytes, piece
     counts[:] = 0
     at, end = trim(data, start, end, characters)
     size = 0
-    more = True
-    while more:
-        stop, following = _paragraph_end(data, at, end)
-        more = stop < end
-        if more and size == 0:  # a single paragraph needs no table
+    while at < end:
+        stop, following = _paragraph_end(data, at, end, characters)
+        if stop < end and size == 0:  # a single paragraph needs no table
             size = clear(pieces, count_byte(data, stop, end, _NEWLINE) + 1)
         first, last = trim(data, at, stop, characters)
         trimmed = code_points(data, first, last)
-        counts[_PARAGRAPHS] += 1
-        counts[_FILLED_PARAGRAPHS] += first < last
+        counts[_FILLED_PARAGRAPHS] += 1
         counts[_TRIMMED_PARAGRAPH_CHARACTERS] += trimmed
         if size:
             key = key_of_piece(data, at, stop)
             if meet(pieces, size, key):
                 counts[_DUPLICATE_PARAGRAPHS] += 1
                 counts[_DUPLICATE_PARAGRAPH_CHARACTERS] += code_points(data, at, stop)
-            if first < last:
-                times = copies(meet(pieces, size, key_of_trimmed(data, first, last, at, stop, key)))
-                counts[_REPEATED_PARAGRAPHS] += times
-                counts[_REPEATED_PARAGRAPH_CHARACTERS] += times * trimmed
+            times = copies(meet(pieces, size, key_of_trimmed(data, first, last, at, stop, key)))
+            counts[_REPEATED_PARAGRAPHS] += times
+            counts[_REPEATED_PARAGRAPH_CHARACTERS] += times * trimmed
         at = following
 
 
 @leaf
-def _paragraph_end(data: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Return where the paragraph at `at` ends, and where the next one begins; both are `end` for the last."""
-    stop = find_byte(data, at, end, _NEWLINE)
-    following = _run_end(data, stop, end)
-    while stop < end and following - stop < 2:
-        stop = find_byte(data, following, end, _NEWLINE)
-        following = _run_end(data, stop, end)
-    return stop, following
+def _paragraph_end(data: Bytes, at: int, end: int, characters: Bytes) -> tuple[int, int]:
+    """Return where the paragraph at `at` ends, and where the next one begins; both are `end` for the last.
 
-
-@leaf
-def _run_end(data: Bytes, at: int, end: int) -> int:
-    while at < end and data[at] == _NEWLINE:
-        at += 1
-    return at
+    The text has no white space at its end. White space before the newline that ends the paragraph is part of it, but
+    for a carriage return.
+    """
+    stop = following = find_byte(data, at, end, _NEWLINE)
+    while stop < end:
+        newlines = 0
+        place = stop
+        while True:
+            code, after = decode(data, place, end)
+            if not characters[code] & SPACE:
+                break
+            if code == _NEWLINE:
+                newlines += 1
+                following = after
+            place = after
+        if newlines > 1:
+            return stop - int(data[stop - 1] == _RETURN), following
+        stop = following = find_byte(data, following, end, _NEWLINE)
+    return end, end

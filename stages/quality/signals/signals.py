@@ -16,6 +16,7 @@ from prep.stages.quality.recipe import load_recipe
 from prep.stages.quality.signals.measures import MEASURES, add_signals, with_signals
 from prep.stages.quality.signals.signal_kernels import COUNTS, measure
 from prep.stages.quality.signals.word_kernels import stop_words
+from prep.stages.shared.languages import related_codes
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage
 
 LANGUAGE = "language"
@@ -31,6 +32,7 @@ class Signals(RowStage):
     words of such languages do not fit (`prep quality fit` derives those that do).
     """
 
+    version: ClassVar[int] = 2
     name: ClassVar[str] = "signals"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
@@ -97,7 +99,7 @@ def _list_numbers(batch: pa.RecordBatch, numbers: dict[str, int]) -> npt.NDArray
         return np.full(batch.num_rows, others, np.int32)
     encoded = batch.column(LANGUAGE).dictionary_encode()
     of = [
-        numbers.get(code, numbers.get(code.partition("-")[0], others)) if code else others
+        next((numbers[each] for each in related_codes(code) if each in numbers), others) if code else others
         for code in encoded.dictionary.to_pylist()
     ]
     indices: npt.NDArray[np.int64] = encoded.indices.fill_null(len(of)).to_numpy(zero_copy_only=False)

@@ -72,9 +72,33 @@ class Classifier:
 def read_classifier(path: str) -> Classifier:
     """Read a model. Raises ConfigurationError for a file that is no classifier of this format."""
     try:
-        return _Reader(Path(path).read_bytes()).classifier()
-    except (struct.error, ValueError) as error:
+        reader = _Reader(Path(path).read_bytes())
+        classifier = reader.classifier()
+        reader.check_end()
+        _check(classifier)
+        return classifier
+    except (struct.error, ValueError, IndexError, OverflowError, MemoryError) as error:
         raise ConfigurationError([f"{path!r} is no fastText classifier of format {VERSION}: {error}"]) from error
+
+
+def _check(classifier: Classifier) -> None:
+    """Raise ValueError where the parts of a classifier do not fit each other: it is damaged."""
+    arguments, labels = classifier.arguments, len(classifier.labels)
+    losses = (HIERARCHICAL_SOFTMAX, NEGATIVE_SAMPLING, SOFTMAX, ONE_VS_ALL)
+    if arguments.dim < 1 or arguments.loss not in losses or arguments.word_ngrams < 1 or arguments.bucket < 0:
+        raise ValueError(f"it is damaged: its settings are {arguments}")
+    if not labels or len(set(classifier.labels)) < labels:
+        raise ValueError("it is damaged: it has no labels, or the same twice")
+    counts = classifier.label_counts
+    if counts.min() < 0 or (arguments.loss == HIERARCHICAL_SOFTMAX and (np.diff(counts) > 0).any()):
+        raise ValueError("it is damaged: the counts of its labels are not in falling order")
+    rows = len(classifier.words) + (len(classifier.buckets) if classifier.pruned else arguments.bucket)
+    shapes = (classifier.vectors.shape, classifier.output.shape)
+    if shapes[0][1] != arguments.dim or shapes[0][0] > rows or shapes[1] != (labels, arguments.dim):
+        raise ValueError(f"it is damaged: its matrices have the shapes {shapes[0]} and {shapes[1]}")
+    for matrix in (classifier.vectors, classifier.output):
+        if len(matrix) and not (np.isfinite(matrix.min()) and np.isfinite(matrix.max())):
+            raise ValueError("it is damaged: its matrices hold values that are no numbers")
 
 
 class _Reader:
@@ -100,6 +124,11 @@ class _Reader:
         (output_quantised,) = self._unpack("?")
         output = self._quantised() if quantised and output_quantised else self._dense()
         return Classifier(arguments, words, labels, counts, buckets[rows, 0].copy(), vectors, output)
+
+    def check_end(self) -> None:
+        """Raise ValueError where bytes are left."""
+        if self._at < len(self._data):
+            raise ValueError(f"it goes on behind its end: byte {self._at} of {len(self._data)}")
 
     def _dictionary(self, entries: int) -> tuple[tuple[bytes, ...], tuple[str, ...], npt.NDArray[np.int64]]:
         words: list[bytes] = []

@@ -76,9 +76,9 @@ def test_a_row_does_not_depend_on_its_batch() -> None:
 @pytest.mark.parametrize(
     ("stage", "place", "hint"),
     [
-        (Language(keep=("en", "eng")), ("keep", 1), "did you mean 'en'?"),
+        (Language(keep=("en", "engl")), ("keep", 1), ""),
         (Language(keep=("pt-BR",)), ("keep", 0), "did you mean 'pt'?"),
-        (Language(threshold={"ger": 0.3}), ("threshold", "ger"), "did you mean 'de'?"),
+        (Language(threshold={"deutsch": 0.3}), ("threshold", "deutsch"), ""),
         (Language(threshold={"zzzz": 0.3}), ("threshold", "zzzz"), "its codes are af, am, an,"),
         (Language(model="no/such.ftz"), ("model",), ""),
     ],
@@ -154,9 +154,9 @@ def test_labels_of_other_models_become_codes(tmp_path: Path) -> None:
     batch, verdicts = run(Language(model=path, keep=("en", "deu-Latf")), list(SENTENCES.values()))
     assert batch.column("language").to_pylist() == ["en", "de-Latn", "de-Latf", "ja"]
     assert verdicts is not None
-    assert [rule is None for rule in verdicts.rule.to_pylist()] == [True, False, False, False]
-    problems = list(Language(model=path, keep=("en", "deu-Latf")).problems(CONTEXT))
-    assert [problem.hint for problem in problems] == ["did you mean 'de-Latf'?"]
+    assert [rule is None for rule in verdicts.rule.to_pylist()] == [True, False, True, False]
+    problems = list(Language(model=path, keep=("en", "de-Cyrl")).problems(CONTEXT))
+    assert [problem.field for problem in problems] == [("keep", 1)]
 
 
 LABELS = ("eng_Latn", "deu_Latn", "deu_Latf", "jpn_Jpan")

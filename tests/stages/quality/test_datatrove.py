@@ -1,5 +1,6 @@
 """Every decision and rejecting rule against datatrove's filters, on real pages and books, given the same words."""
 
+import re
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import replace
@@ -63,7 +64,13 @@ def texts(test_data: Path) -> list[str]:
     pages = list(read_pages(sorted((test_data / "web").glob("*.warc.gz"))))
     guide = list(read_pages(sorted((test_data / "docs").glob("*.warc.gz"))))[::32]
     books = [path.read_text("utf-8", errors="replace") for path in sorted((test_data / "books").glob("*.txt"))]
-    return pages + guide + [book[at : at + 40_000] for book in books for at in range(0, 120_000, 40_000)]
+    texts = pages + guide + [book[at : at + 40_000] for book in books for at in range(0, 120_000, 40_000)]
+    return [without_blank_lines(text) for text in texts]
+
+
+def without_blank_lines(text: str) -> str:
+    """Return a text in which all blank lines are empty ones between others: the peer takes others for duplicates."""
+    return re.sub(r"[^\S\n]*\n[^\S\n]*(?=\n)", "\n", text.replace("\r\n", "\n")).strip("\n")
 
 
 @pytest.fixture(scope="module")

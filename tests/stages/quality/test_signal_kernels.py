@@ -1,4 +1,4 @@
-"""Every count of the signals' kernels against a slow, obvious twin, over arbitrary Unicode."""
+"""Every count of the signals' kernels against a slow, obvious reference implementation, over arbitrary Unicode."""
 
 import re
 from collections import Counter
@@ -111,8 +111,6 @@ def slow_lines(text: str, splitter: Splitter, short: int) -> dict[str, int]:
     filled = [line for line in text.split("\n") if line.strip()]
     trimmed = [line.strip() for line in filled]
     lines = [line.strip() for line in text.splitlines()]
-    segments = re.split("\n+", text)
-    duplicate_segments, duplicate_segment_characters = duplicates(segments)
     repeated_lines, repeated_characters = repeated(trimmed)
     return {
         "newlines": text.count("\n"),
@@ -123,9 +121,7 @@ def slow_lines(text: str, splitter: Splitter, short: int) -> dict[str, int]:
         ),
         "short_lines": sum(len(line) <= short for line in filled),
         "duplicate_line_characters": duplicates(filled)[1],
-        "segments": len(segments),
-        "duplicate_segments": duplicate_segments,
-        "duplicate_segment_characters": duplicate_segment_characters,
+        "duplicate_lines": duplicates(filled)[0],
         "lines": len(lines),
         "bullet_lines": sum(line.startswith(("•", "-")) for line in lines),
         "ellipsis_lines": sum(line.endswith(("...", "…")) for line in lines),
@@ -155,12 +151,11 @@ def is_around(character: str) -> bool:
 
 
 def slow_paragraphs(text: str) -> dict[str, int]:
-    paragraphs = re.split("\n{2,}", text.strip())
-    filled = [paragraph.strip() for paragraph in paragraphs if paragraph.strip()]
+    paragraphs = [one for one in regex.split(r"\r?\n[\s\x1c-\x1f]*\n", text.strip()) if one]
+    filled = [paragraph.strip() for paragraph in paragraphs]
     duplicate, duplicate_characters = duplicates(paragraphs)
     again, again_characters = repeated(filled)
     return {
-        "paragraphs": len(paragraphs),
         "duplicate_paragraphs": duplicate,
         "duplicate_paragraph_characters": duplicate_characters,
         "filled_paragraphs": len(filled),

@@ -1,0 +1,68 @@
+"""Which language codes mean the same: settings by language apply to all of them.
+
+Engines write codes in two letters (ISO 639-1), in three (639-3), or with a script (`arb_Arab`, `sr-Latn`), and call a
+language by its own code or by that of its macrolanguage: `cmn` or `zh`, `arb` or `ar`, `pes` or `fa`. Unicode's CLDR
+(`languageAlias`) says which single language a macrolanguage's code stands for; a macrolanguage's other members stay
+languages of their own (`yue` is not `zh`). Bosnian, Croatian and Serbian are together `hbs` (deprecated: `sh`),
+Bokmål and Nynorsk are together `no`.
+"""
+
+from functools import cache
+
+from langcodes import Language
+from langcodes.tag_parser import LanguageTagError
+
+SERBO_CROATIAN = ("hbs", "sh")
+_MEMBERS = {"hbs": ("sh", "sr", "hr", "bs"), "sh": ("hbs", "sr", "hr", "bs"), "no": ("nb", "nn")}
+_WHOLES = {"sr": ("hbs", "sh"), "hr": ("hbs", "sh"), "bs": ("hbs", "sh"), "nb": ("no",), "nn": ("no",)}
+_OWN = frozenset((*_MEMBERS, *_WHOLES))
+_DOMINANT = (
+    *("arb", "azj", "ayr", "cmn", "ekk", "gaz", "gug", "kmr", "khk", "lvs", "npi", "ory", "pbt", "pes", "plt", "swh"),
+    *("uzn", "ydd", "zsm", "als"),
+)
+"""Single languages that macrolanguages' codes stand for."""
+
+
+@cache
+def related_codes(code: str) -> tuple[str, ...]:
+    """Return the codes under which settings for a language may stand: the code itself, then the closest first."""
+    language, _, rest = code.replace("_", "-").partition("-")
+    script = rest.partition("-")[0]
+    short = shortest_code(language)
+    close = [*_MEMBERS.get(short, ()), *_WHOLES.get(short, ())]
+    names = [short, language, *close, *_long_codes(short), *(long for each in close for long in _long_codes(each))]
+    found = [code, *(f"{name}-{script}" for name in names if script), *names]
+    return tuple(dict.fromkeys(found))
+
+
+@cache
+def shortest_code(code: str) -> str:
+    """Return the two-letter code of a language that has one, also by what its macrolanguage's code stands for."""
+    if code in _OWN:
+        return code
+    try:
+        language = Language.get("ps" if code == "pbt" else code)
+        own = language.prefer_macrolanguage().language or code
+    except (LanguageTagError, LookupError):
+        return code
+    return {"nob": "nb", "nno": "nn", "nor": "no", "hbs": "hbs"}.get(code, own)
+
+
+@cache
+def _long_codes(short: str) -> tuple[str, ...]:
+    """Return the codes of three letters that mean the same as one of two."""
+    found = [long for long in _DOMINANT if shortest_code(long) == short]
+    try:
+        language = Language.get(short)
+        found += [language.to_alpha3(), language.to_alpha3(variant="B")]
+    except (LanguageTagError, LookupError):
+        pass
+    return tuple(found)
+
+
+def is_known(code: str) -> bool:
+    """Return whether a code names a language by ISO 639, with or without a script."""
+    try:
+        return Language.get(code.replace("_", "-")).is_valid()
+    except (LanguageTagError, LookupError):
+        return False
