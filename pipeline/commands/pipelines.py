@@ -1,5 +1,7 @@
 """The commands about a pipeline: `prep run`, `check`, `status`, `report` and `stages`."""
 
+import webbrowser
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -55,16 +57,25 @@ def check(pipeline: Pipeline, set_: Set = None) -> None:
 
 def report(
     output: Annotated[str, typer.Argument(metavar="OUTPUT", help="The output folder of a run that has ended.")],
-    html: Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as a web page, too.")] = None,
+    html: Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as a web page instead.")] = None,
+    open_: Annotated[
+        bool, typer.Option("--open", help="Open the web page, which is OUTPUT/report.html by default.")
+    ] = False,
 ) -> None:
     """Show what a run did: documents by stage and rule, by source and language, tokenizer, shards and model."""
     from prep.corpus.files.storage import write_bytes
+    from prep.pipeline.reports.page.page import report_page
     from prep.pipeline.reports.report import print_run
 
-    console = Console(highlight=False, record=html is not None)
-    print_run(console, output)
-    if html is not None:
-        write_bytes(html, console.export_html(inline_styles=True).encode())
+    console = Console(highlight=False)
+    if html is None and not open_:
+        print_run(console, output)
+        return
+    place = html or str(Path(output, "report.html"))
+    write_bytes(place, report_page(output).encode())
+    console.print(f"report: {place}", markup=False)
+    if open_:
+        webbrowser.open(Path(place).absolute().as_uri())
 
 
 def status(pipeline: Pipeline, set_: Set = None) -> None:

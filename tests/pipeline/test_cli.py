@@ -50,7 +50,8 @@ def test_a_report_shows_what_a_run_published(
     path = write_pipeline(stages, texts)
     assert call(monkeypatch, capsys, "run", str(path))[0] == 0
     page = tmp_path / "report.html"
-    status, out, _ = call(monkeypatch, capsys, "report", output, "--html", str(page))
+    assert call(monkeypatch, capsys, "report", output, "--html", str(page))[0] == 0
+    status, out, _ = call(monkeypatch, capsys, "report", output)
     assert status == 0
     for line in ("same_letter 8", "Documents kept", "vocabulary 300", "train", "validation"):
         assert line in " ".join(out.split())

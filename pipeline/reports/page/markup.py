@@ -1,0 +1,73 @@
+"""Markup that cannot be broken by what it shows: every text and attribute is escaped where it enters.
+
+element("p", "5 < 6 & ", element("b", "so"), kind="note")  →  <p class="note">5 &lt; 6 &amp; <b>so</b></p>
+"""
+
+import html
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+_VOID = frozenset({"br", "img", "input", "meta"})
+_VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
+"""Control characters as the pictures that Unicode has of them, so that a terminal's escapes are seen, not obeyed."""
+
+
+@dataclass(frozen=True)
+class Markup:
+    """HTML that is safe as it stands."""
+
+    html: str
+
+
+Child = str | int | Markup | None
+
+
+def element(name: str, *children: Child, kind: str = "", **attributes: str | None) -> Markup:
+    """Return an element; `kind` is its class. Underscores in attributes' names are hyphens; None leaves one out."""
+    named = {"class": kind or None, **{key.rstrip("_").replace("_", "-"): value for key, value in attributes.items()}}
+    written = "".join(f' {key}="{html.escape(value)}"' for key, value in named.items() if value is not None)
+    if name in _VOID:
+        return Markup(f"<{name}{written}>")
+    return Markup(f"<{name}{written}>{join(children).html}</{name}>")
+
+
+def join(children: Iterable[Child]) -> Markup:
+    """Return texts and markup one after another."""
+    return Markup("".join(_written(child) for child in children))
+
+
+def visible(text: str) -> str:
+    """Return a text whose control characters can be seen."""
+    return text.translate(_VISIBLE)
+
+
+def _written(child: Child) -> str:
+    if child is None:
+        return ""
+    return child.html if isinstance(child, Markup) else html.escape(visible(str(child)), quote=False)
+
+
+def table(headings: Iterable[str], rows: Iterable[Iterable[Child]], *, words: int = 1) -> Markup:
+    """Return a table whose first columns hold words, the others numbers, which stand to the right."""
+    head = [element("th", heading, kind="" if place < words else "number") for place, heading in enumerate(headings)]
+    body = [
+        element("tr", *(element("td", cell, kind="" if place < words else "number") for place, cell in enumerate(row)))
+        for row in rows
+    ]
+    whole = element("table", element("thead", element("tr", *head)), element("tbody", *body))
+    return element("div", whole, kind="scroll")
+
+
+def section(title: str, *children: Child) -> Markup:
+    """Return a part of the page, which the contents at its top lead to."""
+    return element("section", element("h2", title), *children, id=anchor(title))
+
+
+def anchor(title: str) -> str:
+    """Return the name by which links lead to a section."""
+    return "-".join(title.lower().split())
+
+
+def share(value: float, whole: float) -> str:
+    """Return a share in per cent."""
+    return f"{value / whole:.1%}" if whole else "–"

@@ -1,0 +1,72 @@
+"""The report of a run as one web page: it needs no network, follows the reader's light or dark, and prints.
+
+Everything is read from what the run has published: counts, aggregates and samples, never all of the text.
+"""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from prep.corpus.files.storage import exists, read_json
+from prep.pipeline.cards.facts import CorpusFacts, read_facts
+from prep.pipeline.reports.page import documents, duplicates, tokens
+from prep.pipeline.reports.page.markup import Markup, anchor, element, join
+
+STYLE = Path(__file__).with_name("report.css")
+WARNINGS = "warnings.json"
+
+
+def report_page(output: str) -> str:
+    """Return the page. Raises RunError where the folder is not that of a run that has ended."""
+    facts = read_facts(output)
+    parts = [
+        ("Funnel", documents.funnel(facts.ledger)),
+        ("Documents", documents.corpus(facts, output) if facts.documents else None),
+        ("Rules", documents.rejected(output, facts.ledger)),
+        ("Duplicates", duplicates.duplicates(output)),
+        ("Tokenizer", tokens.tokenizer(output)),
+        ("Packed rows", tokens.shards(facts.shards)),
+        ("Model", tokens.model(output)),
+    ]
+    there = [(title, part) for title, part in parts if part is not None]
+    links = [element("a", title, href=f"#{anchor(title)}") for title, _ in there]
+    name = Path(output).resolve().name
+    body = element(
+        "body",
+        element("h1", name),
+        element("div", *_tiles(facts), kind="tiles"),
+        *_warnings(output),
+        element("nav", *links),
+        *(part for _, part in there),
+    )
+    head = element(
+        "head",
+        element("meta", charset="utf-8"),
+        element("meta", name_="viewport", content="width=device-width, initial-scale=1"),
+        element("title", f"{name}: report"),
+        Markup(f"<style>{STYLE.read_text(encoding='utf-8')}</style>"),
+    )
+    return "<!DOCTYPE html>\n" + element("html", head, body, lang="en").html + "\n"
+
+
+def _tiles(facts: CorpusFacts) -> Iterator[Markup]:
+    came = facts.ledger.counts[0].entered if facts.ledger.counts else 0
+    figures = {
+        "documents read": f"{came:,}",
+        "documents kept": f"{facts.documents:,}",
+        "bytes of text": f"{facts.text_bytes:,}",
+        "tokens": f"{facts.tokens:,}" if facts.shards else "",
+        "languages": f"{len(facts.counts['language']):,}" if "language" in facts.counts else "",
+        "domains": f"{len(facts.domains):,}" if facts.domains else "",
+    }
+    return (element("div", element("b", value), name, kind="tile") for name, value in figures.items() if value)
+
+
+def _warnings(output: str) -> Iterator[Markup]:
+    path = f"{output}/{WARNINGS}"
+    if not exists(path):
+        return
+    for warning in read_json(path).get("warnings", []):  # type: ignore[attr-defined]
+        said = warning if isinstance(warning, dict) else {"message": warning}
+        hint = said.get("command") or said.get("hint")
+        shown = [element("code", hint)] if hint else []
+        yield element("p", join([str(said.get("message", "")), " ", *shown]), kind="warning")

@@ -1,0 +1,138 @@
+"""The report as a web page: it shows what a run published, whatever the texts hold, and needs no network."""
+
+import re
+from html.parser import HTMLParser
+from pathlib import Path
+
+import numpy as np
+import orjson
+import pytest
+import yaml
+
+from prep.pipeline.reports.page.documents import SAMPLES
+from prep.pipeline.reports.page.duplicates import marked
+from prep.pipeline.reports.page.markup import Markup, element, table
+from prep.pipeline.reports.page.page import report_page
+
+from .test_cli import call
+
+HOSTILE = (
+    '</pre><script>alert("x")</script><img src="https://evil.example/p.png" onerror=alert(1)> \x1b]52;c;aGk=\x07 & <b>'
+)
+
+
+class Outline(HTMLParser):
+    """Collects elements and checks that all are closed in order."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.open: list[str] = []
+        self.names: list[str] = []
+        self.links: list[str] = []
+        self.text = ""
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.names.append(tag)
+        self.links += [value or "" for name, value in attrs if name in {"src", "href", "xlink:href"}]
+        assert not [name for name, _ in attrs if name.startswith("on")]
+        if tag not in {"br", "img", "input", "meta"}:
+            self.open.append(tag)
+
+    def handle_endtag(self, tag: str) -> None:
+        assert self.open.pop() == tag
+
+    def handle_data(self, data: str) -> None:
+        self.text += data
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Return the output of a run over sixty documents, two of them nearly equal, some short, one hostile."""
+    folder = tmp_path_factory.mktemp("report")
+    random = np.random.default_rng(0)
+    words = "ferry quay dawn barrel tar dog keeper mill frost gauge ledger sluice mark wall bridge town".split()
+    texts = [" ".join(random.choice(words, 60)) for _ in range(50)]
+    texts += [*(f"short {number}" for number in range(8)), HOSTILE + " ferry" * 60, texts[7] + "The dog slept."]
+    rows = [{"id": f"d{at}", "text": text, "url": f"https://a.example/{at}"} for at, text in enumerate(texts)]
+    (folder / "in.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    recipe = {"rules": {"long": {"signal": "characters", "min": 40}}}
+    (folder / "recipe.yaml").write_text(yaml.safe_dump(recipe))
+    stages = [
+        {"read": {"paths": str(folder / "in.jsonl"), "source": "harbour <&>"}},
+        "signals",
+        {"quality": {"recipe": str(folder / "recipe.yaml")}},
+        {"minhash": {"bands": 20, "rows": 4, "ngram": 3}},
+        {"tokenizer": {"kind": "bpe", "vocabulary": 300}},
+        {"pack": {"length": 64, "validation": 0.1}},
+    ]
+    (folder / "pipeline.yaml").write_text(
+        yaml.safe_dump({"output": str(folder / "run"), "workers": 1, "stages": stages})
+    )
+    with pytest.MonkeyPatch.context() as patch:
+        from prep.pipeline import cli
+
+        patch.setattr("sys.argv", ["prep", "run", str(folder / "pipeline.yaml")])
+        cli.app(standalone_mode=False)
+    return folder / "run"
+
+
+def test_every_part_is_there_and_the_page_is_well_formed(made: Path) -> None:
+    outline = Outline(report_page(str(made)))
+    assert outline.open == []
+    for title in ("Funnel", "Documents", "Rules", "Duplicates", "Tokenizer", "Packed rows"):
+        assert title in outline.text
+    for words in ("60documents read", "quality: long", "harbour <&>", "bytes per token"):
+        assert words in outline.text
+    assert outline.names.count("svg") >= 2
+
+
+def test_what_texts_hold_is_shown_and_never_obeyed(made: Path) -> None:
+    page = report_page(str(made))
+    outline = Outline(page)
+    assert "script" not in outline.names
+    assert "\x1b" not in page
+    assert [link for link in outline.links if not link.startswith(("#", "data:"))] == []
+    shown = Outline(element("pre", HOSTILE).html)
+    assert shown.text == HOSTILE.replace("\x1b", "\u241b").replace("\x07", "\u2407")
+    assert shown.names == ["pre"]
+
+
+def test_the_page_needs_no_network_and_follows_light_and_dark(made: Path) -> None:
+    page = report_page(str(made))
+    style = page[page.index("<style>") : page.index("</style>")]
+    assert not re.search(r"url\(|@import|http", style)
+    assert "prefers-color-scheme: dark" in style
+    assert "#010101" not in page
+    assert "var(--ink)" in page[page.index("<svg") :]
+    assert len(page) < 1 << 20
+
+
+def test_the_same_run_gives_the_same_page(made: Path) -> None:
+    assert report_page(str(made)) == report_page(str(made))
+    assert report_page(str(made)).count("<details") >= SAMPLES
+
+
+def test_the_command_writes_it(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = call(monkeypatch, capsys, "report", str(made), "--html", str(tmp_path / "r.html"))
+    assert (status, out) == (0, f"report: {tmp_path / 'r.html'}\n")
+    assert (tmp_path / "r.html").read_text() == report_page(str(made))
+    opened: list[str] = []
+    monkeypatch.setattr("webbrowser.open", opened.append)
+    call(monkeypatch, capsys, "report", str(made), "--open")
+    assert opened == [(made / "report.html").as_uri()]
+
+
+def test_what_differs_between_two_texts_is_marked() -> None:
+    left, right = marked("the old ferry left at dawn", "the ferry left at noon & so on")
+    assert [child.html for child in left if isinstance(child, Markup)] == ["<del>old</del>", "<del>dawn</del>"]
+    assert [child.html for child in right if isinstance(child, Markup)] == ["<ins>noon &amp; so on</ins>"]
+
+
+def test_cells_and_attributes_are_escaped() -> None:
+    found = table(("<a>", "n"), [("x & y", "1")]).html
+    assert "<th>&lt;a&gt;</th>" in found
+    assert '<td class="number">1</td>' in found
+    assert element("p", title='"><script>').html == '<p title="&quot;&gt;&lt;script&gt;"></p>'
