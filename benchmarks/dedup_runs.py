@@ -14,7 +14,7 @@ from texts import BATCH_BYTES
 
 from prep.corpus.arrow.documents import ID, TEXT, write_table
 from prep.stages.dedup.deduplication import Deduplication
-from prep.stages.stage import GlobalContext, Upstream
+from prep.stages.upstream import GlobalContext, Upstream
 
 SCHEMA = pa.schema([ID, TEXT])
 

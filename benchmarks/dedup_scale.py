@@ -27,7 +27,7 @@ from prep.stages.dedup.minhash.minhash import MinHash
 from prep.stages.dedup.taps import band_column
 from prep.stages.shared.matching.documents import CONTENT, LENGTH, SKETCH
 from prep.stages.shared.matching.sketch_kernels import SKETCH_WORDS
-from prep.stages.stage import GlobalContext, Upstream
+from prep.stages.upstream import GlobalContext, Upstream
 
 PART = 100_000
 BANDS, AGREE, AGREEING_WORDS = 14, 10, 29
@@ -103,8 +103,8 @@ def measure(millions: float, memory: int, duplicates: float, folder: Path) -> di
     for phase in stage.phases(len(sizes)):
         start = time.process_time()
         for task in range(phase.tasks):
-            counts = stage.run(phase.name, task, context)
-            lost += sum(counts.rejected.values()) if counts else 0
+            verdicts = stage.run(phase.name, task, context)
+            lost += len(verdicts.rows) if verdicts else 0
         measured[phase.name] = time.process_time() - start
     return measured | {
         "lost": lost,

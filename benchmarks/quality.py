@@ -39,7 +39,7 @@ from prep.stages.quality.judge import judge
 from prep.stages.quality.quality import JUDGE, Quality
 from prep.stages.quality.recipe import RuleChange, load_recipe
 from prep.stages.quality.signals.signals import Signals
-from prep.stages.stage import GlobalContext, Upstream
+from prep.stages.upstream import GlobalContext, Upstream
 
 Seconds = dict[str, float]
 FINEWEB = list(load_recipe("fineweb").rules.values())

@@ -22,7 +22,7 @@ from texts import batches, megabytes, pages, share
 from prep.corpus.arrow.documents import ID, TEXT, write_table
 from prep.corpus.files.storage import read_arrow
 from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
-from prep.stages.stage import GlobalContext, Upstream
+from prep.stages.upstream import GlobalContext, Upstream
 
 STAGES: dict[str, RepeatedLines | RepeatedSubstrings] = {
     "lines in 10 documents": RepeatedLines(),

@@ -26,7 +26,7 @@ from prep.stages.pack.plan import Packing, PlanTask
 from prep.stages.pack.scatter import scatter_share
 from prep.stages.pack.tokens import RowFormat
 from prep.stages.pack.write import write_manifests, write_share
-from prep.stages.stage import GlobalContext, Upstream
+from prep.stages.upstream import GlobalContext, Upstream
 
 SHARD_BYTES = 256 << 20
 

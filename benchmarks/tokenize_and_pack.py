@@ -26,7 +26,7 @@ from texts import write_text
 
 from prep.corpus.arrow.documents import read_documents
 from prep.stages.pack.pack import Pack
-from prep.stages.stage import GlobalContext, Upstream
+from prep.stages.upstream import GlobalContext, Upstream
 from prep.tokenizers.encoding.byte_level import PATTERNS
 from prep.tokenizers.encoding.encode import open_tokenizer
 from prep.tokenizers.saving.existing import existing_files

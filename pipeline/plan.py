@@ -84,6 +84,11 @@ class PassStep(Step):
     changes: tuple[Changes, ...] = ()
     """Of the Global stages before it, which it applies first."""
 
+    @property
+    def reads(self) -> frozenset[str]:
+        """The folders of the steps whose files it reads."""
+        return frozenset([*([self.previous] if self.previous else []), *(change.folder for change in self.changes)])
+
 
 @dataclass(frozen=True)
 class GlobalStep(Step):
@@ -100,6 +105,13 @@ class GlobalStep(Step):
     phases: tuple[Phase, ...]
     artefacts: Mapping[str, str]
     """Folders of the steps that made what it needs, by artefact."""
+    makers: Mapping[str, GlobalStage] = field(default_factory=dict, repr=False)
+    """The stages that made what it needs, by artefact."""
+
+    @property
+    def reads(self) -> frozenset[str]:
+        """The folders of the steps whose files it reads."""
+        return frozenset([self.previous, *self.drops, *self.artefacts.values()])
 
     @property
     def changes(self) -> Changes | None:
@@ -270,6 +282,7 @@ class _Planner:
             tap=tap,
             phases=stage.phases(documents.tasks),
             artefacts={name: made.folder for name, made in artefacts.items()},
+            makers={name: made.stage for name, made in artefacts.items()},
         )
         self._steps.append(step)
         if step.changes:

@@ -1,13 +1,18 @@
-"""A run: the plan's steps in order, each only where its manifest does not stand already; then the results published."""
+"""A run: the plan's steps in order, each only where its manifest does not stand already; then the results published.
+
+A run believes files, not records: what is missing, cut off or changed is named, made again by the task that wrote it,
+and the steps that read it follow where it comes out differently. What a step reads is compared with its digest first,
+once per run.
+"""
 
 import fcntl
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from prep.corpus.errors import RunError
-from prep.corpus.files.storage import remove_tree, write_json
+from prep.corpus.errors import CorruptFileError, RunError
+from prep.corpus.files.storage import write_json
 from prep.pipeline.cards.publish_cards import write_cards
 from prep.pipeline.config import Configuration
 from prep.pipeline.execution.dispatch import run_tasks
@@ -15,13 +20,17 @@ from prep.pipeline.execution.tasks import Call, Task
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.steps import phases, records
+from prep.pipeline.steps.checking import Damage, forget_step, forget_tasks, manifest_damage, task_damage
+from prep.pipeline.steps.finishing import finish_global, finish_pass
 from prep.pipeline.steps.inputs import identify
-from prep.pipeline.steps.ledger import Ledger, add
+from prep.pipeline.steps.ledger import Ledger, PassCounts
 from prep.pipeline.steps.passes import PHASE, PassTask
 from prep.pipeline.steps.publish import publish, truncated_records
-from prep.stages.stage import Counts
+from prep.stages.stage import Phase
 
 LOCK = ".lock"
+MOST_REPAIRS = 3
+"""A step whose files are damaged more often than that in one run is given up: the disk is not to be trusted."""
 
 
 def steps_folder(configuration: Configuration) -> str:
@@ -50,15 +59,11 @@ def run(configuration: Configuration, progress: Progress) -> Result:
     Raises TaskError where a task fails, LedgerError where documents are not accounted for.
     """
     folder = steps_folder(configuration)
-    with _alone(folder):
+    with alone(folder):
         plan = plan_for(configuration)
-        ran = []
+        steps = _Steps(plan, configuration, progress)
         for step in plan.steps:
-            if records.complete(f"{folder}/{step.folder}"):
-                progress.skip(step)
-                continue
-            _run_step(step, configuration, progress)
-            ran.append(step.title)
+            steps.bring_up(step)
         ledger = read_ledger(configuration, plan)
         ledger.verify()
         publish(plan, ledger, folder, configuration.settings.output)
@@ -66,11 +71,11 @@ def run(configuration: Configuration, progress: Progress) -> Result:
         write_cards(settings.output, settings.title, [stage.opt_outs for stage in configuration.stages])
         for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
             leftover.unlink(missing_ok=True)
-    return Result(ledger, tuple(ran))
+    return Result(ledger, tuple(dict.fromkeys(steps.ran)))
 
 
 @contextmanager
-def _alone(folder: str) -> Iterator[None]:
+def alone(folder: str) -> Iterator[None]:
     """Hold the folder of steps against a second run; the system lets go of it however this process ends."""
     Path(folder).mkdir(parents=True, exist_ok=True)
     with Path(folder, LOCK).open("w") as lock:
@@ -82,63 +87,124 @@ def _alone(folder: str) -> Iterator[None]:
 
 
 def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
-    """Put the ledger together from the steps' manifests, a stage that loses nothing passing on what it got."""
+    """Put the ledger together from the steps' manifests."""
     folder = steps_folder(configuration)
-    counts: dict[int, Counts] = {}
-    for step in plan.steps:
-        counts.update(records.read_manifest(f"{folder}/{step.folder}").counts)
-    in_order: list[Counts] = []
-    for position in range(len(configuration.stages)):
-        entered = in_order[-1].kept if in_order else 0
-        in_order.append(counts.get(position, Counts(entered, entered)))
+    manifests = [records.read_manifest(f"{folder}/{step.folder}") for step in plan.steps]
+    counts = {position: item for manifest in manifests for position, item in manifest.counts.items()}
     names = [stage.name for stage in configuration.stages]
-    return Ledger(names, in_order, truncated_records(plan, folder))
+    passes, before = [], -1
+    for step, manifest in zip(plan.steps, manifests, strict=True):
+        own = [step.position] if isinstance(step, GlobalStep) else [at for at, _ in (*_source(step), *step.stages)]
+        last = max([before, *own])
+        if isinstance(step, PassStep):
+            passes.append(PassCounts(step.title, before, last, manifest.read, manifest.written))
+        before = last
+    return Ledger(names, [counts[at] for at in range(len(names))], truncated_records(plan, folder), passes)
 
 
-def _run_step(step: PassStep | GlobalStep, configuration: Configuration, progress: Progress) -> None:
-    folder = f"{steps_folder(configuration)}/{step.folder}"
-    write_json(f"{folder}/{records.IDENTITY}", step.identity)
-    if isinstance(step, PassStep):
-        work = PassTask(step, steps_folder(configuration), configuration.settings.batch_bytes)
-        _run_phase(work, step, PHASE, step.tasks, configuration, progress)
-        _finish_pass(step, folder)
-        return
-    phases.record_taps(step, steps_folder(configuration))
-    for phase in phases.phases(step):
-        task = phases.PhaseTask(step, phase.name, steps_folder(configuration))
-        _run_phase(task, step, phase.name, phase.tasks, configuration, progress)
-    _finish_global(step, folder)
+class _Steps:
+    """Brings steps up to date, one after another."""
+
+    def __init__(self, plan: Plan, configuration: Configuration, progress: Progress) -> None:
+        self._plan = plan
+        self._configuration = configuration
+        self._progress = progress
+        self._root = steps_folder(configuration)
+        self._confirmed: set[str] = set()
+        """Folders of steps whose files were compared with their digests in this run."""
+        self._repairs = dict.fromkeys((step.folder for step in plan.steps), 0)
+        self.ran: list[str] = []
+
+    def bring_up(self, step: PassStep | GlobalStep) -> None:
+        """Run what is left of a step, or what has to be done again."""
+        folder = f"{self._root}/{step.folder}"
+        if not Path(folder, records.MANIFEST).exists():
+            self._run(step)
+            return
+        damages = manifest_damage(folder, thorough=False)
+        if damages:
+            self._repair(step, damages)
+        else:
+            self._progress.skip(step)
+
+    def _confirm(self, needed: Sequence[PassStep | GlobalStep]) -> None:
+        """Compare the files of steps that are going to be read with their digests; repair what is damaged."""
+        for step in needed:
+            while step.folder not in self._confirmed:
+                threads = self._configuration.settings.workers
+                damages = manifest_damage(f"{self._root}/{step.folder}", thorough=True, threads=threads)
+                if damages:
+                    self._repair(step, damages)
+                else:
+                    self._confirmed.add(step.folder)
+
+    def _repair(self, step: PassStep | GlobalStep, damages: Sequence[Damage]) -> None:
+        """Make damaged files of a complete step again, and the steps after it where files come out differently."""
+        self._repairs[step.folder] += 1
+        if self._repairs[step.folder] > MOST_REPAIRS:
+            raise RunError(f"{damages[0]}, again and again; check the disk that holds {self._root}")
+        self._progress.damaged(step, damages)
+        folder = f"{self._root}/{step.folder}"
+        before = _files(folder)
+        if isinstance(step, PassStep):
+            forget_tasks(folder, PHASE, step.tasks, damages)
+        else:
+            forget_step(folder)
+        self._run(step)
+        if before and _files(folder) != before:
+            for later in self._plan.steps[step.index + 1 :]:
+                forget_step(f"{self._root}/{later.folder}")
+
+    def _run(self, step: PassStep | GlobalStep) -> None:
+        folder = f"{self._root}/{step.folder}"
+        self._confirm([found for found in self._plan.steps if found.folder in step.reads])
+        self._look_at_tasks(step, folder)
+        write_json(f"{folder}/{records.IDENTITY}", step.identity)
+        if isinstance(step, PassStep):
+            work = PassTask(step, self._root, self._configuration.settings.batch_bytes)
+            self._run_phase(work, step, Phase(PHASE, step.tasks))
+            finish_pass(step, folder)
+        else:
+            phases.record_taps(step, self._root)
+            for phase in phases.phases(step):
+                self._run_phase(phases.PhaseTask(step, phase.name, self._root), step, phase)
+            finish_global(step, self._root)
+        self.ran.append(step.title)
+
+    def _look_at_tasks(self, step: PassStep | GlobalStep, folder: str) -> None:
+        """Forget those tasks of an interrupted step whose files are not what they were."""
+        own = (Phase(PHASE, step.tasks),) if isinstance(step, PassStep) else phases.phases(step)
+        damages = task_damage(folder, own, thorough=True, threads=self._configuration.settings.workers)
+        if damages:
+            self._progress.damaged(step, damages)
+            if isinstance(step, PassStep):
+                forget_tasks(folder, PHASE, step.tasks, damages)
+            else:
+                forget_step(folder)
+
+    def _run_phase(self, work: Task, step: PassStep | GlobalStep, phase: Phase) -> None:
+        folder = f"{self._root}/{step.folder}"
+        waiting = records.pending(folder, phase.name, phase.tasks)
+        if not waiting:
+            return
+        label = step.title if phase.name == PHASE else f"{step.title} {phase.name}"
+        settings = self._configuration.settings
+        call = Call(work, label, waiting, folder, phase.name, settings.hang_seconds)
+
+        def done(task: int) -> bool:
+            return Path(records.task_path(folder, phase.name, task)).exists()
+
+        with self._progress.phase(step, label, folder, phase.name, phase.tasks):
+            run_tasks(call, done, settings.executor, settings.workers)
 
 
-def _run_phase(
-    work: Task, step: PassStep | GlobalStep, phase: str, tasks: int, configuration: Configuration, progress: Progress
-) -> None:
-    folder = f"{steps_folder(configuration)}/{step.folder}"
-    waiting = records.pending(folder, phase, tasks)
-    if not waiting:
-        return
-    label = step.title if phase == PHASE else f"{step.title} {phase}"
-    settings = configuration.settings
-    call = Call(work, label, waiting, folder, phase, settings.hang_seconds)
-
-    def done(task: int) -> bool:
-        return Path(records.task_path(folder, phase, task)).exists()
-
-    with progress.phase(step, label, folder, phase, tasks):
-        run_tasks(call, done, settings.executor, settings.workers)
+def _source(step: PassStep) -> list[tuple[int, object]]:
+    return [] if step.source is None else [step.source]
 
 
-def _finish_pass(step: PassStep, folder: str) -> None:
-    tasks = [records.read_task(folder, PHASE, task) for task in range(step.tasks)]
-    positions = sorted({position for task in tasks for position in task.counts})
-    counts = {position: add(task.counts[position] for task in tasks) for position in positions}
-    files = {name: stamp for task in tasks for name, stamp in task.files.items()}
-    records.write_manifest(folder, records.Record(counts, files))
-
-
-def _finish_global(step: GlobalStep, folder: str) -> None:
-    tasks = [records.read_task(folder, phase.name, task) for phase in step.phases for task in range(phase.tasks)]
-    counted = [task.counts[step.position] for task in tasks if step.position in task.counts]
-    counts = {step.position: add(counted)} if counted else {}
-    remove_tree(f"{folder}/scratch")
-    records.write_manifest(folder, records.Record(counts, records.stamp_folder(folder, "output")))
+def _files(folder: str) -> dict[str, records.FileStamp]:
+    """Return the files of a step by its manifest, none where that cannot be read."""
+    try:
+        return {name: stamp for name, stamp in records.read_manifest(folder).files.items() if not name.startswith("..")}
+    except CorruptFileError:
+        return {}

@@ -13,7 +13,7 @@ What a stage gives for a row may depend on that row alone, never on the batch it
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -21,12 +21,10 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import BaseModel, ConfigDict
 
-from prep.corpus.arrow.columns import set_column
-from prep.corpus.arrow.documents import read_documents, select
 from prep.corpus.errors import Problem
 from prep.corpus.files.compression import START, Place
-from prep.corpus.files.storage import read_arrow
-from prep.corpus.text.cuts import without
+from prep.stages.results import Results, RunWarning
+from prep.stages.upstream import GlobalContext
 
 
 class Settings(BaseModel):
@@ -61,6 +59,23 @@ class Verdicts:
         indices = pa.array(np.maximum(codes, 0), pa.int32(), mask=~lost)
         rule = pa.array(list(rules), pa.string()).take(indices)
         return Verdicts(rule, value=None if values is None else pa.array(values, pa.float64(), mask=~lost))
+
+
+@dataclass(frozen=True)
+class PartVerdicts:
+    """What a Global stage decides about the documents of one part that earlier stages have left."""
+
+    entered: int
+    """How many documents of the part the stage looked at; the engine compares it with how many there are."""
+    rows: npt.NDArray[np.int64]
+    """The documents that the verdicts are about, by their rows in the part, rising; all others stay as they are."""
+    verdicts: Verdicts
+    """One entry per row of `rows`. Copies are counted; making them is the stage's own affair (packing)."""
+
+    @staticmethod
+    def keeping(entered: int) -> "PartVerdicts":
+        """Keep all documents that the stage looked at."""
+        return PartVerdicts(entered, np.zeros(0, np.int64), Verdicts(pa.array([], pa.string())))
 
 
 class Outcome(NamedTuple):
@@ -152,6 +167,13 @@ class Stage(Settings):
 
     def remarks(self, context: CheckContext) -> Iterator[str]:
         """Yield what `prep check` says of a stage without problems, a line each: what it will do, what it will need."""
+        yield from ()
+
+    def warnings(self, results: Results) -> Iterator[RunWarning]:
+        """Yield what somebody should look at before the corpus is used, once the stage is complete.
+
+        What holds for every stage (rules and errors that take too much) the engine finds by itself.
+        """
         yield from ()
 
     def files(self) -> Mapping[str, str]:
@@ -247,99 +269,6 @@ class Phase:
     tasks: int
 
 
-@dataclass(frozen=True)
-class Upstream:
-    """The documents that a Global stage works on, as files.
-
-    `parts[i]` is a Parquet file; `taps[i]` the Arrow IPC file that the stage's tap made of it (empty without a tap);
-    `drops[i]`, `cuts[i]` and `columns[i]` the files that earlier Global stages wrote for that part (see GlobalContext)
-    and that no pass has applied yet.
-    """
-
-    parts: tuple[str, ...]
-    taps: tuple[str, ...] = ()
-    drops: tuple[tuple[str, ...], ...] = ()
-    cuts: tuple[tuple[str, ...], ...] = ()
-    columns: tuple[tuple[str, ...], ...] = ()
-
-    def dropped(self, part: int) -> npt.NDArray[np.bool_] | None:
-        """Return which rows of a part are already lost (rows), or None where no stage has dropped any."""
-        lost: npt.NDArray[np.bool_] | None = None
-        for path in self.drops[part] if self.drops else ():
-            column = read_arrow(path).column("drop").to_numpy()
-            lost = column if lost is None else lost | column
-        return lost
-
-    def documents(self, part: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
-        """Yield a part's documents, all columns or these, in batches: changed, and without those that are lost."""
-        lost = self.dropped(part)
-        cuts = [read_arrow(path) for path in (self.cuts[part] if self.cuts else ())]
-        added = [read_arrow(path) for path in (self.columns[part] if self.columns else ())]
-        start = 0
-        for batch in read_documents(self.parts[part], columns):
-            end = start + batch.num_rows
-            changed = _changed(batch, cuts, added, start)
-            yield changed if lost is None else select(changed, pa.array(~lost[start:end]))
-            start = end
-
-
-def _changed(batch: pa.RecordBatch, cuts: list[pa.Table], added: list[pa.Table], start: int) -> pa.RecordBatch:
-    """Return the documents from row `start` of a part on, changed as the part's tables say."""
-    columns = {}
-    for table in cuts:
-        columns["text"] = _cut(batch.column("text"), table, start)
-    for table in added:
-        columns |= {name: table.column(name).slice(start, len(batch)).combine_chunks() for name in table.column_names}
-    for name, column in columns.items():
-        batch = set_column(batch, name, column)
-    return batch
-
-
-def _cut(column: pa.Array, cuts: pa.Table, start: int) -> pa.Array:
-    """Take out of the texts of some rows, the first of which is row `start` of its part, what a table of cuts says."""
-    rows, starts, ends = (cuts.column(name).to_numpy() for name in ("row", "start", "end"))
-    inside = slice(*np.searchsorted(rows, (start, start + len(column))))
-    return without(column, rows[inside] - start, starts[inside], ends[inside])
-
-
-PROGRESS = "progress.txt"
-"""A long task may say in this file of its scratch folder, in one line, how far it is."""
-
-
-@dataclass(frozen=True)
-class GlobalContext:
-    """Where a task of a Global stage reads and writes. Paths are local folders or fsspec URLs.
-
-    `output` is the stage's result. What it changes of the documents it writes there, by part, for the next pass:
-
-    - `drops/{part:05d}.arrow`, where `drops`: one boolean column `drop`, a row per document; and beside it
-      `rejected/{part:05d}.parquet` (schema `prep.corpus.arrow.documents.REJECTED`);
-    - `cuts/{part:05d}.arrow`, where `cuts`: the bytes to take out of texts, columns `row`, `start` and `end` (int64),
-      rising, without overlap, at the borders of characters;
-    - `columns/{part:05d}.arrow`, where it `adds` columns: these, a row per document.
-
-    `scratch` is for files between phases and is deleted when the stage is complete.
-    """
-
-    upstream: Upstream
-    output: str
-    scratch: str
-    artefacts: Mapping[str, str] = field(default_factory=dict)
-    """Folders that earlier stages made: "tokenizer", "shards"."""
-
-
-@dataclass(frozen=True)
-class Counts:
-    """What happened to documents in one stage. `entered` + `repeated` = `kept` + all rejected + all failed."""
-
-    entered: int = 0
-    kept: int = 0
-    rejected: Mapping[str, int] = field(default_factory=dict)
-    failed: Mapping[str, int] = field(default_factory=dict)
-    repeated: int = 0
-    """Copies made of documents, beside the documents themselves."""
-
-
 class GlobalStage(Stage):
     """Needs all documents at once."""
 
@@ -366,6 +295,13 @@ class GlobalStage(Stage):
             schema = schema.append(added) if index < 0 else schema.set(index, added)
         return schema
 
+    def documents_in(self, output: str) -> int | None:
+        """Return how many documents the stage's result holds, by its files; None where it holds none.
+
+        The engine compares it with what the stage kept, and takes it for what comes into stages that need the result.
+        """
+        return None
+
     def tap(self) -> Tap | None:
         """Return what to extract from the documents in the pass before; None reads the Parquet parts themselves."""
         return None
@@ -374,9 +310,10 @@ class GlobalStage(Stage):
         """Return the phases, their task counts known from the number of document parts."""
         raise NotImplementedError
 
-    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
+    def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task. Files are written atomically and hold the same bytes on every run.
 
-        Counts returned by tasks are added up; a stage that returns None everywhere keeps every document.
+        A stage that decides about documents returns verdicts in one of its phases, which has a task per part: task i is
+        about part i. The engine counts and writes what is lost. A stage that returns None everywhere keeps everything.
         """
         raise NotImplementedError

@@ -15,6 +15,7 @@ import stat
 import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
+from contextvars import ContextVar
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -25,6 +26,7 @@ import pyarrow as pa
 from prep.corpus.errors import CorruptFileError
 
 BLOCK = 1 << 20
+_WRITTEN: ContextVar[list[str] | None] = ContextVar("written", default=None)
 
 
 def is_remote(path: str) -> bool:
@@ -79,6 +81,20 @@ def atomic_output(path: str) -> Iterator[IO[bytes]]:
         temporary.replace(target)
     finally:
         temporary.unlink(missing_ok=True)
+    noted = _WRITTEN.get()
+    if noted is not None:
+        noted.append(path)
+
+
+@contextmanager
+def noting_outputs() -> Iterator[list[str]]:
+    """Collect the paths of the local files that `atomic_output` writes while the block runs, in this thread."""
+    paths: list[str] = []
+    token = _WRITTEN.set(paths)
+    try:
+        yield paths
+    finally:
+        _WRITTEN.reset(token)
 
 
 def write_bytes(path: str, data: bytes) -> None:

@@ -22,7 +22,7 @@ from prep.corpus.errors import RunError
 from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
-from prep.pipeline.steps import records
+from prep.pipeline.steps.checking import complete
 from prep.stages.quality.costs import read_costs
 from prep.stages.quality.quality import Quality
 
@@ -47,7 +47,7 @@ class Shown:
 def require_complete(plan: Plan, configuration: Configuration) -> None:
     """Raise RunError where a step has not run as it is configured now."""
     for step in plan.steps:
-        if not records.complete(f"{steps_folder(configuration)}/{step.folder}"):
+        if not complete(f"{steps_folder(configuration)}/{step.folder}"):
             raise RunError(f"the step {step.title} has not run as it is configured now; run 'prep run'")
 
 

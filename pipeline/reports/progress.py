@@ -5,7 +5,7 @@ alike.
 """
 
 import threading
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
@@ -17,7 +17,8 @@ from rich.progress import Progress as Bars
 from prep.pipeline.execution.quarantine import read_note
 from prep.pipeline.plan import Step
 from prep.pipeline.steps import records
-from prep.stages.stage import PROGRESS
+from prep.pipeline.steps.checking import Damage
+from prep.stages.upstream import PROGRESS
 
 INTERVAL_SECONDS = 0.5
 PLAIN_INTERVAL_SECONDS = 30.0
@@ -32,6 +33,11 @@ class Progress:
     def skip(self, step: Step) -> None:
         """Say that a step stands already."""
         self._console.print(f"[dim]{step.index:02d} {step.title}: complete, nothing to do[/dim]")
+
+    def damaged(self, step: Step, damages: Sequence[Damage]) -> None:
+        """Say what is damaged of a step and made again."""
+        more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
+        self._console.print(f"{step.index:02d} {step.title}: {damages[0]}{more}; made again", markup=False)
 
     @contextmanager
     def phase(self, step: Step, label: str, folder: str, phase: str, tasks: int) -> Iterator[None]:

@@ -11,7 +11,7 @@ from prep.corpus.errors import RunError
 from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep
 from prep.pipeline.run import plan_for, steps_folder
-from prep.pipeline.steps import records
+from prep.pipeline.steps.checking import complete
 from prep.stages.quality.costs import Amount, Costs, RuleCost, read_costs
 from prep.stages.quality.quality import Quality
 
@@ -29,7 +29,7 @@ def quality_costs(configuration: Configuration) -> Iterator[tuple[GlobalStep, Co
         raise RunError("the pipeline has no stage 'quality'; its rules are what this is about")
     for step in judging:
         folder = f"{steps_folder(configuration)}/{step.folder}"
-        if not records.complete(folder):
+        if not complete(folder):
             raise RunError(f"{configuration.label(step.position)} has not run as it is configured now; run 'prep run'")
         yield step, read_costs(f"{folder}/output")
 

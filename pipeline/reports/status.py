@@ -8,6 +8,7 @@ from prep.corpus.files.storage import read_json
 from prep.pipeline.fingerprint import differences
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, Step
 from prep.pipeline.steps import records
+from prep.pipeline.steps.checking import complete, manifest_damage
 from prep.pipeline.steps.passes import PHASE
 from prep.pipeline.steps.phases import phases
 from prep.stages.stage import Phase
@@ -31,7 +32,7 @@ def status(plan: Plan, steps_folder: str) -> list[StepStatus]:
     found: list[StepStatus] = []
     for step in plan.steps:
         folder = Path(steps_folder, step.folder)
-        if records.complete(str(folder)):
+        if complete(str(folder)):
             found.append(StepStatus(step, True, ()))
         elif folder.exists():
             found.append(StepStatus(step, False, (_progress(step, str(folder)),)))
@@ -42,7 +43,8 @@ def status(plan: Plan, steps_folder: str) -> list[StepStatus]:
 
 def _progress(step: PassStep | GlobalStep, folder: str) -> str:
     if Path(folder, records.MANIFEST).exists():
-        return "files are missing or have another size than its manifest says"
+        damages = manifest_damage(folder, thorough=False)
+        return f"{len(damages)} files are damaged: {damages[0]}" if len(damages) > 1 else str(damages[0])
     steps = (Phase(PHASE, step.tasks),) if isinstance(step, PassStep) else phases(step)
     tasks = sum(phase.tasks for phase in steps)
     waiting = sum(len(records.pending(folder, phase.name, phase.tasks)) for phase in steps)

@@ -9,6 +9,7 @@ from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
 
+from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import exists, is_remote, read_json, sha256, write_json
 from prep.stages.stage import InputFile
 
@@ -23,7 +24,7 @@ def survey(files: Sequence[InputFile]) -> tuple[InputFile, ...]:
 def identify(files: Sequence[InputFile], folder: str, threads: int) -> tuple[InputFile, ...]:
     """Return the files with digests; `folder` is where digests are remembered between runs."""
     memory_path = f"{folder}/{MEMORY}"
-    known = read_json(memory_path) if exists(memory_path) else {}
+    known = _remembered(memory_path)
     local = [file.path for file in files if not file.error and not is_remote(file.path)]
     keys = {path: _key(path) for path in local}
     fresh = [path for path, key in keys.items() if key not in known]
@@ -38,6 +39,14 @@ def identify(files: Sequence[InputFile], folder: str, threads: int) -> tuple[Inp
         else replace(file, digest=file.digest or file.error)
         for file in files
     )
+
+
+def _remembered(path: str) -> dict[str, object]:
+    """Return the digests of an earlier run, none where they cannot be read: they are taken again."""
+    try:
+        return read_json(path) if exists(path) else {}
+    except CorruptFileError:
+        return {}
 
 
 def _key(path: str) -> str:

@@ -12,7 +12,7 @@ from typing import Any
 
 from prep.corpus.errors import LedgerError, RunError
 from prep.corpus.files.storage import join, read_json
-from prep.stages.stage import Counts
+from prep.stages.results import Counts
 
 LEDGER = "ledger.json"
 """Its name in the output folder."""
@@ -50,6 +50,19 @@ def from_json(value: Mapping[str, object]) -> Counts:
 
 
 @dataclass(frozen=True)
+class PassCounts:
+    """How many documents a pass read and wrote, as it met them in files."""
+
+    title: str
+    before: int
+    """The position of the last stage before it, −1 for the first pass."""
+    last: int
+    """The position of the last stage whose documents it writes."""
+    read: int
+    written: int
+
+
+@dataclass(frozen=True)
 class Ledger:
     """What happened to the documents, stage by stage."""
 
@@ -57,6 +70,8 @@ class Ledger:
     counts: Sequence[Counts]
     truncated: Sequence[str] = field(default=())
     """Ids of the records at which input files broke off."""
+    passes: Sequence[PassCounts] = field(default=())
+    """Of the run itself; not read back from `ledger.json`."""
 
     def verify(self) -> None:
         """Raise LedgerError where a document is not accounted for."""
@@ -73,11 +88,19 @@ class Ledger:
                     f"stage {position + 1} ({name}): {item.entered} documents in, but stage {position} "
                     f"({self.names[position - 1]}) kept {self.counts[position - 1].kept}"
                 )
+        for step in self.passes:
+            came = self.counts[0].entered if step.before < 0 else self.counts[step.before].kept
+            if (step.read, step.written) != (came, self.counts[step.last].kept):
+                raise LedgerError(
+                    f"step {step.title}: {step.read} documents read and {step.written} written, but stages counted "
+                    f"{came} and {self.counts[step.last].kept}"
+                )
 
     def as_json(self) -> dict[str, object]:
         """Return the ledger as `ledger.json` holds it."""
         stages = [{"name": name, **to_json(item)} for name, item in zip(self.names, self.counts, strict=True)]
-        return {"stages": stages, "truncated": list(self.truncated)}
+        passes = [{"step": step.title, "read": step.read, "written": step.written} for step in self.passes]
+        return {"stages": stages, "passes": passes, "truncated": list(self.truncated)}
 
 
 def read_ledger(output: str) -> Ledger:

@@ -4,7 +4,7 @@ The text is touched once: batches flow from the reader through all stages to the
 deduplication stages that follow take what they need on the way.
 """
 
-from collections import Counter
+import os
 from collections.abc import Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
@@ -18,12 +18,14 @@ import pyarrow.compute as pc
 
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.arrow.documents import REJECTED, DocumentWriter, read_documents, read_schema
-from prep.corpus.files.storage import atomic_output
+from prep.corpus.files.storage import atomic_output, noting_outputs
 from prep.pipeline.execution.isolation import Guard
 from prep.pipeline.execution.quarantine import Note, read_incidents
 from prep.pipeline.plan import PassStep, TapPlan
 from prep.pipeline.steps import records
-from prep.stages.stage import Counts, Outcome, RowFunction, RowStage, Tap, Upstream, Verdicts
+from prep.pipeline.steps.accounting import Account, rejects
+from prep.stages.stage import Outcome, RowFunction, RowStage, Tap
+from prep.stages.upstream import Upstream
 
 PHASE = "pass"
 FINDINGS = "findings"
@@ -55,18 +57,28 @@ class PassTask:
     def run(self, task: int) -> None:
         """Run one task and write its record. Running it again writes the same bytes."""
         folder = f"{self.steps_folder}/{self.step.folder}"
-        account = Account(self.step)
+        positions = [self.step.source[0]] if self.step.source else []
+        account = Account([*positions, *(position for position, _ in self.step.stages)])
         with Note(records.note_path(folder, PHASE, task)) as note:
             incidents = read_incidents(records.incidents_path(folder, PHASE, task))
             guard = Guard(note, incidents, None if self.step.source is None else self.step.source[0])
-            written = self._write(task, guard, account)
-            records.write_task(folder, PHASE, task, account.counts(), written)
+            with noting_outputs() as paths:
+                written = self._write(task, guard, account)
+            record = records.Record(
+                counts=account.counts(),
+                files=records.stamp(folder, [os.path.relpath(path, folder) for path in paths]),
+                groups=account.groups(),
+                read=note.documents,
+                written=written,
+            )
+            records.write_task(folder, PHASE, task, record)
 
-    def _write(self, task: int, guard: Guard, account: "Account") -> list[str]:
-        """Write the task's files; return their paths below the step's folder."""
+    def _write(self, task: int, guard: Guard, account: Account) -> int:
+        """Write the task's files; return the number of documents in its part."""
         folder = f"{self.steps_folder}/{self.step.folder}"
         part, rejected = f"parts/{task:05d}.parquet", f"rejected/{task:05d}.parquet"
         findings = findings_paths(self.step, task)
+        written = 0
         with ExitStack() as stack:
             writer = stack.enter_context(DocumentWriter(f"{folder}/{part}", self.step.schema))
             losses = stack.enter_context(DocumentWriter(f"{folder}/{rejected}", REJECTED))
@@ -84,11 +96,12 @@ class PassTask:
                 losing.write(losses)
                 if batch.num_rows:
                     writer.write(batch)
+                    written += batch.num_rows
                     for tap in taps:
                         tap.write(batch)
             for tap in taps:
                 tap.close_empty(self.step.schema)
-        return [part, rejected, *(path for path, _ in findings.values())]
+        return written
 
     def _read(self, task: int, guard: Guard) -> Iterator[Outcome]:
         if self.step.source is not None:
@@ -111,7 +124,7 @@ class PassTask:
     ) -> pa.RecordBatch:
         if self.step.source is not None:
             position, source = self.step.source
-            batch = losing.settle(position, source.name, outcome)
+            batch = losing.settle(position, source.name, outcome, outcome.batch)
         else:
             batch = outcome.batch
         for position, stage in self.step.stages:
@@ -120,7 +133,7 @@ class PassTask:
             outcome = guard.apply(position, opened(stage, self.step.fingerprint), batch, losing.rows)
             if outcome.verdicts is not None and outcome.verdicts.findings is not None:
                 found[position].write(outcome.verdicts.findings)
-            batch = losing.settle(position, stage.name, outcome)
+            batch = losing.settle(position, stage.name, outcome, batch)
         if batch.num_rows == 0:
             return batch
         columns = [batch.column(field.name) for field in self.step.schema]
@@ -137,42 +150,6 @@ def findings_paths(step: PassStep, task: int) -> Mapping[int, tuple[str, pa.Sche
     }
 
 
-class Account:
-    """Counts what enters and leaves each stage of a task."""
-
-    def __init__(self, step: PassStep) -> None:
-        positions = [step.source[0]] if step.source else []
-        positions += [position for position, _ in step.stages]
-        self._entered = dict.fromkeys(positions, 0)
-        self._rejected: dict[int, Counter[str]] = {position: Counter() for position in positions}
-        self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
-        self._repeated = dict.fromkeys(positions, 0)
-
-    def enter(self, position: int, documents: int) -> None:
-        """Count documents that enter a stage."""
-        self._entered[position] += documents
-
-    def lose(self, position: int, rejects: pa.RecordBatch) -> None:
-        """Count documents that a stage lost (columns of REJECTED)."""
-        for is_failure, counter in ((False, self._rejected[position]), (True, self._failed[position])):
-            rules = rejects.filter(pc.equal(rejects.column("failed"), is_failure)).column("rule")
-            counter.update({item["values"]: item["counts"] for item in pc.value_counts(rules).to_pylist()})
-
-    def repeat(self, position: int, copies: int) -> None:
-        """Count copies that a stage made of documents."""
-        self._repeated[position] += copies
-
-    def counts(self) -> Mapping[int, Counts]:
-        """Return the counts by the stages' positions."""
-        return {position: self._counts(position) for position in self._entered}
-
-    def _counts(self, position: int) -> Counts:
-        rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))
-        entered, repeated = self._entered[position], self._repeated[position]
-        kept = entered + repeated - sum(rejected.values()) - sum(failed.values())
-        return Counts(entered, kept, rejected, failed, repeated)
-
-
 class Losing:
     """Takes out of one batch what the stages lose, and writes it in the documents' order, whichever stage lost it."""
 
@@ -182,24 +159,26 @@ class Losing:
         """The rows left, by their documents' numbers in the task."""
         self._lost: list[tuple[npt.NDArray[np.int64], pa.RecordBatch]] = []
 
-    def settle(self, position: int, name: str, outcome: Outcome) -> pa.RecordBatch:
+    def settle(self, position: int, name: str, outcome: Outcome, entered: pa.RecordBatch) -> pa.RecordBatch:
         """Drop the rows that the verdicts lose and copy those they repeat; return the rows kept."""
         batch, verdicts = outcome
-        self._account.enter(position, batch.num_rows)
+        self._account.enter(position, entered)
         if verdicts is None:
             return batch
         copies = np.ones(batch.num_rows, np.int64) if verdicts.copies is None else verdicts.copies
         kept = verdicts.rule.is_null().to_numpy(zero_copy_only=False)
-        return self._repeat(position, self._drop(position, name, batch, verdicts), copies[kept])
+        return self._repeat(position, self._drop(position, name, outcome, entered), copies[kept])
 
-    def _drop(self, position: int, name: str, batch: pa.RecordBatch, verdicts: Verdicts) -> pa.RecordBatch:
+    def _drop(self, position: int, name: str, outcome: Outcome, entered: pa.RecordBatch) -> pa.RecordBatch:
+        batch, verdicts = outcome
+        assert verdicts is not None
         if verdicts.rule.null_count == batch.num_rows:
             return batch
         lost = verdicts.rule.is_valid()
-        rejects = _rejects(batch, verdicts, name).filter(lost)
-        self._account.lose(position, rejects)
+        recorded = rejects(batch.column("id"), name, verdicts).filter(lost)
+        self._account.lose(position, recorded, entered.filter(lost))
         gone = lost.to_numpy(zero_copy_only=False)
-        self._lost.append((self.rows[gone], rejects))
+        self._lost.append((self.rows[gone], recorded))
         self.rows = self.rows[~gone]
         return batch.filter(pc.invert(lost))
 
@@ -214,7 +193,7 @@ class Losing:
         """Write what was lost."""
         if self._lost:
             order = np.argsort(np.concatenate([rows for rows, _ in self._lost]))
-            table = pa.Table.from_batches([rejects for _, rejects in self._lost]).take(pa.array(order))
+            table = pa.Table.from_batches([recorded for _, recorded in self._lost]).take(pa.array(order))
             losses.write(table.combine_chunks().to_batches()[0])
 
 
@@ -227,19 +206,6 @@ def repeated(batch: pa.RecordBatch, copies: npt.NDArray[np.int64]) -> pa.RecordB
     suffixes = pc.binary_join_element_wise("", pa.array(ordinal).cast(pa.string()), "~")
     named = pc.binary_join_element_wise(ids, suffixes, "")
     return set_column(batch, "id", pc.if_else(pa.array(ordinal > 1), named, ids))
-
-
-def _rejects(batch: pa.RecordBatch, verdicts: Verdicts, stage: str) -> pa.RecordBatch:
-    rows = batch.num_rows
-    columns = [
-        batch.column("id").cast(pa.string()),
-        pa.array(np.full(rows, stage), pa.string()),
-        verdicts.rule.cast(pa.string()),
-        pa.nulls(rows, pa.float64()) if verdicts.value is None else verdicts.value,
-        pa.array(np.zeros(rows, np.bool_)) if verdicts.failed is None else verdicts.failed.fill_null(False),
-        pa.nulls(rows, pa.string()) if verdicts.detail is None else verdicts.detail,
-    ]
-    return pa.RecordBatch.from_arrays(columns, schema=REJECTED)
 
 
 def tap_path(steps_folder: str, plan: TapPlan, task: int) -> str:

@@ -1,14 +1,18 @@
 """One task of a Global stage's phase."""
 
-from collections.abc import Mapping
+import os
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from prep.corpus.files.storage import noting_outputs
 from prep.pipeline.plan import GlobalStep
 from prep.pipeline.steps import records
-from prep.pipeline.steps.passes import run_tap, tap_path
-from prep.stages.stage import Counts, GlobalContext, Phase, Upstream
+from prep.pipeline.steps.accounting import Account
+from prep.pipeline.steps.passes import PHASE, run_tap, tap_path
+from prep.pipeline.steps.settling import run_task
+from prep.stages.stage import Phase
+from prep.stages.upstream import GlobalContext, Upstream
 
 TAP = "tap"
 
@@ -25,24 +29,32 @@ class PhaseTask:
     def run(self, task: int) -> None:
         """Run one task and write its record."""
         folder = f"{self.steps_folder}/{self.step.folder}"
-        counts: Mapping[int, Counts] = {}
-        if self.phase == TAP:
-            assert self.step.tap is not None
-            run_tap(self.step.tap, self.steps_folder, part_path(self.step, self.steps_folder, task), task)
-        else:
-            result = self.step.stage.run(self.phase, task, context(self.step, self.steps_folder))
-            counts = {} if result is None else {self.step.position: result}
-        records.write_task(folder, self.phase, task, counts, [])
+        account: Account | None = None
+        with noting_outputs() as written:
+            if self.phase == TAP:
+                assert self.step.tap is not None
+                run_tap(self.step.tap, self.steps_folder, part_path(self.step, self.steps_folder, task), task)
+            else:
+                work = context(self.step, self.steps_folder)
+                account = run_task(self.step.stage, self.phase, task, work, self.step.position)
+        names = [os.path.relpath(path, folder) for path in written if Path(path).exists()]
+        own = [name for name in dict.fromkeys(names) if self.phase == TAP or not name.startswith("..")]
+        files = records.stamp(folder, own)
+        counts = {} if account is None else account.counts()
+        groups = {} if account is None else account.groups()
+        records.write_task(folder, self.phase, task, records.Record(counts, files, groups))
 
 
 def record_taps(step: GlobalStep, steps_folder: str) -> None:
-    """Write the records of the tap's tasks whose tables the pass before has made on its way."""
+    """Write the records of the tap's tasks whose tables the pass before has made on its way, as it recorded them."""
     if step.tap is None:
         return
-    folder = f"{steps_folder}/{step.folder}"
+    folder, before = f"{steps_folder}/{step.folder}", f"{steps_folder}/{step.previous}"
     for task in records.pending(folder, TAP, step.parts):
-        if Path(tap_path(steps_folder, step.tap, task)).exists():
-            records.write_task(folder, TAP, task, {}, [])
+        name = f"../{step.tap.folder}/{task:05d}.arrow"
+        made = records.read_task(before, PHASE, task).files.get(name)
+        if made is not None and Path(folder, name).exists() and records.stamp(folder, [name])[name] == made:
+            records.write_task(folder, TAP, task, records.Record(files={name: made}))
 
 
 def phases(step: GlobalStep) -> tuple[Phase, ...]:

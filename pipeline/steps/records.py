@@ -9,20 +9,22 @@
         logs/             the executor's logs, inside the fingerprinted folder: they can never speak for another step
         manifest.json     all of it added up, written last
 
-A task is done exactly when its record stands, a step exactly when its manifest stands and its files are there.
+A task is done exactly when its record stands, a step exactly when its manifest stands. That the files are what records
+say is checked in `prep.pipeline.steps.checking`. A record that cannot be read does not stand.
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import read_json, sha256, write_json
 from prep.pipeline.steps import ledger
-from prep.stages.stage import Counts
+from prep.stages.results import Counts, Group
 
 MANIFEST = "manifest.json"
 IDENTITY = "identity.json"
+TASKS = "tasks"
 
 
 @dataclass(frozen=True)
@@ -37,34 +39,40 @@ class FileStamp:
 class Record:
     """What a task, or a whole step, did."""
 
-    counts: Mapping[int, Counts]
+    counts: Mapping[int, Counts] = field(default_factory=dict)
     """By the stage's position in the configuration."""
-    files: Mapping[str, FileStamp]
-    """By path below the step's folder."""
+    files: Mapping[str, FileStamp] = field(default_factory=dict)
+    """By path below the step's folder; that of a tap's table leads out of it."""
+    groups: Mapping[int, tuple[Group, ...]] = field(default_factory=dict)
+    """Counts by source and language, by the stage's position."""
+    read: int = 0
+    """Documents that came in."""
+    written: int = 0
+    """Documents in the parts written."""
 
 
 def task_path(folder: str, phase: str, task: int) -> str:
     """Return where a task's record stands."""
-    return f"{folder}/tasks/{phase}-{task:05d}.json"
+    return f"{folder}/{TASKS}/{phase}-{task:05d}.json"
 
 
 def note_path(folder: str, phase: str, task: int) -> str:
     """Return where a running task notes what it is at."""
-    return f"{folder}/tasks/{phase}-{task:05d}.progress"
+    return f"{folder}/{TASKS}/{phase}-{task:05d}.progress"
 
 
 def incidents_path(folder: str, phase: str, task: int) -> str:
     """Return where it stands what ended processes that ran a task."""
-    return f"{folder}/tasks/{phase}-{task:05d}.incidents"
+    return f"{folder}/{TASKS}/{phase}-{task:05d}.incidents"
 
 
-def write_task(folder: str, phase: str, task: int, counts: Mapping[int, Counts], files: Sequence[str]) -> None:
-    """Write a task's record, stamping the files it wrote; the task is done from then on."""
-    _write(task_path(folder, phase, task), Record(counts, stamp(folder, files)))
+def write_task(folder: str, phase: str, task: int, record: Record) -> None:
+    """Write a task's record; the task is done from then on."""
+    _write(task_path(folder, phase, task), record)
 
 
 def read_task(folder: str, phase: str, task: int) -> Record:
-    """Read a task's record."""
+    """Read a task's record. Raises CorruptFileError where it is damaged."""
     return _read(task_path(folder, phase, task))
 
 
@@ -79,16 +87,8 @@ def write_manifest(folder: str, record: Record) -> None:
 
 
 def read_manifest(folder: str) -> Record:
-    """Read a step's manifest."""
+    """Read a step's manifest. Raises CorruptFileError where it is damaged."""
     return _read(f"{folder}/{MANIFEST}")
-
-
-def complete(folder: str) -> bool:
-    """Say whether a step is complete: its manifest stands and every file in it is there with its size."""
-    if not Path(folder, MANIFEST).exists():
-        return False
-    paths = ((Path(folder, name), stamp.bytes) for name, stamp in read_manifest(folder).files.items())
-    return all(path.exists() and path.stat().st_size == size for path, size in paths)
 
 
 def stamp(folder: str, names: Sequence[str]) -> dict[str, FileStamp]:
@@ -96,24 +96,37 @@ def stamp(folder: str, names: Sequence[str]) -> dict[str, FileStamp]:
     return {name: FileStamp(Path(folder, name).stat().st_size, sha256(f"{folder}/{name}")) for name in names}
 
 
-def stamp_folder(folder: str, name: str) -> dict[str, FileStamp]:
-    """Return size and SHA-256 of all files in a sub-folder, hidden ones left out."""
+def list_files(folder: str, name: str) -> list[str]:
+    """Return the files in a sub-folder by their paths below the folder, hidden ones left out, sorted."""
     files = (path for path in Path(folder, name).rglob("*") if path.is_file() and not path.name.startswith("."))
-    return stamp(folder, sorted(str(path.relative_to(folder)) for path in files))
+    return sorted(str(path.relative_to(folder)) for path in files)
 
 
 def _write(path: str, record: Record) -> None:
-    counts = {str(position): ledger.to_json(item) for position, item in sorted(record.counts.items())}
-    files = {name: asdict(item) for name, item in sorted(record.files.items())}
-    write_json(path, {"counts": counts, "files": files})
+    write_json(
+        path,
+        {
+            "counts": {str(position): ledger.to_json(item) for position, item in sorted(record.counts.items())},
+            "files": {name: asdict(item) for name, item in sorted(record.files.items())},
+            "groups": {str(position): list(map(asdict, items)) for position, items in sorted(record.groups.items())},
+            "read": record.read,
+            "written": record.written,
+        },
+    )
 
 
 def _read(path: str) -> Record:
     value = read_json(path)
-    counts, files = value.get("counts"), value.get("files")
-    if not isinstance(counts, dict) or not isinstance(files, dict):
-        raise CorruptFileError(f"{path}: expected 'counts' and 'files', seen {sorted(value)}; delete it and run again")
-    return Record(
-        {int(position): ledger.from_json(item) for position, item in counts.items()},
-        {name: FileStamp(**item) for name, item in files.items()},
-    )
+    try:
+        return Record(
+            {int(position): ledger.from_json(item) for position, item in value["counts"].items()},  # type: ignore[attr-defined]
+            {name: FileStamp(**item) for name, item in value["files"].items()},  # type: ignore[attr-defined]
+            {
+                int(position): tuple(Group(**item) for item in items)
+                for position, items in value["groups"].items()  # type: ignore[attr-defined]
+            },
+            int(value["read"]),  # type: ignore[call-overload]
+            int(value["written"]),  # type: ignore[call-overload]
+        )
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        raise CorruptFileError(f"{path}: no record of a task or step: {type(error).__name__}: {error}") from error

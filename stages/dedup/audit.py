@@ -30,7 +30,7 @@ from prep.stages.dedup.minhash.similarity import Selection, similarities
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import SKETCH, Documents, read_numbers
 from prep.stages.shared.matching.sketch_kernels import estimates, string_hashes
-from prep.stages.stage import GlobalContext
+from prep.stages.upstream import GlobalContext
 
 AUDIT = "audit"
 PAIRS, CLUSTERS, SIZES, SUMMARY = "pairs.parquet", "clusters.parquet", "sizes.parquet", "summary.json"

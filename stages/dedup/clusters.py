@@ -18,7 +18,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import REJECTED, write_table
+from prep.corpus.arrow.documents import write_table
 from prep.corpus.files.storage import expand, join, read_arrow, write_arrow
 from prep.stages.dedup.minhash.assignment import Components, Verification, assignments
 from prep.stages.shared.matching.cluster_kernels import (
@@ -33,7 +33,8 @@ from prep.stages.shared.matching.cluster_kernels import (
 from prep.stages.shared.matching.documents import Documents, read_numbers
 from prep.stages.shared.matching.keep import Key, Policy, keys
 from prep.stages.shared.matching.matching import read_pairs
-from prep.stages.stage import Counts, GlobalContext
+from prep.stages.stage import PartVerdicts, Verdicts
+from prep.stages.upstream import GlobalContext
 
 DOCUMENT_BYTES = 37
 """Memory of a cluster task per document."""
@@ -186,30 +187,22 @@ def cluster_columns(stage: str) -> tuple[pa.Field, pa.Field]:
     return pa.field(f"{stage}_cluster", pa.string()), pa.field(f"{stage}_cluster_size", pa.int64())
 
 
-def drop(stage: str, rule: str, part: int, documents: Documents, context: GlobalContext) -> Counts:
-    """Write a part's bitmap, its columns, and its rejected documents, each with the id of the one kept in its place."""
+def drop(stage: str, rule: str, part: int, documents: Documents, context: GlobalContext) -> PartVerdicts:
+    """Write a part's columns; return its rejected documents, each with the id of the one kept in its place."""
     verdicts = read_arrow(verdicts_path(context, part))
     rows, kept_parts, kept_rows, sizes = (read_numbers(verdicts, name) for name in PLACES)
     kept = kept_ids(documents, kept_parts, kept_rows)
     itself = (kept_parts == documents.new_parts.start + part) & (kept_rows == rows)
     lost = rows[~itself]
     total = documents.table(documents.new_parts.start + part).num_rows
-    bitmap = np.zeros(total, np.bool_)
-    bitmap[lost] = True
-    write_arrow(join(context.output, "drops", f"{part:05d}.arrow"), pa.table({"drop": bitmap}))
     write_arrow(join(context.output, "columns", f"{part:05d}.arrow"), _columns(stage, total, rows, kept, sizes))
-    rejected = {
-        "id": documents.ids(documents.new_parts.start + part, lost),
-        "stage": pa.array(np.full(len(lost), stage), pa.string()),
-        "rule": pa.array(np.full(len(lost), rule), pa.string()),
-        "value": _similarity(verdicts, ~itself),
-        "failed": pa.array(np.zeros(len(lost), np.bool_)),
-        "detail": kept.filter(pa.array(~itself)),
-    }
-    write_table(join(context.output, "rejected", f"{part:05d}.parquet"), pa.table(rejected, REJECTED))
+    found = Verdicts(
+        rule=pa.array(np.full(len(lost), rule), pa.string()),
+        value=_similarity(verdicts, ~itself),
+        detail=kept.filter(pa.array(~itself)),
+    )
     before = context.upstream.dropped(part)
-    entered = total - (0 if before is None else int(before.sum()))
-    return Counts(entered, entered - len(lost), {rule: len(lost)} if len(lost) else {})
+    return PartVerdicts(total - (0 if before is None else int(before.sum())), lost, found)
 
 
 def _similarity(verdicts: pa.Table, lost: npt.NDArray[np.bool_]) -> pa.ChunkedArray | pa.Array:

@@ -48,7 +48,8 @@ from prep.stages.shared.matching import matching
 from prep.stages.shared.matching.documents import Documents
 from prep.stages.shared.matching.keep import Keep, Policy
 from prep.stages.shared.matching.matching import Matcher, Range
-from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.upstream import GlobalContext
 
 ID_BYTES = 64
 """What an id, a length and a verdict take, for the prediction of disk use."""
@@ -187,8 +188,8 @@ class Deduplication(GlobalStage):
             found += [Phase(REMEMBER, parts), Phase(EXTEND, 1)]
         return tuple(found)
 
-    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
-        """Run one task; those of the phase `drop` count documents."""
+    def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
+        """Run one task; those of the phase `drop` return verdicts."""
         known = () if self.index is None else index.known_parts(self.index, self.crawls)
         documents = Documents(context, known)
         if phase == DROP:

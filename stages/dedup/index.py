@@ -38,7 +38,8 @@ from prep.stages.shared.matching.documents import (
     hashes_path,
     read_numbers,
 )
-from prep.stages.stage import GlobalContext, Settings, Tap
+from prep.stages.stage import Settings, Tap
+from prep.stages.upstream import GlobalContext
 
 FORMAT = 1
 GENERATION = "index.json"

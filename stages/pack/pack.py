@@ -7,15 +7,17 @@ import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.errors import Problem
-from prep.corpus.shards.shards import token_dtype
+from prep.corpus.files.storage import join
+from prep.corpus.shards.shards import read_manifest, token_dtype
 from prep.corpus.shards.splits import SPLITS
-from prep.stages.pack.left_out import record_left_out
+from prep.stages.pack.left_out import left_out
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.plan import Packing, PlanTask, Strategy
 from prep.stages.pack.scatter import scatter_share
-from prep.stages.pack.tokens import Drawing, RowFormat, read_row_format, tokenize_part
+from prep.stages.pack.tokens import Drawing, RowFormat, read_part, read_row_format, tokenize_part
 from prep.stages.pack.write import write_manifests, write_share
-from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.upstream import GlobalContext
 
 TOKENIZE, PLAN, SCATTER, WRITE, FINISH = "tokenize", "plan", "scatter", "write", "finish"
 
@@ -122,7 +124,7 @@ class Pack(GlobalStage):
             Phase(FINISH, 1),
         )
 
-    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
+    def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task."""
         parts = len(context.upstream.parts)
         if phase == TOKENIZE:
@@ -148,12 +150,17 @@ class Pack(GlobalStage):
         elif phase == SCATTER:
             scatter_share(task, parts, context.scratch, rows, self.seed, self._splits)
             if self.mixture is not None:
-                return record_left_out(task, self.name, context, plan)
+                return left_out(task, context, plan)
+            return PartVerdicts.keeping(len(read_part(context.scratch, task, rows.dtype).tokens))
         elif phase == WRITE:
             write_share(task, context, rows, self.shard_bytes, self._splits)
         else:
             write_manifests(context, rows, self.strategy, self.seed, self.shard_bytes, self._splits)
         return None
+
+    def documents_in(self, output: str) -> int:
+        """Return how many documents the shards of all splits hold, each as often as it comes."""
+        return sum(read_manifest(join(output, split)).documents for split in self._splits)
 
     def _packing(self) -> Packing:
         crop = self.long_documents == "crop"

@@ -25,7 +25,7 @@ from prep.corpus.shards.splits import Hashes
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.packing_kernels import Integers
 from prep.stages.pack.placement_kernels import copy_pieces, delimit, document_hashes
-from prep.stages.stage import GlobalContext
+from prep.stages.upstream import GlobalContext
 
 ROW_FORMAT = "rows.json"
 GROUP = "group"

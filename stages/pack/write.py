@@ -26,7 +26,7 @@ from prep.stages.pack.label_tables import write_split_labels
 from prep.stages.pack.plan import read_facts
 from prep.stages.pack.scatter import Run, collect, runs
 from prep.stages.pack.tokens import RowFormat
-from prep.stages.stage import GlobalContext
+from prep.stages.upstream import GlobalContext
 
 BATCH_BYTES = 16 << 20
 """Ids in one record batch of a shard, at most, or one row."""

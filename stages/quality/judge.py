@@ -8,9 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prep.corpus.arrow.documents import REJECTED
 from prep.stages.quality.rules import Flags, Rule, Signal, first_broken, signals_of
 from prep.stages.quality.signals.measures import SIGNALS, measured
+from prep.stages.stage import PartVerdicts, Verdicts
 
 Numbers = npt.NDArray[np.int64]
 _SIZES = ("bytes", "cleaned_bytes")
@@ -38,22 +38,31 @@ class Judged:
     """The number of the rule that a document is rejected by, −1 for one that stays."""
     bytes: Numbers
 
-    def rejected(self, stage: str, rules: Sequence[Rule]) -> pa.RecordBatch:
-        """Return the rejected documents as `REJECTED`; `detail` names the threshold."""
+    def verdicts(self, rules: Sequence[Rule], start: int) -> PartVerdicts:
+        """Return the rejected documents, `start` being the batch's first row; `detail` names the threshold."""
         rows = np.flatnonzero(self.first >= 0)
         first = self.first[rows]
         names = pa.array([rule.name for rule in rules], pa.string())
         bounds = [rules[rule].bound for rule in first]
         thresholds = self.thresholds[first, rows]
-        columns = [
-            self.documents.column("id").take(pa.array(rows)).cast(pa.string()),
-            pa.array([stage] * len(rows), pa.string()),
-            names.take(pa.array(first)),
-            pa.array(self.values[first, rows], pa.float64()),
-            pa.array(np.zeros(len(rows), np.bool_)),
-            pa.array([f"{bound} {value:g}" for bound, value in zip(bounds, thresholds, strict=True)], pa.string()),
-        ]
-        return pa.RecordBatch.from_arrays(columns, schema=REJECTED)
+        details = [f"{bound} {value:g}" for bound, value in zip(bounds, thresholds, strict=True)]
+        values = pa.array(self.values[first, rows], pa.float64())
+        found = Verdicts(names.take(pa.array(first)), value=values, detail=pa.array(details, pa.string()))
+        return PartVerdicts(int(self.entered.sum()), rows + start, found)
+
+
+def joined(parts: Sequence[PartVerdicts]) -> PartVerdicts:
+    """Put the verdicts on a part's batches together."""
+    found = [part.verdicts for part in parts]
+    return PartVerdicts(
+        sum(part.entered for part in parts),
+        np.concatenate([np.zeros(0, np.int64), *(part.rows for part in parts)]),
+        Verdicts(
+            rule=pa.concat_arrays([pa.array([], pa.string()), *(item.rule for item in found)]),
+            value=pa.concat_arrays([pa.array([], pa.float64()), *(item.value for item in found)]),
+            detail=pa.concat_arrays([pa.array([], pa.string()), *(item.detail for item in found)]),
+        ),
+    )
 
 
 def judge(rules: Sequence[Rule], documents: pa.RecordBatch, lost: Flags | None) -> Judged:

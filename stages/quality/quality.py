@@ -4,26 +4,24 @@ The stage reads the columns of its rules' signals, `language` and `source` from 
 a bitmap, which the next pass applies. What each rule costs is added up on the way (`prep.stages.quality.account`).
 """
 
-from collections import Counter
 from collections.abc import Iterator
 from functools import cached_property
 from typing import ClassVar
 
-import numpy as np
-import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.arrow.documents import REJECTED, DocumentWriter, read_documents, read_schema
+from prep.corpus.arrow.documents import read_documents, read_schema
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.corpus.files.storage import join, write_arrow, write_json
+from prep.corpus.files.storage import join, write_json
 from prep.stages.quality.account import Account, write_costs
 from prep.stages.quality.clean_lines import CleanLines
-from prep.stages.quality.judge import columns, judge
+from prep.stages.quality.judge import columns, joined, judge
 from prep.stages.quality.recipe import LanguageChange, Recipe, RuleChange, load_recipe
-from prep.stages.quality.rules import Flags, signals_of
+from prep.stages.quality.rules import signals_of
 from prep.stages.quality.signals.measures import SIGNALS, measured
 from prep.stages.quality.signals.signals import Signals
-from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.upstream import GlobalContext
 
 JUDGE, COST = "judge", "cost"
 
@@ -116,8 +114,8 @@ class Quality(GlobalStage):
         """Return the phases: judge each part, then add up what rules cost."""
         return (Phase(JUDGE, parts), Phase(COST, 1))
 
-    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
-        """Run one task; those of the phase `judge` count documents."""
+    def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
+        """Run one task; those of the phase `judge` return verdicts."""
         rules = list(self.resolved.rules.values())
         if phase == COST:
             parts = [_account(context, part) for part in range(len(context.upstream.parts))]
@@ -125,24 +123,17 @@ class Quality(GlobalStage):
             return None
         part = context.upstream.parts[task]
         account = Account(rules)
-        drops: list[Flags] = []
-        counts: Counter[str] = Counter()
-        entered = start = 0
+        found: list[PartVerdicts] = []
+        start = 0
         before = context.upstream.dropped(task)
-        with DocumentWriter(join(context.output, "rejected", f"{task:05d}.parquet"), REJECTED) as losses:
-            for batch in read_documents(part, columns(rules, read_schema(part))):
-                end = start + batch.num_rows
-                judged = judge(rules, batch, None if before is None else before[start:end])
-                losses.write(judged.rejected(self.name, rules))
-                account.add(judged)
-                drops.append(judged.first >= 0)
-                counts.update(rules[number].name for number in judged.first[judged.first >= 0])
-                entered += int(judged.entered.sum())
-                start = end
-        drop = np.concatenate([np.zeros(0, np.bool_), *drops])
-        write_arrow(join(context.output, "drops", f"{task:05d}.arrow"), pa.table({"drop": drop}))
+        for batch in read_documents(part, columns(rules, read_schema(part))):
+            end = start + batch.num_rows
+            judged = judge(rules, batch, None if before is None else before[start:end])
+            account.add(judged)
+            found.append(judged.verdicts(rules, start))
+            start = end
         write_json(_account(context, task), account.stored())
-        return Counts(entered, entered - counts.total(), dict(sorted(counts.items())))
+        return joined(found)
 
 
 def _account(context: GlobalContext, part: int) -> str:

@@ -13,7 +13,7 @@ from prep.corpus.files.storage import join, read_arrow, write_json
 from prep.stages.repeats.phases import pieces, repeated_path
 from prep.stages.repeats.taps import HASH_0, HASH_1
 from prep.stages.shared.matching.documents import read_numbers
-from prep.stages.stage import GlobalContext
+from prep.stages.upstream import GlobalContext
 
 SHOWN = 50
 """Pieces that are shown."""

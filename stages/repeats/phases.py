@@ -20,7 +20,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prep.corpus.arrow.columns import string_buffers
-from prep.corpus.arrow.documents import REJECTED, read_rows, write_table
+from prep.corpus.arrow.documents import read_rows
 from prep.corpus.files.storage import atomic_output, join, read_arrow, write_arrow
 from prep.corpus.text.cuts import without
 from prep.corpus.text.words import word_table
@@ -30,7 +30,8 @@ from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import Documents, read_numbers, read_values
 from prep.stages.shared.matching.keep import Policy, elect, keys
 from prep.stages.shared.matching.matching import Range
-from prep.stages.stage import Counts, GlobalContext
+from prep.stages.stage import PartVerdicts, Verdicts
+from prep.stages.upstream import GlobalContext
 
 NOTHING_LEFT = "nothing_left"
 """The rule under which a document goes that was nothing but repeated pieces."""
@@ -134,8 +135,8 @@ def _matched(repeats: Repeats, wanted: Range, documents: Documents, context: Glo
     yield pa.record_batch([column[by_part] for column in columns], _REPEATED)
 
 
-def cut(stage: str, tasks: int, part: int, context: GlobalContext) -> Counts:
-    """Write where a part's texts are cut, and which documents go because nothing is left of them."""
+def cut(tasks: int, part: int, context: GlobalContext) -> PartVerdicts:
+    """Write where a part's texts are cut; return the documents that go because nothing is left of them."""
     rows, hashes, places = pieces(part, context)
     hash_0, hash_1, keepers = _repeated(part, tasks, context)
     found = find(hash_0, hash_1, hashes[0], hashes[1])
@@ -146,20 +147,10 @@ def cut(stage: str, tasks: int, part: int, context: GlobalContext) -> Counts:
     stays = ~empty[cuts[0]]
     table = {name: column[stays] for name, column in zip(("row", "start", "end"), cuts, strict=True)}
     write_arrow(join(context.output, "cuts", f"{part:05d}.arrow"), pa.table(table))
-    write_arrow(join(context.output, "drops", f"{part:05d}.arrow"), pa.table({"drop": empty}))
     lost = np.flatnonzero(empty)
-    rejected = {
-        "id": read_arrow(context.upstream.taps[part]).column(ID).take(pa.array(lost)),
-        "stage": pa.array(np.full(len(lost), stage), pa.string()),
-        "rule": pa.array(np.full(len(lost), NOTHING_LEFT), pa.string()),
-        "value": pa.nulls(len(lost), pa.float64()),
-        "failed": pa.array(np.zeros(len(lost), np.bool_)),
-        "detail": pa.nulls(len(lost), pa.string()),
-    }
-    write_table(join(context.output, "rejected", f"{part:05d}.parquet"), pa.table(rejected, REJECTED))
     before = context.upstream.dropped(part)
     entered = len(empty) - (0 if before is None else int(before.sum()))
-    return Counts(entered, entered - len(lost), {NOTHING_LEFT: len(lost)} if len(lost) else {})
+    return PartVerdicts(entered, lost, Verdicts(pa.array(np.full(len(lost), NOTHING_LEFT), pa.string())))
 
 
 def _repeated(part: int, tasks: int, context: GlobalContext) -> tuple[Values, Values, Numbers]:

@@ -13,7 +13,8 @@ from pydantic import ByteSize, Field
 from prep.stages.repeats import audit, phases
 from prep.stages.repeats.taps import LineTap, Unit, WindowTap
 from prep.stages.shared.matching.matching import ranges
-from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase, Tap
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tap
+from prep.stages.upstream import GlobalContext
 
 SORT, MATCH, CUT, AUDIT = "sort", "match", "cut", "audit"
 
@@ -38,8 +39,8 @@ class _Repeated(GlobalStage):
         """Return the phases."""
         return (Phase(SORT, parts), Phase(MATCH, ranges(parts)), Phase(CUT, parts), Phase(AUDIT, 1))
 
-    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
-        """Run one task; those of the phase `cut` count documents."""
+    def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
+        """Run one task; those of the phase `cut` return verdicts."""
         tasks = ranges(len(context.upstream.parts))
         if phase == SORT:
             phases.sort(task, context)
@@ -50,7 +51,7 @@ class _Repeated(GlobalStage):
         if phase == AUDIT:
             audit.write(tasks, context)
             return None
-        return phases.cut(self.name, tasks, task, context)
+        return phases.cut(tasks, task, context)
 
 
 class RepeatedLines(_Repeated):

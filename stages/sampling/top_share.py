@@ -19,11 +19,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
-from prep.corpus.arrow.documents import REJECTED, write_table
 from prep.corpus.errors import Problem
 from prep.corpus.files.storage import join, read_arrow, write_arrow
 from prep.stages.sampling.chance import id_hashes
-from prep.stages.stage import CheckContext, Counts, GlobalContext, GlobalStage, Phase, Tap
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tap, Verdicts
+from prep.stages.upstream import GlobalContext
 
 COUNT, CUT, DROP = "count", "cut", "drop"
 RULE = "below_top_share"
@@ -103,8 +103,8 @@ class TopShare(GlobalStage):
         """Return the phases count, cut and drop."""
         return (Phase(COUNT, parts), Phase(CUT, 1), Phase(DROP, parts))
 
-    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
-        """Run one task; those of the phase `drop` count documents."""
+    def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
+        """Run one task; those of the phase `drop` return verdicts."""
         if phase == COUNT:
             write_arrow(_histogram_path(context, task), _histogram(_Scores(context, task)))
             return None
@@ -125,7 +125,6 @@ class _Scores:
         table = read_arrow(context.upstream.taps[part])
         lost = context.upstream.dropped(part)
         self.rows = np.arange(table.num_rows) if lost is None else np.flatnonzero(~lost)
-        self.part_rows = table.num_rows
         self.table = table.take(pa.array(self.rows))
         self.keys = rank_keys(self.table.column("score").to_numpy())
         self.ties = id_hashes(self.table.column("id"), 0)
@@ -198,27 +197,16 @@ def _joined(pieces: list[tuple[Keys, Keys]]) -> tuple[Keys, Keys]:
     return np.concatenate(keys), np.concatenate(ties)
 
 
-def _drop(context: GlobalContext, part: int) -> Counts:
-    """Write a part's bitmap and its rejected documents."""
+def _drop(context: GlobalContext, part: int) -> PartVerdicts:
+    """Return the documents of a part that are below the cutoffs."""
     scores = _Scores(context, part)
     cutoffs = read_arrow(join(context.scratch, "cutoffs.arrow"))
     order = pc.index_in(pa.array(scores.names, pa.string()), cutoffs.column("group").combine_chunks()).to_numpy()
     of_row = order[scores.groups] if len(order) else np.empty(0, np.int64)
     key, tie = (cutoffs.column(name).to_numpy()[of_row] for name in ("key", "tie"))
     below = (scores.keys < key) | ((scores.keys == key) & (scores.ties > tie))
-    bitmap = np.zeros(scores.part_rows, np.bool_)
-    bitmap[scores.rows[below]] = True
-    write_arrow(join(context.output, "drops", f"{part:05d}.arrow"), pa.table({"drop": bitmap}))
-    lost = scores.table.filter(pa.array(below))
-    count = lost.num_rows
-    rejected = {
-        "id": lost.column("id"),
-        "stage": pa.array(np.full(count, TopShare.name), pa.string()),
-        "rule": pa.array(np.full(count, RULE), pa.string()),
-        "value": lost.column("score"),
-        "failed": pa.array(np.zeros(count, np.bool_)),
-        "detail": pa.nulls(count, pa.string()),
-    }
-    write_table(join(context.output, "rejected", f"{part:05d}.parquet"), pa.table(rejected, REJECTED))
-    entered = len(scores.rows)
-    return Counts(entered, entered - count, {RULE: count} if count else {})
+    rows = scores.rows[below]
+    rule = pa.array(np.full(len(rows), RULE), pa.string())
+    return PartVerdicts(
+        len(scores.rows), rows, Verdicts(rule, value=scores.table.column("score").filter(pa.array(below)))
+    )

@@ -4,12 +4,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import fields
 from typing import Annotated, ClassVar
 
+import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.errors import PrepError, Problem
 from prep.corpus.files.storage import join, write_batches
 from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
-from prep.stages.stage import CheckContext, GlobalContext, GlobalStage, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.upstream import GlobalContext
 from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
 from prep.tokenizers.encoding.encode import open_files
 from prep.tokenizers.encoding.pattern import PatternError, parse
@@ -221,13 +223,13 @@ class TrainTokenizer(GlobalStage):
             return (Phase(TAKE, 1),)
         return Phase(LOOK, parts), Phase(CHOOSE, 1), Phase(DRAW, parts), Phase(TRAIN, 1)
 
-    def run(self, phase: str, task: int, context: GlobalContext) -> None:
-        """Run one task."""
+    def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
+        """Run one task; those that look at all documents count them."""
         if phase == TAKE:
             pattern = self.pattern or (PATTERNS[self.pre_tokenizer] if "pre_tokenizer" in self.model_fields_set else "")
             files = existing_files(self.existing, pattern, self.separator)
             write_folder(context.output, files, {"settings": {"existing": self.existing}})
-            return
+            return None
         strata = join(context.scratch, "strata.json")
         if phase == CHOOSE:
             write_strata(strata, choose(_tables(context, LOOK), self.sample_settings()))
@@ -237,10 +239,12 @@ class TrainTokenizer(GlobalStage):
             batches = context.upstream.documents(task, SAMPLED)
             settings, path = self.sample_settings(), _table(context, phase, task)
             if phase == LOOK:
-                write_batches(path, SURVEY, (survey(batch, settings) for batch in batches))
-            else:
-                chosen = read_strata(strata)
-                write_batches(path, DRAWN, (draw(batch, settings, chosen) for batch in batches))
+                looked_at: list[int] = []
+                write_batches(path, SURVEY, (survey(batch, settings) for batch in _counted(batches, looked_at)))
+                return PartVerdicts.keeping(sum(looked_at))
+            chosen = read_strata(strata)
+            write_batches(path, DRAWN, (draw(batch, settings, chosen) for batch in batches))
+        return None
 
     def sample_settings(self) -> SampleSettings:
         """Return what decides the sample."""
@@ -270,6 +274,13 @@ class TrainTokenizer(GlobalStage):
             evaluation = evaluate("", open_files(trained.files), texts.batches())
             card["evaluation"] = {"on": "held out" if len(held_out) else "the sample", **evaluation.as_json()}
         write_folder(context.output, trained.files, card)
+
+
+def _counted(batches: Iterator[pa.RecordBatch], counts: list[int]) -> Iterator[pa.RecordBatch]:
+    """Pass batches on, adding the number of documents of each to the counts."""
+    for batch in batches:
+        counts.append(batch.num_rows)
+        yield batch
 
 
 def _table(context: GlobalContext, phase: str, part: int) -> str:

@@ -12,22 +12,12 @@ import pytest
 import yaml
 
 from prep.corpus.arrow.columns import set_column
-from prep.corpus.arrow.documents import REJECTED, read_documents, write_table
+from prep.corpus.arrow.documents import read_documents
 from prep.corpus.files.storage import join, read_arrow, write_arrow, write_bytes
 from prep.pipeline import config
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import (
-    Counts,
-    GlobalContext,
-    GlobalStage,
-    Outcome,
-    Phase,
-    RowFunction,
-    RowStage,
-    Stage,
-    Tap,
-    Verdicts,
-)
+from prep.stages.stage import GlobalStage, Outcome, PartVerdicts, Phase, RowFunction, RowStage, Stage, Tap, Verdicts
+from prep.stages.upstream import GlobalContext
 
 WritePipeline = Callable[..., Path]
 
@@ -138,7 +128,7 @@ class OnePerLetter(GlobalStage):
     def phases(self, parts: int) -> tuple[Phase, ...]:
         return (Phase("choose", 1), Phase("drop", parts))
 
-    def run(self, phase: str, task: int, context: GlobalContext) -> Counts | None:
+    def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         if phase == "choose":
             seen: set[str] = set()
             for part, path in enumerate(context.upstream.taps):
@@ -151,16 +141,11 @@ class OnePerLetter(GlobalStage):
                     seen |= set() if gone else {letter}
                 write_arrow(join(context.scratch, f"{part}.arrow"), pa.table({"drop": pa.array(drop, pa.bool_())}))
             return None
-        table = read_arrow(context.upstream.taps[task])
-        drop = read_arrow(join(context.scratch, f"{task}.arrow"))
+        drop = read_arrow(join(context.scratch, f"{task}.arrow")).column("drop").to_numpy()
         lost = context.upstream.dropped(task)
-        entered = np.ones(table.num_rows, np.bool_) if lost is None else ~lost
-        rejected = drop.column("drop").to_numpy() & entered
-        ids = table.filter(pa.array(rejected)).column("id").to_pylist()
-        write_arrow(join(context.output, "drops", f"{task:05d}.arrow"), drop)
-        rows = [{"id": row, "stage": self.name, "rule": "same_letter", "failed": False} for row in ids]
-        write_table(join(context.output, "rejected", f"{task:05d}.parquet"), pa.Table.from_pylist(rows, REJECTED))
-        return Counts(int(entered.sum()), int(entered.sum() - rejected.sum()), {"same_letter": len(ids)} if ids else {})
+        entered = np.ones(len(drop), np.bool_) if lost is None else ~lost
+        rows = np.flatnonzero(drop & entered)
+        return PartVerdicts(int(entered.sum()), rows, Verdicts(pa.array(["same_letter"] * len(rows), pa.string())))
 
 
 class Beheaded(GlobalStage):

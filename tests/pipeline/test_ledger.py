@@ -3,8 +3,8 @@
 import pytest
 
 from prep.corpus.errors import LedgerError
-from prep.pipeline.steps.ledger import Ledger, add, from_json, to_json
-from prep.stages.stage import Counts
+from prep.pipeline.steps.ledger import Ledger, PassCounts, add, from_json, to_json
+from prep.stages.results import Counts
 
 READ = Counts(10, 7, {"empty": 2}, {"bad_utf8": 1})
 
@@ -17,13 +17,15 @@ def test_counts_add_up_by_rule() -> None:
 
 
 def test_a_balanced_ledger_stands() -> None:
-    ledger = Ledger(["read", "short"], [READ, Counts(7, 6, {"long": 1})], ["x#3"])
+    passes = [PassCounts("read-short", -1, 1, 10, 6)]
+    ledger = Ledger(["read", "short"], [READ, Counts(7, 6, {"long": 1})], ["x#3"], passes)
     ledger.verify()
     assert ledger.as_json() == {
         "stages": [
             {"name": "read", "in": 10, "kept": 7, "rejected": {"empty": 2}, "failed": {"bad_utf8": 1}},
             {"name": "short", "in": 7, "kept": 6, "rejected": {"long": 1}, "failed": {}},
         ],
+        "passes": [{"step": "read-short", "read": 10, "written": 6}],
         "truncated": ["x#3"],
     }
 
@@ -38,3 +40,10 @@ def test_a_balanced_ledger_stands() -> None:
 def test_a_document_that_is_not_accounted_for_stops_the_run(second: Counts, message: str) -> None:
     with pytest.raises(LedgerError, match=message):
         Ledger(["read", "short"], [READ, second]).verify()
+
+
+@pytest.mark.parametrize(("read", "written"), [(9, 6), (10, 7), (10, 0)])
+def test_documents_in_files_that_are_not_those_counted_stop_the_run(read: int, written: int) -> None:
+    passes = [PassCounts("read-short", -1, 1, read, written)]
+    with pytest.raises(LedgerError, match=f"step read-short: {read} documents read and {written} written, but stages"):
+        Ledger(["read", "short"], [READ, Counts(7, 6, {"long": 1})], passes=passes).verify()

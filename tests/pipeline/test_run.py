@@ -153,7 +153,7 @@ def test_a_damaged_step_is_made_again(write_pipeline: WritePipeline, tmp_path: P
     configuration, _ = config.load(str(path))
     found = status(plan_for(configuration), steps_folder(configuration))
     assert [item.complete for item in found] == [False, True, True, True, True]
-    assert found[0].reasons == ("files are missing or have another size than its manifest says",)
+    assert found[0].reasons == (f"{part} is missing",)
     assert run_it(path).ran == (found[0].step.title,)
     assert tree(tmp_path / "out") == before
 

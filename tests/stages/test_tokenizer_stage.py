@@ -15,8 +15,9 @@ from pydantic import ValidationError
 from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import Problem, RunError
 from prep.corpus.files.storage import write_arrow
-from prep.stages.stage import CheckContext, GlobalContext, Phase, Upstream
+from prep.stages.stage import CheckContext, Phase
 from prep.stages.tokenizer.tokenizer import TrainTokenizer
+from prep.stages.upstream import GlobalContext, Upstream
 from prep.tokenizers.encoding.encode import open_tokenizer
 from prep.tokenizers.training.train import Kind
 

@@ -14,8 +14,9 @@ from pydantic import ValidationError
 
 from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.shards.shards import Rows, ShardManifest, row_schema, rows_batch, write_manifest, write_shard
-from prep.stages.stage import PROGRESS, CheckContext, GlobalContext, Phase, Upstream
+from prep.stages.stage import CheckContext, Phase
 from prep.stages.train.train import Narration, Train
+from prep.stages.upstream import PROGRESS, GlobalContext, Upstream
 from prep.trainer.judging.evaluate import Score
 from prep.trainer.running.settings import Progress
 

@@ -40,7 +40,7 @@ from prep.stages.shared.matching.cluster_kernels import Numbers
 from prep.stages.shared.matching.documents import Documents
 from prep.stages.shared.matching.keep import Policy, keys, order_within
 from prep.stages.shared.matching.matching import PAIRS, read_pairs
-from prep.stages.stage import GlobalContext
+from prep.stages.upstream import GlobalContext
 
 MOST = 64
 """Kept documents of a band, or of a component, that a document is compared with."""

@@ -20,7 +20,7 @@ from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import Documents, read_numbers
 from prep.stages.shared.matching.matching import PAIRS_AT_ONCE, pairs_path, read_pairs, write_pairs
 from prep.stages.shared.matching.sketch_kernels import jaccard
-from prep.stages.stage import GlobalContext
+from prep.stages.upstream import GlobalContext
 
 CANDIDATES = "candidates"
 """Folder of the scratch folder for the documents that stand in any pair."""

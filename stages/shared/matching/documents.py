@@ -18,7 +18,7 @@ from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.files.storage import join, read_arrow
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values, id_words
 from prep.stages.shared.matching.sketch_kernels import SKETCH_WORDS
-from prep.stages.stage import GlobalContext
+from prep.stages.upstream import GlobalContext
 
 ID = "id"
 LENGTH = "length"

@@ -33,7 +33,7 @@ from prep.stages.shared.matching.documents import (
 )
 from prep.stages.shared.matching.keep import Policy, elect, keys
 from prep.stages.shared.matching.sketch_kernels import estimates, mix_in, string_hashes
-from prep.stages.stage import GlobalContext
+from prep.stages.upstream import GlobalContext
 
 PAIRS = "pairs"
 """Folder in the scratch folder: one file per match task, columns `left` (the one before) and `right`."""

@@ -11,7 +11,11 @@ import pyarrow.parquet as pq
 from prep.corpus.arrow.documents import ID, REJECTED, TEXT, DocumentWriter
 from prep.corpus.files.storage import read_arrow
 from prep.stages.dedup.deduplication import Deduplication
-from prep.stages.stage import Counts, GlobalContext, GlobalStage, Tap, Upstream
+from prep.stages.results import Counts
+from prep.stages.stage import GlobalStage, Tap
+from prep.stages.upstream import GlobalContext, Upstream
+
+from ..contract import run_task
 
 SCHEMA = pa.schema([ID, TEXT])
 Part = Sequence[tuple[object, ...]]
@@ -61,7 +65,7 @@ def run(stage: Deduplication, upstream: Upstream, folder: Path) -> Result:
     """Run all phases and read what they wrote."""
     context = GlobalContext(upstream, str(folder / "output"), str(folder / "scratch"))
     counts = [
-        stage.run(phase.name, task, context)
+        run_task(stage, phase.name, task, context)
         for phase in stage.phases(len(upstream.parts))
         for task in reversed(range(phase.tasks))
     ]

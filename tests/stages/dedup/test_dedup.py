@@ -19,9 +19,12 @@ from prep.corpus.text.words import words
 from prep.stages.dedup.exact import Exact
 from prep.stages.dedup.minhash.minhash import MinHash
 from prep.stages.dedup.taps import MinHashTap, band_column
+from prep.stages.results import Counts
 from prep.stages.shared.matching.matching import ranges
-from prep.stages.stage import CheckContext, Counts, GlobalContext, Upstream
+from prep.stages.stage import CheckContext
+from prep.stages.upstream import GlobalContext, Upstream
 
+from ..contract import run_task
 from .driving import POEM, SCHEMA, Part, Result, article, deduplicate, run, variants, write_parts
 
 Stage = Exact | MinHash
@@ -201,7 +204,7 @@ def test_an_id_used_twice_loses_one_of_its_documents(folder: Folder) -> None:
     upstream = write_parts(place, Exact(), [[("a", "fog"), ("a", "fog")]], batch_rows=10)
     context = GlobalContext(upstream, str(place / "output"), str(place / "scratch"))
     stage = Exact(audit=0)
-    counts = [stage.run(phase.name, 0, context) for phase in stage.phases(1)]
+    counts = [run_task(stage, phase.name, 0, context) for phase in stage.phases(1)]
     assert counts[-1] == Counts(2, 1, {"exact_duplicate": 1})
     assert read_arrow(f"{context.output}/drops/00000.arrow").column("drop").to_pylist() == [False, True]
 

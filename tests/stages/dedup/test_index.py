@@ -20,7 +20,8 @@ from prep.stages.dedup.deduplication import EXTEND, Deduplication
 from prep.stages.dedup.exact import Exact
 from prep.stages.dedup.index import Index
 from prep.stages.dedup.minhash.minhash import MinHash
-from prep.stages.stage import CheckContext, GlobalContext
+from prep.stages.stage import CheckContext
+from prep.stages.upstream import GlobalContext
 
 from .driving import POEM, Part, article, deduplicate, run, write_parts
 

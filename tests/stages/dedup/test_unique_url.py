@@ -17,9 +17,11 @@ from prep.corpus.arrow.documents import ID, TEXT, URL, DocumentWriter
 from prep.corpus.files.storage import read_arrow, write_arrow
 from prep.corpus.text.hashing import lower_table
 from prep.stages.dedup.unique_url import UniqueUrl, UrlForm
+from prep.stages.results import Counts
 from prep.stages.shared.url.hash_kernels import url_hashes
-from prep.stages.stage import Counts, GlobalContext, Upstream
+from prep.stages.upstream import GlobalContext, Upstream
 
+from ..contract import run_task
 from ..url.normal_forms import normal_form
 
 
@@ -49,7 +51,8 @@ def deduplicate(stage: UniqueUrl, parts: Parts, folder: Path, batch_rows: int = 
     context = GlobalContext(
         Upstream(tuple(paths), tuple(taps), tuple(() for _ in parts)), str(folder / "output"), str(folder / "scratch")
     )
-    counts = [stage.run(phase.name, task, context) for phase in stage.phases(len(parts)) for task in range(phase.tasks)]
+    tasks = [(phase.name, task) for phase in stage.phases(len(parts)) for task in range(phase.tasks)]
+    counts = [run_task(stage, phase, task, context) for phase, task in tasks]
     lost: dict[str, str] = {}
     for number, part in enumerate(parts):
         drop = read_arrow(f"{context.output}/drops/{number:05d}.arrow").column("drop").to_pylist()

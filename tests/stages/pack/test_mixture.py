@@ -17,7 +17,7 @@ from prep.corpus.errors import RunError
 from prep.corpus.shards.shards import ShardReader
 from prep.stages.pack.mixture import Candidates, Mixture, MixturePhase, epochs, share_out, take_phases, taken
 from prep.stages.pack.pack import Pack
-from prep.stages.stage import Counts
+from prep.stages.results import Counts
 
 GROUPS = ("books", "web")
 

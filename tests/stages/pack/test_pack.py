@@ -28,9 +28,12 @@ from prep.corpus.shards.splits import make_split_rule
 from prep.corpus.shards.verification import verify_shards
 from prep.stages.pack.pack import FINISH, PLAN, SCATTER, TOKENIZE, WRITE, Pack
 from prep.stages.pack.write import cut_shards
-from prep.stages.stage import CheckContext, Counts, GlobalContext, Phase, Upstream
+from prep.stages.results import Counts
+from prep.stages.stage import CheckContext, Phase
+from prep.stages.upstream import GlobalContext, Upstream
 
 from ...file_hashes import file_hashes
+from ..contract import run_task
 
 SEPARATOR = 256
 PADDING = 257
@@ -100,7 +103,7 @@ def run(
     context = GlobalContext(upstream, str(folder / "shards"), str(folder / "scratch"), {"tokenizer": "anywhere"})
     for phase in stage.phases(len(parts)):
         for task in reversed(range(phase.tasks)):
-            result = stage.run(phase.name, task, context)
+            result = run_task(stage, phase.name, task, context)
             if result is not None and counts is not None:
                 counts.append(result)
     return context
@@ -192,7 +195,7 @@ def test_running_a_task_again_changes_nothing(tmp_path: Path) -> None:
     context = run(stage, tmp_path, parts)
     before = files(tmp_path)
     for phase in reversed(stage.phases(len(parts))):
-        stage.run(phase.name, 0, context)
+        run_task(stage, phase.name, 0, context)
     assert files(tmp_path) == before
 
 
@@ -400,7 +403,7 @@ def test_tokens_that_do_not_fit_their_table_are_named(tmp_path: Path) -> None:
     path = tmp_path / "scratch" / "tokens" / "00001.bin"
     path.write_bytes(path.read_bytes()[:-2])
     with pytest.raises(CorruptFileError, match=rf"{path}: expected \d+ bytes, seen \d+"):
-        stage.run(PLAN, 0, context)
+        run_task(stage, PLAN, 0, context)
 
 
 @pytest.mark.parametrize(

@@ -17,8 +17,11 @@ from prep.stages.quality.judge import columns
 from prep.stages.quality.quality import COST, JUDGE, Quality
 from prep.stages.quality.recipe import LanguageChange, RuleChange
 from prep.stages.quality.signals.signals import Signals
-from prep.stages.stage import CheckContext, Counts, GlobalContext, RowStage, Upstream
+from prep.stages.results import Counts
+from prep.stages.stage import CheckContext, RowStage
+from prep.stages.upstream import GlobalContext, Upstream
 
+from ..contract import run_task
 from .conftest import documents, run
 
 OWN = {
@@ -47,8 +50,8 @@ def upstream(tmp_path: Path, parts: Sequence[pa.RecordBatch], drops: Sequence[Se
 
 
 def judge_all(stage: Quality, context: GlobalContext) -> list[Counts]:
-    counts = [stage.run(JUDGE, part, context) for part in range(len(context.upstream.parts))]
-    assert stage.run(COST, 0, context) is None
+    counts = [run_task(stage, JUDGE, part, context) for part in range(len(context.upstream.parts))]
+    assert run_task(stage, COST, 0, context) is None
     assert all(each is not None for each in counts)
     return [each for each in counts if each is not None]
 

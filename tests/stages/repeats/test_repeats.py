@@ -21,8 +21,10 @@ from prep.corpus.text.words import word_table
 from prep.stages.repeats.phases import NOTHING_LEFT
 from prep.stages.repeats.piece_kernels import blank, find, join_ranges, lines, windows
 from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
-from prep.stages.stage import Counts, GlobalContext, Upstream
+from prep.stages.results import Counts
+from prep.stages.upstream import GlobalContext, Upstream
 
+from ..contract import run_task
 from ..dedup.driving import Part, article, write_parts
 
 Stage = RepeatedLines | RepeatedSubstrings
@@ -38,7 +40,7 @@ def changed(stage: Stage, upstream: Upstream, folder: Path) -> dict[str, str]:
     context = GlobalContext(upstream, str(folder / "output"), str(folder / "scratch"))
     counts: list[Counts | None] = []
     for phase in stage.phases(len(upstream.parts)):
-        counts += [stage.run(phase.name, task, context) for task in reversed(range(phase.tasks))]
+        counts += [run_task(stage, phase.name, task, context) for task in reversed(range(phase.tasks))]
     texts: dict[str, str] = {}
     lost: set[str] = set()
     for part in range(len(upstream.parts)):

@@ -13,11 +13,16 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from prep.corpus.arrow.documents import write_table
 from prep.corpus.files.storage import read_arrow, write_arrow
 from prep.stages.dedup.exact import Exact
+from prep.stages.results import Counts
 from prep.stages.sampling.chance import id_hashes
 from prep.stages.sampling.top_share import TopShare, rank_keys
-from prep.stages.stage import CheckContext, Counts, GlobalContext, Upstream
+from prep.stages.stage import CheckContext
+from prep.stages.upstream import GlobalContext, Upstream
+
+from ..contract import run_task
 
 
 class Document(NamedTuple):
@@ -36,17 +41,20 @@ DOCUMENTS = st.lists(st.tuples(SCORES, st.sampled_from(["de", "en", None])), max
 def run(folder: Path, stage: TopShare, parts: Sequence[Sequence[Document]], dropped: Sequence[str] = ()) -> Counts:
     """Drive the stage by its contract and return its counts; results lie in `folder/out`."""
     function = stage.tap().open()
-    taps, drops = [], []
+    paths, taps, drops = [], [], []
     for number, part in enumerate(parts):
         batch = pa.RecordBatch.from_pylist([document._asdict() for document in part], SCHEMA)
         taps.append(str(folder / f"tap{number}.arrow"))
         write_arrow(taps[-1], pa.Table.from_batches([function(batch)]))
+        paths.append(str(folder / f"part{number}.parquet"))
+        write_table(paths[-1], pa.Table.from_batches([batch]))
         drops.append((str(folder / f"drop{number}.arrow"),))
         lost = [document.id in dropped for document in part]
         write_arrow(drops[-1][0], pa.table({"drop": pa.array(lost, pa.bool_())}))
-    upstream = Upstream(tuple(f"part{number}" for number in range(len(parts))), tuple(taps), tuple(drops))
+    upstream = Upstream(tuple(paths), tuple(taps), tuple(drops))
     context = GlobalContext(upstream, str(folder / "out"), str(folder / "scratch"))
-    counts = [stage.run(phase.name, task, context) for phase in stage.phases(len(parts)) for task in range(phase.tasks)]
+    tasks = [(phase.name, task) for phase in stage.phases(len(parts)) for task in range(phase.tasks)]
+    counts = [run_task(stage, phase, task, context) for phase, task in tasks]
     counted = [item for item in counts if item is not None]
     return Counts(
         sum(item.entered for item in counted),

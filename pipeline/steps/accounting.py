@@ -1,0 +1,112 @@
+"""Counting what enters and leaves each stage: in all, and by source and language."""
+
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prep.corpus.arrow.documents import REJECTED
+from prep.stages.results import Counts, Group
+from prep.stages.stage import Verdicts
+
+LABELS = ("source", "language")
+"""Columns by whose values documents are counted."""
+
+Label = tuple[str | None, str | None]
+
+
+class Account:
+    """Counts of a task, by the stages' positions in the configuration."""
+
+    def __init__(self, positions: Sequence[int]) -> None:
+        self._entered = dict.fromkeys(positions, 0)
+        self._rejected: dict[int, Counter[str]] = {position: Counter() for position in positions}
+        self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
+        self._repeated = dict.fromkeys(positions, 0)
+        self._groups: dict[int, Counter[Label]] = {position: Counter() for position in positions}
+        self._lost: dict[int, Counter[tuple[Label, str]]] = {position: Counter() for position in positions}
+
+    def enter(self, position: int, documents: pa.RecordBatch) -> None:
+        """Count documents that enter a stage."""
+        self._entered[position] += documents.num_rows
+        for (source, language), count in _counted(_labels(documents)):
+            self._groups[position][source, language] += count
+
+    def lose(self, position: int, rejects: pa.RecordBatch, documents: pa.RecordBatch) -> None:
+        """Count documents that a stage lost: what is recorded of them (columns of REJECTED), and as they entered."""
+        for is_failure, counter in ((False, self._rejected[position]), (True, self._failed[position])):
+            rules = rejects.filter(pc.equal(rejects.column("failed"), is_failure)).column("rule")
+            counter.update({item["values"]: item["counts"] for item in pc.value_counts(rules).to_pylist()})
+        for (source, language, rule), count in _counted([*_labels(documents), rejects.column("rule")]):
+            self._lost[position][(source, language), str(rule)] += count
+
+    def repeat(self, position: int, copies: int) -> None:
+        """Count copies that a stage made of documents."""
+        self._repeated[position] += copies
+
+    def counts(self) -> Mapping[int, Counts]:
+        """Return the counts by the stages' positions."""
+        return {position: self._counts(position) for position in self._entered}
+
+    def groups(self) -> Mapping[int, tuple[Group, ...]]:
+        """Return the counts by source and language, by the stages' positions."""
+        return {at: tuple(self._group(at, label) for label in labels) for at, labels in self._groups.items()}
+
+    def _counts(self, position: int) -> Counts:
+        rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))
+        entered, repeated = self._entered[position], self._repeated[position]
+        kept = entered + repeated - sum(rejected.values()) - sum(failed.values())
+        return Counts(entered, kept, rejected, failed, repeated)
+
+    def _group(self, position: int, label: Label) -> Group:
+        lost = {rule: count for (of, rule), count in self._lost[position].items() if of == label}
+        return Group(*label, self._groups[position][label], dict(sorted(lost.items())))
+
+
+def add_groups(groups: Iterable[Group]) -> tuple[Group, ...]:
+    """Add up the counts of groups; in order of source and language."""
+    entered: Counter[Label] = Counter()
+    lost: dict[Label, Counter[str]] = {}
+    for group in groups:
+        label = (group.source, group.language)
+        entered[label] += group.entered
+        lost.setdefault(label, Counter()).update(group.lost)
+    order = sorted(entered, key=lambda label: tuple(name or "" for name in label))
+    return tuple(Group(*label, entered[label], dict(sorted(lost[label].items()))) for label in order)
+
+
+def rejects(ids: pa.Array, stage: str, verdicts: Verdicts) -> pa.RecordBatch:
+    """Return what is recorded of documents that a stage looked at (columns of REJECTED), lost or not."""
+    rows = len(ids)
+    columns = [
+        ids.cast(pa.string()),
+        pa.array(np.full(rows, stage), pa.string()),
+        _array(verdicts.rule).cast(pa.string()),
+        pa.nulls(rows, pa.float64()) if verdicts.value is None else _array(verdicts.value),
+        pa.array(np.zeros(rows, np.bool_)) if verdicts.failed is None else _array(verdicts.failed).fill_null(False),
+        pa.nulls(rows, pa.string()) if verdicts.detail is None else _array(verdicts.detail),
+    ]
+    return pa.RecordBatch.from_arrays(columns, schema=REJECTED)
+
+
+def _array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
+    return column.combine_chunks() if isinstance(column, pa.ChunkedArray) else column
+
+
+def _labels(documents: pa.RecordBatch) -> list[pa.Array]:
+    names = documents.schema.names
+    return [
+        documents.column(name).cast(pa.string()) if name in names else pa.nulls(documents.num_rows, pa.string())
+        for name in LABELS
+    ]
+
+
+def _counted(columns: Sequence[pa.Array]) -> Iterator[tuple[tuple[str | None, ...], int]]:
+    """Yield the different rows of columns of strings, each with the number of times it is there."""
+    if len(columns[0]):
+        names = [str(number) for number in range(len(columns))]
+        table = pa.table(list(columns), names).group_by(names, use_threads=False).aggregate([([], "count_all")])
+        for *row, count in zip(*(table.column(name).to_pylist() for name in (*names, "count_all")), strict=True):
+            yield tuple(row), count

@@ -1,0 +1,87 @@
+"""What a Global stage's verdicts come to: the bitmap for the next pass, the record of what is lost, the counts."""
+
+from collections.abc import Iterator
+from contextlib import ExitStack
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from prep.corpus.arrow.documents import REJECTED, DocumentWriter, read_documents, read_schema
+from prep.corpus.errors import LedgerError
+from prep.corpus.files.storage import join, write_arrow
+from prep.pipeline.steps.accounting import LABELS, Account, rejects
+from prep.stages.stage import GlobalStage, PartVerdicts, Verdicts
+from prep.stages.upstream import GlobalContext
+
+REJECTS = "rejected"
+"""Folder of what is lost, in a pass's folder and in a Global stage's output."""
+
+
+def run_task(stage: GlobalStage, phase: str, task: int, context: GlobalContext, position: int = 0) -> Account | None:
+    """Run one task of the Global stage at a position and settle its verdicts; returns None where it gives none.
+
+    Raises LedgerError where the stage did not look at all documents, or at some that were lost before.
+    """
+    found = stage.run(phase, task, context)
+    return None if found is None else _settle(stage, task, context, found, position)
+
+
+def _settle(stage: GlobalStage, part: int, context: GlobalContext, found: PartVerdicts, position: int) -> Account:
+    account = Account((position,))
+    before = context.upstream.dropped(part)
+    lost = found.rows[found.verdicts.rule.is_valid().to_numpy(zero_copy_only=False)]
+    if before is not None and before[found.rows].any():
+        raise LedgerError(f"{stage.name}: verdicts on documents that were lost before; this is a defect of the stage")
+    rows = 0
+    with ExitStack() as stack:
+        losses: DocumentWriter | None = None
+        if stage.drops or len(lost):
+            path = join(context.output, REJECTS, f"{part:05d}.parquet")
+            losses = stack.enter_context(DocumentWriter(path, REJECTED))
+        for start, batch in _documents(context.upstream.parts[part]):
+            rows = start + batch.num_rows
+            stays = np.ones(batch.num_rows, np.bool_) if before is None else ~before[start:rows]
+            account.enter(position, batch.filter(pa.array(stays)))
+            inside = slice(*np.searchsorted(lost, (start, rows)))
+            documents = batch.take(pa.array(lost[inside] - start))
+            recorded = _recorded(stage, found, documents, lost[inside])
+            account.lose(position, recorded, documents)
+            if losses is not None:
+                losses.write(recorded)
+    there = account.counts()[position].entered
+    if there != found.entered:
+        raise LedgerError(
+            f"{stage.name}: part {part} holds {there} documents, but the stage looked at {found.entered}; "
+            "this is a defect of the stage, and nothing after it can be trusted"
+        )
+    if stage.drops:
+        drop = np.zeros(rows, np.bool_)
+        drop[lost] = True
+        write_arrow(join(context.output, "drops", f"{part:05d}.arrow"), pa.table({"drop": drop}))
+    if found.verdicts.copies is not None:
+        account.repeat(position, int(found.verdicts.copies.sum()) - len(found.rows))
+    return account
+
+
+def _recorded(
+    stage: GlobalStage, found: PartVerdicts, documents: pa.RecordBatch, rows: npt.NDArray[np.int64]
+) -> pa.RecordBatch:
+    at = pa.array(np.searchsorted(found.rows, rows))
+    verdicts = found.verdicts
+    taken = Verdicts(
+        rule=verdicts.rule.take(at),
+        failed=None if verdicts.failed is None else verdicts.failed.take(at),
+        value=None if verdicts.value is None else verdicts.value.take(at),
+        detail=None if verdicts.detail is None else verdicts.detail.take(at),
+    )
+    return rejects(documents.column("id"), stage.name, taken)
+
+
+def _documents(part: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yield a part's ids and labels in batches, each with its first row."""
+    columns = ["id", *(name for name in LABELS if name in read_schema(part).names)]
+    start = 0
+    for batch in read_documents(part, columns):
+        yield start, batch
+        start += batch.num_rows

@@ -1,0 +1,71 @@
+"""What a stage did to the documents, and warnings: what somebody should look at before the corpus is used."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class Thresholds(BaseModel):
+    """From where on something is a warning. None of it changes the documents."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rejected_share: float = Field(0.3, ge=0, le=1)
+    """A rule that takes a larger share of the documents of a source or language."""
+    failed_share: float = Field(0.01, ge=0, le=1)
+    """A larger share of documents on which a stage breaks."""
+    least_documents: int = Field(10, ge=1)
+    """Sources and languages of fewer documents are not looked at by shares."""
+    validation_rows: int = Field(100, ge=0)
+    """A validation split of fewer rows."""
+
+
+@dataclass(frozen=True)
+class Counts:
+    """What happened to documents in one stage. `entered` + `repeated` = `kept` + all rejected + all failed."""
+
+    entered: int = 0
+    kept: int = 0
+    rejected: Mapping[str, int] = field(default_factory=dict)
+    failed: Mapping[str, int] = field(default_factory=dict)
+    repeated: int = 0
+    """Copies made of documents, beside the documents themselves."""
+
+
+@dataclass(frozen=True)
+class Group:
+    """What a stage did to the documents of one source and language."""
+
+    source: str | None
+    """None where documents have no such column, or no value in it."""
+    language: str | None
+    """As it was known before the stage."""
+    entered: int
+    lost: Mapping[str, int]
+    """Documents lost, by rule or error."""
+
+
+@dataclass(frozen=True)
+class Results:
+    """What a complete stage did; `warnings` of a stage looks at it."""
+
+    counts: Counts
+    groups: Sequence[Group]
+    output: str
+    """A Global stage's output folder; of other stages, empty."""
+    findings: Sequence[str]
+    """The Parquet files of a row stage's findings."""
+    thresholds: Thresholds
+
+
+@dataclass(frozen=True)
+class RunWarning:
+    """Something that the run did as it was told to, and that may ruin the corpus all the same."""
+
+    name: str
+    """The kind, such as `rejected_share`."""
+    message: str
+    """What was seen, in one sentence, with figures."""
+    command: str
+    """The command that shows the documents; `{pipeline}` and `{output}` stand for the run's own."""

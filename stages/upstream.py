@@ -1,0 +1,95 @@
+"""What a Global stage reads and where it writes: the documents before it, its own folders, what earlier stages made."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.documents import read_documents, select
+from prep.corpus.files.storage import read_arrow
+from prep.corpus.text.cuts import without
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """The documents that a Global stage works on, as files.
+
+    `parts[i]` is a Parquet file; `taps[i]` the Arrow IPC file that the stage's tap made of it (empty without a tap);
+    `drops[i]`, `cuts[i]` and `columns[i]` the files that earlier Global stages wrote for that part (see GlobalContext)
+    and that no pass has applied yet.
+    """
+
+    parts: tuple[str, ...]
+    taps: tuple[str, ...] = ()
+    drops: tuple[tuple[str, ...], ...] = ()
+    cuts: tuple[tuple[str, ...], ...] = ()
+    columns: tuple[tuple[str, ...], ...] = ()
+
+    def dropped(self, part: int) -> npt.NDArray[np.bool_] | None:
+        """Return which rows of a part are already lost (rows), or None where no stage has dropped any."""
+        lost: npt.NDArray[np.bool_] | None = None
+        for path in self.drops[part] if self.drops else ():
+            column = read_arrow(path).column("drop").to_numpy()
+            lost = column if lost is None else lost | column
+        return lost
+
+    def documents(self, part: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield a part's documents, all columns or these, in batches: changed, and without those that are lost."""
+        lost = self.dropped(part)
+        cuts = [read_arrow(path) for path in (self.cuts[part] if self.cuts else ())]
+        added = [read_arrow(path) for path in (self.columns[part] if self.columns else ())]
+        start = 0
+        for batch in read_documents(self.parts[part], columns):
+            end = start + batch.num_rows
+            changed = _changed(batch, cuts, added, start)
+            yield changed if lost is None else select(changed, pa.array(~lost[start:end]))
+            start = end
+
+
+def _changed(batch: pa.RecordBatch, cuts: list[pa.Table], added: list[pa.Table], start: int) -> pa.RecordBatch:
+    """Return the documents from row `start` of a part on, changed as the part's tables say."""
+    columns = {}
+    for table in cuts:
+        columns["text"] = _cut(batch.column("text"), table, start)
+    for table in added:
+        columns |= {name: table.column(name).slice(start, len(batch)).combine_chunks() for name in table.column_names}
+    for name, column in columns.items():
+        batch = set_column(batch, name, column)
+    return batch
+
+
+def _cut(column: pa.Array, cuts: pa.Table, start: int) -> pa.Array:
+    """Take out of the texts of some rows, the first of which is row `start` of its part, what a table of cuts says."""
+    rows, starts, ends = (cuts.column(name).to_numpy() for name in ("row", "start", "end"))
+    inside = slice(*np.searchsorted(rows, (start, start + len(column))))
+    return without(column, rows[inside] - start, starts[inside], ends[inside])
+
+
+PROGRESS = "progress.txt"
+"""A long task may say in this file of its scratch folder, in one line, how far it is."""
+
+
+@dataclass(frozen=True)
+class GlobalContext:
+    """Where a task of a Global stage reads and writes. Paths are local folders or fsspec URLs.
+
+    `output` is the stage's result. What it changes of the documents it writes there, by part, for the next pass:
+
+    - `cuts/{part:05d}.arrow`, where `cuts`: the bytes to take out of texts, columns `row`, `start` and `end` (int64),
+      rising, without overlap, at the borders of characters;
+    - `columns/{part:05d}.arrow`, where it `adds` columns: these, a row per document.
+
+    What its verdicts lose the engine writes beside them: `drops/{part:05d}.arrow`, one boolean column `drop`, where the
+    stage `drops`, and `rejected/{part:05d}.parquet` (schema `prep.corpus.arrow.documents.REJECTED`).
+
+    `scratch` is for files between phases and is deleted when the stage is complete.
+    """
+
+    upstream: Upstream
+    output: str
+    scratch: str
+    artefacts: Mapping[str, str] = field(default_factory=dict)
+    """Folders that earlier stages made: "tokenizer", "shards"."""
