@@ -22,7 +22,7 @@ from pydantic_core import ErrorDetails
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import Settings, Stage
+from prep.stages.stage import PathName, Settings, SourceStage, Stage
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
@@ -67,7 +67,7 @@ class RunSettings(Settings):
     library hangs, `hang_seconds`.
     """
 
-    output: str = Field(min_length=1)
+    output: Annotated[PathName, Field(min_length=1)]
     """Folder for the results and the steps' folders."""
     title: str = Field("corpus", min_length=1)
     """What the cards beside the results call the corpus."""
@@ -173,7 +173,10 @@ def _validate(located: Located) -> Configuration:
     settings = _settings(located, {key: item for key, item in value.items() if key != "stages"}, complaints)
     if complaints or settings is None:
         raise ConfigurationError(complaints)
-    return Configuration(settings=settings, stages=stages)
+    first, *others = stages
+    if isinstance(first, SourceStage):
+        first = first.apart_from(settings.output)
+    return Configuration(settings=settings, stages=(first, *others))
 
 
 def _stages(located: Located, complaints: list[str]) -> tuple[Stage, ...]:

@@ -14,17 +14,21 @@ What a stage gives for a row may depend on that row alone, never on the batch it
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import ClassVar, NamedTuple, Protocol
+from typing import Annotated, ClassVar, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict
 
 from prep.corpus.errors import Problem
 from prep.corpus.files.compression import START, Place
+from prep.corpus.files.storage import expand_path
 from prep.stages.results import Results, RunWarning
 from prep.stages.upstream import GlobalContext
+
+PathName = Annotated[str, AfterValidator(expand_path)]
+"""A path or URL in which `~` and environment variables (`$NAME`, `${NAME}`) stand for what they mean."""
 
 
 class Settings(BaseModel):
@@ -104,6 +108,14 @@ class InputFile:
     """A digest of its content, or the store's etag; empty until somebody asked for it."""
     error: str = ""
     """Why it cannot be read, where that is known before anybody tries."""
+    format: str = ""
+    """What it holds by its first bytes and its name; empty where nobody has looked."""
+    codec: str | None = None
+    """What it is compressed with by its first bytes, empty for nothing; None: as its name says."""
+    charset: str = ""
+    """The character set of its lines where that is not a superset of ASCII."""
+    remark: str = ""
+    """What is odd about it, for people."""
 
 
 @dataclass(frozen=True)
@@ -202,6 +214,10 @@ class SourceStage(Stage):
     The plan lists the files and asks for their columns once; what `read` needs of them travels in its arguments, so
     that a task touches no file but its own.
     """
+
+    def apart_from(self, output: str) -> "SourceStage":
+        """Return the stage so that it reads nothing in the run's output folder."""
+        return self
 
     def list_files(self) -> tuple[InputFile, ...]:
         """Return the files to read, in a stable order, with digests only where the listing brings them."""

@@ -66,34 +66,39 @@ def strip_codec(path: str) -> str:
     return next((path[: -len(suffix)] for suffix in SUFFIXES if path.lower().endswith(suffix)), path)
 
 
-def pieces(path: str, start: Place = START, end: Place | None = None) -> Iterator[Piece]:
+def pieces(path: str, start: Place = START, end: Place | None = None, codec: str | None = None) -> Iterator[Piece]:
     """Yield a file's content, decompressed as its name announces, in pieces of at most 256 KiB.
 
-    `start` and `end` are places that an earlier reading or `find_member` gave; None is the file's end. Raises
-    FileNotFoundError where there is no such file; damage is yielded, never raised.
+    `codec` says what the file is compressed with where that is known better (empty: it is not compressed). `start` and
+    `end` are places that an earlier reading or `find_member` gave; None is the file's end. Raises FileNotFoundError
+    where there is no such file; damage is yielded, never raised.
     """
-    content = _pieces_from(path, start)
+    content = _pieces_from(path, start, codec_of(path) if codec is None else codec)
     return content if end is None else _before(content, end)
 
 
-def _pieces_from(path: str, start: Place) -> Iterator[Piece]:
-    codec = codec_of(path)
+def member_pieces(source: IO[bytes], codec: str) -> Iterator[Piece]:
+    """Yield the content of a file that is open, like `pieces`; a dictionary before zstd frames is not looked for."""
+    return _Members("", source, CODECS[codec]).pieces(0) if codec else _plain_pieces(source, 0)
+
+
+def _pieces_from(path: str, start: Place, codec: str | None) -> Iterator[Piece]:
     with open_input(path) as source:
-        if codec is None:
+        if not codec:
             yield from _plain_pieces(source, start.offset)
         else:
             content = _Members(path, source, CODECS[codec]).pieces(start.member)
             yield from _without_head(content, start) if start.offset else content
 
 
-def find_member(path: str, start: int, end: int, head: bytes = b"") -> int | None:
+def find_member(path: str, start: int, end: int, head: bytes = b"", codec_name: str | None = None) -> int | None:
     """Return where the first member begins that does so in [start, end) and whose content begins with `head`.
 
     Only members that are proven count: compressed data may hold what looks like one, or is one but stored within
     another. Damage is no proof, so the answer may lie behind members that a reading from the start finds. Returns None
     where there is no such member, or the codec does not let members be found.
     """
-    codec = CODECS[str(codec_of(path))]
+    codec = CODECS[codec_name or str(codec_of(path))]
     if start == 0:
         return 0
     if codec.magic is None:

@@ -121,6 +121,8 @@ def _open_zstd(path: str) -> Factory:
 
     Source: https://iipc.github.io/warc-specifications/specifications/warc-zstd/.
     """
+    if not path:
+        return zstd.ZstdDecompressor
     with open_input(path) as source:
         head = source.read(8)
         length = int.from_bytes(head[4:], "little")
@@ -169,3 +171,14 @@ _CODECS = (
     Codec("lz4", lambda _: lz4.frame.LZ4FrameDecompressor, (RuntimeError,)),
 )
 CODECS: Mapping[str, Codec] = {codec.name: codec for codec in _CODECS}
+
+_BEGINNINGS = re.compile(
+    rb"(?P<gzip>\x1f\x8b\x08)|(?P<zstd>\x28\xb5\x2f\xfd|\x5d\x2a\x4d\x18)|(?P<bz2>BZh[1-9](?:1AY&SY|\x17\x72\x45\x38))"
+    rb"|(?P<xz>\xfd7zXZ\0)|(?P<lz4>\x04\x22\x4d\x18)"
+)
+
+
+def codec_in(head: bytes) -> str | None:
+    """Return what a file is compressed with by its first bytes, or None where they do not tell."""
+    found = _BEGINNINGS.match(head)
+    return None if found is None else found.lastgroup

@@ -28,6 +28,11 @@ from prep.corpus.errors import CorruptFileError
 BLOCK = 1 << 20
 _WRITTEN: ContextVar[list[str] | None] = ContextVar("written", default=None)
 
+_VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
+_BRACES = re.compile(r"\{([^{}]*,[^{}]*)\}")
+_MARKS = "*?["
+"""What makes a path a glob, beside alternatives in braces."""
+
 
 def is_remote(path: str) -> bool:
     """Say whether the path is a URL of a remote file system (`s3://`, `https://`, `hf://`, …)."""
@@ -45,6 +50,25 @@ def absolute(path: str) -> str:
         return os.path.abspath(_local(path))  # noqa: PTH100 - Path.absolute leaves `..` in place
     filesystem, name = fsspec.core.url_to_fs(path)
     return str(filesystem.unstrip_protocol(name))
+
+
+def expand_path(path: str) -> str:
+    """Return a path with `~` and environment variables replaced; one that is there as it is written stays.
+
+    Raises ValueError where a variable is not set.
+    """
+    if not _VARIABLE.search(path) and not path.startswith("~"):
+        return path
+    if not is_remote(path) and os.path.lexists(_local(path)):
+        return path
+
+    def value(found: re.Match[str]) -> str:
+        name = found[1] or found[2]
+        if name not in os.environ:
+            raise ValueError(f"a path whose environment variables are set; {name} is not")
+        return os.environ[name]
+
+    return os.path.expanduser(_VARIABLE.sub(value, path))  # noqa: PTH111 - Path would change what is no local path
 
 
 def open_input(path: str) -> IO[bytes]:
@@ -161,7 +185,26 @@ def is_glob(path: str) -> bool:
     """Say whether a path is a pattern for several. A file or folder may have such a name, and a URL a query (`?`)."""
     if path.startswith(("http://", "https://")):
         return "*" in path
-    return any(mark in path for mark in "*?[") and (is_remote(path) or not _local(path).exists())
+    return (any(mark in path for mark in _MARKS) or _BRACES.search(path) is not None) and (
+        is_remote(path) or not _local(path).exists()
+    )
+
+
+def alternatives(pattern: str) -> tuple[str, ...]:
+    """Return the globs that a glob with alternatives in braces stands for: `a.{pdf,epub}` is `a.pdf` and `a.epub`."""
+    found = _BRACES.search(pattern) if is_glob(pattern) else None
+    if found is None:
+        return (pattern,)
+    each = (pattern[: found.start()] + choice + pattern[found.end() :] for choice in found[1].split(","))
+    return tuple(dict.fromkeys(whole for one in each for whole in alternatives(one)))
+
+
+def glob_root(pattern: str) -> str:
+    """Return the folder that all matches of a glob lie in, as the glob spells it."""
+    marks = [pattern.find(mark) for mark in _MARKS if mark in pattern]
+    braces = _BRACES.search(pattern)
+    before = pattern[: min([*marks, *([braces.start()] if braces else [])], default=len(pattern))]
+    return before.rpartition("/")[0] or ("/" if before.startswith("/") else "")
 
 
 class Stored(NamedTuple):
@@ -190,6 +233,9 @@ def find(pattern: str) -> tuple[Stored, ...]:
     Linked folders are followed, each folder once, so that links in a circle end. Folders that a glob matches are given
     as such, unless it goes through folders anyway (`**`).
     """
+    several = alternatives(pattern)
+    if several != (pattern,):
+        return tuple(sorted({item for one in several for item in find(one)}))
     if is_remote(pattern):
         return tuple(sorted(_find_remote(pattern)))
     path = _local(pattern)

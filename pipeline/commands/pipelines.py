@@ -49,9 +49,9 @@ def check(pipeline: Pipeline, set_: Set = None) -> None:
         else:
             work = ", then ".join(f"{phase.name} × {phase.tasks}" for phase in phases(step))
         console.print(f"{step.index:02d} {step.title}: {work}", markup=False)
-        if isinstance(step, plan.GlobalStep):
-            for remark in plan.remarks(configuration, step.position):
-                console.print(f"   {remark}", markup=False, soft_wrap=True)
+        position = step.position if isinstance(step, plan.GlobalStep) else 0 if step.source else None
+        for remark in [] if position is None else plan.remarks(configuration, position):
+            console.print(f"   {remark}", markup=False, soft_wrap=True)
     console.print(f"{pipeline}: {len(configuration.stages)} stages in {len(steps)} steps; no problem found")
 
 

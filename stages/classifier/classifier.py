@@ -13,7 +13,7 @@ from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.classifier.training import MODEL
 from prep.stages.shared.fasttext.classifier import TextClassifier
 from prep.stages.shared.fasttext.file_format import read_classifier
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Verdicts
 
 
 class ClassifierStage(RowStage):
@@ -26,7 +26,7 @@ class ClassifierStage(RowStage):
     name: ClassVar[str] = "classifier"
     columns: ClassVar[tuple[str, ...]] = ("text",)
 
-    model: str = Field(min_length=1)
+    model: PathName = Field(min_length=1)
     """A fastText classifier (`.bin` or `.ftz`), or the folder that `prep classifier train` made."""
     label: str = "positive"
     """The label whose probability is the score, without the prefix `__label__`."""

@@ -11,13 +11,13 @@ from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.compression import pieces, strip_codec
 from prep.corpus.files.storage import expand, open_input
 from prep.stages.decontaminate.known_sets import columns_of
-from prep.stages.stage import Settings
+from prep.stages.stage import PathName, Settings
 
 
 class EvaluationSet(Settings):
     """Files with one item per record."""
 
-    path: str = Field(min_length=1)
+    path: PathName = Field(min_length=1)
     """A JSON Lines file (compressed or not), a Parquet file, a folder or a glob; local or a URL."""
     columns: tuple[str, ...] | None = Field(None, min_length=1)
     """The fields that make up an item's text, such as question and answer; they are joined by newlines. A list or

@@ -38,7 +38,7 @@ from prep.stages.shared.matching.documents import (
     hashes_path,
     read_numbers,
 )
-from prep.stages.stage import Settings, Tap
+from prep.stages.stage import PathName, Settings, Tap
 from prep.stages.upstream import GlobalContext
 
 FORMAT = 1
@@ -50,7 +50,7 @@ FOLDER = "index"
 class Index(Settings):
     """Where the index lies, and what this run is called in it."""
 
-    folder: str
+    folder: PathName
     """A local folder; made where there is none."""
     crawl: str = Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]*$")
     """The name of the documents of this run. The documents of all crawls before it win; run again under the same name,

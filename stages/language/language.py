@@ -17,7 +17,7 @@ from prep.stages.language.script_kernels import SCRIPTS, find_scripts, script_ta
 from prep.stages.language.segments import language_shares
 from prep.stages.language.serbo_croatian import standard
 from prep.stages.shared.languages import SERBO_CROATIAN, is_known, related_codes
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Verdicts
 
 LANGUAGE = pa.field("language", pa.string())
 SCORE = pa.field("language_score", pa.float32())
@@ -49,7 +49,7 @@ class Language(RowStage):
     apart (`sr-Latn`); empty keeps all."""
     threshold: Share | dict[str, Share] = 0.65
     """Smallest probability, for all languages or by code (0 for those not named). FineWeb's is 0.65 for English."""
-    model: str = ""
+    model: PathName = ""
     """Path of a fastText classifier of languages, such as lid.176 or GlotLID; or an engine by name: `heliport`, `eldc`,
     `langid` or `cld2`, each installed by itself. Left out, lid.176 is looked for in PREP_LID_MODEL, the user's cache
     and installed packages that carry it, then downloaded."""

@@ -8,7 +8,7 @@ import pyarrow as pa
 
 from prep.corpus.arrow.documents import ABOUT, CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL, storable
 from prep.corpus.errors import Problem
-from prep.stages.read.formats import columns_of, format_of, table_schema
+from prep.stages.read.formats import columns_of, input_of, kind_of, table_schema
 from prep.stages.read.rows import METADATA
 from prep.stages.read.sources import Origin, SourceOptions
 from prep.stages.read.tables.mapping import PAGE, Mapped, is_bytes, is_scalar, mapped_columns, plain_type
@@ -30,7 +30,7 @@ class Tables:
 
     def __init__(self, origins: Sequence[Origin], files: Sequence[InputFile]) -> None:
         self._origins = {origin.name: origin for origin in origins}
-        self._formats = frozenset(format_of(file.path, self._origins[file.source].options) for file in files)
+        self._formats = frozenset(kind_of(file, self._origins[file.source].options) for file in files)
         self._schemas: dict[str, tuple[InputFile, pa.Schema]] = {}
         self._errors: dict[str, tuple[InputFile, str]] = {}
         for file in files:
@@ -38,7 +38,7 @@ class Tables:
             if file.error:
                 continue
             try:
-                schema = table_schema(file.path, format_of(file.path, options), options)
+                schema = table_schema(input_of(file, options), kind_of(file, options))
             except UNREADABLE as error:
                 self._errors[file.path] = (file, f"{type(error).__name__}: {error}")
                 continue

@@ -72,7 +72,7 @@ def partitions(files: Sequence[InputFile], kind: Kind) -> tuple[Partition, ...]:
 
 
 def _weight(file: InputFile, name: FormatName | None) -> int:
-    packed = codec_of(file.path) is not None or name in _PACKED
+    packed = _codec(file) or name in _PACKED
     return file.size * (EXPANSION if packed else 1)
 
 
@@ -100,14 +100,16 @@ def _increasing(cuts: Iterable[tuple[Place, int]]) -> Iterator[tuple[Place, int]
 def _cuts(file: InputFile, name: FormatName, options: SourceOptions, count: int) -> Iterable[tuple[Place, int]]:
     """Return where the file may be cut near each of `count` − 1 bytes, and the bytes that these places lie at."""
     targets = [file.size * number // count for number in range(1, count)]
-    compressed = codec_of(file.path) is not None
+    compressed = _codec(file) != ""
+    if file.charset:
+        return ()
     if name == "parquet":
         return parquet_cuts(file.path, targets)
     if name == "arrow":
         return arrow_cuts(file.path, targets)
     if name in _MARKS:
         places = _members(file, targets, b"") if compressed else (Place(0, target) for target in targets)
-        settled = (_settle(file.path, place, _MARKS[name]) for place in places)
+        settled = (_settle(file, place, _MARKS[name]) for place in places)
         return ((place, place.member if compressed else place.offset) for place in settled if place is not None)
     if name in _HEADS and compressed:
         return ((place, place.member) for place in _members(file, targets, _HEADS[name]))
@@ -123,17 +125,22 @@ def _members(file: InputFile, targets: Sequence[int], head: bytes) -> Iterator[P
     found = 0
     for target in targets:
         if target > found:
-            member = find_member(file.path, target, min(file.size, target + _MAX_STRETCH), head)
+            member = find_member(file.path, target, min(file.size, target + _MAX_STRETCH), head, _codec(file))
             if member is None:
                 return
             yield Place(member, 0)
             found = member
 
 
-def _settle(path: str, place: Place, mark: _Mark) -> Place | None:
+def _codec(file: InputFile) -> str:
+    """Return what the file is compressed with; empty for nothing."""
+    return (codec_of(file.path) or "") if file.codec is None else file.codec
+
+
+def _settle(file: InputFile, place: Place, mark: _Mark) -> Place | None:
     """Return where the first record begins at or behind a place, or None where it is too far."""
     searched, held = 0, b""
-    for piece in pieces(path, place):
+    for piece in pieces(file.path, place, codec=_codec(file)):
         if piece.rule is not None or searched > _MAX_SEARCH:
             return None
         overlap = len(held) if piece.place.offset else 0  # a mark does not run over two members

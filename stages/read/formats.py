@@ -1,8 +1,9 @@
-"""The formats: how a file's name tells its format, which columns each brings, and what reads it."""
+"""The formats: what a file's name says of its format, which columns each brings, and what reads it."""
 
 import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from functools import partial
+from typing import cast
 
 import pyarrow as pa
 
@@ -10,6 +11,7 @@ from prep.corpus.arrow.documents import ABOUT, CHARSET, HEADERS, HTML, TEXT, rea
 from prep.corpus.files.compression import strip_codec
 from prep.corpus.files.storage import map_input
 from prep.stages.read.archives.arc import arc_rows
+from prep.stages.read.archives.wacz import wacz_rows
 from prep.stages.read.archives.warc import warc_rows
 from prep.stages.read.books.epub import epub_rows
 from prep.stages.read.books.pdf import pdf_rows
@@ -18,10 +20,11 @@ from prep.stages.read.plain.lines import line_rows
 from prep.stages.read.rows import METADATA, Input, Row
 from prep.stages.read.sources import FormatName, SourceOptions
 from prep.stages.read.tables.csv_files import csv_rows, csv_schema
+from prep.stages.read.tables.json_files import json_file_rows
 from prep.stages.read.tables.json_lines import json_rows
 from prep.stages.read.tables.tables import arrow_outcomes, arrow_schema, parquet_outcomes
 from prep.stages.read.wiki.mediawiki import mediawiki_rows
-from prep.stages.stage import Outcome
+from prep.stages.stage import InputFile, Outcome
 
 SUFFIXES: Mapping[str, FormatName] = {
     ".warc": "warc",
@@ -47,6 +50,7 @@ SUFFIXES: Mapping[str, FormatName] = {
     ".epub": "epub",
     ".pdf": "pdf",
     ".xml": "mediawiki",
+    ".wacz": "wacz",
 }
 """File name endings (before that of a codec) → formats."""
 
@@ -56,6 +60,7 @@ ROWS: Mapping[FormatName, Callable[[Input], Iterator[Row]]] = {
     "arc": arc_rows,
     "html": html_rows,
     "jsonl": json_rows,
+    "json": json_file_rows,
     "csv": csv_rows,
     "text": text_rows,
     "markdown": text_rows,
@@ -63,6 +68,7 @@ ROWS: Mapping[FormatName, Callable[[Input], Iterator[Row]]] = {
     "epub": epub_rows,
     "pdf": pdf_rows,
     "mediawiki": mediawiki_rows,
+    "wacz": wacz_rows,
 }
 """What reads formats record by record."""
 
@@ -75,19 +81,22 @@ OUTCOMES: Mapping[FormatName, Callable[[Input, pa.Schema, str, int], Iterator[Ou
 _BRINGS: Mapping[FormatName, Sequence[pa.Field]] = {
     "warc": (HTML, CHARSET, HEADERS),
     "arc": (HTML, CHARSET, HEADERS),
+    "wacz": (HTML, CHARSET, HEADERS),
     "html": (HTML, CHARSET),
     "csv": (TEXT,),
     "parquet": (TEXT,),
     "arrow": (TEXT,),
-    **dict.fromkeys(("jsonl", "epub", "pdf", "mediawiki"), (TEXT, *ABOUT, METADATA)),
+    **dict.fromkeys(("jsonl", "json", "epub", "pdf", "mediawiki"), (TEXT, *ABOUT, METADATA)),
 }
+UNKNOWN = "unknown"
+"""The format of a listed file whose bytes and name do not tell, or that is of a kind that is not read."""
 _PAGES = re.compile(r"-p\d+p\d+$")
 """What names the pages in a part of a MediaWiki dump: `…-articles1.xml-p1p41242.bz2`."""
 _COLUMNS = (HTML, CHARSET, HEADERS, TEXT, *ABOUT, METADATA)
 
 
 def format_of(path: str, options: SourceOptions) -> FormatName | None:
-    """Return what a file holds: as the options say, or as its name tells; None where it does not tell."""
+    """Return what a file is said to hold: by the options, or by its name; None where it does not tell."""
     if options.format == "dataset":
         return "arrow"
     if options.format != "auto":
@@ -96,20 +105,32 @@ def format_of(path: str, options: SourceOptions) -> FormatName | None:
     return next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
 
 
+def kind_of(file: InputFile, options: SourceOptions) -> FormatName | None:
+    """Return the format of a listed file; as its name says, where nobody has looked into it."""
+    if file.format == UNKNOWN:
+        return None
+    return cast("FormatName", file.format) if file.format else format_of(file.path, options)
+
+
+def input_of(file: InputFile, options: SourceOptions) -> Input:
+    """Return a listed file as readers take it, whole."""
+    return Input(file.path, file.label, options, codec=file.codec, charset=file.charset)
+
+
 def columns_of(formats: frozenset[FormatName | None]) -> list[pa.Field]:
     """Return the columns that files of these formats bring, without those of tables' own."""
     brought = {field.name for kind in formats if kind for field in _BRINGS.get(kind, (TEXT, METADATA))}
     return [field for field in _COLUMNS if field.name in brought]
 
 
-def table_schema(path: str, kind: FormatName | None, options: SourceOptions) -> pa.Schema | None:
+def table_schema(file: Input, kind: FormatName | None) -> pa.Schema | None:
     """Return a table's columns; None for what is no table.
 
     Raises ArrowException, OSError, UnicodeDecodeError or ValueError where they cannot be read.
     """
     if kind == "parquet":
-        return read_schema(path)
+        return read_schema(file.path)
     if kind == "arrow":
-        with map_input(path) as mapped:
+        with map_input(file.path) as mapped:
             return arrow_schema(mapped)
-    return csv_schema(path, options) if kind == "csv" else None
+    return csv_schema(file) if kind == "csv" else None

@@ -3,7 +3,7 @@
 import posixpath
 from collections.abc import Mapping, Sequence
 
-from prep.corpus.files.storage import absolute, exists, is_glob
+from prep.corpus.files.storage import absolute, exists, glob_root, is_glob
 
 
 def labels(found: Mapping[str, Sequence[str]]) -> dict[str, str]:
@@ -24,8 +24,7 @@ def _home(root: str) -> str:
     """Return the folder above what a root names: above a file, above a folder, or what precedes a glob's first mark."""
     if not is_glob(root):
         return posixpath.dirname(absolute(root))
-    before = root[: min(root.find(mark) for mark in "*?[" if mark in root)]
-    return absolute(posixpath.dirname(before) or ".")
+    return absolute(glob_root(root) or ".")
 
 
 def _place(root: str, path: str) -> str:

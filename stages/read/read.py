@@ -1,24 +1,30 @@
 """Reads sources of every kind and gives each record a row: a document, or the reason why it is none.
 
-What a file holds is told by its name, or by the option `format`. Web archives and HTML pages bring bytes (columns
-`html`, `charset` and `headers`, for the stages `extract` and `rights`); everything else brings text.
+What a file holds is told by its first bytes and its name, or by the option `format`. Web archives and HTML pages
+bring bytes (columns `html`, `charset` and `headers`, for the stages `extract` and `rights`), all else brings text.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
 from typing import ClassVar
 
 import pyarrow as pa
+from pydantic import PrivateAttr
 
 from prep.corpus.errors import Problem
-from prep.stages.read import cutting, listing
+from prep.stages.read import cutting
 from prep.stages.read.columns import Tables
-from prep.stages.read.formats import OUTCOMES, ROWS, SUFFIXES, format_of
-from prep.stages.read.rows import Input, Row, batches, failed, watched
-from prep.stages.read.sources import FormatName, Origin, Paths, Source, SourceOptions, patterns
+from prep.stages.read.formats import OUTCOMES, ROWS, SUFFIXES, input_of, kind_of
+from prep.stages.read.listing import Listing, is_named
+from prep.stages.read.rows import Input, Row, batches, failed, rejected, watched
+from prep.stages.read.sources import FormatName, Origin, PathNames, Source, SourceOptions, patterns
 from prep.stages.read.tables.tables import lost_row
 from prep.stages.stage import CheckContext, FileRange, InputFile, Outcome, Partition, SourceStage, Watch
+
+_REMARKS = 10
+"""At most so many files are remarked on one by one."""
 
 
 class Read(SourceStage, SourceOptions):
@@ -30,19 +36,20 @@ class Read(SourceStage, SourceOptions):
     the file's path below the folder that all paths share, and where in the file the record lies: `@` and the byte it
     begins at, or `#` and a table's row, from 0.
 
-    Rejected are records of archives that are no pages (`record_type`, `revisit`, `http_status`, `not_html`), and
-    documents without text (`empty`, `no_text`) or `too_large`. Failed are broken ones: `truncated`, `bad_header`,
-    `bad_http`, `truncated_body`, `bad_content`, `bad_encoding`, `bad_utf8`, `bomb`, `ragged_row`, `no_text_column`,
-    `encrypted`, `entity_declaration`, `unreadable`, `bad_` and a format's or codec's name; `crashed` and `timed_out`
-    are records, files and row groups at which a library ended the process or hung. Pages of wikis are also rejected as
-    `redirect`, `namespace` or `content_model`, PDF files as `no_text_layer` or `too_many_pages`.
+    Rejected are records of archives that are no pages (`record_type`, `revisit`, `http_status`, `not_html`), documents
+    without text (`empty`, `no_text`), `too_large`, or files of an `unknown_format` beside others. Failed are broken
+    ones: `truncated`, `bad_header`, `bad_http`, `truncated_body`, `bad_content`, `bad_encoding`, `bad_utf8`, `bomb`,
+    `ragged_row`, `no_text_column`, `encrypted`, `entity_declaration`, `unreadable`, `bad_` and a format's or codec's
+    name, or `bad_chapter`; `crashed` and `timed_out` are records, files and row groups at which a library ended the
+    process or hung. Pages of wikis are also rejected as `redirect`, `namespace` or `content_model`, PDF files as
+    `no_text_layer` or `too_many_pages`.
     """
 
     name: ClassVar[str] = "read"
     version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("fastwarc", "orjson", "pyarrow", "pypdfium2", "resiliparse")
 
-    paths: Paths | None = None
+    paths: PathNames | None = None
     """Files, folders, globs or URLs; or the names of Hugging Face datasets (with `format: dataset`)."""
     source: str = ""
     """The documents' column `source`; a table's own column of that name is kept where this is empty."""
@@ -50,25 +57,56 @@ class Read(SourceStage, SourceOptions):
     """Several sources in place of `paths`: each has a `name`, which is kept in the column `source`, `paths`, and any of
     the options below."""
 
+    _output: str = PrivateAttr(default="")
+
+    def apart_from(self, output: str) -> "Read":
+        """Return the stage so that it reads nothing in the run's output folder."""
+        copy = self.model_copy()
+        copy._output = output
+        return copy
+
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield paths that match nothing, files of unknown format, and tables that hold no documents."""
-        found = [*self._form_problems(), *listing.listing_problems(self._origins)]
+        found = [*self._form_problems(), *self._listing.problems()]
         yield from found
         if found:
             return
         files = self.list_files()
-        unknown = [file for file in files if not file.error and self._kind(file)[0] is None]
-        for file in unknown[:5]:
-            yield Problem(
-                f"cannot tell the format of {file.path!r} by its name",
-                (*self._by_name[file.source].field, "paths"),
-                "a name ending in " + ", ".join(SUFFIXES) + " (and .gz, .zst, .bz2, .xz or .lz4)",
-                hint="set format, or leave the file out" + (f" ({len(unknown)} such files)" if unknown[1:] else ""),
-            )
+        unknown = list(self._unknown(files))
+        yield from unknown
         if sum(file.size for file in files) == 0:
             yield Problem("the input is empty", ("paths",), seen=f"{len(files)} files without a byte")
         elif not unknown:
             yield from Tables(self._origins, files).problems()
+
+    def _unknown(self, files: Sequence[InputFile]) -> Iterator[Problem]:
+        """Yield files of unknown format that are named themselves, or that are all that there is.
+
+        Others are rejected records: one picture in a folder does not end the run.
+        """
+        unknown = [file for file in files if not file.error and self._kind(file)[0] is None]
+        alone = len(unknown) == sum(not file.error for file in files)
+        meant = [file for file in unknown if alone or is_named(file.path, self._by_name[file.source])]
+        for file in meant[:5]:
+            yield Problem(
+                f"cannot tell the format of {file.path!r} by its name or its first bytes",
+                (*self._by_name[file.source].field, "paths"),
+                "a name ending in " + ", ".join(SUFFIXES) + " (and .gz, .zst, .bz2, .xz or .lz4)",
+                file.remark,
+                hint="set format, or leave the file out" + (f" ({len(meant)} such files)" if meant[1:] else ""),
+            )
+
+    def remarks(self, context: CheckContext) -> Iterator[str]:
+        """Yield files that are not what their names say, that are not read, and that two sources name."""
+        yield from self._listing.remarks()
+        files = self.list_files()
+        odd = [file.remark for file in files if file.remark]
+        yield from odd[:_REMARKS]
+        if odd[_REMARKS:]:
+            yield f"{len(odd) - _REMARKS} more files are not what their names say"
+        lost = [file.path for file in files if not file.error and not file.remark and self._kind(file)[0] is None]
+        if lost:
+            yield f"{len(lost)} files of unknown format are rejected as unknown_format, such as {lost[0]}"
 
     def _form_problems(self) -> Iterator[Problem]:
         given = self.model_fields_set
@@ -87,7 +125,7 @@ class Read(SourceStage, SourceOptions):
 
     def list_files(self) -> tuple[InputFile, ...]:
         """Return the files of all sources, in the order given and sorted within each path, none twice."""
-        return listing.list_files(self._origins)
+        return self._listing.files()
 
     def output_schema(self, files: Sequence[InputFile]) -> pa.Schema:
         """Return id, url, date, source; html, charset and headers, or text, or all; metadata; tables' columns."""
@@ -120,17 +158,27 @@ class Read(SourceStage, SourceOptions):
     def _rows(self, part: FileRange, watch: Watch | None) -> Iterator[Row]:
         kind = self._kind(part.file)[0]
         file = self._input(part, watch)
-        if part.file.error or kind is None:
-            yield failed(file.id_at(), "unreadable", part.file.error or "its format is unknown")
+        if part.file.error:
+            yield failed(file.id_at(), "unreadable", part.file.error)
+        elif kind is None and not part.file.size:
+            yield rejected(file.id_at(), "empty")
+        elif kind is None:
+            detail = part.file.remark or "neither its name nor its first bytes tell what it is"
+            yield rejected(file.id_at(), "unknown_format", detail=detail)
         else:
             yield from ROWS[kind](file) if watch is None else watched(ROWS[kind](file), file)
 
     def _input(self, part: FileRange, watch: Watch | None) -> Input:
-        return Input(part.file.path, part.file.label, self._kind(part.file)[1], part.start, part.end, watch)
+        file = input_of(part.file, self._kind(part.file)[1])
+        return replace(file, start=part.start, end=part.end, watch=watch)
 
     def _kind(self, file: InputFile) -> tuple[FormatName | None, SourceOptions]:
         options = self._by_name[file.source].options
-        return format_of(file.path, options), options
+        return kind_of(file, options), options
+
+    @property
+    def _listing(self) -> Listing:
+        return Listing(self._origins, self._output)
 
     @cached_property
     def _origins(self) -> tuple[Origin, ...]:

@@ -1,7 +1,8 @@
 """What readers are given and what they yield, and how records become batches that are bounded in bytes."""
 
+import codecs
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
 from itertools import count
 from typing import NamedTuple
@@ -84,6 +85,10 @@ class Input:
     end: Place | None = None
     """None: the file's end."""
     watch: Watch | None = None
+    codec: str | None = None
+    """What the file is compressed with; empty: nothing, None: as its name says."""
+    charset: str = ""
+    """What its content has to be decoded from, so that it is lines of UTF-8."""
 
     def given_up(self, record: str) -> Row | None:
         """Tell the watch, if there is one, that a record is read from now on, by its id or what else names it.
@@ -94,13 +99,18 @@ class Input:
         return None if lost is None else failed(record, *lost)
 
     def pieces(self) -> Iterator[Piece]:
-        """Yield the stretch's content."""
-        return pieces(self.path, self.start, self.end)
+        """Yield the stretch's content, in UTF-8 where its character set is given."""
+        content = pieces(self.path, self.start, self.end, self.codec)
+        return transcoded(content, self.charset) if self.charset else content
+
+    def whole(self) -> "Input":
+        """Return the whole of the file."""
+        return replace(self, start=START, end=None, watch=None)
 
     @cached_property
     def compressed(self) -> bool:
-        """Whether the file's name announces a codec."""
-        return codec_of(self.path) is not None
+        """Whether the file is compressed."""
+        return bool(codec_of(self.path) if self.codec is None else self.codec)
 
     def id_at(self, place: Place = START) -> str:
         """Return the id of a record that brings none: the file's label and the byte at which the record begins.
@@ -115,6 +125,21 @@ class Input:
     def id_of(self, row: int) -> str:
         """Return the id of a table's row that brings none: the file's label and the row's number, from 0."""
         return f"{self.label}#{row}"
+
+
+def transcoded(content: Iterator[Piece], charset: str) -> Iterator[Piece]:
+    """Yield content in UTF-8; offsets count its bytes. What is no character of the set becomes U+FFFD."""
+    decoder = codecs.getincrementaldecoder(charset)("replace")
+    place = START
+    for piece in content:
+        if piece.begins_member:
+            place = Place(piece.place.member, 0)
+        text = decoder.decode(piece.data, final=piece.rule is not None)
+        if place.offset == 0:
+            text = text.removeprefix("\N{ZERO WIDTH NO-BREAK SPACE}")
+        data = text.encode("utf-8", "replace")
+        yield piece._replace(data=data, place=place)
+        place = Place(place.member, place.offset + len(data))
 
 
 class Record(NamedTuple):

@@ -4,10 +4,11 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from prep.stages.stage import Settings
+from prep.stages.stage import PathName, Settings
 
 Name = Annotated[str, Field(min_length=1)]
-Paths = Name | Annotated[tuple[Name, ...], Field(min_length=1)]
+_Path = Annotated[PathName, Field(min_length=1)]
+PathNames = _Path | Annotated[tuple[_Path, ...], Field(min_length=1)]
 
 FormatName = Literal[
     "warc",
@@ -15,6 +16,7 @@ FormatName = Literal[
     "wet",
     "html",
     "jsonl",
+    "json",
     "csv",
     "parquet",
     "arrow",
@@ -24,6 +26,7 @@ FormatName = Literal[
     "epub",
     "pdf",
     "mediawiki",
+    "wacz",
 ]
 
 
@@ -31,8 +34,11 @@ class SourceOptions(Settings):
     """How a source is read."""
 
     format: FormatName | Literal["auto", "dataset"] = "auto"
-    """What the files hold; `auto` tells each file's format by its name. `lines` is text with a document per line,
-    `dataset` says that `paths` are names of Hugging Face datasets."""
+    """What the files hold; `auto` tells each file's format by its first bytes and its name. `lines` is text with a
+    document per line, `json` a list of documents, `dataset` says that `paths` are names of Hugging Face datasets."""
+    exclude: PathNames | None = None
+    """Globs for files to leave out, such as `*.jpg` or `crawl/2019-*/**`: of names, or of paths where they hold a
+    slash."""
     text_column: Name = "text"
     """The field of a JSON record, or the column of a table, that holds the text."""
     id_column: Name = "id"
@@ -66,7 +72,7 @@ class Source(SourceOptions):
 
     name: Name
     """The documents' column `source`."""
-    paths: Paths
+    paths: PathNames
     """Files, folders, globs or URLs; or the names of Hugging Face datasets (with `format: dataset`)."""
 
 

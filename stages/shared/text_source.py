@@ -9,7 +9,7 @@ import pyarrow.compute as pc
 from prep.corpus.arrow.documents import SOURCE, TEXT, select
 from prep.corpus.errors import Problem
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import CheckContext, Settings, SourceStage
+from prep.stages.stage import CheckContext, PathName, Settings, SourceStage
 
 BATCH_BYTES = 8 << 20
 
@@ -17,7 +17,7 @@ BATCH_BYTES = 8 << 20
 class TextSource(Settings):
     """Texts from files of any kind, or an earlier run's documents."""
 
-    paths: str | tuple[str, ...]
+    paths: PathName | tuple[PathName, ...]
     """Files, folders, globs or URLs, as the stage `read` takes them; of an earlier run, its folder `documents`."""
     format: Literal["auto", "jsonl", "parquet", "text", "markdown", "dataset"] = "auto"
     """What the files hold; `auto` tells each file's format by its name."""

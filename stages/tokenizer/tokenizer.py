@@ -10,7 +10,7 @@ from pydantic import Field
 from prep.corpus.errors import PrepError, Problem
 from prep.corpus.files.storage import join, write_batches
 from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, PathName, Phase
 from prep.stages.upstream import GlobalContext
 from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
 from prep.tokenizers.encoding.encode import open_files
@@ -73,7 +73,7 @@ class TrainTokenizer(GlobalStage):
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "tokenizer"
 
-    existing: str = ""
+    existing: PathName = ""
     """Use this tokenizer instead of training one: a folder, or a file `tokenizer.json`, `*.model` (sentencepiece),
     `*.tiktoken` or `encoder.json` (GPT-2, with `vocab.bpe` beside it). Byte-level BPE or sentencepiece."""
     separator: str = ""

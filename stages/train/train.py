@@ -14,7 +14,7 @@ from pydantic import Field
 from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.files.storage import exists, join, open_input, write_bytes
 from prep.corpus.shards.shards import MANIFEST, ShardManifest, ShardReader
-from prep.stages.stage import CheckContext, GlobalStage, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PathName, Phase
 from prep.stages.upstream import PROGRESS, GlobalContext
 
 if TYPE_CHECKING:
@@ -69,7 +69,7 @@ class Train(GlobalStage):
     """What is learnt: to go on (a decoder), or to fill in hidden tokens or spans from both sides (an encoder)."""
     mask_rate: float = Field(default=0.15, gt=0, lt=1)
     """Share of the tokens that `masked` and `span` hide."""
-    start_from: str | None = None
+    start_from: PathName | None = None
     """A folder with a model to go on from instead of drawing weights: ours, or one in the Llama or Qwen3 layout. Its
     shape replaces the shape above."""
     steps: int = Field(default=1000, ge=1)

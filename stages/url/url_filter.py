@@ -12,7 +12,7 @@ from prep.corpus.errors import Problem
 from prep.corpus.text.hashing import lower_table
 from prep.stages.shared.url.name_kernels import names
 from prep.stages.shared.url.word_kernels import letter_table
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Verdicts
 from prep.stages.url.lists import (
     EXACT,
     ListKind,
@@ -24,7 +24,7 @@ from prep.stages.url.lists import (
 )
 from prep.stages.url.rule_kernels import RULES, Limits, Lists, judge_urls
 
-Paths = tuple[str, ...]
+Paths = tuple[PathName, ...]
 Length = Annotated[int, Field(ge=1)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 

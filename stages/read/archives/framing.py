@@ -116,7 +116,9 @@ class Framer:
             pass
         if self._dialect.begins.match(self._buffer):
             return True
-        return len(self._buffer) < len(magic) and magic.startswith(self._buffer)
+        return len(self._buffer) < len(magic) and magic.startswith(
+            self._buffer.upper() if magic.isupper() else self._buffer
+        )
 
     def _record(self) -> Frame:
         end = self._dialect.header_end.search(self._buffer)

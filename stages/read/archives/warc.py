@@ -5,8 +5,9 @@ Cost: inflating, 300 to 600 MB/s of content, and 25 µs per record. Source: ISO 
 """
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 
+from prep.corpus.files.compression import Piece, Place
 from prep.corpus.files.storage import open_input
 from prep.stages.read.archives.framing import Dialect, Frame, Framer
 from prep.stages.read.archives.pages import page_row, response_row
@@ -23,8 +24,8 @@ def _fields(header: bytes) -> dict[str, str]:
 
 WARC = Dialect(
     magic=b"WARC/",
-    begins=re.compile(rb"WARC/"),
-    next_record=re.compile(rb"\nWARC/\d"),
+    begins=re.compile(rb"WARC/", re.IGNORECASE),
+    next_record=re.compile(rb"\nWARC/\d", re.IGNORECASE),
     header_end=re.compile(rb"\n\r?\n"),
     fields=_fields,
 )
@@ -35,10 +36,17 @@ def warc_rows(file: Input, *, extracts: bool) -> Iterator[Row]:
 
     A record's id is its WARC-Record-ID; that of a broken one is its place in the file.
     """
+    return archive_rows(file, file.pieces(), file.id_at, extracts=extracts)
+
+
+def archive_rows(
+    file: Input, content: Iterator[Piece], id_at: Callable[[Place], str], *, extracts: bool
+) -> Iterator[Row]:
+    """Yield one row per record of an archive's content; `id_at` names records that have no id of their own."""
     limit = file.options.max_bytes
-    for frame in Framer(file.pieces(), WARC, limit + MAX_HEADER).frames():
+    for frame in Framer(content, WARC, limit + MAX_HEADER).frames():
         name = frame.header.get("warc-record-id", "").strip("<>").removeprefix("urn:uuid:")
-        place = file.id_at(frame.place)
+        place = id_at(frame.place)
         if frame.rule is not None:
             detail = f"record {name}: {frame.detail}" if name else frame.detail
             row = failed(place, frame.rule, detail)
@@ -61,7 +69,7 @@ def record_starts(path: str) -> Iterator[int]:
             else:
                 end = WARC.header_end.search(head)
                 length = "" if end is None else _fields(head[: end.start()]).get("content-length", "")
-                if end is None or not head.startswith(WARC.magic) or not (length.isascii() and length.isdigit()):
+                if end is None or WARC.begins.match(head) is None or not (length.isascii() and length.isdigit()):
                     return
                 yield position
                 position += end.end() + int(length)

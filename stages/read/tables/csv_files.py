@@ -32,7 +32,7 @@ _OVER = 1 << 17
 
 def csv_rows(file: Input) -> Iterator[Row]:
     """Yield one row per row of the table; the first one of the file names the columns."""
-    first = Input(file.path, file.label, file.options)
+    first = file.whole()
     header = next(_records(first, None), None)
     if header is None:
         return
@@ -53,9 +53,9 @@ def csv_rows(file: Input) -> Iterator[Row]:
         )
 
 
-def csv_schema(path: str, options: SourceOptions) -> pa.Schema:
+def csv_schema(file: Input) -> pa.Schema:
     """Return a table's columns, all of them strings. Raises ValueError where there is no header."""
-    header = next(_records(Input(path, path, options), None), None)
+    header = next(_records(file.whole(), None), None)
     if header is None or isinstance(header, Row):
         raise ValueError("no header line" if header is None else f"{header.rule}: {header.detail}")
     return pa.schema([pa.field(name, pa.string()) for name in header[1]])
@@ -63,7 +63,7 @@ def csv_schema(path: str, options: SourceOptions) -> pa.Schema:
 
 def csv_cuts(path: str, targets: Sequence[int], options: SourceOptions) -> Iterator[int]:
     """Yield bytes behind the targets where rows begin, as long as they can be told."""
-    width = len(csv_schema(path, options))
+    width = len(csv_schema(Input(path, path, options)))
     with open_input(path) as source:
         odd, position, last = False, 0, b"\n"
         for target in targets:

@@ -55,7 +55,7 @@ def mediawiki_rows(file: Input) -> Iterator[Row]:
 def _head(file: Input) -> bytes:
     """Return what precedes the first page of the file."""
     head = bytearray()
-    for piece in Input(file.path, file.label).pieces():
+    for piece in file.whole().pieces():
         head += piece.data
         end = head.find(_BEGIN)
         if end >= 0 or len(head) > _MAX_HEAD or piece.rule is not None:

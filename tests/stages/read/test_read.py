@@ -229,13 +229,21 @@ def test_paths_that_match_nothing(tmp_path: Path) -> None:
 
 
 def test_files_of_unknown_format(tmp_path: Path) -> None:
-    for name in ("a.txt", "b.exe", "c", "d.paths.gz", "e.gz", "f.txt.tar", "g.7z", "h.doc", "i.zip"):
+    names = ("b.exe", "c", "d.paths.gz", "e.gz", "f.txt.tar", "g.7z", "h.doc", "i.zip")
+    for name in names:
         (tmp_path / name).write_bytes(b"x")
     found = problems(Read(paths=str(tmp_path)))
     assert len(found) == 5
     assert "b.exe" in found[0]
     assert all(suffix in found[0] for suffix in SUFFIXES)
     assert "(8 such files)" in found[0]
+    (tmp_path / "a.txt").write_bytes(b"x")
+    assert problems(Read(paths=str(tmp_path))) == []
+    rules = {row["id"]: row["rule"] for row in documents(Read(paths=str(tmp_path)))}
+    assert rules == {f"{tmp_path.name}/a.txt@0": None} | {
+        f"{tmp_path.name}/{name}@0": "unknown_format" for name in names
+    }
+    assert "b.exe" in problems(Read(paths=(str(tmp_path / "b.exe"), str(tmp_path / "a.txt"))))[0]
 
 
 def test_input_without_a_byte(tmp_path: Path) -> None:
