@@ -46,7 +46,7 @@ class Read(SourceStage, SourceOptions):
     """
 
     name: ClassVar[str] = "read"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("fastwarc", "orjson", "pyarrow", "pypdfium2", "resiliparse")
 
     paths: PathNames | None = None

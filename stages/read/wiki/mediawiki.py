@@ -14,9 +14,8 @@ from typing import NamedTuple
 from urllib.parse import quote
 from xml.parsers import expat
 
-import orjson
-
 from prep.corpus.files.compression import START, Place
+from prep.stages.read.about import language_tag
 from prep.stages.read.archives.places import Places
 from prep.stages.read.rows import Input, Record, Row, failed, record_rows, rejected
 from prep.stages.read.wiki.wikitext import plain_text
@@ -24,8 +23,8 @@ from prep.stages.read.wiki.wikitext import plain_text
 _BEGIN, _END = b"<page>", b"</page>"
 _MAX_HEAD = 1 << 20
 _BASE = re.compile(r"<base>([^<]*/)[^</]*</base>")
-_NAMESPACE = re.compile(r'<namespace key="(?:6|14)"[^>]*>([^<]+)</namespace>')
-_HIDDEN = frozenset({"file", "image", "category"})
+_LANGUAGE = re.compile(r'<mediawiki\b[^>]*\bxml:lang="([^"]*)"')
+_NAMESPACE = re.compile(r'<namespace key="(?:-2|6|14)"[^>]*>([^<]+)</namespace>')
 
 
 class _Site(NamedTuple):
@@ -35,6 +34,8 @@ class _Site(NamedTuple):
     """What precedes a page's title in its URL."""
     hidden: frozenset[str]
     """Names of the namespaces of files and categories."""
+    language: str | None
+    """The language that the wiki is in."""
 
 
 def mediawiki_rows(file: Input) -> Iterator[Row]:
@@ -47,8 +48,9 @@ def mediawiki_rows(file: Input) -> Iterator[Row]:
             yield failed(file.id_at(), "bad_mediawiki", f"it begins with {head[:40]!r}")
     described = head.decode("utf-8", "replace")
     base = _BASE.search(described)
-    hidden = _HIDDEN | {name.lower() for name in _NAMESPACE.findall(described)}
-    site = _Site(base[1] if base else "", hidden)
+    hidden = frozenset(name.lower() for name in _NAMESPACE.findall(described))
+    language = _LANGUAGE.search(described)
+    site = _Site(base[1] if base else "", hidden, language_tag(language[1]) if language else None)
     yield from record_rows(file, _pages(file), partial(_page_row, file, site))
 
 
@@ -151,5 +153,5 @@ def _page_row(file: Input, site: _Site, row_id: str, data: bytes) -> Row:
     elif not (text := plain_text(fields.get("text", ""), site.hidden)):
         row = rejected(row_id, "empty")
     else:
-        row = Row(row_id, text=text, metadata=orjson.dumps({"title": title}).decode())
+        row = Row(row_id, text=text, title=title or None, declared_language=site.language)
     return row._replace(url=url, date=fields.get("timestamp"))

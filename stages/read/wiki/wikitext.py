@@ -1,26 +1,27 @@
 """Plain text from wikitext, the markup of MediaWiki.
 
-One pass over the brackets with a stack of what is open: links become their labels; files, categories and templates go,
-but for the few templates that only dress up a text; tables become lines of cells. What is left are line marks and HTML.
-Brackets that do not match are text, and beyond a depth of 40 all of them are, so the cost grows with the length alone:
-about 8 MB/s. A parser that keeps the whole tree (mwparserfromhell) takes several times as long.
+Code and formulas are set aside first. Then one pass over the brackets with a stack of what is open: links become their
+labels, files and categories go, templates become what a reader sees of them (`prep.stages.read.wiki.templates`), tables
+become lines of cells. What is left are line marks and HTML. Brackets that do not match are text, and beyond a depth of
+40 all of them are, so the cost grows with the length alone.
 Source: https://www.mediawiki.org/wiki/Help:Formatting and Help:Tables.
 """
 
 import html
 import re
-from collections.abc import Callable, Mapping
+
+from prep.stages.read.wiki.templates import shown
+from prep.stages.read.wiki.verbatim import Verbatim
 
 _MAX_DEPTH = 40
 
 _GONE = "ref|gallery|timeline|score|templatedata|imagemap|graph|mapframe|maplink|style|script|references|section"
+_GONE += "|templatestyles|indicator"
 _UNSEEN = re.compile(
     rf"<!--.*?(?:-->|\Z)|<(?:{_GONE})\b[^<>]*/>|<({_GONE})\b[^<>]*>.*?(?:</\1\s*>|\Z)|__[A-Z]+__",
     re.DOTALL | re.IGNORECASE,
 )
-_BRACKET = re.compile(
-    r"\[\[|\]\]|\{\{|\}\}|^[ \t:]*\{\||^[ \t]*\|\}|<nowiki>.*?(?:</nowiki>|\Z)", re.DOTALL | re.MULTILINE
-)
+_BRACKET = re.compile(r"\[\[|\]\]|\{\{|\}\}|^[ \t:]*\{\||^[ \t]*\|\}(?!\})", re.DOTALL | re.MULTILINE)
 _PAIRS = {"]]": "[[", "}}": "{{", "|}": "{|"}
 _EXTERNAL = re.compile(r"\[(?:(?:https?:|ftp:)?//|mailto:)[^\s\[\]]{1,2000}[ \t]*([^\[\]\n]{0,2000})\]")
 _QUOTES = re.compile(r"'{2,5}")
@@ -29,28 +30,48 @@ _TAG = re.compile(r"</?[a-zA-Z][^<>]{0,500}>")
 _HEADING = re.compile(r"(={1,6})[ \t]*(.+?)[ \t]*\1[ \t]*")
 _LIST = re.compile(r"([*#:;]+)[ \t]*(.*)")
 _CELL = re.compile(r"\|\||!!")
-_HOLLOW = re.compile(r"\([ \t,;:–-]{0,20}\)")
+_ENDS = re.compile(r"[ \t]*(?:\n|\Z)|\{\{")
+_HOLLOW = re.compile(r"\([ \t,;:–-]{0,20}\x04[ \t,;:–\x04-]{0,20}\)")
 _SPACES = re.compile(r"[ \t\xa0]{2,}")
 _INTERWIKI = re.compile(r"[a-z]{2,3}(?:-[a-z]+)*:")
 
-_FIRST: Callable[[list[str]], str] = lambda given: given[0] if given else ""  # noqa: E731
-_KEPT: Mapping[str, Callable[[list[str]], str]] = {
-    **dict.fromkeys(("nowrap", "nobr", "small", "big", "abbr", "sic", "formatnum", "em", "strong"), _FIRST),
-    **dict.fromkeys(("lang", "langx", "transl"), lambda given: given[-1] if given else ""),
-    **dict.fromkeys(("convert", "cvt"), lambda given: " ".join(given[:2])),
-}
-"""Templates that only dress up what they are given → what is left of it."""
+_FILES = frozenset(
+    {"file", "image", "media", "category", "datei", "bild", "kategorie", "fichier", "catégorie", "archivo", "imagen"}
+    | {"categoría", "ficheiro", "imagem", "arquivo", "categoria", "immagine", "файл", "изображение", "категория"}
+    | {"категорія", "зображення", "plik", "grafika", "kategoria", "bestand", "afbeelding", "categorie", "fil"}
+    | {"kategori", "soubor", "fájl", "kép", "kategória", "dosya", "resim", "tiedosto", "luokka", "fișier", "imagine"}
+    | {"αρχείο", "εικόνα", "κατηγορία", "ملف", "صورة", "تصنيف", "קובץ", "תמונה", "קטגוריה", "ファイル", "画像"}
+    | {"カテゴリ", "파일", "분류", "文件", "图像", "檔案", "分类", "分類", "tập tin", "hình", "thể loại", "berkas"}
+    | {"ไฟล์", "หมวดหมู่", "चित्र", "श्रेणी"}
+)
+"""Names of the namespaces of files and categories in large wikis, in lower case; a dump names its own."""
+_VANISHED = "\x04"
+"""Stands where a template or note was that shows nothing, until it is clear what it leaves empty."""
+_ESCAPED_BAR = "\x01"
+"""Stands for a bar that parts no arguments, because it was shown already."""
+_EXPONENT = re.compile(r"(?<=[\w)\]])<sup\b[^<>]*>\s*([+\N{MINUS SIGN}-]?(?:\d{1,4}|[a-z]))\s*</sup>", re.IGNORECASE)
+_UNIT = re.compile(r"(?:[\d)\]]|(?<![^\W\d_])[^\W\d_]{1,3})\Z")
 
 
-def plain_text(wikitext: str, hidden: frozenset[str] = frozenset({"file", "image", "category"})) -> str:
+def plain_text(wikitext: str, hidden: frozenset[str] = frozenset()) -> str:
     """Return the text that a reader sees, a line per paragraph, heading, list item or table row.
 
-    `hidden` are the names of namespaces, in lower case, whose links show no text: files and categories.
+    `hidden` are more names of namespaces, in lower case, whose links show no text: files and categories.
     """
-    text = _resolve(_UNSEEN.sub("", wikitext), hidden)
+    verbatim = Verbatim()
+    plain = wikitext.replace(_ESCAPED_BAR, "").replace(_VANISHED, "")
+    text = _UNSEEN.sub(_VANISHED, verbatim.take_out(plain))
+    text = _resolve(text, _FILES | hidden).replace(_ESCAPED_BAR, "|")
     text = _EXTERNAL.sub(lambda link: link[1], text)
-    text = _TAG.sub("", _BREAK.sub("\n", _QUOTES.sub("", text)))
-    return "\n".join(_without_empty_sections(_lines(html.unescape(text)))).strip("\n")
+    text = _EXPONENT.sub(_raised, _QUOTES.sub("", text))
+    text = _TAG.sub("", _BREAK.sub("\n", text))
+    lines = _without_empty_sections(_lines(html.unescape(text)))
+    return verbatim.put_back("\n".join(lines)).strip("\n")
+
+
+def _raised(found: re.Match[str]) -> str:
+    before = found.string[max(0, found.start() - 4) : found.start()]
+    return f"^{found[1]}" if _UNIT.search(before) else found[1]
 
 
 class _Open:
@@ -69,9 +90,7 @@ def _resolve(text: str, hidden: frozenset[str]) -> str:
         stack[-1].parts.append(text[end : bracket.start()])
         end = bracket.end()
         mark = bracket[0].strip(" \t:")
-        if mark.startswith("<"):
-            stack[-1].parts.append(html.escape(mark[len("<nowiki>") :].removesuffix("</nowiki>")))
-        elif mark not in _PAIRS:
+        if mark not in _PAIRS:
             if len(stack) < _MAX_DEPTH:
                 stack.append(_Open(mark))
             else:
@@ -79,12 +98,25 @@ def _resolve(text: str, hidden: frozenset[str]) -> str:
         elif any(item.mark == _PAIRS[mark] for item in stack):
             _close_down_to(stack, _PAIRS[mark])
             item = stack.pop()
-            stack[-1].parts.append(_shown(item.mark, "".join(item.parts), hidden))
+            alone = item.mark == "{{" and len(stack) == 1 and _begins_line(stack[0].parts) and _ENDS.match(text, end)
+            found = _shown(item.mark, "".join(item.parts), hidden, alone=bool(alone))
+            stack[-1].parts.append((found.replace("|", _ESCAPED_BAR) if len(stack) > 1 else found) or _VANISHED)
         else:
             stack[-1].parts.append(bracket[0])
     stack[-1].parts.append(text[end:])
     _close_down_to(stack, "")
     return "".join(stack[0].parts)
+
+
+def _begins_line(parts: list[str]) -> bool:
+    """Say whether nothing stands yet on the line that the parts end in."""
+    for part in reversed(parts):
+        line = part.rpartition("\n")
+        if line[2].strip(" \t\r" + _VANISHED):
+            return False
+        if line[1]:
+            return True
+    return True
 
 
 def _close_down_to(stack: list[_Open], mark: str) -> None:
@@ -96,7 +128,7 @@ def _close_down_to(stack: list[_Open], mark: str) -> None:
     stack[-1].parts += reversed(above)
 
 
-def _shown(mark: str, content: str, hidden: frozenset[str]) -> str:
+def _shown(mark: str, content: str, hidden: frozenset[str], *, alone: bool) -> str:
     if mark == "[[":
         target, pipe, label = content.partition("|")
         space = target.partition(":")[0].strip().lower() if ":" in target else ""
@@ -104,12 +136,9 @@ def _shown(mark: str, content: str, hidden: frozenset[str]) -> str:
             return ""
         return label if pipe else target.removeprefix(":")
     if mark == "{{":
-        name, _, given = content.partition("|")
-        function, colon, value = name.partition(":")
-        kept = _KEPT.get(function.strip().lower())
-        if kept is None:
-            return ""
-        return kept([value] if colon else [item for item in given.split("|") if "=" not in item])
+        name, *parts = content.split("|")
+        found = shown(name, parts, alone=alone)
+        return "{{" + content + "}}" if found is None else found
     return _table(content)
 
 
@@ -125,8 +154,8 @@ def _table(content: str) -> str:
         elif stripped.startswith(("|", "!")):
             rows[-1] += [_cell(cell) for cell in _CELL.split(stripped[1:])]
         elif stripped and rows[-1]:
-            rows[-1][-1] += " " + stripped
-    return "\n" + "\n".join(" | ".join(filter(None, row)) for row in rows if any(row)) + "\n"
+            rows[-1][-1] = f"{rows[-1][-1]} {stripped}".strip()
+    return "\n" + "\n".join(" | ".join(row).strip() for row in rows if any(row)) + "\n"
 
 
 def _cell(cell: str) -> str:
@@ -139,7 +168,10 @@ def _lines(text: str) -> list[tuple[int, str]]:
     """Return the lines that are not empty, headings with their level (1 to 6), others with 0."""
     lines = []
     for raw in text.split("\n"):
-        line = _SPACES.sub(" ", _HOLLOW.sub("", raw)).strip()
+        if raw.startswith(" ") and (code := raw[1:].replace(_VANISHED, "").rstrip()):
+            lines.append((0, code))
+            continue
+        line = _SPACES.sub(" ", _HOLLOW.sub("", raw).replace(_VANISHED, "")).strip()
         if not line:
             continue
         heading = _HEADING.fullmatch(line)

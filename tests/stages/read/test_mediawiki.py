@@ -55,7 +55,7 @@ def test_pages_are_documents(tmp_path: Path) -> None:
     assert row.url == "https://de.wikipedia.org/wiki/%C3%84_und_B"
     assert row.date == "2024-01-02T03:04:05Z"
     assert row.text == "Ä < bs"
-    assert row.metadata == '{"title":"Ä und B"}'
+    assert (row.title, row.declared_language, row.metadata) == ("Ä und B", "de", None)
 
 
 @pytest.mark.parametrize(
@@ -183,6 +183,32 @@ def test_no_dump_is_too_broken(tmp_path_factory: pytest.TempPathFactory, parts: 
         ("born ({{date}}) in", "born in"),
         ("__NOTOC__", ""),
         ("[[" * 60 + "a" + "]]" * 60, None),
+        ("H{{sub|2}}O at 10{{sup|5}} {{val|5.2|u=m}}{{nbsp}}or {{frac|1|2}}", "H2O at 10^5 5.2 m or 1/2"),
+        ("in {{w|steam engine|engines}} and {{w|pump}}s", "in engines and pumps"),
+        ("a {{langx|de|Rad}} is a {{transl|ja|wa}}, {{ill|Ada Fall|de|lt=x}}", "a Rad is a wa, Ada Fall"),
+        ("The {{nihongo|'''Club'''|倶楽部|extra=''Kurabu''}} won", "The Club (倶楽部, Kurabu) won"),
+        ("it is {{convert|3|-|5|km|mi|abbr=on}} to {{cvt|2|by|3|m}}", "it is 3 - 5 km to 2 by 3 m"),
+        ("on {{start date|1920|7|1}} for {{USD|5}} {{circa|1920}}", "on 1920-07-01 for US$5 c. 1920"),
+        ("an {{unheard of|plain word}} and {{other thing|a=1|b=c}}.", "an plain word and ."),
+        ("x{{efn|a note}}y{{sfn|A|1920|p=3}}z{{citation needed|date=May}}", "xyz"),
+        ("{{Main|Other}}\n{{Infobox x|a=b}}\nwords", "words"),
+        ("{{Blockquote|To be read.|Ada|1920}}\nAfter", "To be read.\n— Ada, 1920\nAfter"),
+        ("{{Zeige|Ein ganzer Satz, der so im Text steht.}}", "Ein ganzer Satz, der so im Text steht."),
+        ("{{cols|\n* one\n* two\n}}", "- one\n- two"),
+        ("{{#if: x | yes | no}} {{#if:| yes | no}} {{lc:ABC}}{{DEFAULTSORT:X}}", "yes no ABC"),
+        ("keep {{|this}} and call f() or ({{IPA|}}; {{lang|fr|}})", "keep {{|this}} and call f() or"),
+        ("<code>a[0] < [[b]]</code> <pre>x\n  y {{z}}</pre>", "a[0] < [[b]]\nx\n  y {{z}}"),
+        (
+            '<syntaxhighlight lang="c">\nint f() {\n  return [[1]];\n}\n</syntaxhighlight>',
+            "int f() {\n  return [[1]];\n}",
+        ),
+        ('so <syntaxhighlight lang="c" inline>x[1]</syntaxhighlight> is', "so x[1] is"),
+        ("Code:\n a()\n   b()\n\nend", "Code:\na()\n  b()\nend"),
+        ("<math>\\frac{a}{b} < [[c]]</math> &lt;", "\\frac{a}{b} < [[c]] <"),
+        ("x<sup>2</sup> word<sup>2</sup> 10<sup>−3</sup>", "x^2 word2 10^−3"),
+        ("[[Datei:a.jpg|mini|b]][[Файл:a.jpg]][[カテゴリ:x]]words", "words"),
+        ("{|\n! a !! b !! c\n|-\n| 1 || || 3\n|}", "a | b | c\n1 | | 3"),
+        ("{|\n| {{foo|one|two}} || {{w|a|x}}\n|}", "one two | x"),
     ],
 )
 def test_markup(markup: str, expected: str | None) -> None:
@@ -204,3 +230,17 @@ def test_any_markup_is_text(markup: str) -> None:
 def test_the_cost_grows_with_the_length_alone(unit: str) -> None:
     """Half a million characters would take hours if the cost grew with their square."""
     plain_text(unit * (500_000 // len(unit)))
+
+
+def test_the_shared_wiki(test_data: Path) -> None:
+    found = {row.title: row.text for row in rows(test_data / "cases" / "wiki" / "enwiki-pages-articles.xml")}
+    assert found["w"] == "Thorium is an element that can be used in reactors and in gas mantles."
+    assert "The Mill League (水車リーグ, Suisha Rīgu)" in str(found["nihongo"])
+    assert "Louise, the brothers, and others were there when the sluice broke." in str(found["quote"])
+    assert "H2O flows at 10^5 litres a day – or 5.2 m3." in str(found["lang"])
+    assert found["file"] == "The mill stands. Next. End."
+    assert found["table"] == "Levels:\nYear | Level\n1911 | 3.2\n1912 | 3.4\nThat was all."
+    assert "def f():\n    return 1\n" in str(found["nested"])
+    assert "{{|icFilter}} should be kept" in str(found["emptyname"])
+    assert "int main() {\n  return 0;\n}" in str(found["pre"])
+    assert found["ref"] == "The mill was built in 1911."
