@@ -14,7 +14,7 @@ from numba.core import cgutils, types
 from numba.extending import intrinsic
 
 from prep.corpus.arrow.columns import Number
-from prep.corpus.kernels import kernel
+from prep.corpus.kernels import inner
 
 Addresses = npt.NDArray[np.uint64]
 
@@ -36,7 +36,7 @@ def _pointer(_: Any, number: Any) -> Any:  # noqa: ANN401 - numba's own types, w
     return types.voidptr(number), generate
 
 
-@kernel
+@inner
 def array_at(start: np.uint64, size: int, like: npt.NDArray[Number]) -> npt.NDArray[Number]:
     """Return the array of `size` elements at an address, of the dtype that `like` has. For kernels."""
     found: npt.NDArray[Number] = carray(_pointer(start), (size,), like.dtype)  # type: ignore[call-arg]

@@ -9,7 +9,7 @@ from typing import cast
 
 import numpy as np
 import regex
-from llvmlite import ir  # type: ignore[import-untyped]
+from llvmlite import ir
 from numba import types
 from numba.extending import intrinsic
 

@@ -12,7 +12,7 @@ from typing import NamedTuple
 import numpy as np
 
 from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.hashing import find_slot, table_size
 from prep.corpus.text.utf8 import decode
 from prep.stages.decontaminate.folding_kernels import (
@@ -76,14 +76,14 @@ class _Room(NamedTuple):
     ends: Positions
 
 
-@kernel
+@inner
 def _make_room(bytes_: int) -> _Room:
     size = max(1, 2 * bytes_)
     text, origins = np.empty(size + 8, np.uint8), np.empty(size + 9, np.int64)
     return _Room(text, origins, np.empty(size, np.uint64), np.empty(size, np.int64), np.empty(size, np.int64))
 
 
-@kernel
+@inner
 def _words(data: Bytes, start: int, end: int, reading: int, forms: Forms, room: _Room) -> int:
     """Find the words of a text in a reading, with their places in the text itself; return how many there are."""
     if reading == 0:
@@ -172,7 +172,7 @@ def find_ngrams(data: Bytes, offsets: Offsets, forms: Forms, index: Index) -> Po
     return found[:count]
 
 
-@kernel
+@inner
 def _find(
     found: Positions, count: int, text: int, start: int, words: int, index: Index, room: _Room
 ) -> tuple[Positions, int]:
@@ -202,7 +202,7 @@ def _find(
     return found, count
 
 
-@kernel
+@inner
 def _with_room(rows: Positions, count: int) -> Positions:
     """Return rows with room for one more."""
     if count < len(rows):

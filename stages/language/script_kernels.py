@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets
-from prep.corpus.kernels import kernel
+from prep.corpus.kernels import inner, kernel
 from prep.corpus.text.utf8 import code_point_table, decode, write_code_point
 
 SCRIPTS = (
@@ -59,7 +59,7 @@ def find_scripts(data: Bytes, offsets: Offsets, table: Bytes) -> tuple[Numbers, 
     return found, shares, letters
 
 
-@kernel
+@inner
 def _join(counts: npt.NDArray[np.int64]) -> None:
     """Count the letters of scripts that are written together as one script."""
     kana = counts[_HIRA] + counts[_KANA]

@@ -15,6 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.kernels import kernel, leaf
+from prep.corpus.sorting_kernels import sorted_with_order
 from prep.corpus.text.utf8 import trailing_zeros
 
 Integers = npt.NDArray[np.int64]
@@ -66,7 +67,8 @@ def best_fit(sizes: Integers, length: int) -> tuple[Integers, int]:
     free = np.zeros((length >> 6) + 1, np.uint64)
     summary = np.zeros((length >> 12) + 1, np.uint64)
     count = 0
-    for piece in np.argsort(-sizes, kind="mergesort"):
+    _, order = sorted_with_order((length - sizes).view(np.uint64))
+    for piece in order:
         size = sizes[piece]
         places = _smallest(free, summary, size)
         if places == NOTHING:

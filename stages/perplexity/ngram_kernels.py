@@ -19,7 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.hashing import find_slot, hash_lower, mix
 from prep.corpus.text.words import DIGITS, SYMBOLS, Positions, split_words
 
@@ -198,7 +198,7 @@ def _probability(model: Model, discounts: Doubles, ngrams: Hashes, contexts: Has
     return float(probability)
 
 
-@kernel
+@inner
 def _grow_long(model: Model) -> Model:
     size = 2 * len(model.long_keys)
     keys, counts = np.zeros(size, np.uint64), np.zeros(size, np.int32)
@@ -210,7 +210,7 @@ def _grow_long(model: Model) -> Model:
     return Model(model.order, keys, counts, model.lower_keys, model.lower, model.used, model.counts_of_counts)
 
 
-@kernel
+@inner
 def _grow_lower(model: Model) -> Model:
     size = 2 * len(model.lower_keys)
     keys, values = np.zeros(size, np.uint64), np.zeros((size, 3), np.int32)

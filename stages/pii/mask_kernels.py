@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.utf8 import HIGH_BITS, ONES, find_byte, load64, trailing_zeros
 from prep.stages.pii.address_kernels import find_address, find_part, is_public
 from prep.stages.pii.border_kernels import begins_number
@@ -76,7 +76,7 @@ def find_personal(data: Bytes, offsets: Offsets, sought: Sought) -> Findings:
     return Findings(found[0, :count], found[1, :count], found[2, :count], found[3, :count])
 
 
-@kernel
+@inner
 def _emails(data: Bytes, row: int, text: int, end: int, sought: Sought, found: Table, count: int) -> tuple[Table, int]:
     floor = text
     plain = find_byte(data, text, end, _AT)
@@ -109,7 +109,7 @@ def _find_wide(data: Bytes, at: int, end: int) -> int:
     return at if at + 2 < end else end
 
 
-@kernel
+@inner
 def _numbers(
     data: Bytes, row: int, text: int, at: int, stop: int, end: int, sought: Sought, found: Table, count: int
 ) -> tuple[Table, int]:
@@ -151,7 +151,7 @@ def _numbers(
                 at += 1
 
 
-@kernel
+@inner
 def _grown(found: Table, count: int) -> Table:
     return np.concatenate((found, np.empty_like(found)), axis=1) if count == found.shape[1] else found
 

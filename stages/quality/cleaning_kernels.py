@@ -11,7 +11,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.characters import DECIMAL
 from prep.corpus.text.sentences import count_sentences
 from prep.corpus.text.utf8 import decode, find_byte, find_line_end
@@ -117,7 +117,7 @@ def clean_lines(
     return out, out_offsets, counts
 
 
-@kernel
+@inner
 def _clean(
     data: Bytes,
     start: int,

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.utf8 import code_points, find_line_end
 from prep.corpus.text.words import trim
 from prep.stages.shared.matching.exact_kernels import CodePoints, Hashes, fold_text, murmur3
@@ -185,14 +185,14 @@ def _paragraph(data: Bytes, at: int, end: int, spaces: Bytes) -> tuple[int, int]
     return stop, at
 
 
-@kernel
+@inner
 def _grown(values: npt.NDArray[np.uint32]) -> npt.NDArray[np.uint32]:
     larger = np.empty(2 * len(values), np.uint32)
     larger[: len(values)] = values
     return larger
 
 
-@kernel
+@inner
 def _grown_pairs(values: Hashes) -> Hashes:
     larger = np.empty((2, 2 * values.shape[1]), np.uint64)
     larger[:, : values.shape[1]] = values

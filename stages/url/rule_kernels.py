@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.aho_corasick import ROOT, Automaton, step
 from prep.corpus.text.hashing import find_slot
 from prep.stages.shared.url.form_kernels import Form, form_room, write_form
@@ -123,7 +123,7 @@ def judge_urls(
     return rules, values, details, detail_offsets
 
 
-@kernel
+@inner
 def _judge(
     data: Bytes,
     start: int,
@@ -194,7 +194,7 @@ def _is_allowed(data: Bytes, parts: Parts, limits: Limits) -> bool:
     return port == 0
 
 
-@kernel
+@inner
 def _judge_words(end: int, row: int, limits: Limits, lists: Lists, room: Room) -> Finding:
     """Apply the rules of words and substrings to the words `room.words[:end]`."""
     soft = detail = 0

@@ -10,6 +10,7 @@ import regex
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
+from prep.corpus.kernels import entry
 from prep.corpus.text.words import DIGITS, LETTERS, SYMBOLS, Splitter, split_words, trim, word_table
 
 NAMES: tuple[str, ...] = (
@@ -141,7 +142,7 @@ def test_whitespace_words_are_those_of_str_split(text: str) -> None:
 @given(TEXTS)
 def test_trim_is_str_strip(text: str) -> None:
     data = np.frombuffer(b"a" + text.encode() + b"a", np.uint8)
-    begin, end = trim(data, 1, len(data) - 1, word_table("unicode"))
+    begin, end = entry(trim)(data, 1, len(data) - 1, word_table("unicode"))
     assert bytes(data[begin:end]).decode() == text.strip()
 
 

@@ -14,7 +14,8 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Offsets
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
+from prep.corpus.sorting_kernels import sorted_with_order
 from prep.tokenizers.pair_kernels import HALF, pair_key, pair_slot
 from prep.tokenizers.string_table_kernels import Counts, StringTable, enter, find, hash_string, with_bytes
 
@@ -100,7 +101,7 @@ def learn_merges(
     return merges[:found], known
 
 
-@kernel
+@inner
 def _note_all(tokens: Tokens, offsets: Offsets, counts: Counts) -> tuple[Pairs, Notes]:
     """Note the pairs of all pretokens."""
     pairs = _new_pairs(1 << 16)
@@ -164,13 +165,13 @@ def _note(pairs: Pairs, notes: Notes, left: np.int32, right: np.int32, change: i
         notes.size[0] += 1
 
 
-@kernel
+@inner
 def _new_pairs(capacity: int) -> Pairs:
     slots, keys = np.zeros(2 * capacity, np.int32), np.zeros(capacity, np.uint64)
     return Pairs(slots, keys, np.zeros(capacity, np.int64), np.zeros(capacity, np.int64), np.zeros(1, np.int64))
 
 
-@kernel
+@inner
 def _with_capacity(pairs: Pairs, more: int) -> Pairs:
     """Return the pairs with capacity for so many more."""
     size = pairs.size[0]
@@ -189,7 +190,7 @@ def _with_capacity(pairs: Pairs, more: int) -> Pairs:
     return grown
 
 
-@kernel
+@inner
 def _longer(array: npt.NDArray[Number], least: int) -> npt.NDArray[Number]:
     """Return the array, or where it is shorter than `least` a copy with zeros behind, of twice the length or more."""
     if len(array) >= least:
@@ -199,13 +200,13 @@ def _longer(array: npt.NDArray[Number], least: int) -> npt.NDArray[Number]:
     return result
 
 
-@kernel
+@inner
 def _with_capacity_for_notes(notes: Notes, more: int) -> Notes:
     least = notes.size[0] + more
     return Notes(_longer(notes.pairs, least), _longer(notes.pretokens, least), notes.size)
 
 
-@kernel
+@inner
 def _joined(known: StringTable, left: np.int32, right: np.int32) -> tuple[np.int32, StringTable]:
     """Return the token of the bytes of two tokens, and the table with that token in it."""
     first = known.data[known.offsets[left] : known.offsets[left + 1]]
@@ -219,7 +220,7 @@ def _joined(known: StringTable, left: np.int32, right: np.int32) -> tuple[np.int
     return np.int32(number), known
 
 
-@kernel
+@inner
 def _new_queue() -> Queue:
     return Queue(
         np.zeros(16, np.int32),
@@ -231,7 +232,7 @@ def _new_queue() -> Queue:
     )
 
 
-@kernel
+@inner
 def _fill(queue: Queue, pairs: Pairs, notes: Notes, least: int) -> Queue:
     """Move the noted pairs into the queue, each with the pretokens that it was noted for, and clear the notes."""
     noted, size = notes.size[0], queue.size[0]
@@ -244,7 +245,7 @@ def _fill(queue: Queue, pairs: Pairs, notes: Notes, least: int) -> Queue:
         _longer(queue.places, queue.firsts[size] + noted),
         queue.size,
     )
-    order = np.argsort(notes.pairs[:noted], kind="mergesort")
+    _, order = sorted_with_order(notes.pairs[:noted].astype(np.uint64))
     at = queue.firsts[size]
     for rank in range(noted):
         note = order[rank]

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Offsets
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.hashing import find_slot, table_size
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.sketch_kernels import Sketches, estimate, jaccard_of
@@ -155,7 +155,7 @@ def assign(
     return kept, similarity
 
 
-@kernel
+@inner
 def _make_leaders(documents: int, buckets: Buckets, clusters: int) -> _Leaders:
     entries = len(buckets.buckets)
     return _Leaders(
@@ -168,7 +168,7 @@ def _make_leaders(documents: int, buckets: Buckets, clusters: int) -> _Leaders:
     )
 
 
-@kernel
+@inner
 def _most_similar(
     document: int, cluster: int, buckets: Buckets, leaders: _Leaders, evidence: Evidence, rules: Rules
 ) -> tuple[int, float]:

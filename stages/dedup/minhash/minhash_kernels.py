@@ -32,7 +32,8 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
+from prep.corpus.sorting_kernels import sorted_with_order
 from prep.corpus.text.hashing import hash_bytes, hash_lower, mix
 from prep.corpus.text.words import SYMBOLS, Positions, split_words
 from prep.stages.shared.matching.exact_kernels import fold_text
@@ -132,7 +133,7 @@ def shingle_sets(data: Bytes, offsets: Offsets, shingling: Shingling) -> tuple[H
         elements, run = _elements(data, offsets[row], offsets[row + 1], shingling, room)
         shingles = np.empty(elements - run + 1, np.uint64)
         _make_shingles(room.hashes, run, shingles)
-        shingles.sort()
+        shingles, _ = sorted_with_order(shingles)
         for at in range(len(shingles)):
             if at == 0 or shingles[at] != shingles[at - 1]:
                 found[length] = shingles[at]
@@ -159,7 +160,7 @@ def band_hashes(signature: Keys, bands: int, rows: int) -> Hashes:
     return hashes
 
 
-@kernel
+@inner
 def _make_room(bytes_: int, characters: bool) -> _Room:
     words = 1 if characters else bytes_
     positions = np.empty((2, words), np.int64)
@@ -167,7 +168,7 @@ def _make_room(bytes_: int, characters: bool) -> _Room:
     return _Room(positions[0], positions[1], np.empty(words, np.uint8), folded, np.empty(bytes_, np.uint64))
 
 
-@kernel
+@inner
 def _elements(data: Bytes, start: int, end: int, shingling: Shingling, room: _Room) -> tuple[int, int]:
     """Write the hashes of what shingles are made of; return how many there are, and how many make a shingle."""
     if shingling.characters:
@@ -184,7 +185,7 @@ def _elements(data: Bytes, start: int, end: int, shingling: Shingling, room: _Ro
     return elements, shingling.ngram
 
 
-@kernel
+@inner
 def _hash_characters(text: Bytes, ngram: int, hashes: Hashes) -> int:
     """Hash every run of `ngram` code points, and return how many there are."""
     end = 0
@@ -212,7 +213,7 @@ def _next(text: Bytes, at: int) -> int:
     return at
 
 
-@kernel
+@inner
 def _hash_words(
     data: Bytes, starts: Positions, ends: Positions, kinds: Bytes, lower: CodePoints, hashes: Hashes
 ) -> int:
@@ -224,7 +225,7 @@ def _hash_words(
     return count
 
 
-@kernel
+@inner
 def _hash_all(data: Bytes, starts: Positions, ends: Positions, lower: CodePoints) -> np.uint64:
     """Return the hash of the sequence of all words."""
     state = _WHOLE

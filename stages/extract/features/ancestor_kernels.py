@@ -5,7 +5,8 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
+from prep.corpus.sorting_kernels import sorted_with_order
 from prep.stages.extract.features.text_feature_kernels import (
     HEADINGS,
     LINK_WORDS,
@@ -73,13 +74,13 @@ class Spans(NamedTuple):
     """One past the last."""
 
 
-@kernel
+@inner
 def spans(elements: Elements, blocks: Blocks) -> Spans:
     """Return which blocks begin inside of the elements."""
     return Spans(blocks.begun[elements.first], blocks.begun[elements.last])
 
 
-@kernel
+@inner
 def ancestor_features(
     elements: Elements, blocks: Blocks, runs: Runs, of: Spans, totals: Totals, features: Features
 ) -> None:
@@ -112,14 +113,14 @@ def ancestor_features(
         _fill_lists(elements, of, totals, lists, block, element, row[column + 3 :])
 
 
-@kernel
+@inner
 def _find_lists(elements: Elements, of: Spans, totals: Totals) -> Lists:
     count = len(elements.kind)
     keys = np.empty(count, np.uint64)
     for element in range(count):
         key = np.uint64(elements.shape[element]) | np.uint64(elements.parent[element] + 1) << np.uint64(32)
         keys[element] = key
-    order = np.argsort(keys, kind="mergesort")
+    _, order = sorted_with_order(keys)
     lists = Lists(np.empty(count, np.int32), np.empty(count, np.float64), np.empty(count, np.float64))
     first = 0
     while first < count:

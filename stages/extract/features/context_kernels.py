@@ -4,7 +4,8 @@ from typing import Final
 
 import numpy as np
 
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
+from prep.corpus.sorting_kernels import sorted_with_order
 from prep.stages.extract.features.text_feature_kernels import (
     HEADING_BITS,
     LINK_WORDS,
@@ -39,7 +40,7 @@ _LONG: Final = 20
 """Words of a block that counts as long here, less than a third of them in links."""
 
 
-@kernel
+@inner
 def context_features(elements: Elements, blocks: Blocks, sizes: Sizes, totals: Totals, features: Features) -> None:
     """Fill the columns `CONTEXT_FEATURES` (blocks × features)."""
     count = len(blocks.start)
@@ -116,7 +117,7 @@ def _level(bits: np.uint64) -> int:
     return level
 
 
-@kernel
+@inner
 def _next_long(sizes: Sizes) -> Integers:
     """Return the first long block after each block, −1 for none."""
     count = len(sizes.words)
@@ -129,12 +130,12 @@ def _next_long(sizes: Sizes) -> Integers:
     return found
 
 
-@kernel
+@inner
 def _count_copies(hashes: Hashes) -> tuple[Integers, Integers]:
     """Return how often each block's text stands on the page, and how often before the block."""
     count = len(hashes)
     copies, before = np.empty(count, np.int32), np.empty(count, np.int32)
-    order = np.argsort(hashes, kind="mergesort")
+    _, order = sorted_with_order(hashes)
     first = 0
     while first < count:
         last = first

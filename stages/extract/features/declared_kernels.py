@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.stages.extract.features.text_feature_kernels import Features
 from prep.stages.extract.html.block_kernels import Blocks
 from prep.stages.extract.html.element_kernels import number
@@ -58,7 +58,7 @@ _TYPE_COLUMNS: Final = np.array(
 )
 
 
-@kernel
+@inner
 def declared_features(page: Bytes, facts: Facts, text: Bytes, blocks: Blocks, features: Features) -> None:
     """Fill the columns `DECLARED_FEATURES` (blocks × features)."""
     if len(blocks.start) == 0:
@@ -81,7 +81,7 @@ def declared_features(page: Bytes, facts: Facts, text: Bytes, blocks: Blocks, fe
         _fill_shares(text, blocks.start[block], blocks.end[block], seen, features[block])
 
 
-@kernel
+@inner
 def _remember(page: Bytes, start: int, end: int, source: int, seen: Bytes, types: Features) -> None:
     """Mark the pairs of words that are declared, and the types."""
     before, state, exact = 0, 0, 0

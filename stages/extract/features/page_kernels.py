@@ -4,7 +4,7 @@ from typing import Final
 
 import numpy as np
 
-from prep.corpus.kernels import kernel
+from prep.corpus.kernels import inner
 from prep.stages.extract.features.ancestor_kernels import Spans
 from prep.stages.extract.features.text_feature_kernels import (
     CURRENCY,
@@ -41,7 +41,7 @@ _BITS: Final = np.array([inside(name) for name in _SHARED[:-1]] + [HIDDEN_BIT], 
 _ARTICLE, _MAIN = number("article"), number("main")
 
 
-@kernel
+@inner
 def page_features(
     elements: Elements, blocks: Blocks, of: Spans, sizes: Sizes, totals: Totals, features: Features
 ) -> None:

@@ -6,7 +6,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.stages.extract.features.vocabulary_kernels import TEXT_GROUPS, text_group
 from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, number
@@ -48,7 +48,7 @@ class Sizes(NamedTuple):
     """Of the text: equal for a block that stands on the page twice."""
 
 
-@kernel
+@inner
 def own_features(text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, features: Features) -> Sizes:
     """Fill the columns `OWN_FEATURES` (blocks × features)."""
     count = len(blocks.start)
@@ -88,7 +88,7 @@ def marks_of(elements: Elements, block: int, element: int) -> np.uint64:
     return np.uint64(around)
 
 
-@kernel
+@inner
 def _read_text(text: Bytes, start: int, end: int, words: int, row: Features) -> int:
     """Fill all columns that depend on the text alone; return its hash."""
     length = end - start
@@ -197,7 +197,7 @@ def _kind_of_last(text: Bytes, start: int, end: int) -> int:
     return 5 if byte >= 0x80 else 6
 
 
-@kernel
+@inner
 def running_totals(elements: Elements, blocks: Blocks, sizes: Sizes, features: Features) -> Totals:
     """Return the totals over all blocks before each block, and over all ((blocks + 1) × 8)."""
     count = len(sizes.words)

@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.utf8 import write_code_point
 from prep.stages.extract.html.element_kernels import SPACED_BIT, inside, number
 from prep.stages.extract.html.inline_kernels import (
@@ -206,7 +206,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
     return text[:written], blocks, Runs(run_elements[:ran], run_words[:ran])
 
 
-@kernel
+@inner
 def _most_bytes(stretches: Stretches) -> int:
     """Return how many bytes the text of a page has at most; what a reference stands for is a fifth longer at most."""
     size = _MARKS

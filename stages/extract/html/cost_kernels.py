@@ -11,7 +11,7 @@ one to two microseconds, which depends on the bytes alone. Cost: about 1 GB/s of
 import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel
+from prep.corpus.kernels import inner, kernel
 
 ORDINARY, VOID, OPTIONAL, FORMATTING, RAW = 0, 1, 2, 3, 4
 """How an element weighs: nests; has no content; its end tag may be left out; is built again; holds no markup."""
@@ -107,12 +107,12 @@ def parse_cost(page: Bytes, kinds: Bytes) -> int:
     return cost
 
 
-@kernel
+@inner
 def _is_letter(byte: int) -> bool:
     return 97 <= (byte | 32) <= 122
 
 
-@kernel
+@inner
 def _comment_end(page: Bytes, at: int) -> int:
     """Return where the comment that began before `at` ends."""
     while at < len(page) and not (page[at] == _GREATER and page[at - 1] == _DASH and page[at - 2] == _DASH):
@@ -120,7 +120,7 @@ def _comment_end(page: Bytes, at: int) -> int:
     return at
 
 
-@kernel
+@inner
 def _tag_end(page: Bytes, at: int, content: int) -> tuple[int, int, int]:
     """Return where the tag ends, how many attributes it has, and a hash of its name (given) and attributes."""
     attributes = 0
@@ -143,7 +143,7 @@ def _tag_end(page: Bytes, at: int, content: int) -> tuple[int, int, int]:
     return at, attributes, content
 
 
-@kernel
+@inner
 def _raw_end(page: Bytes, at: int, name: int) -> int:
     """Return where the end tag of an element that holds no markup begins, or the page's end."""
     while at + 1 < len(page):

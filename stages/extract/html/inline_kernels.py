@@ -12,7 +12,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.stages.extract.html.element_kernels import READING_BIT, SUBSCRIPT_BIT, SUPERSCRIPT_BIT, inside, number
 from prep.stages.extract.html.markup_kernels import NO_BREAK, Stretches
 from prep.stages.extract.html.nesting_kernels import Elements
@@ -64,7 +64,7 @@ def placed_element(elements: Elements, element: int) -> int:
     return element
 
 
-@kernel
+@inner
 def mark_of(
     page: Bytes, elements: Elements, stretches: Stretches, placed: int, text: Bytes, block: int, written: int
 ) -> tuple[int, int]:

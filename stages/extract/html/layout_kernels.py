@@ -9,7 +9,7 @@ from typing import Final
 import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.stages.extract.html.attribute_kernels import attribute_number
 from prep.stages.extract.html.element_kernels import name_hash, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
@@ -22,7 +22,7 @@ _LARGEST: Final = 1 << 20
 """The largest number of an item; larger ones are taken as none."""
 
 
-@kernel
+@inner
 def cell_columns(page: Bytes, elements: Elements) -> Integers:
     """Return the column of each cell, from 0; 0 for other elements."""
     count = len(elements.kind)
@@ -57,7 +57,7 @@ def cell_columns(page: Bytes, elements: Elements) -> Integers:
     return columns
 
 
-@kernel
+@inner
 def item_numbers(page: Bytes, elements: Elements) -> Integers:
     """Return the numbers of the items of ordered lists; −1 for other elements."""
     count = len(elements.kind)

@@ -15,7 +15,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS
 from prep.stages.extract.html.attribute_kernels import (
     CODE,
@@ -319,13 +319,13 @@ def _is_numbers(page: Bytes, start: int, end: int, bits: np.uint64) -> bool:
     return bits & GUTTER_BIT != 0 or (numbers >= _FEWEST_NUMBERS and counted)
 
 
-@kernel
+@inner
 def _new_stretches(count: int) -> Stretches:
     starts, ends = np.empty(count, np.int64), np.empty(count, np.int64)
     return Stretches(starts, ends, np.empty(count, np.int32), np.empty(count, np.int32))
 
 
-@kernel
+@inner
 def _new_facts(count: int) -> Facts:
     starts, middles, ends = np.empty(count, np.int64), np.empty(count, np.int64), np.empty(count, np.int64)
     return Facts(np.empty(count, np.uint8), starts, middles, ends)
@@ -429,12 +429,12 @@ def _read_name(page: Bytes, at: int) -> tuple[int, int, bool]:
     return at, state, dashed
 
 
-@kernel
+@inner
 def _cut_stretches(of: Stretches, count: int) -> Stretches:
     return Stretches(of.start[:count], of.end[:count], of.element[:count], of.gap[:count])
 
 
-@kernel
+@inner
 def _cut_facts(of: Facts, count: int) -> Facts:
     return Facts(of.kind[:count], of.start[:count], of.middle[:count], of.end[:count])
 

@@ -9,7 +9,7 @@ from typing import NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.stages.extract.html.element_kernels import (
     ENDS_PARAGRAPH,
     IN_HEAD,
@@ -54,7 +54,7 @@ class Elements(NamedTuple):
     """Where its attributes begin in the page."""
 
 
-@kernel
+@inner
 def new_elements(count: int) -> Elements:
     """Return room for so many elements; the first is the page itself."""
     elements = Elements(
@@ -76,7 +76,7 @@ def new_elements(count: int) -> Elements:
     return elements
 
 
-@kernel
+@inner
 def cut_elements(of: Elements, count: int) -> Elements:
     """Return the first elements."""
     return Elements(

@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.html.block_kernels import Blocks
 from prep.stages.extract.html.element_kernels import inside, number
 from prep.stages.extract.html.layout_kernels import cell_columns, item_numbers, table_around, write_number
@@ -87,7 +87,7 @@ def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: B
     return target[:written]
 
 
-@kernel
+@inner
 def rows_in_line(elements: Elements, blocks: Blocks, kept: Booleans) -> Booleans:
     """Return which elements are rows that are written as a line: of short cells, in a table with columns."""
     count = len(elements.kind)

@@ -10,7 +10,7 @@ from typing import Final
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.kernels import kernel
+from prep.corpus.kernels import inner, kernel
 from prep.stages.extract.html.block_kernels import Blocks
 from prep.stages.extract.html.element_kernels import number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
@@ -42,7 +42,7 @@ def keep_whole(
     return whole
 
 
-@kernel
+@inner
 def _units(elements: Elements, blocks: Blocks) -> Integers:
     """Return the element that stands for the unit of each block, 0 for none: a row, or the first term of a group."""
     count = len(blocks.start)

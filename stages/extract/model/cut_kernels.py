@@ -10,6 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.kernels import kernel
+from prep.corpus.sorting_kernels import sorted_with_order
 from prep.stages.extract.html.nesting_kernels import Integers
 
 
@@ -17,7 +18,7 @@ from prep.stages.extract.html.nesting_kernels import Integers
 def keep_blocks(probability: npt.NDArray[np.float64], words: Integers) -> npt.NDArray[np.bool_]:
     """Return which blocks to keep."""
     kept = np.zeros(len(words), np.bool_)
-    order = np.argsort(-probability, kind="mergesort")
+    _, order = sorted_with_order(~probability.view(np.uint64))  # floats that are not negative rise with their bits
     expected = 0.0
     for block in range(len(words)):
         expected += probability[block] * words[block]

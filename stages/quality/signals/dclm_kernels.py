@@ -6,7 +6,7 @@ Source: Li et al. 2024, "DataComp-LM", and its code; Penedo et al. 2023, "The Re
 import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.corpus.text.characters import DECIMAL, PUNCTUATION, UPPER
 from prep.corpus.text.utf8 import HIGH_BITS, ONES, decode, load_up_to
 from prep.corpus.text.words import SPACE, SYMBOLS, Positions, split_words
@@ -24,7 +24,7 @@ _WIDTH = max(map(len, _COUNTED))
 _COUNTED_BYTES = np.array([list(word.encode().ljust(_WIDTH, b"\0")) for word in _COUNTED], np.uint8)
 
 
-@kernel
+@inner
 def words_dropped(
     data: Bytes,
     first: int,

@@ -20,7 +20,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.corpus.text.utf8 import code_points, decode, find_byte, find_line_end
 from prep.corpus.text.words import SPACE, Positions, trim
 from prep.stages.quality.signals.dclm_kernels import words_dropped
@@ -76,7 +76,7 @@ def count_byte(data: Bytes, at: int, end: int, byte: int) -> int:
     return count
 
 
-@kernel
+@inner
 def count_lines(
     data: Bytes,
     start: int,
@@ -131,7 +131,7 @@ def count_lines(
         at = following
 
 
-@kernel
+@inner
 def count_filled_lines(
     data: Bytes, start: int, end: int, characters: Bytes, short_line: int, pieces: Pieces, counts: Counts
 ) -> None:
@@ -175,7 +175,7 @@ def _count_trimmed(
     counts[_DCLM_ELLIPSES] += ends_in_dclm_ellipsis(data, first, last)
 
 
-@kernel
+@inner
 def count_paragraphs(data: Bytes, start: int, end: int, characters: Bytes, pieces: Pieces, counts: Counts) -> None:
     """Write the counts named in PARAGRAPHS. Needs room for one piece more than newlines."""
     counts[:] = 0

@@ -16,7 +16,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.corpus.text.hashing import mix, table_size
 
 Counts = npt.NDArray[np.int64]
@@ -56,7 +56,7 @@ class GramSpace(NamedTuple):
     pairs: Bytes
 
 
-@kernel
+@inner
 def gram_space(words: int) -> GramSpace:
     """Return room for documents of up to so many words."""
     size = table_size(words)
@@ -70,7 +70,7 @@ def gram_space(words: int) -> GramSpace:
     )
 
 
-@kernel
+@inner
 def duplicate_grams(words: int, hashes: Keys, lengths: Counts, space: GramSpace, counts: Counts) -> None:
     """Write the counts named in DUPLICATE_GRAMS, as datatrove counts.
 
@@ -92,7 +92,7 @@ def duplicate_grams(words: int, hashes: Keys, lengths: Counts, space: GramSpace,
         candidates = _grow(n, candidates, hashes, space)
 
 
-@kernel
+@inner
 def repeated_grams(words: int, hashes: Keys, lengths: Counts, space: GramSpace, counts: Counts) -> None:
     """Write the counts named in REPEATED_GRAMS, as DCLM and Dolma 3 count: zero where no n-gram is repeated.
 

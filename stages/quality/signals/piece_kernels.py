@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.corpus.text.hashing import find_slot, hash_bytes, table_size
 
 Keys = npt.NDArray[np.uint64]
@@ -26,7 +26,7 @@ class Pieces(NamedTuple):
     times: Bytes
 
 
-@kernel
+@inner
 def room_for_pieces(pieces: int) -> Pieces:
     """Return room for documents of up to so many pieces, each as it is and trimmed."""
     size = table_size(2 * pieces)

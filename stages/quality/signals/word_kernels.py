@@ -13,7 +13,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes, Offsets
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.characters import PUNCTUATION, UPPER
 from prep.corpus.text.hashing import find_slot, hash_bytes, hash_lower, hash_word, lower_table, table_size
 from prep.corpus.text.utf8 import code_points, decode
@@ -85,7 +85,7 @@ class WordHashes(NamedTuple):
     lexical_lengths: Counts
 
 
-@kernel
+@inner
 def word_hashes(words: int) -> WordHashes:
     """Return room for documents of up to so many words."""
     return WordHashes(
@@ -96,7 +96,7 @@ def word_hashes(words: int) -> WordHashes:
     )
 
 
-@kernel
+@inner
 def count_words(
     data: Bytes,
     starts: Positions,

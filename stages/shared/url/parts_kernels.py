@@ -20,7 +20,7 @@ from typing import NamedTuple
 import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, leaf
 from prep.corpus.text.utf8 import HIGH_BITS, decode, load_up_to
 from prep.stages.shared.url.punycode_kernels import CodePoints, encode_label
 
@@ -144,7 +144,7 @@ def write_host(data: Bytes, start: int, end: int, lower: CodePoints, out: Bytes,
     return to
 
 
-@kernel
+@inner
 def _write_labels(data: Bytes, start: int, end: int, lower: CodePoints, out: Bytes, to: int) -> int:
     label = start
     while label <= end:

@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.shared.url.escape_kernels import write_character
 from prep.stages.shared.url.name_kernels import Names, is_name
 from prep.stages.shared.url.parts_kernels import Parts
@@ -76,7 +76,7 @@ def without_dropped(data: Bytes, semicolon: int, end: int, dropped: Names) -> in
     return semicolon if is_name(data, semicolon + 1, name_end, dropped) else end
 
 
-@kernel
+@inner
 def sort_parameters(scratch: Scratch, count: int) -> None:
     """Sort the order of the parameters by their names, equal ones by number (heap sort: no worst case)."""
     order = scratch.order

@@ -14,6 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from resiliparse.parse.html import HTMLTree
 
+from prep.corpus.kernels import entry
 from prep.corpus.text.utf8 import write_code_point
 from prep.stages.extract.engine import ReadPage, read_page
 from prep.stages.extract.html.element_kernels import HIDDEN_BIT, NAMES, inside
@@ -157,11 +158,11 @@ def test_any_bytes_are_read(page: bytes) -> None:
 )  # fmt: skip
 def test_references_are_those_of_the_standard_library(reference: str) -> None:
     data = np.frombuffer((reference + " ").encode(), np.uint8)
-    code, second, end = read_reference(data, 1, len(data))
+    code, second, end = entry(read_reference)(data, 1, len(data))
     rest = data[end:].tobytes().decode()
     target = np.zeros(8, np.uint8)
-    written = write_code_point(target, 0, code) if code >= 0 else 0
-    written = write_code_point(target, written, second) if second else written
+    written = entry(write_code_point)(target, 0, code) if code >= 0 else 0
+    written = entry(write_code_point)(target, written, second) if second else written
     read = target[:written].tobytes().decode() if code >= 0 else "&"
     assert read + rest == html.unescape(reference + " ")
 

@@ -9,6 +9,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prep.corpus.arrow.documents import TEXT
+from prep.corpus.kernels import entry
 from prep.stages.pii.email_kernels import literal_end
 from prep.stages.pii.mailbox_kernels import mailboxes
 from prep.stages.pii.pii import Pii
@@ -116,7 +117,7 @@ def slow_domain_end(text: str, at: int) -> int:
     if text[at : at + 1] == "[":
         data = np.frombuffer(text.encode(), np.uint8)
         start = len(text[:at].encode())
-        return at + literal_end(data, start, len(data)) - start
+        return at + entry(literal_end)(data, start, len(data)) - start
     limit = at + len(text[at:].encode()[:253].decode(errors="ignore"))
     begin, stop, labels = at, at, list[bool]()
     while at < limit:

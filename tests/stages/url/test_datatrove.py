@@ -15,6 +15,7 @@ from fastwarc import ArchiveIterator, WarcRecordType
 from prep.stages.url.url_filter import UrlFilter
 
 pytest.importorskip("tldextract", reason="datatrove's filter needs tldextract: pip install -e '.[benchmarks]'")
+pytest.importorskip("fasteners", reason="datatrove's filter needs fasteners: pip install -e '.[benchmarks]'")
 pytest.importorskip("ahocorasick", reason="datatrove's filter needs pyahocorasick: pip install -e '.[benchmarks]'")
 
 pytestmark = pytest.mark.filterwarnings("ignore:The 'registered_domain' property is deprecated")
