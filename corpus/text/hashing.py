@@ -10,7 +10,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import leaf
+from prep.corpus.kernels import kernel, leaf
 from prep.corpus.text.utf8 import CODE_POINTS, HIGH_BITS, ONES, decode, encode, every_code_point, load_up_to
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -137,7 +137,7 @@ def find_slot(keys: npt.NDArray[np.uint64], size: int, key: np.uint64) -> np.uin
     return slot
 
 
-@leaf
+@kernel
 def table_size(elements: int) -> int:
     """Return the size of a hash table for up to so many elements: a power of two, at most half full."""
     size = 16

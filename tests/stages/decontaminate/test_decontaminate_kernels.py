@@ -12,6 +12,7 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.kernels import entry
 from prep.stages.decontaminate.folding import folding
 from prep.stages.decontaminate.folding_kernels import fold_words
 from prep.stages.decontaminate.index import GAP, ItemIndex
@@ -300,7 +301,7 @@ def test_windows_hold_every_sign_with_what_is_around_it() -> None:
     data.flags.writeable = False
     windows, at = [], 0
     while at < len(text):
-        begin, at = next_window(data, 0, at, len(text), ESCAPED, 24)
+        begin, at = entry(next_window)(data, 0, at, len(text), ESCAPED, 24)
         windows.append(text[begin:at].decode())
     assert len(windows) == 3
     assert all(sign in window for sign, window in zip(("near \\n sign", "\\x41 \\x42 far away"), windows, strict=False))
