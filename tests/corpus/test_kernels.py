@@ -88,7 +88,7 @@ def test_a_leaf_is_compiled_once_for_all_constants_of_a_type(tmp_path: Path, mon
         return int(leaf(data, 3) + leaf(data, 4) + leaf(data, 5))
 
     assert total(np.zeros(3, np.uint8)) == 3 + 4 + 5
-    assert len(leaf.overloads) == 1
+    assert len(leaf.overloads) == 1  # type: ignore[attr-defined]
 
 
 def test_what_only_kernels_call_has_no_entry_from_python() -> None:
