@@ -15,6 +15,7 @@ from prep.pipeline.commands import (
     documents,
     pipelines,
     quality,
+    recipes,
     shards,
     takedown,
     tokenizer,
@@ -29,6 +30,7 @@ app = typer.Typer(
 )
 for command in (
     *(pipelines.run, pipelines.check, pipelines.status, pipelines.report, pipelines.stages),
+    recipes.recipes,
     *(documents.inspect, takedown.trace, takedown.remove, shards.verify, shards.export, training.train),
 ):
     app.command()(command)

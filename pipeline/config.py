@@ -185,7 +185,8 @@ def _stages(located: Located, complaints: list[str]) -> tuple[Stage, ...]:
         complaints.append(f"{located.where(('stages',))}: 'stages' must be a list of at least one stage")
         return ()
     stages = [_stage(located, position, entry, complaints) for position, entry in enumerate(entries)]
-    return tuple(stage for stage in stages if stage is not None)
+    valid = [stage for stage in stages if stage is not None]
+    return tuple(stage.implied_by(valid[position + 1 :]) for position, stage in enumerate(valid))
 
 
 def _settings(located: Located, value: dict[str, object], complaints: list[str]) -> RunSettings | None:

@@ -173,6 +173,10 @@ class Stage(Settings):
     columns: ClassVar[tuple[str, ...]] = ()
     """Columns that the stage reads; the plan refuses a stage whose columns nobody makes."""
 
+    def implied_by(self, later: Sequence["Stage"]) -> "Stage":
+        """Return the stage with options set that it was not given and that the stages after it imply."""
+        return self
+
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield what cannot work, beyond what the fields' types and bounds say. Reads no documents."""
         yield from ()

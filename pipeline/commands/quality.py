@@ -1,5 +1,6 @@
 """The commands about quality: `prep quality report` and `prep quality fit`."""
 
+import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
@@ -11,8 +12,13 @@ from prep.pipeline.commands.pipelines import Pipeline, Set
 if TYPE_CHECKING:
     from prep.stages.quality.fitting import Fit
     from prep.stages.quality.recipe import Recipe
+    from prep.stages.quality.reference import Identify
 
 app = typer.Typer(help="See what quality rules cost, and derive rules for a language.", no_args_is_help=True)
+
+
+_HELD_OUT_BELOW = 0.05
+"""How far the share kept of documents held out may lie below what was asked for before that is said."""
 
 
 @app.command()
@@ -47,35 +53,71 @@ def fit(
 ) -> None:
     """Derive thresholds and stop words for a language from a reference corpus, and write them as a recipe.
 
-    FILES are files, folders or globs of text, JSON Lines, Parquet …, or the folder `documents` of an earlier run.
+    FILES are files, folders or globs of text, JSON Lines, Parquet …, or the folder `documents` of an earlier run. Of
+    documents with a column `language`, those in the language count; others are identified, and a reference in several
+    languages is refused, as is one that is too small.
     """
     from prep.corpus.errors import ConfigurationError
     from prep.corpus.files.storage import write_bytes
     from prep.stages.quality import fitting
     from prep.stages.quality.recipe import load_recipe
+    from prep.stages.quality.reference import check_reference, own_texts
+    from prep.stages.shared.languages import is_known
     from prep.stages.shared.text_source import TextSource
 
+    if not is_known(language):
+        raise ConfigurationError([f"--language {language}: no language; expected a code of ISO 639, such as da or dan"])
     source, base = TextSource(paths=tuple(files)), load_recipe(recipe)
     complaints = [str(problem) for problem in source.problems()]
     if complaints:
         raise ConfigurationError(complaints)
-    fitted = fitting.fit(source.columns, base, language, keep, splitter)
+    check_reference(source.batches(), language, splitter, _identifier(language))
+    fitted = fitting.fit(lambda: own_texts(source.batches(), language), base, language, keep, splitter)
     write_bytes(output, fitted.as_yaml(recipe, files, splitter).encode())
     console = Console(highlight=False)
-    _print_fit(console, fitted, base)
+    _print_fit(console, fitted, base, keep)
     console.print(f"recipe: {output}", markup=False)
 
 
-def _print_fit(console: Console, fitted: "Fit", base: "Recipe") -> None:
+def _identifier(language: str) -> "Identify | None":
+    """Return a function that identifies languages; None where the model does not know the one that is asked for."""
+    from prep.corpus.errors import ConfigurationError
+    from prep.stages.language.engines import FastText
+    from prep.stages.language.model import read_model
+    from prep.stages.shared.languages import related_codes
+
+    try:
+        engine = FastText(read_model(""))
+    except ConfigurationError as error:
+        print(f"the language of the reference is not checked: {error}", file=sys.stderr)
+        return None
+    if not any(code in related_codes(language) for code in engine.codes):
+        print(f"the language of the reference is not checked: the model does not know {language!r}", file=sys.stderr)
+        return None
+    return lambda texts: engine.identify(texts).codes
+
+
+def _print_fit(console: Console, fitted: "Fit", base: "Recipe", keep: float) -> None:
     """Print the thresholds beside those of the recipe that was fitted, and what they reject of the reference."""
+    from prep.stages.quality import fitting
+
     table = Table(box=None, pad_edge=False)
-    for heading in ("rule", "bound", "before", "fitted", "rejects of the reference"):
+    for heading in ("rule", "bound", "before", "fitted", "rejects of the reference", "held out"):
         table.add_column(heading, justify="left" if heading in ("rule", "bound") else "right")
     for rule in base.rules.values():
         before = rule.threshold_for(fitted.language)
         now = fitted.thresholds.get(rule.name)
         numbers = ("-" if before is None else f"{before:g}", "" if now is None else f"{now:g}")
-        table.add_row(rule.name, rule.bound, *numbers, f"{fitted.rejected[rule.name]:.2%}")
+        table.add_row(
+            rule.name,
+            rule.bound,
+            *numbers,
+            f"{fitted.rejected[rule.name]:.2%}",
+            f"{fitted.held_out_rejected[rule.name]:.2%}",
+        )
     console.print(table)
     console.print(f"stop words: {' '.join(fitted.stop_words)}", markup=False)
     console.print(f"kept of {fitted.documents:,} documents of the reference: {fitted.kept:.2%}", markup=False)
+    console.print(f"kept of documents held out, in {fitting.FOLDS} folds: {fitted.held_out:.2%}", markup=False)
+    if fitted.held_out < keep - _HELD_OUT_BELOW:
+        console.print("that is well below what was asked for: give more texts, or raise --keep", markup=False)

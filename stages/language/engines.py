@@ -56,7 +56,7 @@ class FastText:
 
     def __init__(self, classifier: Classifier) -> None:
         self._classifier = TextClassifier(classifier)
-        self._codes = language_codes(classifier.labels)
+        self.codes = language_codes(classifier.labels)
 
     def identify(self, texts: pa.LargeStringArray) -> Identified:
         """Return the label with the highest probability."""
@@ -64,7 +64,7 @@ class FastText:
         shares = self._classifier.probabilities(folded)
         best = np.nan_to_num(shares, nan=-1.0).argmax(axis=1)
         scores = np.minimum(shares[np.arange(len(shares)), best], 1)
-        codes = [None if unknown else self._codes[label] for label, unknown in zip(best, np.isnan(scores), strict=True)]
+        codes = [None if unknown else self.codes[label] for label, unknown in zip(best, np.isnan(scores), strict=True)]
         return Identified(codes, scores)
 
 

@@ -35,6 +35,7 @@ Texts = Callable[[], Iterable[pa.LargeStringArray]]
 STOP_WORD_SHARE = 0.008
 """Smallest share of all words with a letter that a stop word makes up."""
 FEWEST_STOP_WORDS, MOST_STOP_WORDS = 8, 40
+FOLDS = 5
 _HALVINGS = 40
 
 
@@ -52,13 +53,18 @@ class Fit:
     """The share of the reference that all rules together keep."""
     rejected: Mapping[str, float]
     """By rule, the share of the reference that breaks it."""
+    held_out: float
+    """The share of documents kept by thresholds that were fitted to others, in FOLDS folds."""
+    held_out_rejected: Mapping[str, float]
+    """By rule, the share of such documents that breaks it."""
     documents: int
 
     def as_yaml(self, recipe: str, paths: Sequence[str], splitter: Splitter) -> str:
         """Return the fit as a recipe that extends the one whose rules were fitted."""
         source = (
             f"fitted by `prep quality fit` to {self.documents:,} documents of {', '.join(paths)}: all rules together "
-            f"keep {self.kept:.2%} of them, each fitted rule rejects at most {self.tail:.2%}"
+            f"keep {self.kept:.2%} of them ({self.held_out:.2%} of documents held out), each fitted rule rejects at "
+            f"most {self.tail:.2%}"
         )
         language = {"stop_words": list(self.stop_words), "rules": dict(self.thresholds)}
         file = {"source": source, "extends": [recipe], "splitter": splitter, "languages": {self.language: language}}
@@ -94,8 +100,26 @@ def fit(texts: Texts, recipe: Recipe, language: str, keep: float, splitter: Spli
         tail,
         _kept(rules, values, thresholds),
         _shares(rules, values, thresholds),
+        *_held_out(rules, values, fixed, keep),
         values.shape[1],
     )
+
+
+def _held_out(rules: Sequence[Rule], values: Signal, fixed: Signal, keep: float) -> tuple[float, dict[str, float]]:
+    """Return what share of documents is kept by thresholds fitted to others, and what share breaks each rule.
+
+    Every FOLDS-th document is held out in turn; stop words are those of all.
+    """
+    broken = np.zeros(values.shape, np.bool_)
+    for fold in range(min(FOLDS, values.shape[1])):
+        held = np.arange(values.shape[1]) % FOLDS == fold
+        others = values[:, ~held] if held.sum() < len(held) else values
+        thresholds = _fitted(rules, others, fixed, _largest_tail(rules, others, fixed, keep))
+        broken[:, held] = _broken(rules, values[:, held], thresholds)
+    shares = broken.mean(axis=1)
+    return 1 - float(broken.any(axis=0).mean()), {
+        rule.name: float(share) for rule, share in zip(rules, shares, strict=True)
+    }
 
 
 def stop_words(texts: Iterable[pa.LargeStringArray], splitter: Splitter) -> tuple[str, ...]:

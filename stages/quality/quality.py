@@ -16,7 +16,7 @@ from prep.corpus.files.storage import join, write_json
 from prep.stages.quality.account import Account, write_costs
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.judge import columns, joined, judge
-from prep.stages.quality.recipe import LanguageChange, Recipe, RuleChange, load_recipe
+from prep.stages.quality.recipe import JudgesByRecipe, LanguageChange, Recipe, RuleChange, load_recipe
 from prep.stages.quality.rules import signals_of
 from prep.stages.quality.signals.measures import SIGNALS, measured
 from prep.stages.quality.signals.signals import Signals
@@ -26,7 +26,7 @@ from prep.stages.upstream import GlobalContext
 JUDGE, COST = "judge", "cost"
 
 
-class Quality(GlobalStage):
+class Quality(GlobalStage, JudgesByRecipe):
     """Reject documents by rules over their signals: a published recipe, changed as you like.
 
     Recipes are `gopher`, `c4`, `fineweb`, `fineweb2` (thresholds per language), `dclm` and `dolma3`; a recipe of your
@@ -40,8 +40,6 @@ class Quality(GlobalStage):
     drops: ClassVar[bool] = True
     reads_text: ClassVar[bool] = False
 
-    recipe: str
-    """The name of a shipped recipe, or the path of a recipe's file."""
     rules: dict[str, RuleChange | None] = Field(default_factory=dict)
     """Rules to change or add, by name: `short_doc: {min: 60}`; null takes a rule out. `signal`, and `min` or `max`,
     make a new rule."""

@@ -29,7 +29,8 @@ from prep.corpus.errors import ConfigurationError
 from prep.corpus.text.words import Splitter
 from prep.stages.quality.rules import Rule
 from prep.stages.quality.signals.measures import BY_NAME
-from prep.stages.stage import Settings
+from prep.stages.shared.languages import related_codes
+from prep.stages.stage import Settings, Stage
 
 FOLDER = Path(__file__).parent / "recipes"
 """The recipes that are shipped."""
@@ -91,6 +92,13 @@ class RecipeFile(Settings):
     languages: dict[str, LanguageChange] = Field(default_factory=dict)
 
 
+class JudgesByRecipe(Stage):
+    """A stage that judges by a recipe, so that stages before it know what to measure."""
+
+    recipe: str
+    """The name of a shipped recipe, or the path of a recipe's file."""
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Rules in their order, and the stop words that they count."""
@@ -126,6 +134,11 @@ class Recipe:
                 changed[name] = replace(old, languages={**old.languages, language: threshold})
         return replace(self, rules=changed, stop_words=words)
 
+    def stop_words_for(self, language: str) -> tuple[str, ...]:
+        """Return the stop words of a language, or those of all others."""
+        codes = (*related_codes(language), "") if language else ("",)
+        return next((self.stop_words[code] for code in codes if code in self.stop_words), ())
+
     def counts_stop_words(self) -> bool:
         """Say whether a rule looks at the number of stop words."""
         return any(BY_NAME[rule.signal].part in ("stop_words", "spaced_stop_words") for rule in self.rules.values())
@@ -146,6 +159,12 @@ def load_recipe(name: str) -> Recipe:
     Raises ConfigurationError, with the file, where there is none, or it is not a recipe.
     """
     return _load(name, ())
+
+
+def source_of(name: str) -> str:
+    """Return what a shipped recipe says of where its rules come from."""
+    file = RecipeFile.model_validate(yaml.safe_load((FOLDER / f"{name}.yaml").read_text("utf-8")))
+    return " ".join(file.source.split())
 
 
 @cache

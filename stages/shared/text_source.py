@@ -40,6 +40,11 @@ class TextSource(Settings):
 
     def columns(self) -> Iterator[pa.LargeStringArray]:
         """Yield the texts in order, some at a time."""
+        for batch in self.batches():
+            yield batch.column(TEXT.name)
+
+    def batches(self) -> Iterator[pa.RecordBatch]:
+        """Yield the texts with their other columns in order, some at a time."""
         reader = self._reader()
         files = reader.list_files()
         schema = reader.output_schema(files)
@@ -48,7 +53,7 @@ class TextSource(Settings):
                 wanted = batch if verdicts is None else select(batch, verdicts.rule.is_null())
                 if self.sources:
                     wanted = select(wanted, pc.is_in(wanted.column(SOURCE.name), pa.array(self.sources)))
-                yield wanted.column(TEXT.name)
+                yield wanted
 
     def _reader(self) -> SourceStage:
         options = {"paths": self.paths, "format": self.format, "text_column": self.text_column, "keep": ()}

@@ -86,21 +86,30 @@ def test_inspect_shows_both_sides_of_a_threshold(
 def test_fit_writes_a_recipe_that_a_pipeline_takes(
     write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    texts = [" ".join(f"ord{(row * place) % 37} og at" for place in range(1, 40)) + "." for row in range(1, 30)]
+    words = "havnen blev lukket om efteråret fordi bådene skulle ligge ved åen hele vinteren".split()
+    order = [[words[(row * place) % 13] for place in range(row, row + 80)] for row in range(120)]
+    texts = [f"Nummer {row}: " + " og at ".join(line) + "." for row, line in enumerate(order)]
     run = write_pipeline(["shout"], texts)
     call(monkeypatch, capsys, "run", str(run))
     recipe = str(tmp_path / "da.yaml")
     fit = ("quality", "fit", str(tmp_path / "out" / "documents"), "--language", "da", "--output", recipe)
     status, out, err = call(monkeypatch, capsys, *fit, "--keep", "0.9")
     assert (status, err) == (0, "")
-    assert "stop words: at og ord" in out
-    assert "kept of 29 documents of the reference: " in out
+    assert "stop words: at og" in out
+    assert "kept of 120 documents of the reference: " in out
+    assert "kept of documents held out, in 5 folds: " in out
     stages = ["language", {"signals": {"recipe": recipe}}, {"quality": {"recipe": recipe}}]
     status, out, _ = call(monkeypatch, capsys, "check", str(write_pipeline(stages, texts)))
     assert status == 0
     status, _, err = call(monkeypatch, capsys, *fit[:2], str(tmp_path / "nothing"), *fit[3:])
     assert status == 2
     assert "nothing" in err
+    status, _, err = call(monkeypatch, capsys, *fit[:4], "zz", *fit[5:])
+    assert status == 2
+    assert "--language zz: no language; expected a code of ISO 639" in err
+    status, _, err = call(monkeypatch, capsys, *fit[:4], "de", *fit[5:])
+    assert status == 1
+    assert "the reference is not in 'de' alone" in err
 
 
 def blocks_of(out: str) -> list[list[str]]:

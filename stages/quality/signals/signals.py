@@ -1,6 +1,6 @@
 """Signals: what all recipes' rules look at, measured in one pass over the text and carried along with the document."""
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import ClassVar
 
 import numpy as np
@@ -12,12 +12,12 @@ from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.text.characters import character_table
 from prep.corpus.text.words import Splitter, word_table, words
-from prep.stages.quality.recipe import load_recipe
+from prep.stages.quality.recipe import JudgesByRecipe, load_recipe
 from prep.stages.quality.signals.measures import MEASURES, add_signals, with_signals
 from prep.stages.quality.signals.signal_kernels import COUNTS, measure
 from prep.stages.quality.signals.word_kernels import stop_words
 from prep.stages.shared.languages import related_codes
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage
+from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Stage
 
 LANGUAGE = "language"
 
@@ -38,12 +38,25 @@ class Signals(RowStage):
     columns: ClassVar[tuple[str, ...]] = ("text",)
 
     recipe: str = "gopher"
-    """The recipe whose stop words are counted: the name of one that is shipped, or a file. Recipes may have stop words
-    for each language; without the column `language`, those for all languages are counted."""
+    """The recipe whose stop words are counted: the name of one that is shipped, or a file; left out, that of the next
+    stage `quality`. Recipes may have stop words for each language; without the column `language`, those for all
+    languages are counted."""
     splitter: Splitter = "unicode"
     """What a word is."""
     short_line: int = Field(30, ge=1)
     """Most characters of a short line."""
+
+    def implied_by(self, later: Sequence[Stage]) -> Stage:
+        """Return the stage with the recipe of the next stage that judges by one, and the splitter of that recipe."""
+        recipes = [stage.recipe for stage in later if isinstance(stage, JudgesByRecipe)]
+        if not recipes or "recipe" in self.model_fields_set:
+            return self
+        try:
+            splitter = load_recipe(recipes[0]).splitter
+        except ConfigurationError:
+            return self  # the judging stage complains
+        implied = {"recipe": recipes[0], **({"splitter": splitter} if splitter else {})}
+        return self.model_copy(update={**implied, **{name: getattr(self, name) for name in self.model_fields_set}})
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Find a recipe that cannot be read, and stop words that the splitter never gives."""

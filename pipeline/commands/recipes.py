@@ -1,0 +1,56 @@
+"""The command `prep recipes`: the recipes of quality rules that are shipped, and what each looks at."""
+
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+if TYPE_CHECKING:
+    from prep.stages.quality.recipe import Recipe
+
+_SHOWN_LANGUAGES = 8
+
+
+def recipes(
+    recipe: Annotated[str, typer.Argument(help="A recipe to show in full: its name, or its file.")] = "",
+    language: Annotated[str, typer.Option(help="Show the thresholds for a language, by any of its codes.")] = "",
+) -> None:
+    """List the recipes for the stage `quality`; or show the rules, signals and thresholds of one."""
+    from prep.stages.quality.recipe import load_recipe, shipped, source_of
+
+    console = Console(highlight=False)
+    if recipe:
+        _print_rules(console, load_recipe(recipe), language)
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in ("recipe", "rules", "languages with thresholds of their own", "source"):
+        table.add_column(heading, justify="right" if heading == "rules" else "left", overflow="fold")
+    for name in shipped():
+        loaded = load_recipe(name)
+        table.add_row(
+            name, str(len(loaded.rules)), _some(sorted(loaded.languages())), source_of(name).partition(". ")[0]
+        )
+    console.print(table)
+    console.print("prep recipes NAME shows a recipe's rules, signals and thresholds", markup=False)
+
+
+def _print_rules(console: Console, recipe: "Recipe", language: str) -> None:
+    """Print a recipe's rules in their order, with the thresholds for a language or for all."""
+    table = Table(box=None, pad_edge=False)
+    for heading in ("rule", "signal", "bound", "threshold", "languages with others"):
+        table.add_column(heading, justify="right" if heading == "threshold" else "left", overflow="fold")
+    for rule in recipe.rules.values():
+        threshold = rule.threshold_for(language or None)
+        shown = "off" if threshold is None else f"{threshold:g}"
+        others = "" if language else _some(sorted(rule.languages))
+        table.add_row(rule.name, rule.signal, rule.bound, shown, others)
+    console.print(table)
+    words = recipe.stop_words_for(language)
+    if words:
+        console.print(f"stop words: {' '.join(words)}", markup=False)
+
+
+def _some(names: list[str]) -> str:
+    more = len(names) - _SHOWN_LANGUAGES
+    return " ".join(names[:_SHOWN_LANGUAGES]) + (f" and {more} more" if more > 0 else "")

@@ -1,0 +1,107 @@
+"""A reference for `prep quality fit`: its texts in the language that is asked for, and whether they can carry a fit.
+
+A quantile of a few documents is a guess, and thresholds fitted to several languages at once fit none. A reference is
+refused with fewer than FEWEST_DOCUMENTS documents or FEWEST_WORDS words, with many documents alike, and where too few
+of its documents are in the language that it is said to be in. Documents that say that they are in another, by their
+column `language` (or `declared_language`), are left out; of those that say nothing, an engine identifies the language.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterable, Iterator
+
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.errors import RunError
+from prep.corpus.text.words import Splitter, word_table
+from prep.stages.quality.signals.frequency_kernels import count_occurrences
+from prep.stages.shared.languages import related_codes
+
+FEWEST_DOCUMENTS = 100
+FEWEST_WORDS = 20_000
+_COLUMNS = ("language", "declared_language")
+LARGEST_OTHER = 0.1
+"""Largest share of documents in other languages."""
+LARGEST_ALIKE = 0.2
+"""Largest share of documents whose text another has too."""
+
+Identify = Callable[[pa.LargeStringArray], list[str | None]]
+"""Returns the languages of texts."""
+
+
+def own_texts(batches: Iterable[pa.RecordBatch], language: str) -> Iterator[pa.LargeStringArray]:
+    """Yield the texts that are in a language, or do not say in which they are."""
+    for batch in batches:
+        own = [code is None or _means(code, language) for code in _codes(batch)]
+        yield batch.column("text").filter(pa.array(own, pa.bool_())).drop_null()
+
+
+def check_reference(
+    batches: Iterable[pa.RecordBatch], language: str, splitter: Splitter, identify: Identify | None
+) -> None:
+    """Raise RunError for a reference that is too small, repeats itself or is in several languages.
+
+    `identify` is asked for the languages of documents that do not say theirs; None takes the user's word.
+    """
+    others: Counter[str] = Counter()
+    found: Counter[str] = Counter()
+    documents = words = 0
+    seen: set[int] = set()
+    for batch in batches:
+        codes = _codes(batch)
+        (texts,) = own_texts([batch], language)
+        others.update(code for code in codes if code is not None and not _means(code, language))
+        silent = batch.column("text").filter(pa.array([code is None for code in codes], pa.bool_())).drop_null()
+        if identify is not None and len(silent):
+            found.update(code or "none" for code in identify(silent))
+        documents += len(texts)
+        words += _words(texts, splitter)
+        seen.update(map(hash, texts.to_pylist()))
+    _check_size(documents, words, len(seen), language, others)
+    _check_language(found, language)
+
+
+def _codes(batch: pa.RecordBatch) -> list[str | None]:
+    """Return the language that each document says it is in: its column `language`, else `declared_language`."""
+    columns = [batch.column(name).cast(pa.string()) for name in _COLUMNS if name in batch.schema.names]
+    return pc.coalesce(*columns).to_pylist() if columns else [None] * batch.num_rows
+
+
+def _means(code: str, language: str) -> bool:
+    return language in related_codes(code) or code in related_codes(language)
+
+
+def _words(column: pa.LargeStringArray, splitter: Splitter) -> int:
+    _, _, times = count_occurrences(*string_buffers(column), word_table(splitter))
+    return int(times.sum())
+
+
+def _check_size(documents: int, words: int, different: int, language: str, left_out: Counter[str]) -> None:
+    others = f"; {_shown(left_out)} are in other languages by their own account" if left_out else ""
+    if not documents and left_out:
+        raise RunError(f"the reference holds no document in {language!r}{others}")
+    if documents < FEWEST_DOCUMENTS or words < FEWEST_WORDS:
+        raise RunError(
+            f"the reference is too small: {documents:,} documents of {words:,} words in all, where a fit takes "
+            f"{FEWEST_DOCUMENTS:,} documents and {FEWEST_WORDS:,} words at least{others}; give more whole documents"
+        )
+    if documents - different > LARGEST_ALIKE * documents:
+        raise RunError(
+            f"the reference repeats itself: {documents - different:,} of its {documents:,} documents are copies of "
+            "others; remove duplicates first (stage 'exact')"
+        )
+
+
+def _check_language(found: Counter[str], language: str) -> None:
+    own = sum(number for code, number in found.items() if _means(code, language))
+    others = Counter({code: number for code, number in found.items() if not _means(code, language)})
+    if found and own < (1 - LARGEST_OTHER) * found.total():
+        raise RunError(
+            f"the reference is not in {language!r} alone: {own / found.total():.0%} of its documents are, the others "
+            f"are {_shown(others)}; give texts of one language, or a column 'language'"
+        )
+
+
+def _shown(codes: Counter[str]) -> str:
+    return ", ".join(f"{number:,} × {code}" for code, number in codes.most_common(5))

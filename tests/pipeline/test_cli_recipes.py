@@ -1,0 +1,31 @@
+"""The command `prep recipes`, and recipes that stages imply."""
+
+from pathlib import Path
+
+import pytest
+
+from prep.pipeline import config
+
+from .conftest import WritePipeline
+from .test_cli import call
+
+
+def test_recipes_are_listed_and_shown(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    monkeypatch.setenv("COLUMNS", "160")
+    status, out, _ = call(monkeypatch, capsys, "recipes")
+    assert status == 0
+    assert {"gopher", "c4", "fineweb", "fineweb2", "dclm", "dolma3"} <= {line.split()[0] for line in out.splitlines()}
+    status, out, _ = call(monkeypatch, capsys, "recipes", "fineweb2", "--language", "fra_Latn")
+    rows = {line.split()[0]: line.split() for line in out.splitlines() if line.strip()}
+    assert rows["long_words"][1:4] == ["mean_word_length", "max", "11"]
+    assert rows["stop"][2:4] == ["de", "la"]
+    status, _, err = call(monkeypatch, capsys, "recipes", "fineweb3")
+    assert status == 2
+    assert "neither a file nor one of" in err
+
+
+def test_signals_take_the_recipe_of_the_stage_that_judges(write_pipeline: WritePipeline) -> None:
+    path: Path = write_pipeline(["signals", {"quality": {"recipe": "fineweb"}}], ["a text"])
+    configuration, _ = config.load(str(path), [])
+    (signals,) = (stage for stage in configuration.stages if stage.name == "signals")
+    assert signals.model_dump()["recipe"] == "fineweb"
