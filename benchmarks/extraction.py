@@ -39,7 +39,7 @@ def main() -> None:
     print(f"{'':24} {'F1':>6} {'prec.':>6} {'recall':>6}", *(f"{kind[:8]:>8}" for kind in KINDS), f"{'pages/s':>9}")
     report("prep (cross-validated)", pages, cross_validated(pages, options.folds), None)
     engines: dict[str, tuple[Extractor, int]] = {
-        "prep (as shipped)": (open_engine(main_content=True), options.repeat),
+        "prep (as shipped)": (open_engine(), options.repeat),
         "resiliparse": (open_resiliparse(main_content=True), options.repeat),
         "trafilatura": (open_trafilatura("default", comments=True), 1),
         "trafilatura precision": (open_trafilatura("precision", comments=True), 1),

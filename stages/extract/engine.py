@@ -7,7 +7,7 @@ Text Features"; Vogels, Ganea and Eickhoff 2018, "Web2Text". Cost: about 3 ms fo
 linear in the page's length whatever the page.
 """
 
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -19,13 +19,16 @@ from prep.stages.extract.features.text_feature_kernels import Features
 from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
 from prep.stages.extract.html.markup_kernels import Facts, count_tags, hide_unseen, may_hold_formulas, read_markup
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.html.render_kernels import render
-from prep.stages.extract.html.whole_kernels import keep_whole
 from prep.stages.extract.metadata import read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.extract.model.tree_kernels import probabilities
+from prep.stages.extract.writing.markdown_kernels import render_markdown
+from prep.stages.extract.writing.render_kernels import render
+from prep.stages.extract.writing.whole_kernels import keep_whole
 from prep.stages.shared.markup.formulas import Delimiters, write_formulas
+
+Form = Literal["text", "markdown"]
 
 
 class ReadPage(NamedTuple):
@@ -62,29 +65,45 @@ def features_of(read: ReadPage) -> tuple[Features, Integers]:
     return block_features(read.page, read.facts, read.text, read.elements, read.blocks, read.runs)
 
 
-def main_text(read: ReadPage, model: BlockModel) -> str:
+class Options(NamedTuple):
+    """What to extract, and how to write it."""
+
+    main_content: bool = True
+    """Whether to leave out what is not the main text."""
+    form: Form = "text"
+    formulas: Delimiters = "dollars"
+
+
+DEFAULTS = Options()
+
+
+def main_text(read: ReadPage, model: BlockModel, form: Form = "text") -> str:
     """Return the main text of a page; empty where it has no text."""
     features, words = features_of(read)
     kept = keep_blocks(probabilities(model.trees, features), words)
-    return _render(read, keep_whole(read.elements, read.blocks, words, kept))
+    return _write(read, keep_whole(read.elements, read.blocks, words, kept), form)
 
 
-def whole_text(read: ReadPage) -> str:
+def whole_text(read: ReadPage, form: Form = "text") -> str:
     """Return all text of a page that may be seen."""
-    return _render(read, np.ones(len(read.blocks.start), np.bool_))
+    return _write(read, np.ones(len(read.blocks.start), np.bool_), form)
 
 
-def open_engine(main_content: bool, formulas: Delimiters = "dollars") -> Extractor:
-    """Return our extractor: of the main text, or of all text."""
+def open_engine(options: Options = DEFAULTS) -> Extractor:
+    """Return our extractor."""
     model = load_model()
 
     def extract(page: bytes, url: str | None) -> Content:
-        read = read_page(page, formulas)
-        text = main_text(read, model) if main_content else whole_text(read)
+        read = read_page(page, options.formulas)
+        text = main_text(read, model, options.form) if options.main_content else whole_text(read, options.form)
         return Content(text, read_metadata(read.page, read.facts, url))
 
     return extract
 
 
-def _render(read: ReadPage, kept: npt.NDArray[np.bool_]) -> str:
-    return render(read.page, read.text, read.elements, read.blocks, kept).tobytes().decode("utf-8", "replace")
+def _write(read: ReadPage, kept: npt.NDArray[np.bool_], form: Form) -> str:
+    if form == "markdown":
+        written = render_markdown(read.page, read.text, read.elements, read.blocks, read.runs, kept)
+    else:
+        written = render(read.page, read.text, read.elements, read.blocks, kept)
+    return written.tobytes().decode("utf-8", "replace")

@@ -14,7 +14,7 @@ from prep.corpus.arrow.columns import set_column
 from prep.corpus.arrow.documents import CHARSET, HEADERS, HTML, TEXT, URL
 from prep.corpus.errors import Problem
 from prep.stages.extract.content import Extractor
-from prep.stages.extract.engine import open_engine, tags_of
+from prep.stages.extract.engine import Form, Options, open_engine, tags_of
 from prep.stages.extract.metadata import Metadata
 from prep.stages.extract.peers import Mode, open_resiliparse, open_trafilatura, parsing_steps
 from prep.stages.shared.charset.page import Decoded, Origin, decode_page
@@ -66,6 +66,9 @@ class Extract(RowStage):
     Other engines have no modes."""
     main_content: bool = True
     """Leave out menus, footers, sidebars and the like; otherwise all visible text is kept (not with trafilatura)."""
+    format: Form = "text"
+    """How the engine `prep` writes: plain `text`, or `markdown` with headings, lists, tables, fenced code and its
+    language, emphasis and formulas."""
     formulas: Delimiters = "dollars"
     """What the engine `prep` writes around formulas that a page carries as LaTeX: `dollars` (`$…$`, displayed ones
     `$$…$$`), `brackets` (`\\(…\\)`, `\\[…\\]`) or `none`. Formulas that are MathML alone are written in a line."""
@@ -83,6 +86,14 @@ class Extract(RowStage):
                 ("main_content",),
                 "true",
                 "false",
+                "leave it out, or take engine: prep",
+            )
+        if self.engine != "prep" and self.format != "text":
+            yield Problem(
+                f"the engine {self.engine} writes plain text",
+                ("format",),
+                "text",
+                self.format,
                 "leave it out, or take engine: prep",
             )
         if self.engine != "trafilatura" and self.mode is not None:
@@ -159,7 +170,7 @@ class Extract(RowStage):
 
     def _extractor(self) -> Extractor:
         if self.engine == "prep":
-            return open_engine(self.main_content, self.formulas)
+            return open_engine(Options(self.main_content, self.format, self.formulas))
         if self.engine == "resiliparse":
             return open_resiliparse(self.main_content)
         return open_trafilatura(self.mode or "default")

@@ -37,6 +37,8 @@ class Runs(NamedTuple):
 
     element: Integers
     """The innermost element that it stands in."""
+    start: Positions
+    """Where its first visible character is written."""
     words: Integers
     """Words that begin in it. In scripts without spaces every second ideograph or kana, and every fourth letter of
     Thai, Lao, Burmese or Khmer, begins one: about as many as there are."""
@@ -76,6 +78,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
     block_elements, first_runs = np.empty(count, np.int32), np.empty(count + 1, np.int32)
     blocks_begun = np.empty(count + 1, np.int32)
     run_elements, run_words = np.empty(count, np.int32), np.empty(count, np.int32)
+    run_starts = np.empty(count, np.int64)
     written, begun, ran = 0, 0, 0
     breaks = BLOCK_BREAK  # since the last visible character
     spaced, in_word, seam = False, False, False
@@ -168,6 +171,8 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
                 if opening in (CARET, UNDERSCORE) and closing != 0:
                     text[written] = PARENTHESIS
                     written += 1
+            if not seen:
+                run_starts[ran] = written
             breaks = 0
             spaced, seam = False, False
             tabs, spaces = 0, 0
@@ -203,7 +208,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
     blocks_begun[count] = begun
     first_runs[begun] = ran
     blocks = Blocks(starts[:begun], ends[:begun], block_elements[:begun], first_runs[: begun + 1], blocks_begun)
-    return text[:written], blocks, Runs(run_elements[:ran], run_words[:ran])
+    return text[:written], blocks, Runs(run_elements[:ran], run_starts[:ran], run_words[:ran])
 
 
 @inner

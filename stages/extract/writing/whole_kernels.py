@@ -14,7 +14,7 @@ from prep.corpus.kernels import inner, kernel
 from prep.stages.extract.html.block_kernels import Blocks
 from prep.stages.extract.html.element_kernels import number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.html.render_kernels import around, rows_in_line
+from prep.stages.extract.writing.render_kernels import around, rows_in_line
 
 _TR, _DT, _DD = (number(name) for name in ("tr", "dt", "dd"))
 _TOP: Final = 0

@@ -1,0 +1,407 @@
+"""Writes the blocks that are kept as Markdown (CommonMark, and GitHub's tables).
+
+Headings have their number signs, items their dash or number, code its fence with the language that its class names,
+tables of short cells a line of dashes under their first row, quotations their angle brackets; within a block, what is
+strong, emphasised or code stands between its marks. Text is not escaped, but for the bars of a table. Cost: linear in
+the text, but for the elements around each block.
+"""
+
+from typing import Final
+
+import numpy as np
+
+from prep.corpus.arrow.columns import Bytes
+from prep.corpus.kernels import kernel, leaf
+from prep.stages.extract.html.attribute_kernels import attribute_range, lower
+from prep.stages.extract.html.block_kernels import Blocks, Runs
+from prep.stages.extract.html.element_kernels import inside, name_hash, number
+from prep.stages.extract.html.nesting_kernels import Elements, Integers
+from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, table_around, write_number
+from prep.stages.extract.writing.render_kernels import Booleans, around, has, rows_in_line
+
+_SPACE, _BAR, _NEWLINE, _DASH, _DOT, _HASH, _TICK, _STAR, _ANGLE, _BACKSLASH = 32, 124, 10, 45, 46, 35, 96, 42, 62, 92
+_LI, _OL, _TR, _TD, _TH, _TABLE = (number(name) for name in ("li", "ol", "tr", "td", "th", "table"))
+_QUOTE, _H1, _H6 = number("blockquote"), number("h1"), number("h6")
+_LISTS: Final = tuple(number(name) for name in ("ul", "ol", "menu", "dl"))
+_PRE: Final = inside("pre")
+_CODE: Final = inside("code")
+_STRONG: Final = inside("strong b")
+_EMPHASIS: Final = inside("em i")
+_HEADING: Final = inside("h1 h2 h3 h4 h5 h6")
+_CLASS: Final = name_hash(b"class")
+_LANGUAGE_BEFORE: Final = tuple(
+    np.frombuffer(prefix, np.uint8)
+    for prefix in (b"language-", b"lang-", b"highlight-source-", b"highlight-", b"brush:")
+)
+_DEFAULT: Final = b"default"
+"""What Sphinx names code whose language it was not given."""
+_LONGEST_LANGUAGE: Final = 24
+_MARKS: Final = 16
+"""Most bytes of marks beside a run."""
+_FENCE: Final = 48
+"""Most bytes of a block's fence or of its marker, but for what indents it."""
+
+
+@kernel
+def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, kept: Booleans) -> Bytes:
+    """Return the blocks that are kept as Markdown in UTF-8."""
+    columns, numbers = cell_columns(page, elements), item_numbers(page, elements)
+    in_line = rows_in_line(elements, blocks, kept)
+    widths = _widths(elements, blocks, kept, columns, in_line)
+    target = np.empty(_most_bytes(text, elements, blocks, kept, widths), np.uint8)
+    written = 0
+    marked = np.zeros(len(elements.kind), np.bool_)  # list items that have a dash or number
+    ruled = np.zeros(len(elements.kind), np.bool_)  # tables with their line of dashes
+    before = -1
+    column = 0  # of the cell that is written
+    for block in range(len(kept)):
+        if not kept[block]:
+            continue
+        element = blocks.element[block]
+        row = around(elements, element, _TR, _TR)
+        cell = around(elements, element, _TD, _TH) if in_line[row] else 0
+        item = around(elements, element, _LI, _LI)
+        begins_item = item > 0 and not has(elements, blocks, item, before)
+        if cell > 0:
+            table = table_around(elements, row)
+            if before >= 0 and has(elements, blocks, row, before):
+                if columns[cell] > column:
+                    written = _write_cells(target, written, columns[cell] - column)
+                else:
+                    target[written] = _SPACE
+                    written += 1
+            else:
+                written = _end_row(target, written, elements, blocks, in_line, before, table, widths, column, ruled)
+                written = _write_cells(target, written, columns[cell] + 1)
+            column = columns[cell]
+            written = _write_runs(target, written, text, elements, blocks, runs, block, True, True)
+            before = block
+            continue
+        if before >= 0:
+            written = _end_row(target, written, elements, blocks, in_line, before, 0, widths, column, ruled)
+        written = _begin_block(target, written, elements, blocks, before, element, begins_item)
+        first = written
+        preformatted = elements.inside[element] & _PRE != 0
+        if begins_item:
+            first = _indent(target, written, elements, marked, elements.parent[item])
+            if numbers[item] >= 0:
+                first = write_number(target, first, numbers[item])
+                target[first] = _DOT
+            else:
+                target[first] = _DASH
+            target[first + 1] = _SPACE
+            first += 2
+            marked[item] = True
+        else:
+            first = _indent(target, written, elements, marked, element)
+        level = _level(elements, element)
+        for _ in range(level):
+            target[first] = _HASH
+            first += 1
+        if level > 0:
+            target[first] = _SPACE
+            first += 1
+        if preformatted:
+            end = _write_code(page, target, first, text, elements, blocks, runs, block)
+        else:
+            end = _write_runs(target, first, text, elements, blocks, runs, block, level > 0, False)
+        written = _indent_lines(target, first, end, elements, marked, element)
+        before = block
+    if before >= 0:
+        written = _end_row(target, written, elements, blocks, in_line, before, -1, widths, column, ruled)
+    return target[:written]
+
+
+@kernel
+def _widths(elements: Elements, blocks: Blocks, kept: Booleans, columns: Integers, in_line: Booleans) -> Integers:
+    """Return how many columns the tables have whose rows are written as lines."""
+    widths = np.zeros(len(elements.kind), np.int32)
+    for block in range(len(kept)):
+        row = around(elements, blocks.element[block], _TR, _TR)
+        if kept[block] and in_line[row]:
+            table = table_around(elements, row)
+            cell = around(elements, blocks.element[block], _TD, _TH)
+            widths[table] = max(widths[table], columns[cell] + 1)
+    return widths
+
+
+@kernel
+def _most_bytes(text: Bytes, elements: Elements, blocks: Blocks, kept: Booleans, widths: Integers) -> int:
+    size = _FENCE
+    for block in range(len(kept)):
+        if not kept[block]:
+            continue
+        element = blocks.element[block]
+        indent = 3 * elements.depth[element] + 4
+        length = blocks.end[block] - blocks.start[block]
+        lines = 1
+        for at in range(blocks.start[block], blocks.end[block]):
+            lines += text[at] == _NEWLINE
+            length += text[at] in (_BAR, _TICK)
+        runs_of_block = blocks.run[block + 1] - blocks.run[block]
+        size += length + (lines + 3) * indent + (runs_of_block + 1) * _MARKS + 2 * _FENCE + length // 8
+        size += 6 * widths[table_around(elements, element)] + _MARKS
+        size += 3 * widths[table_around(elements, element)]
+    return size
+
+
+@leaf
+def _write_cells(target: Bytes, written: int, count: int) -> int:
+    """Write the bars before a cell, of which those before it have no text."""
+    for _ in range(count):
+        if written > 0 and target[written - 1] not in (_NEWLINE, _SPACE):
+            target[written] = _SPACE
+            written += 1
+        target[written], target[written + 1] = _BAR, _SPACE
+        written += 2
+    return written
+
+
+@leaf
+def _end_row(
+    target: Bytes,
+    written: int,
+    elements: Elements,
+    blocks: Blocks,
+    in_line: Booleans,
+    before: int,
+    table: int,
+    widths: Integers,
+    column: int,
+    ruled: Booleans,
+) -> int:
+    """End the row that the block before is in, if it is in one; a table that goes on begins a line, another a block."""
+    if before < 0:
+        return written
+    row = around(elements, blocks.element[before], _TR, _TR)
+    if not in_line[row]:
+        if table > 0:
+            target[written], target[written + 1] = _NEWLINE, _NEWLINE
+            written += 2
+        return written
+    own = table_around(elements, row)
+    written = _write_cells(target, written, widths[own] - column - 1)
+    if target[written - 1] != _SPACE:
+        target[written] = _SPACE
+        written += 1
+    target[written] = _BAR
+    written += 1
+    if not ruled[own]:
+        ruled[own] = True
+        target[written], target[written + 1] = _NEWLINE, _BAR
+        written += 2
+        for _ in range(widths[own]):
+            target[written], target[written + 1], target[written + 2] = _SPACE, _DASH, _DASH
+            target[written + 3], target[written + 4], target[written + 5] = _DASH, _SPACE, _BAR
+            written += 6
+    if table > 0:
+        for _ in range(1 if table == own else 2):
+            target[written] = _NEWLINE
+            written += 1
+    return written
+
+
+@leaf
+def _begin_block(
+    target: Bytes, written: int, elements: Elements, blocks: Blocks, before: int, element: int, begins_item: bool
+) -> int:
+    """Write what stands before a block that is no cell: an empty line, or a line's end within a list."""
+    if before < 0:
+        return written
+    newlines = 2
+    at = element
+    while at > 0 and begins_item:
+        if elements.kind[at] in _LISTS and has(elements, blocks, at, before):
+            newlines = 1
+            break
+        at = elements.parent[at]
+    for _ in range(newlines):
+        target[written] = _NEWLINE
+        written += 1
+    return written
+
+
+@leaf
+def _indent(target: Bytes, written: int, elements: Elements, marked: Booleans, element: int) -> int:
+    """Write what indents a line in an element: angle brackets of quotations, then spaces of the items around it."""
+    spaces, quotes = 0, 0
+    at = element
+    while at > 0:
+        if elements.kind[at] == _QUOTE:
+            quotes = 1
+        elif marked[at]:
+            spaces += 3 if elements.kind[elements.parent[at]] == _OL else 2
+        at = elements.parent[at]
+    if quotes:
+        target[written], target[written + 1] = _ANGLE, _SPACE
+        written += 2
+    for _ in range(spaces):
+        target[written] = _SPACE
+        written += 1
+    return written
+
+
+@kernel
+def _indent_lines(target: Bytes, start: int, end: int, elements: Elements, marked: Booleans, element: int) -> int:
+    """Indent the lines of a block but its first; return where it ends."""
+    lines = 0
+    for at in range(start, end):
+        lines += target[at] == _NEWLINE
+    if lines == 0:
+        return end
+    prefix = _indent(target, end, elements, marked, element) - end
+    if prefix == 0:
+        return end
+    bytes_of_prefix = target[end : end + prefix].copy()
+    written = end + lines * prefix
+    place = written
+    for at in range(end - 1, start - 1, -1):
+        if target[at] == _NEWLINE:
+            for back in range(prefix - 1, -1, -1):
+                place -= 1
+                target[place] = bytes_of_prefix[back]
+        place -= 1
+        target[place] = target[at]
+    return written
+
+
+@leaf
+def _level(elements: Elements, element: int) -> int:
+    """Return the level of the heading that an element is or stands in; 0 for none."""
+    if elements.inside[element] & _HEADING == 0:
+        return 0
+    while element > 0 and not _H1 <= elements.kind[element] <= _H6:
+        element = elements.parent[element]
+    return int(elements.kind[element]) - _H1 + 1 if element > 0 else 0
+
+
+@leaf
+def _write_runs(
+    target: Bytes,
+    written: int,
+    text: Bytes,
+    elements: Elements,
+    blocks: Blocks,
+    runs: Runs,
+    block: int,
+    flat: bool,
+    cell: bool,
+) -> int:
+    """Write a block's text with the marks of its runs.
+
+    Flat text has its lines joined and nothing strong; in a cell bars are escaped.
+    """
+    end = blocks.end[block]
+    state = np.uint64(0)
+    for run in range(blocks.run[block], blocks.run[block + 1]):
+        first = blocks.start[block] if run == blocks.run[block] else runs.start[run]
+        last = runs.start[run + 1] if run + 1 < blocks.run[block + 1] else end
+        around_ = elements.inside[runs.element[run]]
+        wanted = np.uint64(0)
+        if around_ & _CODE != 0:
+            wanted |= np.uint64(4)
+        else:
+            wanted |= np.uint64(1) if around_ & _STRONG != 0 and not flat else np.uint64(0)
+            wanted |= np.uint64(2) if around_ & _EMPHASIS != 0 else np.uint64(0)
+        if wanted != state:
+            written = _write_marks(target, written, state, True)
+            space = 0
+            while first - space > blocks.start[block] and text[first - 1 - space] <= _SPACE:
+                space += 1
+            for place in range(first - space, first):
+                target[written] = _SPACE if flat else text[place]
+                written += 1
+            written = _write_marks(target, written, wanted, False)
+            state = wanted
+        else:
+            space = 0
+            while first - space > blocks.start[block] and text[first - 1 - space] <= _SPACE:
+                space += 1
+            for place in range(first - space, first):
+                target[written] = _SPACE if flat else text[place]
+                written += 1
+        while last > first and text[last - 1] <= _SPACE:
+            last -= 1
+        for at in range(first, last):
+            if cell and text[at] == _BAR:
+                target[written] = _BACKSLASH
+                written += 1
+            target[written] = _SPACE if flat and text[at] == _NEWLINE else text[at]
+            written += 1
+    return _write_marks(target, written, state, True)
+
+
+@leaf
+def _write_marks(target: Bytes, written: int, state: np.uint64, closing: bool) -> int:
+    if state & np.uint64(4) != 0:
+        target[written] = _TICK
+        return written + 1
+    for place in range(2):
+        kind = 1 - place if closing else place
+        if state & (np.uint64(1) << np.uint64(kind)) != 0:
+            for _ in range(2 - kind):
+                target[written] = _STAR
+                written += 1
+    return written
+
+
+@kernel
+def _write_code(
+    page: Bytes, target: Bytes, written: int, text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, block: int
+) -> int:
+    """Write a preformatted block between fences longer than any row of backticks in it."""
+    fence, row = 3, 0
+    for at in range(blocks.start[block], blocks.end[block]):
+        row = row + 1 if text[at] == _TICK else 0
+        fence = max(fence, min(row + 1, 12))
+    for _ in range(fence):
+        target[written] = _TICK
+        written += 1
+    start, end = _language(page, elements, runs.element[blocks.run[block]])
+    for at in range(start, end):
+        target[written] = lower(page[at])
+        written += 1
+    target[written] = _NEWLINE
+    written += 1
+    for at in range(blocks.start[block], blocks.end[block]):
+        target[written] = text[at]
+        written += 1
+    target[written] = _NEWLINE
+    written += 1
+    for _ in range(fence):
+        target[written] = _TICK
+        written += 1
+    return written
+
+
+@kernel
+def _language(page: Bytes, elements: Elements, element: int) -> tuple[int, int]:
+    """Return where a class of code or of what is around it names its language."""
+    for _ in range(6):
+        if element <= 0:
+            break
+        start, end = attribute_range(page, elements.tag[element], _CLASS)
+        for prefix in _LANGUAGE_BEFORE:
+            for at in range(start, end - len(prefix)):
+                if at > start and page[at - 1] > _SPACE:
+                    continue
+                place = 0
+                while place < len(prefix) and lower(page[at + place]) == prefix[place]:
+                    place += 1
+                if place < len(prefix):
+                    continue
+                first = at + place
+                while first < end and page[first] <= _SPACE:
+                    first += 1
+                last = first
+                while last < min(end, first + _LONGEST_LANGUAGE) and _is_name(page[last]):
+                    last += 1
+                if last > first and not (last - first == len(_DEFAULT) and lower(page[first]) == _DEFAULT[0]):
+                    return first, last
+        element = elements.parent[element]
+    return 0, 0
+
+
+@leaf
+def _is_name(byte: int) -> bool:
+    return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122 or byte in (35, 43, 45, 95)
