@@ -1,9 +1,10 @@
 """What an extractor makes of a page, whichever it is."""
 
-from collections.abc import Callable
-from typing import NamedTuple
+from datetime import date
+from typing import NamedTuple, Protocol
 
 from prep.stages.extract.metadata import Metadata
+from prep.stages.shared.dates import LATEST
 
 
 class Content(NamedTuple):
@@ -15,5 +16,8 @@ class Content(NamedTuple):
     """None from extractors that do not read it."""
 
 
-Extractor = Callable[[bytes, str | None], Content]
-"""From a page in UTF-8, and its URL if that is known, to its content."""
+class Extractor(Protocol):
+    """From a page in UTF-8, and its URL if that is known, to its content."""
+
+    def __call__(self, page: bytes, url: str | None, latest: date = LATEST) -> Content:
+        """Extract a page; dates after `latest` are not believed."""

@@ -7,6 +7,7 @@ Text Features"; Vogels, Ganea and Eickhoff 2018, "Web2Text". Cost: about 3 ms fo
 linear in the page's length whatever the page.
 """
 
+from datetime import date
 from typing import Literal, NamedTuple
 
 import numpy as np
@@ -26,6 +27,7 @@ from prep.stages.extract.model.tree_kernels import probabilities
 from prep.stages.extract.writing.markdown_kernels import render_markdown
 from prep.stages.extract.writing.render_kernels import render
 from prep.stages.extract.writing.whole_kernels import keep_whole
+from prep.stages.shared.dates import LATEST
 from prep.stages.shared.markup.formulas import Delimiters, write_formulas
 
 Form = Literal["text", "markdown"]
@@ -93,10 +95,10 @@ def open_engine(options: Options = DEFAULTS) -> Extractor:
     """Return our extractor."""
     model = load_model()
 
-    def extract(page: bytes, url: str | None) -> Content:
+    def extract(page: bytes, url: str | None, latest: date = LATEST) -> Content:
         read = read_page(page, options.formulas)
         text = main_text(read, model, options.form) if options.main_content else whole_text(read, options.form)
-        return Content(text, read_metadata(read.page, read.facts, url))
+        return Content(text, read_metadata(read.page, read.facts, url, latest))
 
     return extract
 

@@ -4,6 +4,7 @@ The bound is on tags or estimated parsing steps, not on seconds: the same page h
 """
 
 from collections.abc import Callable, Iterator
+from datetime import date
 from typing import ClassVar, Literal, NamedTuple
 
 import pyarrow as pa
@@ -11,13 +12,14 @@ import pyarrow.compute as pc
 from pydantic import Field
 
 from prep.corpus.arrow.columns import set_column
-from prep.corpus.arrow.documents import CHARSET, HEADERS, HTML, TEXT, URL
+from prep.corpus.arrow.documents import CHARSET, DATE, HEADERS, HTML, TEXT, URL
 from prep.corpus.errors import Problem
 from prep.stages.extract.content import Extractor
 from prep.stages.extract.engine import Form, Options, open_engine, tags_of
 from prep.stages.extract.metadata import Metadata
 from prep.stages.extract.peers import Mode, open_resiliparse, open_trafilatura, parsing_steps
 from prep.stages.shared.charset.page import Decoded, Origin, decode_page
+from prep.stages.shared.dates import LATEST, day_after
 from prep.stages.shared.markup.formulas import Delimiters
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
@@ -54,7 +56,7 @@ class Extract(RowStage):
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)
 
@@ -116,10 +118,10 @@ class Extract(RowStage):
         page = self._page_function()
 
         def extract(batch: pa.RecordBatch) -> Outcome:
-            columns = [_column_or_nulls(batch, field) for field in (HTML, CHARSET, URL, TEXT)]
+            columns = [_column_or_nulls(batch, field) for field in (HTML, CHARSET, URL, TEXT, DATE)]
             results = [
-                _Result(text) if html is None else page(html, charset, url)
-                for html, charset, url, text in zip(*columns, strict=True)
+                _Result(text) if html is None else page(html, charset, url, fetched)
+                for html, charset, url, text, fetched in zip(*columns, strict=True)
             ]
             extracted = set_column(batch, TEXT.name, pa.array([result.text for result in results], TEXT.type))
             for field, found in ((CHARSET, "charset"), (CHARSET_ORIGIN, "origin")):
@@ -139,16 +141,17 @@ class Extract(RowStage):
     def _metadata(self) -> tuple[pa.Field, ...]:
         return METADATA if self.engine == "prep" else ()
 
-    def _page_function(self) -> Callable[[bytes, str | None, str | None], _Result]:
+    def _page_function(self) -> Callable[[bytes, str | None, str | None, str | None], _Result]:
         extractor = self._extractor()
         cost_of = tags_of if self.engine == "prep" else parsing_steps
         unit = "tags" if self.engine == "prep" else "parsing steps"
 
-        def page(html: bytes, charset: str | None, url: str | None) -> _Result:
+        def page(html: bytes, charset: str | None, url: str | None, fetched: str | None) -> _Result:
             decoded = decode_page(html, charset)
-            return extracted(decoded, url)._replace(charset=decoded.charset, origin=decoded.origin)
+            latest = (day_after(fetched) if fetched else None) or LATEST
+            return extracted(decoded, url, latest)._replace(charset=decoded.charset, origin=decoded.origin)
 
-        def extracted(decoded: Decoded, url: str | None) -> _Result:
+        def extracted(decoded: Decoded, url: str | None, latest: date) -> _Result:
             undecodable = decoded.undecodable / max(1, len(decoded.text))
             if undecodable > self.max_undecodable:
                 detail = f"{decoded.undecodable} places are not {decoded.charset} ({decoded.origin})"
@@ -157,7 +160,7 @@ class Extract(RowStage):
             if cost > self.max_cost:
                 return _Result(rule="too_complex", value=float(cost), detail=f"more than {self.max_cost} {unit}")
             try:
-                content = extractor(decoded.utf8, url)
+                content = extractor(decoded.utf8, url, latest)
             except (
                 Exception
             ) as error:  # an extractor may raise anything on a broken page; it is recorded, and fails alone

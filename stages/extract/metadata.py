@@ -1,10 +1,13 @@
 """What a page says about itself: title, date of publication, canonical URL and language.
 
-Sources in the order in which they are believed. Title: `og:title`, `<title>`, JSON-LD. Date: meta elements, JSON-LD,
-`<time>` elements that are marked as the date of publication. URL: `<link rel=canonical>`, `og:url`. Language:
-`<html lang>`, `content-language`, `og:locale`. Only the few elements that `read_markup` has noted are looked at.
+Sources in the order in which they are believed. Title: `og:title`, `<title>`, JSON-LD. Date: meta elements, JSON-LD
+(articles before other things, no comments, lists or sites), `<time>` elements that are marked as the date of
+publication or follow a word that says so, and the text of elements whose class or `itemprop` does. URL:
+`<link rel=canonical>`, `og:url`, both against `<base>`. Language: `<html lang>`, `content-language`, `og:locale`. Only
+the few elements that `read_markup` has noted are looked at.
 """
 
+import json
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -17,6 +20,7 @@ import orjson
 from prep.corpus.arrow.columns import Bytes
 from prep.stages.extract.html.element_kernels import NAMES
 from prep.stages.extract.html.markup_kernels import Facts
+from prep.stages.shared.dates import LATEST, read_date
 
 
 class Metadata(NamedTuple):
@@ -35,6 +39,8 @@ class _Fact(NamedTuple):
     name: str
     attributes: dict[str, str]
     content: bytes
+    place: int
+    """Where its start tag ends."""
 
 
 _MOST_FACTS = 2000
@@ -45,23 +51,44 @@ _DEEPEST_LINKED_DATA = 4
 _ATTRIBUTE = re.compile(rb"""([^\s=/>"']+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))|([^\s=/>"']+)""")
 _TELLING = {
     "link": re.compile(rb"canonical"),
-    "meta": re.compile(rb"title|date|publish|issued|created|url|language|locale"),
+    "meta": re.compile(rb"title|date|publi|issued|created|url|language|locale"),
 }
 """What a tag holds, in lower case, if anything in it is of use here; a character reference may stand for it."""
 _SPACES = re.compile(r"\s+")
 _TAG = re.compile(r"[A-Za-z]{2,3}(?:-[A-Za-z0-9]{1,8})*")
-_DATE = re.compile(r"(\d{4})[-/.]?(\d{2})[-/.]?(\d{2})(?!\d)")
 _DATE_NAMES = (
     "article:published_time", "og:published_time", "datepublished", "article:published", "citation_publication_date",
     "dc.date.issued", "dcterms.issued", "dc.date", "dcterms.date", "dcterms.created", "dc.date.created", "pubdate",
     "publishdate", "publish-date", "publish_date", "publication_date", "publication-date", "parsely-pub-date",
-    "sailthru.date", "date",
+    "sailthru.date", "date", "prism.publicationdate", "citation_online_date", "citation_date", "publicationdate",
+    "article.published", "published-date", "release_date", "og:article:published_time", "creation_date",
 )  # fmt: skip
 _PUBLISHED = re.compile(r"publish|entry-date|post-date|dt-published", re.IGNORECASE)
+_PUBLISHED_BEFORE = re.compile(
+    rb"(?:publish|posted|ver\xc3\xb6ffentlicht|publi\xc3\xa9|publicad|pubblicat|gepubliceerd|publikov|opublikowan)[^<]{0,40}"
+    rb"(?:<[^>]*>\s*){0,4}$",
+    re.IGNORECASE,
+)
+_MARKUP = re.compile(rb"<[^>]*>")
+_ARTICLE = re.compile(r"Article|Posting|Report|Review|Recipe|News|ScholarlyWork|Chapter|Book$", re.IGNORECASE)
+_NO_DOCUMENT = re.compile(
+    r"Site$|Organi[sz]ation|Person|Comment|List|Image|Breadcrumb|Place|Offer|Rating", re.IGNORECASE
+)
+_SCRIPT_MARKS = re.compile(
+    r"^\s*(?:<!--|(?://|/\*)?\s*<!\[CDATA\[\s*(?:\*/)?)|(?:(?://|/\*)?\s*\]\]>\s*(?:\*/)?|-->)\s*$"
+)
+_TRAILING_COMMA = re.compile(r",(\s*[}\]])")
+_NEAR = 200
+"""Bytes around a tag in which its text, and what is said before it, are looked for."""
+_MOST_BYLINES = 20
+_DECLARING = frozenset({"meta", "link", "base", "title", "html", "time", "script"})
 
 
-def read_metadata(page: Bytes, facts: Facts, url: str | None) -> Metadata:
-    """Return what a page says about itself; `url` is where it lies, if that is known."""
+def read_metadata(page: Bytes, facts: Facts, url: str | None, latest: date = LATEST) -> Metadata:
+    """Return what a page says about itself; `url` is where it lies, if that is known.
+
+    No date after `latest` is believed: the day after the page was fetched, where that is known.
+    """
     found = list(_read_facts(page, facts))
     metas: dict[str, str] = {}
     for fact in found:
@@ -69,12 +96,14 @@ def read_metadata(page: Bytes, facts: Facts, url: str | None) -> Metadata:
             for key in ("property", "name", "itemprop", "http-equiv"):
                 if name := fact.attributes.get(key):
                     metas.setdefault(name.strip().lower(), content)
-    linked_data = list(_linked_data(found))
+    linked_data = sorted(_linked_data(found), key=_rank)
+    language = _language(found, metas)
+    days = (read_date(text, language, latest) for text in _dates(page, found, metas, linked_data))
     return Metadata(
         _title(found, metas, linked_data),
-        _published(found, metas, linked_data),
+        next((day.isoformat() for day in days if day is not None), None),
         _canonical_url(found, metas, url),
-        _language(found, metas),
+        language,
     )
 
 
@@ -90,18 +119,31 @@ def _read_facts(page: Bytes, facts: Facts) -> Iterator[_Fact]:
             value = b"".join(values).decode("utf-8", "replace")
             attributes.setdefault((name or bare).decode("utf-8", "replace").lower(), unescape(value))
         content = page[middle:end].tobytes() if end - middle <= _LONGEST_LINKED_DATA else b""
-        yield _Fact(NAMES[kind], attributes, content)
+        yield _Fact(NAMES[kind], attributes, content, middle)
 
 
 def _linked_data(facts: list[_Fact]) -> Iterator[dict[str, object]]:
     """Yield the things that the page's JSON-LD describes, the outer ones first."""
     for fact in facts:
         if fact.name == "script":
-            try:
-                value = orjson.loads(fact.content)
-            except orjson.JSONDecodeError:
-                continue
-            yield from _things(value, 0)
+            yield from _things(_json(fact.content), 0)
+
+
+def _json(content: bytes) -> object:
+    """Read JSON, if need be with marks of scripts around it, raw line breaks in texts or commas before brackets."""
+    try:
+        return orjson.loads(content)
+    except orjson.JSONDecodeError:
+        pass
+    text = content.decode("utf-8", "replace")
+    for _ in range(2):
+        text = _SCRIPT_MARKS.sub("", text).strip().removesuffix(";")
+    for form in (text, _TRAILING_COMMA.sub(r"\1", text)):
+        try:
+            return json.loads(form, strict=False)
+        except (ValueError, RecursionError):
+            continue
+    return None
 
 
 def _things(value: object, depth: int) -> Iterator[dict[str, object]]:
@@ -116,34 +158,54 @@ def _things(value: object, depth: int) -> Iterator[dict[str, object]]:
             yield from _things(value.get(key), depth + 1)
 
 
+def _rank(thing: dict[str, object]) -> int:
+    """Return how near a thing is to the page's document: an article, or anything else that may be one, or none."""
+    types = thing.get("@type")
+    names = [name for name in (types if isinstance(types, list) else [types]) if isinstance(name, str)]
+    if any(_ARTICLE.search(name) and not _NO_DOCUMENT.search(name) for name in names):
+        return 0
+    return 2 if any(_NO_DOCUMENT.search(name) for name in names) else 1
+
+
 def _title(facts: list[_Fact], metas: dict[str, str], linked_data: list[dict[str, object]]) -> str | None:
     titles = [unescape(fact.content.decode("utf-8", "replace")) for fact in facts if fact.name == "title"]
     headlines = [thing.get("headline") for thing in linked_data]
     for title in (metas.get("og:title"), *titles, metas.get("twitter:title"), *headlines):
-        if isinstance(title, str) and (line := _SPACES.sub(" ", title).strip()):
+        if isinstance(title, str) and (line := _SPACES.sub(" ", unescape(title)).strip()):
             return line
     return None
 
 
-def _published(facts: list[_Fact], metas: dict[str, str], linked_data: list[dict[str, object]]) -> str | None:
-    told: list[object] = [metas.get(name) for name in _DATE_NAMES]
-    told += [thing.get("datePublished") for thing in linked_data]
-    for fact in facts:
+def _dates(
+    page: Bytes, facts: list[_Fact], metas: dict[str, str], linked_data: list[dict[str, object]]
+) -> Iterator[str]:
+    """Yield what may be the date of publication, the likeliest first."""
+    for name in _DATE_NAMES:
+        if name in metas:
+            yield metas[name]
+    for thing in linked_data:
+        if _rank(thing) < 2:
+            for key in ("datePublished", "uploadDate", "dateCreated"):
+                if isinstance(value := thing.get(key), str | int):
+                    yield str(value)
+    times = [fact for fact in facts if fact.name == "time"]
+    for fact in times:
         attributes = fact.attributes
         marked = "pubdate" in attributes or attributes.get("itemprop", "").lower() == "datepublished"
-        if fact.name == "time" and (marked or _PUBLISHED.search(attributes.get("class", ""))):
-            told.append(attributes.get("datetime"))
-    return next((day for value in told if isinstance(value, str) and (day := _day(value))), None)
+        if marked or _PUBLISHED.search(attributes.get("class", "")):
+            yield attributes.get("datetime") or _text_after(page, fact.place)
+    for fact in times:
+        before = page[max(0, fact.place - 2 * _NEAR) : fact.place].tobytes()
+        if _PUBLISHED_BEFORE.search(before[: before.rfind(b"<")]):
+            yield fact.attributes.get("datetime") or _text_after(page, fact.place)
+    bylines = [fact for fact in facts if fact.name not in _DECLARING][:_MOST_BYLINES]
+    for fact in bylines:
+        yield fact.attributes.get("content") or _text_after(page, fact.place)
 
 
-def _day(text: str) -> str | None:
-    """Return the calendar date at the beginning of a text, where it is one."""
-    if match := _DATE.match(text.strip()):
-        try:
-            return date(*map(int, match.groups())).isoformat()
-        except ValueError:
-            return None
-    return None
+def _text_after(page: Bytes, place: int) -> str:
+    """Return the text that begins at a place of a page."""
+    return unescape(_MARKUP.sub(b" ", page[place : place + _NEAR].tobytes()).decode("utf-8", "replace"))
 
 
 def _canonical_url(facts: list[_Fact], metas: dict[str, str], url: str | None) -> str | None:
@@ -152,8 +214,10 @@ def _canonical_url(facts: list[_Fact], metas: dict[str, str], url: str | None) -
         for fact in facts
         if fact.name == "link" and "canonical" in fact.attributes.get("rel", "").lower().split()
     ]
+    bases = [fact.attributes["href"].strip() for fact in facts if fact.name == "base" and "href" in fact.attributes]
+    base = (_absolute(bases[0], url) if bases else None) or url
     for link in (*links, metas.get("og:url")):
-        if link and (absolute := _absolute(link.strip(), url)):
+        if link and (absolute := _absolute(link.strip(), base)):
             return absolute
     return None
 

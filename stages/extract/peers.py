@@ -1,12 +1,14 @@
 """The extractors of two libraries, behind the same interface as ours."""
 
 import logging
+from datetime import date
 from typing import Literal
 
 import numpy as np
 
 from prep.stages.extract.content import Content, Extractor
 from prep.stages.extract.html.cost_kernels import kinds_by_slot, parse_cost
+from prep.stages.shared.dates import LATEST
 
 Mode = Literal["default", "precision", "recall", "fast"]
 
@@ -22,7 +24,7 @@ def open_resiliparse(main_content: bool) -> Extractor:
     """Return resiliparse's extractor: of the main text, or of all text."""
     from resiliparse.extract.html2text import extract_plain_text
 
-    def extract(page: bytes, url: str | None) -> Content:
+    def extract(page: bytes, url: str | None, latest: date = LATEST) -> Content:
         return Content(extract_plain_text(page.decode(), main_content=main_content, alt_texts=False).strip())
 
     return extract
@@ -34,7 +36,7 @@ def open_trafilatura(mode: Mode, comments: bool = False) -> Extractor:
 
     logging.getLogger("trafilatura").setLevel(logging.CRITICAL)  # what it cannot extract is recorded by the stage
 
-    def extract(page: bytes, url: str | None) -> Content:
+    def extract(page: bytes, url: str | None, latest: date = LATEST) -> Content:
         text = extract_main(
             page.decode(),
             favor_precision=mode == "precision",

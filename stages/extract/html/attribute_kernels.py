@@ -18,6 +18,7 @@ _CLASS, _ID, _ROLE, _ITEMPROP = (name_hash(name) for name in (b"class", b"id", b
 _OPEN, _LABELLED_BY, _HEIGHT = (name_hash(name) for name in (b"open", b"aria-labelledby", b"height"))
 _HIDDEN, _STYLE, _ARIA_HIDDEN, _TYPE = (name_hash(name) for name in (b"hidden", b"style", b"aria-hidden", b"type"))
 _TRUE, _LINKED_DATA = name_hash(b"true"), name_hash(b"application/ld+json")
+_DATE_PUBLISHED: Final = name_hash(b"datepublished")
 
 HIDES: Final = 1
 """Its attributes hide the element; a click may open it."""
@@ -33,6 +34,8 @@ CODE: Final = 32
 """Its class says that it holds code."""
 OPENS: Final = 64
 """It is a part that something else opens: it names its heading, or has no height."""
+DATED: Final = 256
+"""Its class or `itemprop` says that it holds the date of publication."""
 SILENT: Final = 128
 """It is hidden from those who listen to the page, as copies and ornaments are."""
 
@@ -59,6 +62,9 @@ _CLASSES: Final = {
         code-line-number""",
     CODE: """code blob-code blob-code-inner hljs-ln-code rouge-code crayon-code codeblock code-line line-code sourcecode
         highlight-code de1""",
+    DATED: """byline dateline published pubdate posted posted-on entry-date post-date article-date publish-date
+        published-date date-published publication-date article__date post__date entry-meta post-meta article-meta
+        dt-published story-date date-line""",
 }
 
 
@@ -107,6 +113,8 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         at, start, end = _read_value(page, at)
         if state in (_CLASS, _ID, _ROLE, _ITEMPROP):
             groups |= class_groups(page, start, end)
+            if state == _ITEMPROP and _hash(page, start, end) == _DATE_PUBLISHED:
+                marks |= DATED
             if state == _CLASS:
                 token = 0
                 for place in range(start, end + 1):

@@ -19,6 +19,7 @@ from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS
 from prep.stages.extract.html.attribute_kernels import (
     CODE,
+    DATED,
     GUTTER,
     HIDES,
     OPEN,
@@ -86,13 +87,14 @@ class Facts(NamedTuple):
     """Where the page says something about itself. One entry per such element, in order."""
 
     kind: npt.NDArray[np.uint8]
-    """The number of the name: `meta`, `link`, `title`, `html`, `time` or `script`."""
+    """The number of the name: `meta`, `link`, `base`, `title`, `html`, `time` or `script`, or that of an element that
+    says that it holds the date of publication."""
     start: npt.NDArray[np.int64]
     """Where its attributes begin."""
     middle: npt.NDArray[np.int64]
     """Where its start tag ends and its content begins."""
     end: npt.NDArray[np.int64]
-    """Where its content ends; only for `title` and `script`."""
+    """Where its content ends; only for `title` and `script`. Elsewhere where its start tag does."""
 
 
 _SLASH, _LESS, _GREATER, _BANG, _QUESTION, _DASH, _SPACE = 47, 60, 62, 33, 63, 45, 32
@@ -116,7 +118,9 @@ _OVERLAY: Final = np.uint64(1 << list(CLASS_GROUPS).index("modal"))
 """The group of class words of what opens above the page."""
 _PARTS_AROUND: Final = 3
 """Elements around a hidden one whose class may say that a click opens it."""
-_META, _LINK, _TITLE, _TIME, _SCRIPT = (number(name) for name in ("meta", "link", "title", "time", "script"))
+_META, _LINK, _BASE, _TITLE, _TIME, _SCRIPT = (
+    number(name) for name in ("meta", "link", "base", "title", "time", "script")
+)
 
 
 @kernel
@@ -234,7 +238,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
         seam_in = -1
         content = at
         raw_end = _raw_end(page, at, name) if IS_RAW[kind] else at
-        if _is_fact(kind, linked_data) and elements.kind[unseen] != _SVG:
+        if (_is_fact(kind, linked_data) or (marks & DATED != 0 and unseen == 0)) and elements.kind[unseen] != _SVG:
             _add_fact(facts, told, kind, attributes, at, raw_end)
             told += 1
         at = raw_end
@@ -391,7 +395,7 @@ def _add_stretch(stretches: Stretches, seen: int, start: int, end: int, element:
 
 @leaf
 def _is_fact(kind: int, linked_data: bool) -> bool:
-    return kind in (_META, _LINK, _TITLE, _TIME, _HTML) or (kind == _SCRIPT and linked_data)
+    return kind in (_META, _LINK, _BASE, _TITLE, _TIME, _HTML) or (kind == _SCRIPT and linked_data)
 
 
 @leaf

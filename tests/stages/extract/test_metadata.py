@@ -1,5 +1,7 @@
 """Title, date, canonical URL and language of pages."""
 
+from datetime import date
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -29,6 +31,7 @@ def test_all_that_a_page_says() -> None:
         ("<title></title><script type=application/ld+json>{'headline'}</script>", None),
         ('<script type="application/ld+json">{"@graph": [{"headline": "From data"}]}</script>', "From data"),
         ("<meta property=og:title content=''><title>A</title>", "A"),
+        ("<meta property=og:title content='A &amp;amp; B'>", "A & B"),
     ],
 )
 def test_titles(page: str, title: str | None) -> None:
@@ -41,7 +44,33 @@ def test_titles(page: str, title: str | None) -> None:
         ("<meta name=date content=20240131>", "2024-01-31"),
         ("<meta name=DC.date content='2024/01/31 10:00'>", "2024-01-31"),
         ("<meta name=date content=2024-02-30>", None),
-        ("<meta name=date content='31 January 2024'>", None),
+        ("<meta name=date content='31 January 2024'>", "2024-01-31"),
+        ("<meta name=date content='Wed, 31 Jan 2024 10:00:00 GMT'>", "2024-01-31"),
+        ("<html lang=de><meta name=date content=31.1.2024>", "2024-01-31"),
+        ("<meta name=date content=2099-01-31>", None),
+        ("<meta name=date content=0001-01-01><meta name=pubdate content=2024-01-31>", "2024-01-31"),
+        (
+            '<script type="application/ld+json">//<![CDATA[\n{"datePublished": "2024-01-31"}\n//]]></script>',
+            "2024-01-31",
+        ),
+        (
+            '<script type="application/ld+json">{"description": "a\nb\tc", "datePublished": "2024-01-31"}</script>',
+            "2024-01-31",
+        ),
+        ('<script type="application/ld+json">{"datePublished": "2024-01-31", "tags": ["a",],}</script>', "2024-01-31"),
+        ('<script type="application/ld+json"><!-- {"datePublished": "2024-01-31"} --></script>', "2024-01-31"),
+        (
+            '<script type="application/ld+json">[{"@type": "WebSite", "datePublished": "1999-01-01"},'
+            '{"@type": "WebPage", "datePublished": "2000-01-01"}, {"@type": ["BlogPosting"],'
+            '"datePublished": 1706659200}]'
+            "</script>",
+            "2024-01-31",
+        ),
+        ('<script type="application/ld+json">{"@type": "Comment", "datePublished": "2024-01-31"}</script>', None),
+        ("<span itemprop=datePublished>31 January 2024</span>", "2024-01-31"),
+        ("<p class='post byline'>Posted on <b>January 31st, 2024</b> by A.</p>", "2024-01-31"),
+        ("<p>Published <time datetime=2024-01-31T10:00>31 January</time></p>", "2024-01-31"),
+        ("<p>Updated <time datetime=2024-01-31T10:00>31 January</time></p>", None),
         ('<script type="application/ld+json">[{"datePublished": "2024-01-31"}]</script>', "2024-01-31"),
         ('<script type="application/ld+json">{"datePublished": 5, "mainEntity": []}</script>', None),
         ("<time datetime=2024-01-31>", None),
@@ -52,6 +81,11 @@ def test_titles(page: str, title: str | None) -> None:
 )
 def test_dates(page: str, published: str | None) -> None:
     assert metadata(page).published == published
+
+
+def test_no_date_is_after_the_day_on_which_the_page_was_fetched() -> None:
+    read = read_page(b"<meta name=date content=2024-02-01><meta name=dc.date content=2024-01-01>")
+    assert read_metadata(read.page, read.facts, None, date(2024, 1, 31)).published == "2024-01-01"
 
 
 @pytest.mark.parametrize(
@@ -65,6 +99,7 @@ def test_dates(page: str, published: str | None) -> None:
         ),
         ("<link rel=canonical href=javascript:alert(1)>", None),
         ("<link rel=stylesheet href=https://b.example/>", None),
+        ("<base href=https://b.example/x/><link rel=canonical href=y>", "https://b.example/x/y"),
     ],
 )
 def test_canonical_urls(page: str, url: str | None) -> None:
