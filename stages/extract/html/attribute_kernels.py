@@ -36,6 +36,12 @@ OPENS: Final = 64
 """It is a part that something else opens: it names its heading, or has no height."""
 DATED: Final = 256
 """Its class or `itemprop` says that it holds the date of publication."""
+FRAGMENT: Final = 512
+"""Its class says that its parts may be lines of code."""
+LINE: Final = 1024
+"""Its class says that it is a line of code, at least where it stands in a `FRAGMENT`."""
+EDITOR_LINE: Final = 2048
+"""Its class says that it is a line of code."""
 SILENT: Final = 128
 """It is hidden from those who listen to the page, as copies and ornaments are."""
 
@@ -62,6 +68,9 @@ _CLASSES: Final = {
         code-line-number""",
     CODE: """code blob-code blob-code-inner hljs-ln-code rouge-code crayon-code codeblock code-line line-code sourcecode
         highlight-code de1""",
+    FRAGMENT: "fragment",
+    LINE: "line",
+    EDITOR_LINE: "ace_line view-line cm-line",
     DATED: """byline dateline published pubdate posted posted-on entry-date post-date article-date publish-date
         published-date date-published publication-date article__date post__date entry-meta post-meta article-meta
         dt-published story-date date-line""",

@@ -109,6 +109,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
         if preformatted and 0 < breaks < BLOCK_BREAK:
             written = _end_lines(text, written, breaks, page[start] == _NEWLINE)
             breaks = 0
+            spaced, seam = False, False
         words = 0
         seen = False
         at = start

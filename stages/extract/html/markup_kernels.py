@@ -20,8 +20,11 @@ from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS
 from prep.stages.extract.html.attribute_kernels import (
     CODE,
     DATED,
+    EDITOR_LINE,
+    FRAGMENT,
     GUTTER,
     HIDES,
+    LINE,
     OPEN,
     OPENS,
     SILENT,
@@ -55,6 +58,7 @@ from prep.stages.extract.html.nesting_kernels import (
     ended_by_end_tag,
     ended_by_start_tag,
     new_elements,
+    table_around,
 )
 
 _FORMULA_REACH: Final = 400
@@ -176,7 +180,8 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
     gap = BLOCK_BREAK
     seam_in = -1  # the element in which an inline element has just ended
     numbered_row = -1  # the row of a table whose last cell holds numbers of lines
-    code_table = 0  # the open table whose rows are lines of code
+    code_around = 0  # the open element whose parts are lines of code
+    fragment = -1  # the element that was last said to hold lines of code
     at = 0
     while at < len(page):
         start = at
@@ -214,12 +219,12 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
                     if too_deep:
                         passed[:] = 0
                         too_deep = False
-                    if code_table >= last:
-                        code_table = 0
+                    if code_around >= last:
+                        code_around = 0
                     current = close(elements, opened, current, last, seen)
                     seam_in = current if HAS_SEAM[kind] else -1
             if unseen == 0:
-                gap = _widened(gap, kind, code_table > 0 or elements.inside[current] & _PRE != 0)
+                gap = _widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
             continue
 
         attributes = at
@@ -228,11 +233,11 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
             continue
         last = ended_by_start_tag(elements, opened, current, kind)
         if last > unseen:
-            if code_table >= last:
-                code_table = 0
+            if code_around >= last:
+                code_around = 0
             current = close(elements, opened, current, last, seen)
         if unseen == 0:
-            gap = _widened(gap, kind, code_table > 0 or elements.inside[current] & _PRE != 0)
+            gap = _widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
             if seam_in == current and HAS_SEAM[kind] and elements.inside[current] & _CODE == 0:
                 gap |= SEAM
         seam_in = -1
@@ -261,7 +266,11 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
             if marks & GUTTER != 0:
                 numbered_row = current
             elif marks & CODE != 0 and numbered_row == current:
-                code_table = _code_cell(elements, new, code_table)
+                code_around = max(code_around, _code_line(elements, new, table_around(elements, new)))
+        elif marks & EDITOR_LINE != 0 or (marks & LINE != 0 and current == fragment):
+            code_around = max(code_around, _code_line(elements, new, current))
+        elif marks & FRAGMENT != 0:
+            fragment = new
         opened[kind] += 1
         current = new
         if unseen == 0 and IS_UNSEEN[kind]:
@@ -375,14 +384,11 @@ def _bits(elements: Elements, new: int, marks: int) -> np.uint64:
 
 
 @leaf
-def _code_cell(elements: Elements, cell: int, code_table: int) -> int:
-    """Make a cell with a line of code part of one preformatted block, its table; return the table."""
-    table = cell
-    while table > 0 and elements.kind[table] != _TABLE:
-        table = elements.parent[table]
-    elements.inside[cell] |= _PRE
-    elements.block[cell] = table
-    return max(code_table, table)
+def _code_line(elements: Elements, line: int, code: int) -> int:
+    """Make an element, a line of code, part of the preformatted block that an element around it is; return that."""
+    elements.inside[line] |= _PRE
+    elements.block[line] = code
+    return code
 
 
 @leaf

@@ -155,3 +155,11 @@ def ended_by_start_tag(elements: Elements, opened: npt.NDArray[np.int64], curren
         if elements.kind[block] == _P:
             return block
     return 0
+
+
+@leaf
+def table_around(elements: Elements, element: int) -> int:
+    """Return the innermost table that an element is or stands in; 0 for none."""
+    while element > 0 and elements.kind[element] != _TABLE:
+        element = elements.parent[element]
+    return element

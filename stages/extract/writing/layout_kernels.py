@@ -12,7 +12,7 @@ from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, leaf
 from prep.stages.extract.html.attribute_kernels import attribute_number
 from prep.stages.extract.html.element_kernels import name_hash, number
-from prep.stages.extract.html.nesting_kernels import Elements, Integers
+from prep.stages.extract.html.nesting_kernels import Elements, Integers, table_around
 
 _TABLE, _TR, _TD, _TH, _LI, _OL = (number(name) for name in ("table", "tr", "td", "th", "li", "ol"))
 _COLSPAN, _ROWSPAN, _START, _VALUE = (name_hash(name) for name in (b"colspan", b"rowspan", b"start", b"value"))
@@ -77,14 +77,6 @@ def item_numbers(page: Bytes, elements: Elements) -> Integers:
             numbers[element] = own if own <= _LARGEST else -1
             following[around] = min(own, _LARGEST) + 1
     return numbers
-
-
-@leaf
-def table_around(elements: Elements, element: int) -> int:
-    """Return the innermost table that an element is or stands in; 0 for none."""
-    while element > 0 and elements.kind[element] != _TABLE:
-        element = elements.parent[element]
-    return element
 
 
 @leaf

@@ -15,8 +15,8 @@ from prep.corpus.kernels import kernel, leaf
 from prep.stages.extract.html.attribute_kernels import attribute_range, lower
 from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, name_hash, number
-from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, table_around, write_number
+from prep.stages.extract.html.nesting_kernels import Elements, Integers, table_around
+from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, write_number
 from prep.stages.extract.writing.render_kernels import Booleans, around, has, rows_in_line
 
 _SPACE, _BAR, _NEWLINE, _DASH, _DOT, _HASH, _TICK, _STAR, _ANGLE, _BACKSLASH = 32, 124, 10, 45, 46, 35, 96, 42, 62, 92

@@ -16,8 +16,8 @@ from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.html.block_kernels import Blocks
 from prep.stages.extract.html.element_kernels import inside, number
-from prep.stages.extract.html.nesting_kernels import Elements
-from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, table_around, write_number
+from prep.stages.extract.html.nesting_kernels import Elements, table_around
+from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, write_number
 
 _SPACE, _BAR, _NEWLINE, _DASH, _DOT, _SEMICOLON = 32, 124, 10, 45, 46, 59
 _LI, _UL, _OL, _MENU, _DL = (number(name) for name in ("li", "ul", "ol", "menu", "dl"))

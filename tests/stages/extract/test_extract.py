@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from datetime import date
 from pathlib import Path
 from typing import Literal
 
@@ -147,7 +148,7 @@ def test_odd_pages_that_are_cheap_go_through(page: bytes) -> None:
 
 
 def test_an_extractor_that_breaks_fails_its_page_alone(monkeypatch: pytest.MonkeyPatch) -> None:
-    def breaks(page: bytes, url: str | None) -> Content:
+    def breaks(page: bytes, url: str | None, latest: date) -> Content:
         if b"Bees" in page:
             raise RuntimeError("stung")
         return Content(page.decode())

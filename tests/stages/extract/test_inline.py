@@ -90,6 +90,14 @@ def test_what_a_line_says(page: str, text: str) -> None:
             "<td class=hljs-ln-numbers></td><td class=hljs-ln-code>  b</td></tr></table></pre>",
             "if a:\n  b",
         ),
+        (
+            "<div class=fragment><div class=line><a name=l1></a><span class=lineno>    1</span>&#160;if a:</div>\n"
+            "<div class=line><span class=lineno>    2</span>&#160;  <span>b</span>()</div>\n</div><!-- fragment -->c",
+            " if a:\n   b()\n\nc",
+        ),
+        ("<div class=fragment><div class=line>if a:</div><div class=line>  b</div></div>", "if a:\n  b"),
+        ("<div><div class=ace_line>if a:</div><div class=ace_line>  b</div></div>", "if a:\n  b"),
+        ("<p class=fragment>a slide\n   text</p><div class=line>a  line</div>", "a slide text\n\na line"),
         ("<listing>if a:\n  b</listing><xmp>&lt;<b></xmp>", "if a:\n  b\n\n&lt;<b>"),
         ("<textarea>if a:\n  b &lt; c</textarea>", "if a:\n  b < c"),
         ("<div style='white-space: pre'>if a:\n  b</div>", "if a:\n  b"),
