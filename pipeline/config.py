@@ -22,6 +22,7 @@ from pydantic_core import ErrorDetails
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.stages.catalogue import STAGES
+from prep.stages.results import Thresholds
 from prep.stages.stage import PathName, Settings, SourceStage, Stage
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
@@ -76,6 +77,10 @@ class RunSettings(Settings):
     executor: Executor = LocalExecutor()
     batch_bytes: int = Field(8 << 20, ge=1 << 10)
     """Documents travel in batches of about this many bytes."""
+    warnings: Thresholds = Thresholds()
+    """From where on something is a warning of the run, such as `{rejected_share: 0.5}`."""
+    strict: bool = False
+    """Whether a run with warnings fails, its results unpublished."""
     hang_seconds: float = Field(600.0, gt=0)
     """A worker process that is at the same documents for so many seconds is stopped, and the one document that holds
     it up fails as `timed_out`."""
@@ -87,6 +92,8 @@ class Configuration:
 
     settings: RunSettings
     stages: tuple[Stage, ...]
+    file: str = "PIPELINE.yaml"
+    """Where it was read from, for commands that messages name."""
 
     def label(self, position: int) -> str:
         """Return how messages name the stage at a position: `stage 3 (minhash)`."""
@@ -176,7 +183,7 @@ def _validate(located: Located) -> Configuration:
     first, *others = stages
     if isinstance(first, SourceStage):
         first = first.apart_from(settings.output)
-    return Configuration(settings=settings, stages=(first, *others))
+    return Configuration(settings=settings, stages=(first, *others), file=located.name)
 
 
 def _stages(located: Located, complaints: list[str]) -> tuple[Stage, ...]:

@@ -26,6 +26,8 @@ from prep.pipeline.steps.inputs import identify
 from prep.pipeline.steps.ledger import Ledger, PassCounts
 from prep.pipeline.steps.passes import PHASE, PassTask
 from prep.pipeline.steps.publish import publish, truncated_records
+from prep.pipeline.steps.run_warnings import find_warnings, write_warnings
+from prep.stages.results import RunWarning
 from prep.stages.stage import Phase
 
 LOCK = ".lock"
@@ -51,6 +53,7 @@ class Result:
     ledger: Ledger
     ran: tuple[str, ...]
     """Titles of the steps that ran; the others stood already."""
+    warnings: tuple[RunWarning, ...] = ()
 
 
 def run(configuration: Configuration, progress: Progress) -> Result:
@@ -66,12 +69,18 @@ def run(configuration: Configuration, progress: Progress) -> Result:
             steps.bring_up(step)
         ledger = read_ledger(configuration, plan)
         ledger.verify()
+        found = write_warnings(
+            configuration.settings.output, list(find_warnings(configuration, plan, folder)), configuration.file
+        )
+        if found and configuration.settings.strict:
+            lines = "\n".join(f"  {item.name}: {item.message}; see: {item.command}" for item in found)
+            raise RunError(f"strict: {len(found)} warnings, nothing is published\n{lines}")
         publish(plan, ledger, folder, configuration.settings.output)
         settings = configuration.settings
         write_cards(settings.output, settings.title, [stage.opt_outs for stage in configuration.stages])
         for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
             leftover.unlink(missing_ok=True)
-    return Result(ledger, tuple(dict.fromkeys(steps.ran)))
+    return Result(ledger, tuple(dict.fromkeys(steps.ran)), tuple(found))
 
 
 @contextmanager

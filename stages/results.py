@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
 
 
@@ -52,11 +53,29 @@ class Results:
 
     counts: Counts
     groups: Sequence[Group]
+    left: Sequence[Group]
+    """The documents that a row stage or source keeps, by what their labels are after it; nothing is lost in these."""
     output: str
     """A Global stage's output folder; of other stages, empty."""
     findings: Sequence[str]
     """The Parquet files of a row stage's findings."""
+    parts: Sequence[str]
+    """The Parquet parts that a row stage's documents were written to, after the stages behind it."""
     thresholds: Thresholds
+
+    def extremes(self, column: str) -> tuple[float, float] | None:
+        """Return the smallest and the largest number of a column by the parts' statistics; None without any."""
+        found: list[float] = []
+        for path in self.parts:
+            file = pq.read_metadata(path)
+            if column not in file.schema.names:
+                continue
+            index = file.schema.names.index(column)
+            for group in range(file.num_row_groups):
+                statistics = file.row_group(group).column(index).statistics
+                if statistics is not None and statistics.has_min_max:
+                    found += [statistics.min, statistics.max]
+        return (min(found), max(found)) if found else None
 
 
 @dataclass(frozen=True)

@@ -21,7 +21,7 @@ def run(pipeline: Pipeline, set_: Set = None, workers: Workers = None, executor:
     """Run a pipeline, or what is left of it, and publish its results."""
     from prep.pipeline import config, plan
     from prep.pipeline.reports.progress import Progress
-    from prep.pipeline.reports.report import print_funnel
+    from prep.pipeline.reports.report import print_funnel, print_warnings
     from prep.pipeline.run import run as run_pipeline
 
     console = Console()
@@ -29,6 +29,7 @@ def run(pipeline: Pipeline, set_: Set = None, workers: Workers = None, executor:
     plan.check(configuration, located)
     result = run_pipeline(configuration, Progress(console))
     print_funnel(console, result.ledger)
+    print_warnings(console, result.warnings)
     console.print(f"results: {escape(configuration.settings.output)}/", highlight=False)
 
 

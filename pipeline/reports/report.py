@@ -4,7 +4,7 @@
 """
 
 from collections import Counter
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +15,8 @@ from rich.table import Table
 from prep.corpus.files.storage import read_json
 from prep.corpus.shards.shards import MANIFEST, read_manifest
 from prep.pipeline.steps.ledger import Ledger, read_ledger
+from prep.pipeline.steps.run_warnings import read_warnings
+from prep.stages.results import RunWarning
 
 SHOWN = 4
 """Rules named per stage where the funnel is to be short; the rest are added up."""
@@ -41,9 +43,17 @@ def print_funnel(console: Console, ledger: Ledger, shown: int | None = SHOWN) ->
         console.print(f"truncated input: {record}", markup=False)
 
 
+def print_warnings(console: Console, warnings: Sequence[RunWarning]) -> None:
+    """Print what somebody should look at before the corpus is used, and the commands that show it."""
+    for item in warnings:
+        console.print(f"warning: {item.name}: {item.message}", style="yellow", markup=False, soft_wrap=True)
+        console.print(f"  see: {item.command}", markup=False, soft_wrap=True)
+
+
 def print_run(console: Console, output: str) -> None:
     """Print what a run published. Raises RunError where the folder is not that of a run that has ended."""
     ledger = read_ledger(output)
+    print_warnings(console, read_warnings(output))
     _title(console, "Documents, stage by stage")
     print_funnel(console, ledger, shown=None)
     _print_documents(console, Path(output, "documents"))

@@ -26,6 +26,7 @@ class Account:
         self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
         self._repeated = dict.fromkeys(positions, 0)
         self._groups: dict[int, Counter[Label]] = {position: Counter() for position in positions}
+        self._left: dict[int, Counter[Label]] = {position: Counter() for position in positions}
         self._lost: dict[int, Counter[tuple[Label, str]]] = {position: Counter() for position in positions}
 
     def enter(self, position: int, documents: pa.RecordBatch) -> None:
@@ -42,6 +43,11 @@ class Account:
         for (source, language, rule), count in _counted([*_labels(documents), rejects.column("rule")]):
             self._lost[position][(source, language), str(rule)] += count
 
+    def leave(self, position: int, documents: pa.RecordBatch) -> None:
+        """Count documents that a stage keeps, before copies are made."""
+        for (source, language), count in _counted(_labels(documents)):
+            self._left[position][source, language] += count
+
     def repeat(self, position: int, copies: int) -> None:
         """Count copies that a stage made of documents."""
         self._repeated[position] += copies
@@ -53,6 +59,10 @@ class Account:
     def groups(self) -> Mapping[int, tuple[Group, ...]]:
         """Return the counts by source and language, by the stages' positions."""
         return {at: tuple(self._group(at, label) for label in labels) for at, labels in self._groups.items()}
+
+    def left(self) -> Mapping[int, tuple[Group, ...]]:
+        """Return the documents kept by source and language, by the stages' positions."""
+        return {at: tuple(Group(*label, count, {}) for label, count in left.items()) for at, left in self._left.items()}
 
     def _counts(self, position: int) -> Counts:
         rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))

@@ -44,7 +44,7 @@ def finish_global(step: GlobalStep, steps_folder: str) -> None:
     known = {name: stamp for name, stamp in record.files.items() if name in set(output)}
     unknown = records.stamp(folder, [name for name in output if name not in known])
     files = {**known, **unknown}
-    records.write_manifest(folder, Record({step.position: counts}, files, record.groups, counts.entered))
+    records.write_manifest(folder, Record({step.position: counts}, files, record.groups, read=counts.entered))
 
 
 def _counted(step: GlobalStep, steps_folder: str) -> Counts:
@@ -68,6 +68,7 @@ def _added(tasks: Sequence[Record]) -> Record:
         counts={at: add(task.counts[at] for task in tasks if at in task.counts) for at in positions},
         files=files,
         groups={at: add_groups(group for task in tasks for group in task.groups.get(at, ())) for at in positions},
+        left={at: add_groups(group for task in tasks for group in task.left.get(at, ())) for at in positions},
         read=sum(task.read for task in tasks),
         written=sum(task.written for task in tasks),
     )

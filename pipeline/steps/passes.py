@@ -68,6 +68,7 @@ class PassTask:
                 counts=account.counts(),
                 files=records.stamp(folder, [os.path.relpath(path, folder) for path in paths]),
                 groups=account.groups(),
+                left=account.left(),
                 read=note.documents,
                 written=written,
             )
@@ -164,10 +165,13 @@ class Losing:
         batch, verdicts = outcome
         self._account.enter(position, entered)
         if verdicts is None:
+            self._account.leave(position, batch)
             return batch
         copies = np.ones(batch.num_rows, np.int64) if verdicts.copies is None else verdicts.copies
         kept = verdicts.rule.is_null().to_numpy(zero_copy_only=False)
-        return self._repeat(position, self._drop(position, name, outcome, entered), copies[kept])
+        left = self._drop(position, name, outcome, entered)
+        self._account.leave(position, left)
+        return self._repeat(position, left, copies[kept])
 
     def _drop(self, position: int, name: str, outcome: Outcome, entered: pa.RecordBatch) -> pa.RecordBatch:
         batch, verdicts = outcome

@@ -45,6 +45,8 @@ class Record:
     """By path below the step's folder; that of a tap's table leads out of it."""
     groups: Mapping[int, tuple[Group, ...]] = field(default_factory=dict)
     """Counts by source and language, by the stage's position."""
+    left: Mapping[int, tuple[Group, ...]] = field(default_factory=dict)
+    """Documents kept by source and language, as they are after the stage, by the stage's position."""
     read: int = 0
     """Documents that came in."""
     written: int = 0
@@ -108,7 +110,8 @@ def _write(path: str, record: Record) -> None:
         {
             "counts": {str(position): ledger.to_json(item) for position, item in sorted(record.counts.items())},
             "files": {name: asdict(item) for name, item in sorted(record.files.items())},
-            "groups": {str(position): list(map(asdict, items)) for position, items in sorted(record.groups.items())},
+            "groups": _groups_to_json(record.groups),
+            "left": _groups_to_json(record.left),
             "read": record.read,
             "written": record.written,
         },
@@ -121,12 +124,19 @@ def _read(path: str) -> Record:
         return Record(
             {int(position): ledger.from_json(item) for position, item in value["counts"].items()},  # type: ignore[attr-defined]
             {name: FileStamp(**item) for name, item in value["files"].items()},  # type: ignore[attr-defined]
-            {
-                int(position): tuple(Group(**item) for item in items)
-                for position, items in value["groups"].items()  # type: ignore[attr-defined]
-            },
+            _groups_from_json(value["groups"]),
+            _groups_from_json(value["left"]),
             int(value["read"]),  # type: ignore[call-overload]
             int(value["written"]),  # type: ignore[call-overload]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(f"{path}: no record of a task or step: {type(error).__name__}: {error}") from error
+
+
+def _groups_to_json(groups: Mapping[int, tuple[Group, ...]]) -> dict[str, list[dict[str, object]]]:
+    return {str(position): list(map(asdict, items)) for position, items in sorted(groups.items())}
+
+
+def _groups_from_json(value: object) -> dict[int, tuple[Group, ...]]:
+    items = value.items()  # type: ignore[attr-defined]
+    return {int(position): tuple(Group(**item) for item in groups) for position, groups in items}

@@ -11,6 +11,7 @@ from pydantic import Field
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.classifier.training import MODEL
+from prep.stages.results import Results, RunWarning
 from prep.stages.shared.fasttext.classifier import TextClassifier
 from prep.stages.shared.fasttext.file_format import read_classifier
 from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Verdicts
@@ -52,6 +53,14 @@ class ClassifierStage(RowStage):
     @property
     def _path(self) -> str:
         return str(Path(self.model, MODEL)) if Path(self.model).is_dir() else self.model
+
+    def warnings(self, results: Results) -> Iterator[RunWarning]:
+        """Warn of a model that gives all documents the same score."""
+        extremes = results.extremes(self.column)
+        documents = sum(group.entered for group in results.left)
+        if extremes and extremes[0] == extremes[1] and documents >= results.thresholds.least_documents:
+            message = f"{self.name}: {self.model} gives all {documents:,} documents the score {extremes[0]:.3g}"
+            yield RunWarning("model_without_distinction", message, "prep inspect {pipeline}")
 
     def files(self) -> Mapping[str, str]:
         """Return the model's file: its content decides the output, its place does not."""

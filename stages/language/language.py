@@ -16,6 +16,7 @@ from prep.stages.language.model import HINT, find_model, read_model
 from prep.stages.language.script_kernels import SCRIPTS, find_scripts, script_table
 from prep.stages.language.segments import language_shares
 from prep.stages.language.serbo_croatian import standard
+from prep.stages.results import Results, RunWarning
 from prep.stages.shared.languages import SERBO_CROATIAN, is_known, related_codes
 from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Verdicts
 
@@ -83,6 +84,21 @@ class Language(RowStage):
                     "one of its codes, which are ISO 639-1 where there is one",
                     hint=f"did you mean {near!r}?" if near else "its codes are " + ", ".join(sorted(known)),
                 )
+
+    def warnings(self, results: Results) -> Iterator[RunWarning]:
+        """Warn of languages to keep of which there is no document, and of a model that tells none apart."""
+        there = {group.language for group in results.left if group.entered}
+        related = {code for language in there if language for code in related_codes(language)}
+        for code in self.keep:
+            if code not in there | related:
+                message = f"{self.name}: no document in the language {code!r}, which is in 'keep'"
+                yield RunWarning("language_without_documents", message, "prep inspect {pipeline} --rule language")
+
+        extremes = results.extremes(SCORE.name)
+        documents = sum(group.entered for group in results.left)
+        if extremes and extremes[0] == extremes[1] and documents >= results.thresholds.least_documents:
+            message = f"{self.name}: the model gives all {documents:,} documents the probability {extremes[0]:.3g}"
+            yield RunWarning("model_without_distinction", message, "prep inspect {pipeline}")
 
     def files(self) -> Mapping[str, str]:
         """Return the model's file: its content decides the output, its place does not."""

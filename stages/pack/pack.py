@@ -9,13 +9,14 @@ from pydantic import Field
 from prep.corpus.errors import Problem
 from prep.corpus.files.storage import join
 from prep.corpus.shards.shards import read_manifest, token_dtype
-from prep.corpus.shards.splits import SPLITS
+from prep.corpus.shards.splits import SPLITS, VALIDATION
 from prep.stages.pack.left_out import left_out
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.plan import Packing, PlanTask, Strategy
 from prep.stages.pack.scatter import scatter_share
 from prep.stages.pack.tokens import Drawing, RowFormat, read_part, read_row_format, tokenize_part
 from prep.stages.pack.write import write_manifests, write_share
+from prep.stages.results import Results, RunWarning
 from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
 from prep.stages.upstream import GlobalContext
 
@@ -157,6 +158,13 @@ class Pack(GlobalStage):
         else:
             write_manifests(context, rows, self.strategy, self.seed, self.shard_bytes, self._splits)
         return None
+
+    def warnings(self, results: Results) -> Iterator[RunWarning]:
+        """Warn of a validation split that is too small to measure by."""
+        rows = read_manifest(join(results.output, VALIDATION)).rows
+        if self.validation and rows < results.thresholds.validation_rows:
+            message = f"{self.name}: the validation split has {rows:,} rows of {self.length} tokens; its loss is noise"
+            yield RunWarning("validation_rows", message, "prep report {output}")
 
     def documents_in(self, output: str) -> int:
         """Return how many documents the shards of all splits hold, each as often as it comes."""

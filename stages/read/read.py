@@ -21,6 +21,7 @@ from prep.stages.read.listing import Listing, is_named
 from prep.stages.read.rows import Input, Row, batches, failed, rejected, watched
 from prep.stages.read.sources import FormatName, Origin, PathNames, Source, SourceOptions, patterns
 from prep.stages.read.tables.tables import lost_row
+from prep.stages.results import Results, RunWarning
 from prep.stages.stage import CheckContext, FileRange, InputFile, Outcome, Partition, SourceStage, Watch
 
 _REMARKS = 10
@@ -122,6 +123,14 @@ class Read(SourceStage, SourceOptions):
         for number, name in enumerate(names):
             if name in names[:number]:
                 yield Problem(f"a second source is named {name!r}", ("sources", number, "name"), hint="rename it")
+
+    def warnings(self, results: Results) -> Iterator[RunWarning]:
+        """Warn of sources that yield no document."""
+        there = {group.source for group in results.left if group.entered}
+        for origin in self._origins:
+            if origin.name and origin.name not in there:
+                message = f"{self.name}: source {origin.name!r} yields no document"
+                yield RunWarning("source_without_documents", message, "prep report {output}")
 
     def list_files(self) -> tuple[InputFile, ...]:
         """Return the files of all sources, in the order given and sorted within each path, none twice."""

@@ -8,8 +8,9 @@ import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.errors import PrepError, Problem
-from prep.corpus.files.storage import join, write_batches
+from prep.corpus.files.storage import join, read_json, write_batches
 from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
+from prep.stages.results import Results, RunWarning
 from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, PathName, Phase
 from prep.stages.upstream import GlobalContext
 from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
@@ -245,6 +246,15 @@ class TrainTokenizer(GlobalStage):
             chosen = read_strata(strata)
             write_batches(path, DRAWN, (draw(batch, settings, chosen) for batch in batches))
         return None
+
+    def warnings(self, results: Results) -> Iterator[RunWarning]:
+        """Warn of documents that do not come back from their ids as they were."""
+        evaluation = read_json(join(results.output, "card.json")).get("evaluation")
+        if isinstance(evaluation, dict) and evaluation["failures"]:
+            failures, documents = evaluation["failures"], evaluation["documents"]
+            message = f"{self.name}: {failures:,} of {documents:,} documents do not come back as they were"
+            command = "prep tokenizer evaluate {output}/tokenizer {output}/documents"
+            yield RunWarning("text_not_given_back", message, command)
 
     def sample_settings(self) -> SampleSettings:
         """Return what decides the sample."""

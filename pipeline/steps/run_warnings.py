@@ -1,0 +1,119 @@
+"""Warnings of a run: what it did as it was told to, and that may ruin the corpus all the same.
+
+What holds for every stage is found here, from the counts by source and language; what a stage alone can know it says
+itself (`Stage.warnings`). Each warning says the command that shows the documents.
+"""
+
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+
+from prep.corpus.files.storage import read_json, write_json
+from prep.pipeline.config import Configuration
+from prep.pipeline.plan import GlobalStep, Plan
+from prep.pipeline.steps import records
+from prep.pipeline.steps.passes import FINDINGS
+from prep.stages.results import Counts, Group, Results, RunWarning, Thresholds
+
+WARNINGS = "warnings.json"
+"""Its name in the output folder."""
+
+
+def find_warnings(configuration: Configuration, plan: Plan, steps_folder: str) -> Iterator[RunWarning]:
+    """Yield the warnings of a complete run, in the order of its stages."""
+    results: dict[int, Results] = {}
+    thresholds = configuration.settings.warnings
+    for step in plan.steps:
+        folder = f"{steps_folder}/{step.folder}"
+        manifest = records.read_manifest(folder)
+        for position, counts in manifest.counts.items():
+            own = step.position == position if isinstance(step, GlobalStep) else False
+            pattern = f"{FINDINGS}/{position:02d}-*/*.parquet"
+            findings = tuple(str(path) for path in sorted(Path(folder).glob(pattern)))
+            parts = () if own else tuple(str(path) for path in sorted(Path(folder, "parts").glob("*.parquet")))
+            groups = manifest.groups.get(position, ())
+            left = manifest.left.get(position, ())
+            results[position] = Results(
+                counts, groups, left, f"{folder}/output" if own else "", findings, parts, thresholds
+            )
+    for position, stage in enumerate(configuration.stages):
+        yield from _of_any_stage(stage.name, results[position])
+        yield from stage.warnings(results[position])
+
+
+def write_warnings(output: str, found: Sequence[RunWarning], pipeline: str) -> list[RunWarning]:
+    """Write the warnings to the output folder, the commands for this pipeline; return them."""
+    filled = [_filled(item, pipeline, output) for item in found]
+    write_json(f"{output}/{WARNINGS}", {"warnings": [asdict(item) for item in filled]})
+    return filled
+
+
+def read_warnings(output: str) -> list[RunWarning]:
+    """Read the warnings of a run from its output folder; none where it has no such file."""
+    path = f"{output}/{WARNINGS}"
+    if not Path(path).exists():
+        return []
+    return [RunWarning(**item) for item in read_json(path)["warnings"]]  # type: ignore[attr-defined]
+
+
+def _filled(item: RunWarning, pipeline: str, output: str) -> RunWarning:
+    command = item.command.replace("{pipeline}", pipeline).replace("{output}", output)
+    return RunWarning(item.name, item.message, command)
+
+
+def _of_any_stage(name: str, results: Results) -> Iterator[RunWarning]:
+    yield from _failures(name, results.counts, results.thresholds)
+    for kind, of in _KINDS.items():
+        entered: Counter[str] = Counter()
+        lost: dict[str, Counter[str]] = {}
+        for group in results.groups:
+            label = of(group)
+            if label is not None:
+                entered[label] += group.entered
+                lost.setdefault(label, Counter()).update(group.lost)
+        yield from _losses(name, kind, entered, lost, results)
+
+
+def _failures(name: str, counts: Counts, thresholds: Thresholds) -> Iterator[RunWarning]:
+    failed = sum(counts.failed.values())
+    if failed > thresholds.failed_share * counts.entered:
+        most_first = sorted(counts.failed.items(), key=lambda each: (-each[1], each[0]))
+        why = ", ".join(f"{error} {count:,}" for error, count in most_first)
+        share = f"{100 * failed / counts.entered:.1f} %"
+        yield RunWarning(
+            "failed_share",
+            f"{name} failed on {failed:,} of {counts.entered:,} documents ({share}): {why}",
+            _inspect(most_first[0][0]),
+        )
+
+
+def _losses(
+    name: str, kind: str, entered: Mapping[str, int], lost: Mapping[str, Mapping[str, int]], results: Results
+) -> Iterator[RunWarning]:
+    for label, documents in sorted(entered.items()):
+        all_lost = sum(lost[label].values())
+        if kind == "source" and all_lost == documents:
+            rule = max(lost[label], key=lambda each: lost[label][each])
+            message = f"{name} leaves nothing of source {label!r}: all {documents:,} documents are lost"
+            yield RunWarning("source_lost", message, _inspect(rule))
+            continue
+        if documents < results.thresholds.least_documents:
+            continue
+        for rule, count in lost[label].items():
+            if count > results.thresholds.rejected_share * documents and rule not in results.counts.failed:
+                message = (
+                    f"{name}: the rule {rule!r} takes {count:,} of {documents:,} documents "
+                    f"({100 * count / documents:.0f} %) of {kind} {label!r}"
+                )
+                yield RunWarning("rejected_share", message, _inspect(rule))
+
+
+def _inspect(rule: str) -> str:
+    return f"prep inspect {{pipeline}} --rule {rule}"
+
+
+_KINDS: Mapping[str, Callable[[Group], str | None]] = {
+    "source": lambda group: group.source,
+    "language": lambda group: group.language,
+}

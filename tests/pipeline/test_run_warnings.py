@@ -1,0 +1,97 @@
+"""Warnings of a run: what is found, where it is said, and what `strict` makes of it."""
+
+import json
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from prep.corpus.errors import RunError
+from prep.pipeline.cli import app
+from prep.stages.results import RunWarning
+
+from .conftest import WritePipeline
+from .test_run import run_it
+
+LONG = "a document that is much too long to be kept"
+
+
+def found(path: Path, *overrides: str) -> list[tuple[str, str]]:
+    return [(item.name, item.message) for item in run_it(path, *overrides).warnings]
+
+
+def test_a_run_without_findings_says_so_in_its_file(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    assert found(write_pipeline(["short"], ["apple", "bean"])) == []
+    assert json.loads((tmp_path / "out" / "warnings.json").read_text()) == {"warnings": []}
+
+
+def test_failures_are_said_from_a_share_on(write_pipeline: WritePipeline) -> None:
+    path = write_pipeline(["shout"], ["BREAK", "a", "b", "c"])
+    assert found(path) == [("failed_share", "shout failed on 1 of 4 documents (25.0 %): ValueError 1")]
+    assert found(path, "warnings.failed_share=0.25") == []
+
+
+def sources(tmp_path: Path, **texts: list[str]) -> Path:
+    entries = []
+    for name, items in texts.items():
+        file = tmp_path / f"{name}.jsonl"
+        file.write_text("".join(json.dumps({"text": text}) + "\n" for text in items))
+        entries.append({"name": name, "paths": str(file)})
+    path = tmp_path / "pipeline.yaml"
+    stages = [{"read": {"sources": entries}}, "short"]
+    path.write_text(json.dumps({"output": str(tmp_path / "out"), "workers": 1, "stages": stages}))
+    return path
+
+
+def test_a_rule_that_takes_much_of_one_source(tmp_path: Path) -> None:
+    path = sources(tmp_path, books=["a book"] * 60, notes=["a note"] * 6 + [LONG] * 4)
+    assert found(path) == [
+        ("rejected_share", "short: the rule 'too_long' takes 4 of 10 documents (40 %) of source 'notes'")
+    ]
+    assert found(path, "warnings.rejected_share=0.4") == []
+    assert found(path, "warnings.least_documents=11") == []
+
+
+def test_a_source_of_which_nothing_is_left(tmp_path: Path) -> None:
+    path = sources(tmp_path, books=["a book"] * 20, notes=[LONG] * 2)
+    assert found(path) == [("source_lost", "short leaves nothing of source 'notes': all 2 documents are lost")]
+
+
+def test_a_source_that_yields_no_document(tmp_path: Path) -> None:
+    path = sources(tmp_path, books=["a book"] * 20, notes=[])
+    assert found(path) == [("source_without_documents", "read: source 'notes' yields no document")]
+
+
+def test_a_stage_says_what_it_alone_can_know(write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
+    from .conftest import Count
+
+    def warnings(stage: Count, results: object) -> list[RunWarning]:
+        text = Path(results.output, "tokenizer.json").read_text()  # type: ignore[attr-defined]
+        return [RunWarning("few", f"{text} characters", "prep inspect {pipeline} # {output}")]
+
+    monkeypatch.setattr(Count, "warnings", warnings)
+    path = write_pipeline(["count"], ["apple", "bean"])
+    (warning,) = run_it(path).warnings
+    assert warning == RunWarning("few", "9 characters", f"prep inspect {path} # {path.parent}/out")
+
+
+def test_strict_publishes_nothing(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    path = write_pipeline(["shout"], ["BREAK", "a"], strict=True)
+    with pytest.raises(RunError, match=r"strict: 1 warnings, nothing is published\n  failed_share: shout failed on 1"):
+        run_it(path)
+    assert not (tmp_path / "out" / "documents").exists()
+    assert len(json.loads((tmp_path / "out" / "warnings.json").read_text())["warnings"]) == 1
+
+
+def test_they_are_printed_at_the_end_and_first_in_the_report(tmp_path: Path) -> None:
+    path = sources(tmp_path, books=["a book"] * 20, notes=[])
+    from prep.stages.catalogue import STAGES  # the command line knows no stages made for tests
+
+    assert "read" in STAGES
+    path.write_text(path.read_text().replace(', "short"', ""))
+    said = CliRunner().invoke(app, ["run", str(path)])
+    assert said.exit_code == 0, said.output
+    assert "warning: source_without_documents: read: source 'notes' yields no document" in said.output
+    assert f"see: prep report {tmp_path}/out" in said.output
+    report = CliRunner().invoke(app, ["report", f"{tmp_path}/out"])
+    assert report.output.startswith("warning: source_without_documents")
