@@ -30,7 +30,7 @@ def audit(run: Run) -> None:
     """
     from prep.corpus.errors import RunError
 
-    folders = sorted(path for path in Path(run, "audit").glob("*") if path.is_dir())
+    folders = sorted(path.parent for path in Path(run, "audit").glob("*/summary.json"))
     if not folders:
         raise RunError(f"{run}/audit: there is no audit of a deduplication; run with 'audit' above 0")
     console = Console(highlight=False)

@@ -23,7 +23,7 @@ from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
 from prep.pipeline.steps.checking import complete
-from prep.stages.quality.costs import read_costs
+from prep.stages.quality.costs import FILE, read_costs
 from prep.stages.quality.quality import Quality
 
 SIDES = ("near the threshold, rejected by this rule alone", "near the threshold, kept")
@@ -76,7 +76,7 @@ def near(plan: Plan, configuration: Configuration, rule: str) -> Iterator[tuple[
     for step in plan.steps:
         if not isinstance(step, GlobalStep) or not isinstance(step.stage, Quality):
             continue
-        for cost in read_costs(f"{steps_folder(configuration)}/{step.folder}/output").rules:
+        for cost in read_costs(f"{steps_folder(configuration)}/{step.folder}/output/{FILE}").rules:
             for title, samples in zip(SIDES, (cost.rejected, cost.passed), strict=True) if cost.name == rule else ():
                 found = [
                     Shown(each.id, value=each.value, detail=f"{cost.bound} {each.threshold:g}") for each in samples

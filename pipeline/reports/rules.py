@@ -12,7 +12,7 @@ from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep
 from prep.pipeline.run import plan_for, steps_folder
 from prep.pipeline.steps.checking import complete
-from prep.stages.quality.costs import Amount, Costs, RuleCost, read_costs
+from prep.stages.quality.costs import FILE, Amount, Costs, RuleCost, read_costs
 from prep.stages.quality.quality import Quality
 
 By = Literal["language", "source"]
@@ -31,7 +31,7 @@ def quality_costs(configuration: Configuration) -> Iterator[tuple[GlobalStep, Co
         folder = f"{steps_folder(configuration)}/{step.folder}"
         if not complete(folder):
             raise RunError(f"{configuration.label(step.position)} has not run as it is configured now; run 'prep run'")
-        yield step, read_costs(f"{folder}/output")
+        yield step, read_costs(f"{folder}/output/{FILE}")
 
 
 def print_costs(console: Console, title: str, costs: Costs) -> None:

@@ -3,10 +3,10 @@
 A document counts under every rule that it breaks, not only under the first. It is rejected by a rule *alone* where it
 breaks no other: so many documents would come back if the rule were taken out. For each rule some documents are drawn
 on both sides of its threshold, of those whose fate hangs on this rule alone: of the nearest ones, those with the
-smallest hashes of id and seed.
+smallest hashes of id and seed. For some thresholds around each rule's own it is counted what the stage would keep.
 
 Tasks count their part; sums and nearest documents of parts are put together in the order of the parts, so that the
-result depends on the documents alone. `costs.json` in the stage's output holds all of it.
+result depends on the documents alone. `audit/costs.json` in the stage's output holds all of it.
 """
 
 import hashlib
@@ -18,7 +18,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from prep.corpus.files.storage import join, read_json, write_json
-from prep.stages.quality.costs import FILE, Amount, Costs, Group, GroupShare, RuleCost, Sample
+from prep.stages.quality.costs import FILE, Amount, Costs, Group, GroupShare, KeptAt, RuleCost, Sample
 from prep.stages.quality.judge import Judged
 from prep.stages.quality.rules import Rule
 
@@ -51,6 +51,9 @@ class Account:
         self._rules = rules
         self._groups: dict[GroupKey, Numbers] = {}
         """By language and source: entered, kept, and by rule all, alone and first; documents and bytes of each."""
+        self._thresholds = [thresholds_around(rule) for rule in rules]
+        self._kept_at: list[dict[str, Numbers]] = [{} for _ in rules]
+        """By rule and language: documents kept at each of the rule's `_thresholds`."""
         self._near: list[tuple[list[Near], list[Near]]] = [([], []) for _ in rules]
         """By rule: the nearest documents that it rejects, and that it lets pass."""
 
@@ -71,6 +74,7 @@ class Account:
             self._add(group, counted[:, rows].astype(np.int64) @ weights[rows])
         for number in range(len(self._rules)):
             hangs = judged.entered & (broken_rules == judged.broken[number])
+            self._count_kept_at(number, judged, hangs)
             for side, rows in enumerate((hangs & judged.broken[number], hangs & ~judged.broken[number])):
                 found = self._near[number][side]
                 within = found[-1].distance if len(found) == NEAREST else np.inf
@@ -81,6 +85,9 @@ class Account:
         """Add what another account has stored."""
         for language, source, numbers in stored["groups"]:  # type: ignore[attr-defined]
             self._add((language, source), np.array(numbers, np.int64))
+        for mine, theirs in zip(self._kept_at, stored["kept_at"], strict=True):  # type: ignore[call-overload]
+            for language, counts in theirs.items():
+                mine[language] = mine.get(language, 0) + np.array(counts, np.int64)
         for sides, others in zip(self._near, stored["near"], strict=True):  # type: ignore[call-overload]
             for side, more in zip(sides, others, strict=True):
                 side.extend(Near(*each) for each in more)
@@ -90,7 +97,8 @@ class Account:
         """Return the account as JSON holds it."""
         groups = [[*group, numbers.tolist()] for group, numbers in self._groups.items()]
         near = [[[list(each) for each in side] for side in sides] for sides in self._near]
-        return {"groups": groups, "near": near}
+        kept_at = [{language: counts.tolist() for language, counts in each.items()} for each in self._kept_at]
+        return {"groups": groups, "near": near, "kept_at": kept_at}
 
     def result(self, seed: int) -> Costs:
         """Return what the rules cost, with samples drawn by the seed."""
@@ -126,7 +134,29 @@ class Account:
             ),
             rejected=_drawn(rejected, seed),
             passed=_drawn(passed, seed),
+            kept_at=tuple(self._kept_at_thresholds(number)),
         )
+
+    def _count_kept_at(self, number: int, judged: Judged, hangs: npt.NDArray[np.bool_]) -> None:
+        """Count the documents that break no other rule and would not break this one at other thresholds."""
+        grid = self._thresholds[number]
+        if not len(grid):
+            return
+        names, codes = _encoded(judged.documents, "language")
+        values = judged.values[number]
+        for code in np.unique(codes[hangs]):
+            rows = np.flatnonzero(hangs & (codes == code))
+            found = values[rows][:, np.newaxis]
+            kept = ~self._rules[number].broken(found, grid[np.newaxis, :])
+            language = str(names[code] or "")
+            counts = self._kept_at[number].get(language, np.zeros(len(grid), np.int64))
+            self._kept_at[number][language] = counts + kept.sum(axis=0)
+
+    def _kept_at_thresholds(self, number: int) -> Iterator[KeptAt]:
+        languages = sorted(self._kept_at[number].items())
+        for place, threshold in enumerate(self._thresholds[number].tolist()):
+            by_language = {language: int(counts[place]) for language, counts in languages}
+            yield KeptAt(threshold=threshold, documents=sum(by_language.values()), languages=by_language)
 
     def _add(self, group: GroupKey, numbers: Numbers) -> None:
         self._groups[group] = self._groups[group] + numbers if group in self._groups else numbers
@@ -134,6 +164,16 @@ class Account:
     def _share(self, number: int, numbers: Numbers) -> dict[str, Amount]:
         by_rule = numbers[_OF_RULES:].reshape(3, len(self._rules), 2)[:, number]
         return dict(zip(("all", "alone", "first"), map(_amount, by_rule), strict=True))
+
+
+def thresholds_around(rule: Rule) -> npt.NDArray[np.float64]:
+    """Return thresholds from zero to four times a rule's own, its own among them, rising; none where it has none."""
+    if rule.threshold is None:
+        return np.empty(0)
+    own = rule.threshold
+    steps = np.concatenate([np.linspace(0, 2, 21), [2.5, 3, 4]])
+    around = np.arange(-10, 11) / 10 if own == 0 else own * steps
+    return np.unique(np.append(np.round(around, 6), own))
 
 
 def write_costs(rules: Sequence[Rule], seed: int, parts: Sequence[str], output: str) -> None:

@@ -1,11 +1,11 @@
-"""What rules cost, as `costs.json` in the output of the stage `quality` holds it (see `stages.quality.account`)."""
+"""What rules cost, as `audit/costs.json` in the output of the stage `quality` holds it (`stages.quality.account`)."""
 
 from pathlib import Path
 from typing import Literal
 
 from prep.stages.stage import Settings
 
-FILE = "costs.json"
+FILE = "audit/costs.json"
 
 
 class Amount(Settings):
@@ -53,6 +53,15 @@ class Sample(Settings):
     threshold: float
 
 
+class KeptAt(Settings):
+    """What the stage would keep if one rule had another threshold, the same for all languages."""
+
+    threshold: float
+    documents: int
+    languages: dict[str, int]
+    """Documents kept, by language."""
+
+
 class RuleCost(Share):
     """What one rule costs."""
 
@@ -67,6 +76,8 @@ class RuleCost(Share):
     """Samples that it rejects, the nearest first."""
     passed: tuple[Sample, ...]
     """Samples that it lets pass, the nearest first."""
+    kept_at: tuple[KeptAt, ...] = ()
+    """By threshold, rising; empty for a rule without a threshold of its own."""
 
 
 class Costs(Settings):
@@ -79,6 +90,6 @@ class Costs(Settings):
     """In the order in which they are applied."""
 
 
-def read_costs(output: str) -> Costs:
-    """Return what the rules of a complete stage cost, from its output folder."""
-    return Costs.model_validate_json(Path(output, FILE).read_bytes())
+def read_costs(path: str | Path) -> Costs:
+    """Return what the rules of a complete stage cost, from the file."""
+    return Costs.model_validate_json(Path(path).read_bytes())

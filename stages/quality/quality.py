@@ -37,6 +37,7 @@ class Quality(GlobalStage, JudgesByRecipe):
 
     name: ClassVar[str] = "quality"
     columns: ClassVar[tuple[str, ...]] = ("id", SIGNALS)
+    version: ClassVar[int] = 2
     drops: ClassVar[bool] = True
     reads_text: ClassVar[bool] = False
 

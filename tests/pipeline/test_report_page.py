@@ -1,5 +1,7 @@
 """The report as a web page: it shows what a run published, whatever the texts hold, and needs no network."""
 
+import html
+import json
 import re
 from html.parser import HTMLParser
 from pathlib import Path
@@ -15,6 +17,7 @@ from prep.pipeline.reports.page.markup import Markup, element, table
 from prep.pipeline.reports.page.page import report_page
 
 from .test_cli import call
+from .test_run import run_it
 
 HOSTILE = (
     '</pre><script>alert("x")</script><img src="https://evil.example/p.png" onerror=alert(1)> \x1b]52;c;aGk=\x07 & <b>'
@@ -80,7 +83,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_part_is_there_and_the_page_is_well_formed(made: Path) -> None:
     outline = Outline(report_page(str(made)))
     assert outline.open == []
-    for title in ("Funnel", "Documents", "Rules", "Duplicates", "Tokenizer", "Packed rows"):
+    for title in ("Funnel", "Documents", "Rules of quality", "Rejected", "Duplicates", "Tokenizer", "Packed rows"):
         assert title in outline.text
     for words in ("60documents read", "quality: long", "harbour <&>", "bytes per token"):
         assert words in outline.text
@@ -90,7 +93,7 @@ def test_every_part_is_there_and_the_page_is_well_formed(made: Path) -> None:
 def test_what_texts_hold_is_shown_and_never_obeyed(made: Path) -> None:
     page = report_page(str(made))
     outline = Outline(page)
-    assert "script" not in outline.names
+    assert outline.names.count("script") == 1  # the page's own
     assert "\x1b" not in page
     assert [link for link in outline.links if not link.startswith(("#", "data:"))] == []
     shown = Outline(element("pre", HOSTILE).html)
@@ -136,3 +139,17 @@ def test_cells_and_attributes_are_escaped() -> None:
     assert "<th>&lt;a&gt;</th>" in found
     assert '<td class="number">1</td>' in found
     assert element("p", title='"><script>').html == '<p title="&quot;&gt;&lt;script&gt;"></p>'
+
+
+def test_sliders_say_what_a_run_with_another_threshold_keeps(made: Path, tmp_path: Path) -> None:
+    page = report_page(str(made))
+    data = json.loads(html.unescape(re.findall(r'data-rule="([^"]*)"', page)[0]))
+    assert data["rule"] == "long"
+    configuration = yaml.safe_load((made.parent / "pipeline.yaml").read_text())
+    for threshold, documents, languages in data["kept"][::6]:
+        configuration["output"] = str(tmp_path / f"at-{threshold}")
+        configuration["stages"] = configuration["stages"][:3]
+        configuration["stages"][2]["quality"]["rules"] = {"long": {"min": threshold}}
+        (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(configuration))
+        ledger = run_it(tmp_path / "pipeline.yaml").ledger
+        assert ledger.counts[2].kept == documents == sum(languages.values())

@@ -59,7 +59,7 @@ def corpus(facts: CorpusFacts, output: str) -> Markup:
 def rejected(output: str, ledger: Ledger) -> Markup | None:
     """Return what rules rejected, with the values that they looked at."""
     cards = [card for name in dict.fromkeys(ledger.names) for card in _rules_of(output, name)]
-    return section("Rules", *cards) if cards else None
+    return section("Rejected", *cards) if cards else None
 
 
 def _counts(name: str, counts: Mapping[str, int]) -> Markup:

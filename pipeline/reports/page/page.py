@@ -8,10 +8,10 @@ from pathlib import Path
 
 from prep.corpus.files.storage import exists, read_json
 from prep.pipeline.cards.facts import CorpusFacts, read_facts
-from prep.pipeline.reports.page import documents, duplicates, tokens
+from prep.pipeline.reports.page import documents, duplicates, rules, tokens
 from prep.pipeline.reports.page.markup import Markup, anchor, element, join
 
-STYLE = Path(__file__).with_name("report.css")
+STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("report.css", "report.js"))
 WARNINGS = "warnings.json"
 
 
@@ -21,7 +21,8 @@ def report_page(output: str) -> str:
     parts = [
         ("Funnel", documents.funnel(facts.ledger)),
         ("Documents", documents.corpus(facts, output) if facts.documents else None),
-        ("Rules", documents.rejected(output, facts.ledger)),
+        ("Rules of quality", rules.rules(output)),
+        ("Rejected", documents.rejected(output, facts.ledger)),
         ("Duplicates", duplicates.duplicates(output)),
         ("Tokenizer", tokens.tokenizer(output)),
         ("Packed rows", tokens.shards(facts.shards)),
@@ -37,6 +38,7 @@ def report_page(output: str) -> str:
         *_warnings(output),
         element("nav", *links),
         *(part for _, part in there),
+        Markup(f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>"),
     )
     head = element(
         "head",

@@ -12,7 +12,7 @@ from prep.corpus.arrow.documents import DocumentWriter
 from prep.corpus.files.storage import read_arrow, write_arrow
 from prep.stages.quality.account import NEAREST, SAMPLES
 from prep.stages.quality.clean_lines import CleanLines
-from prep.stages.quality.costs import Amount, RuleCost, read_costs
+from prep.stages.quality.costs import FILE, Amount, RuleCost, read_costs
 from prep.stages.quality.judge import columns
 from prep.stages.quality.quality import COST, JUDGE, Quality
 from prep.stages.quality.recipe import LanguageChange, RuleChange
@@ -68,7 +68,7 @@ def dropped(context: GlobalContext) -> list[bool]:
 
 
 def cost(context: GlobalContext, rule: str) -> RuleCost:
-    return next(each for each in read_costs(context.output).rules if each.name == rule)
+    return next(each for each in read_costs(f"{context.output}/{FILE}").rules if each.name == rule)
 
 
 def test_documents_are_rejected_by_the_first_rule_with_value_and_threshold(tmp_path: Path) -> None:
@@ -91,7 +91,7 @@ def test_costs_are_counted_in_all_alone_and_first(tmp_path: Path) -> None:
     assert few.all == few.first == Amount(documents=3, bytes=18)
     assert few.alone == Amount(documents=2, bytes=3)
     assert [each.documents for each in (long.all, long.alone, long.first)] == [1, 0, 0]
-    costs = read_costs(context.output)
+    costs = read_costs(f"{context.output}/{FILE}")
     assert costs.entered == Amount(documents=7, bytes=sum(map(len, TEXTS)))
     assert costs.kept == Amount(documents=3, bytes=13 + 19 + 13)
 
@@ -113,7 +113,7 @@ def test_costs_by_language_and_source(tmp_path: Path) -> None:
     judge_all(own(tmp_path, languages={"fr": LanguageChange(rules={"few_words": None})}), context)
     few = {(each.language, each.source): each.all.documents for each in cost(context, "few_words").groups}
     assert few == {("en", "a"): 1, (None, "b"): 1}
-    groups = read_costs(context.output).groups
+    groups = read_costs(f"{context.output}/{FILE}").groups
     assert [(each.language, each.source, each.entered.documents, each.kept.documents) for each in groups] == [
         (None, "b", 2, 1),
         ("en", "a", 2, 1),
@@ -141,13 +141,13 @@ def test_parts_and_row_groups_change_nothing(tmp_path: Path, monkeypatch: pytest
     judge_all(stage, whole := upstream(tmp_path, [batch]))
     (tmp_path / "cut").mkdir()
     judge_all(stage, cut := upstream(tmp_path / "cut", [batch.slice(0, 100), batch.slice(100)]))
-    assert read_costs(whole.output) == read_costs(cut.output)
+    assert read_costs(f"{whole.output}/{FILE}") == read_costs(f"{cut.output}/{FILE}")
     monkeypatch.setattr("prep.corpus.arrow.documents.ROW_GROUP_ROWS", 7)
     (tmp_path / "groups").mkdir()
     judge_all(stage, groups := upstream(tmp_path / "groups", [batch]))
     assert pq.ParquetFile(groups.upstream.parts[0]).num_row_groups == 30
     assert dropped(groups) == dropped(whole)
-    assert read_costs(groups.output) == read_costs(whole.output)
+    assert read_costs(f"{groups.output}/{FILE}") == read_costs(f"{whole.output}/{FILE}")
 
 
 def test_documents_lost_before_are_not_judged(tmp_path: Path) -> None:
@@ -156,7 +156,7 @@ def test_documents_lost_before_are_not_judged(tmp_path: Path) -> None:
     assert judge_all(own(tmp_path), context) == [Counts(5, 2, {"few_words": 2, "many_words": 1})]
     assert dropped(context) == [False, False, False, True, True, True, False]
     assert [row[0] for row in rejected(context)] == ["3", "4", "5"]
-    assert read_costs(context.output).entered.documents == 5
+    assert read_costs(f"{context.output}/{FILE}").entered.documents == 5
 
 
 def test_it_reads_no_column_but_those_of_its_rules(tmp_path: Path) -> None:
