@@ -11,19 +11,19 @@ from datetime import date
 from typing import Literal, NamedTuple
 
 import numpy as np
-import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
 from prep.stages.extract.content import Content, Extractor
 from prep.stages.extract.features.feature_kernels import block_features
 from prep.stages.extract.features.text_feature_kernels import Features
 from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
-from prep.stages.extract.html.markup_kernels import Facts, count_tags, hide_unseen, may_hold_formulas, read_markup
+from prep.stages.extract.html.markup_kernels import Facts, count_tags, hide_unseen, read_markup
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.metadata import read_metadata
+from prep.stages.extract.metadata import is_discussion, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.extract.model.tree_kernels import probabilities
+from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
 from prep.stages.extract.writing.markdown_kernels import render_markdown
 from prep.stages.extract.writing.render_kernels import render
 from prep.stages.extract.writing.whole_kernels import keep_whole
@@ -31,6 +31,7 @@ from prep.stages.shared.dates import LATEST
 from prep.stages.shared.markup.formulas import Delimiters, write_formulas
 
 Form = Literal["text", "markdown"]
+Comments = Literal["keep", "drop", "only"]
 
 
 class ReadPage(NamedTuple):
@@ -54,9 +55,10 @@ def tags_of(page: bytes) -> int:
 def read_page(html: bytes, formulas: Delimiters = "dollars") -> ReadPage:
     """Take a page apart; `html` is UTF-8, and `formulas` what is written around LaTeX."""
     page = np.frombuffer(html, np.uint8)
-    if may_hold_formulas(page):
+    elements, stretches, facts, has_formulas = read_markup(page, count_tags(page))
+    if has_formulas:
         page = np.frombuffer(write_formulas(html, formulas), np.uint8)
-    elements, stretches, facts = read_markup(page, count_tags(page))
+        elements, stretches, facts, _ = read_markup(page, count_tags(page))
     hide_unseen(page, elements, stretches)
     text, blocks, runs = read_blocks(page, elements, stretches)
     return ReadPage(page, elements, facts, text, blocks, runs)
@@ -74,21 +76,37 @@ class Options(NamedTuple):
     """Whether to leave out what is not the main text."""
     form: Form = "text"
     formulas: Delimiters = "dollars"
+    comments: Comments = "keep"
 
 
 DEFAULTS = Options()
 
 
-def main_text(read: ReadPage, model: BlockModel, form: Form = "text") -> str:
+def main_text(read: ReadPage, model: BlockModel, form: Form = "text", comments: Comments = "keep") -> str:
     """Return the main text of a page; empty where it has no text."""
     features, words = features_of(read)
     kept = keep_blocks(probabilities(model.trees, features), words)
-    return _write(read, keep_whole(read.elements, read.blocks, words, kept), form)
+    kept = keep_whole(read.elements, read.blocks, words, kept)
+    return _write(read, _without(read, words, kept, comments), form)
 
 
-def whole_text(read: ReadPage, form: Form = "text") -> str:
+def whole_text(read: ReadPage, form: Form = "text", comments: Comments = "keep") -> str:
     """Return all text of a page that may be seen."""
-    return _write(read, np.ones(len(read.blocks.start), np.bool_), form)
+    kept = np.ones(len(read.blocks.start), np.bool_)
+    if comments != "keep":
+        _, words = features_of(read)
+        kept = _without(read, words, kept, comments)
+    return _write(read, kept, form)
+
+
+def _without(read: ReadPage, words: Integers, kept: Booleans, comments: Comments) -> Booleans:
+    """Return which blocks to keep with, without or of readers' comments."""
+    if comments == "keep" or len(kept) == 0:
+        return kept
+    found = comment_blocks(read.elements, read.blocks, words)
+    if is_discussion(read.page, read.facts):
+        found[:] = False
+    return comments_alone(read.elements, read.blocks, words, found) if comments == "only" else kept & ~found
 
 
 def open_engine(options: Options = DEFAULTS) -> Extractor:
@@ -97,13 +115,16 @@ def open_engine(options: Options = DEFAULTS) -> Extractor:
 
     def extract(page: bytes, url: str | None, latest: date = LATEST) -> Content:
         read = read_page(page, options.formulas)
-        text = main_text(read, model, options.form) if options.main_content else whole_text(read, options.form)
+        if options.main_content:
+            text = main_text(read, model, options.form, options.comments)
+        else:
+            text = whole_text(read, options.form, options.comments)
         return Content(text, read_metadata(read.page, read.facts, url, latest))
 
     return extract
 
 
-def _write(read: ReadPage, kept: npt.NDArray[np.bool_], form: Form) -> str:
+def _write(read: ReadPage, kept: Booleans, form: Form) -> str:
     if form == "markdown":
         written = render_markdown(read.page, read.text, read.elements, read.blocks, read.runs, kept)
     else:

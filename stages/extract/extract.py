@@ -15,7 +15,7 @@ from prep.corpus.arrow.columns import set_column
 from prep.corpus.arrow.documents import CHARSET, DATE, HEADERS, HTML, TEXT, URL
 from prep.corpus.errors import Problem
 from prep.stages.extract.content import Extractor
-from prep.stages.extract.engine import Form, Options, open_engine, tags_of
+from prep.stages.extract.engine import Comments, Form, Options, open_engine, tags_of
 from prep.stages.extract.metadata import Metadata
 from prep.stages.extract.peers import Mode, open_resiliparse, open_trafilatura, parsing_steps
 from prep.stages.shared.charset.page import Decoded, Origin, decode_page
@@ -56,7 +56,7 @@ class Extract(RowStage):
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)
 
@@ -71,6 +71,9 @@ class Extract(RowStage):
     format: Form = "text"
     """How the engine `prep` writes: plain `text`, or `markdown` with headings, lists, tables, fenced code and its
     language, emphasis and formulas."""
+    comments: Comments = "keep"
+    """What the engine `prep` does with readers' comments: `keep` those that are judged to be content, `drop` all, or
+    take them `only`. Posts of forums, and answers to questions, are content and no comments."""
     formulas: Delimiters = "dollars"
     """What the engine `prep` writes around formulas that a page carries as LaTeX: `dollars` (`$…$`, displayed ones
     `$$…$$`), `brackets` (`\\(…\\)`, `\\[…\\]`) or `none`. Formulas that are MathML alone are written in a line."""
@@ -96,6 +99,14 @@ class Extract(RowStage):
                 ("format",),
                 "text",
                 self.format,
+                "leave it out, or take engine: prep",
+            )
+        if self.engine != "prep" and self.comments != "keep":
+            yield Problem(
+                f"the engine {self.engine} does not tell comments apart",
+                ("comments",),
+                "keep",
+                self.comments,
                 "leave it out, or take engine: prep",
             )
         if self.engine != "trafilatura" and self.mode is not None:
@@ -173,7 +184,7 @@ class Extract(RowStage):
 
     def _extractor(self) -> Extractor:
         if self.engine == "prep":
-            return open_engine(Options(self.main_content, self.format, self.formulas))
+            return open_engine(Options(self.main_content, self.format, self.formulas, self.comments))
         if self.engine == "resiliparse":
             return open_resiliparse(self.main_content)
         return open_trafilatura(self.mode or "default")

@@ -77,6 +77,7 @@ _NO_DOCUMENT = re.compile(
 _SCRIPT_MARKS = re.compile(
     r"^\s*(?:<!--|(?://|/\*)?\s*<!\[CDATA\[\s*(?:\*/)?)|(?:(?://|/\*)?\s*\]\]>\s*(?:\*/)?|-->)\s*$"
 )
+_DISCUSSION = re.compile(rb'"@type"\s*:\s*\[?\s*"(?:DiscussionForumPosting|QAPage)"')
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _NEAR = 200
 """Bytes around a tag in which its text, and what is said before it, are looked for."""
@@ -96,20 +97,32 @@ def read_metadata(page: Bytes, facts: Facts, url: str | None, latest: date = LAT
             for key in ("property", "name", "itemprop", "http-equiv"):
                 if name := fact.attributes.get(key):
                     metas.setdefault(name.strip().lower(), content)
-    linked_data = sorted(_linked_data(found), key=_rank)
     language = _language(found, metas)
-    days = (read_date(text, language, latest) for text in _dates(page, found, metas, linked_data))
+    days = (read_date(text, language, latest) for text in _dates(page, found, metas))
     return Metadata(
-        _title(found, metas, linked_data),
+        _title(found, metas),
         next((day.isoformat() for day in days if day is not None), None),
         _canonical_url(found, metas, url),
         language,
     )
 
 
+def is_discussion(page: Bytes, facts: Facts) -> bool:
+    """Return whether a page's JSON-LD says that it is a discussion, or questions and answers."""
+    for kind, start, end in zip(facts.kind.tolist(), facts.middle.tolist(), facts.end.tolist(), strict=True):
+        if NAMES[kind] == "script" and _DISCUSSION.search(page[start:end].tobytes()):
+            return True
+    return False
+
+
 def _read_facts(page: Bytes, facts: Facts) -> Iterator[_Fact]:
     kinds, starts, middles, ends = (column[:_MOST_FACTS].tolist() for column in facts)
+    bylines = 0
     for kind, start, middle, end in zip(kinds, starts, middles, ends, strict=True):
+        if NAMES[kind] not in _DECLARING:
+            bylines += 1
+            if bylines > _MOST_BYLINES:
+                continue
         attributes: dict[str, str] = {}
         tag = page[start : min(middle, start + _LONGEST_TAG)].tobytes()
         telling = _TELLING.get(NAMES[kind])
@@ -122,11 +135,11 @@ def _read_facts(page: Bytes, facts: Facts) -> Iterator[_Fact]:
         yield _Fact(NAMES[kind], attributes, content, middle)
 
 
-def _linked_data(facts: list[_Fact]) -> Iterator[dict[str, object]]:
-    """Yield the things that the page's JSON-LD describes, the outer ones first."""
-    for fact in facts:
-        if fact.name == "script":
-            yield from _things(_json(fact.content), 0)
+def _linked_data(facts: list[_Fact]) -> list[dict[str, object]]:
+    """Return the things that the page's JSON-LD describes: articles first, of like ones the outer first."""
+    return sorted(
+        (thing for fact in facts if fact.name == "script" for thing in _things(_json(fact.content), 0)), key=_rank
+    )
 
 
 def _json(content: bytes) -> object:
@@ -167,23 +180,26 @@ def _rank(thing: dict[str, object]) -> int:
     return 2 if any(_NO_DOCUMENT.search(name) for name in names) else 1
 
 
-def _title(facts: list[_Fact], metas: dict[str, str], linked_data: list[dict[str, object]]) -> str | None:
-    titles = [unescape(fact.content.decode("utf-8", "replace")) for fact in facts if fact.name == "title"]
-    headlines = [thing.get("headline") for thing in linked_data]
-    for title in (metas.get("og:title"), *titles, metas.get("twitter:title"), *headlines):
+def _title(facts: list[_Fact], metas: dict[str, str]) -> str | None:
+    for title in _titles(facts, metas):
         if isinstance(title, str) and (line := _SPACES.sub(" ", unescape(title)).strip()):
             return line
     return None
 
 
-def _dates(
-    page: Bytes, facts: list[_Fact], metas: dict[str, str], linked_data: list[dict[str, object]]
-) -> Iterator[str]:
+def _titles(facts: list[_Fact], metas: dict[str, str]) -> Iterator[object]:
+    yield metas.get("og:title")
+    yield from (unescape(fact.content.decode("utf-8", "replace")) for fact in facts if fact.name == "title")
+    yield metas.get("twitter:title")
+    yield from (thing.get("headline") for thing in _linked_data(facts))
+
+
+def _dates(page: Bytes, facts: list[_Fact], metas: dict[str, str]) -> Iterator[str]:
     """Yield what may be the date of publication, the likeliest first."""
     for name in _DATE_NAMES:
         if name in metas:
             yield metas[name]
-    for thing in linked_data:
+    for thing in _linked_data(facts):
         if _rank(thing) < 2:
             for key in ("datePublished", "uploadDate", "dateCreated"):
                 if isinstance(value := thing.get(key), str | int):
@@ -198,8 +214,9 @@ def _dates(
         before = page[max(0, fact.place - 2 * _NEAR) : fact.place].tobytes()
         if _PUBLISHED_BEFORE.search(before[: before.rfind(b"<")]):
             yield fact.attributes.get("datetime") or _text_after(page, fact.place)
-    bylines = [fact for fact in facts if fact.name not in _DECLARING][:_MOST_BYLINES]
-    for fact in bylines:
+    for fact in facts:
+        if fact.name in _DECLARING:
+            continue
         yield fact.attributes.get("content") or _text_after(page, fact.place)
 
 

@@ -12,12 +12,15 @@ from prep.stages.extract.html.element_kernels import name_hash
 
 _SLASH, _EQUALS, _GREATER, _QUOTE, _APOSTROPHE, _SPACE = 47, 61, 62, 34, 39, 32
 _SEMICOLON, _EXCLAMATION, _ZERO = 59, 33, 48
+_S, _L, _A, _T, _E = (ord(letter) for letter in "slate")
 _WORD: Final = 0xFFFFFFFF
 
 _CLASS, _ID, _ROLE, _ITEMPROP = (name_hash(name) for name in (b"class", b"id", b"role", b"itemprop"))
 _OPEN, _LABELLED_BY, _HEIGHT = (name_hash(name) for name in (b"open", b"aria-labelledby", b"height"))
 _HIDDEN, _STYLE, _ARIA_HIDDEN, _TYPE = (name_hash(name) for name in (b"hidden", b"style", b"aria-hidden", b"type"))
 _TRUE, _LINKED_DATA = name_hash(b"true"), name_hash(b"application/ld+json")
+_SOURCE, _TEX, _DISPLAYED_TEX = (name_hash(name) for name in (b"src", b"math/tex", b"math/tex;mode=display"))
+_HOST_END: Final = len(b"https://latex")
 _DATE_PUBLISHED: Final = name_hash(b"datepublished")
 
 HIDES: Final = 1
@@ -42,6 +45,8 @@ LINE: Final = 1024
 """Its class says that it is a line of code, at least where it stands in a `FRAGMENT`."""
 EDITOR_LINE: Final = 2048
 """Its class says that it is a line of code."""
+FORMULA: Final = 4096
+"""Its class, type or source says that it is a formula, or its source."""
 SILENT: Final = 128
 """It is hidden from those who listen to the page, as copies and ornaments are."""
 
@@ -69,6 +74,8 @@ _CLASSES: Final = {
     CODE: """code blob-code blob-code-inner hljs-ln-code rouge-code crayon-code codeblock code-line line-code sourcecode
         highlight-code de1""",
     FRAGMENT: "fragment",
+    FORMULA: """tex latex math texrender mwe-math-element mwe-math-fallback-image-inline mwe-math-fallback-image-display
+        ql-img-inline-formula ql-img-displayed-equation mathjax mathjax_preview mathjax_display""",
     LINE: "line",
     EDITOR_LINE: "ace_line view-line cm-line",
     DATED: """byline dateline published pubdate posted posted-on entry-date post-date article-date publish-date
@@ -146,7 +153,11 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         elif state == _OPEN:
             marks |= OPEN
         elif state == _TYPE:
-            linked_data |= _hash(page, start, end) == _LINKED_DATA
+            kind = _hash(page, start, end)
+            linked_data |= kind == _LINKED_DATA
+            marks |= FORMULA if kind in (_TEX, _DISPLAYED_TEX) else 0
+        elif state == _SOURCE and end - start > _HOST_END and _is_tex_host(page, start):
+            marks |= FORMULA
     return at + 1, ended, groups, shape, marks, linked_data
 
 
@@ -181,6 +192,13 @@ def _hash(page: Bytes, start: int, end: int) -> int:
         if page[at] > _SPACE:
             state = (state * 31 + lower(page[at])) & _WORD
     return state
+
+
+@leaf
+def _is_tex_host(page: Bytes, start: int) -> bool:
+    """Return whether an address begins with `latex` after its scheme, as those of drawn formulas do."""
+    at = start + (8 if page[start + 4] == _S else 7)
+    return bool(page[at] == _L and page[at + 1] == _A and page[at + 2] == _T and page[at + 3] == _E)
 
 
 @leaf

@@ -21,6 +21,7 @@ from prep.stages.extract.html.attribute_kernels import (
     CODE,
     DATED,
     EDITOR_LINE,
+    FORMULA,
     FRAGMENT,
     GUTTER,
     HIDES,
@@ -48,6 +49,7 @@ from prep.stages.extract.html.element_kernels import (
     UNSEEN_BIT,
     element_number,
     inside,
+    name_hash,
     number,
 )
 from prep.stages.extract.html.nesting_kernels import (
@@ -61,12 +63,6 @@ from prep.stages.extract.html.nesting_kernels import (
     table_around,
 )
 
-_FORMULA_REACH: Final = 400
-"""Bytes of a tag that are looked at for signs of a formula."""
-_I, _M, _S, _T, _U = (ord(letter) for letter in "imstu")
-_MATH, _MJX, _IMG, _SCRIPT_NAME, _TEX = (
-    np.frombuffer(name, np.uint8) for name in (b"math", b"mjx-", b"img", b"script", b"tex")
-)
 DEEPEST: Final = 512
 """Most elements that are open at a time (the bound of Chrome's parser)."""
 NO_BREAK, LINE_BREAK, LINE_START, BLOCK_BREAK = 0, 1, 100, 1000
@@ -111,6 +107,8 @@ _TEXTAREA, _XMP, _PLAINTEXT, _DIALOG, _NOSCRIPT = (
 _PRE: Final = inside("pre")
 _CODE: Final = inside("pre code")
 _A: Final = number("a")
+_MATH: Final = number("math")
+_DRAWN, _PREFIXED, _PREFIXED_TOO = (name_hash(name) for name in (b"mjx-container", b"m:math", b"mml:math"))
 _LINK_BIT: Final = inside("a")
 _NUMBERED: Final = inside("pre td")
 _FEWEST_NUMBERS: Final = 3
@@ -138,38 +136,11 @@ def count_tags(page: Bytes) -> int:
 
 
 @kernel
-def may_hold_formulas(page: Bytes) -> bool:
-    """Return whether a page has MathML, what MathJax drew, scripts in TeX, or images that seem to be of formulas."""
-    for at in range(len(page) - 8):
-        if page[at] != _LESS:
-            continue
-        first = page[at + 1] | 32
-        if first == _M and (_is_at(page, at + 1, _MATH) or _is_at(page, at + 1, _MJX) or _is_at(page, at + 3, _MATH)):
-            return True
-        if first in (_I, _S) and (_is_at(page, at + 1, _IMG) or _is_at(page, at + 1, _SCRIPT_NAME)):
-            place = at + 4
-            while place < min(len(page) - 4, at + _FORMULA_REACH) and page[place] != _GREATER:
-                is_tex = _is_at(page, place, _TEX) and page[place + 3] | 32 not in (_T, _U)  # but for text, texture
-                if is_tex or _is_at(page, place, _MATH):
-                    return True
-                place += 1
-    return False
+def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, bool]:
+    """Return the elements, the stretches of text and the facts of a page in UTF-8 with so many tags.
 
-
-@leaf
-def _is_at(page: Bytes, at: int, name: Bytes) -> bool:
-    """Return whether a name in lower case stands at a place, in any case."""
-    if at + len(name) > len(page):
-        return False
-    for place in range(len(name)):
-        if page[at + place] | 32 != name[place]:
-            return False
-    return True
-
-
-@kernel
-def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
-    """Return the elements, the stretches of text and the facts of a page in UTF-8 with so many tags."""
+    The last says whether the page holds formulas.
+    """
     elements, stretches, facts = new_elements(tags + 1), _new_stretches(tags + 1), _new_facts(tags)
     opened = np.zeros(CUSTOM + 1, np.int64)  # open elements by number
     made, seen, told = 1, 0, 0  # elements, stretches, facts
@@ -177,6 +148,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
     unseen = 0  # the open element whose content is no text
     passed = np.zeros(CUSTOM + 1, np.int64)  # start tags passed over because they are too deep, by number
     too_deep = False
+    formulas = False
     gap = BLOCK_BREAK
     seam_in = -1  # the element in which an inline element has just ended
     numbered_row = -1  # the row of a table whose last cell holds numbers of lines
@@ -229,6 +201,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
 
         attributes = at
         at, ended, groups, shape, marks, linked_data = read_attributes(page, at, name)
+        formulas |= marks & FORMULA != 0 or kind == _MATH or name in (_DRAWN, _PREFIXED, _PREFIXED_TOO)
         if kind in (_HTML, _BODY) and opened[kind] > 0:
             continue
         last = ended_by_start_tag(elements, opened, current, kind)
@@ -282,7 +255,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts]:
     while current >= 0:
         elements.last[current] = seen
         current = elements.parent[current]
-    return cut_elements(elements, made), _cut_stretches(stretches, seen), _cut_facts(facts, told)
+    return cut_elements(elements, made), _cut_stretches(stretches, seen), _cut_facts(facts, told), formulas
 
 
 @kernel

@@ -11,7 +11,7 @@ from typing import Final
 import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import kernel, leaf
+from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.html.attribute_kernels import attribute_range, lower
 from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, name_hash, number
@@ -112,7 +112,7 @@ def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
     return target[:written]
 
 
-@kernel
+@inner
 def _widths(elements: Elements, blocks: Blocks, kept: Booleans, columns: Integers, in_line: Booleans) -> Integers:
     """Return how many columns the tables have whose rows are written as lines."""
     widths = np.zeros(len(elements.kind), np.int32)
@@ -125,7 +125,7 @@ def _widths(elements: Elements, blocks: Blocks, kept: Booleans, columns: Integer
     return widths
 
 
-@kernel
+@inner
 def _most_bytes(text: Bytes, elements: Elements, blocks: Blocks, kept: Booleans, widths: Integers) -> int:
     size = _FENCE
     for block in range(len(kept)):
@@ -241,7 +241,7 @@ def _indent(target: Bytes, written: int, elements: Elements, marked: Booleans, e
     return written
 
 
-@kernel
+@inner
 def _indent_lines(target: Bytes, start: int, end: int, elements: Elements, marked: Booleans, element: int) -> int:
     """Indent the lines of a block but its first; return where it ends."""
     lines = 0
@@ -345,7 +345,7 @@ def _write_marks(target: Bytes, written: int, state: np.uint64, closing: bool) -
     return written
 
 
-@kernel
+@inner
 def _write_code(
     page: Bytes, target: Bytes, written: int, text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, block: int
 ) -> int:
@@ -374,7 +374,7 @@ def _write_code(
     return written
 
 
-@kernel
+@inner
 def _language(page: Bytes, elements: Elements, element: int) -> tuple[int, int]:
     """Return where a class of code or of what is around it names its language."""
     for _ in range(6):

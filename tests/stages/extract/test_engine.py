@@ -71,6 +71,10 @@ def test_headings_and_paragraphs_stand_apart() -> None:
         ("<table><tr><td><img><td>only<tr><td><td>text</table>", "only\n\ntext"),
         ("<table><tr><td>a<td><table><tr><td>b<td>c</table></table>", "a\n\nb | c"),
         ("<p>so <math alttext='x^2'></math> it is", "so $x^2$ it is"),
+        ("<p>so <m:math><m:mfrac><m:mn>1</m:mn><m:mn>2</m:mn></m:mfrac></m:math> it is", "so 1/2 it is"),
+        ("<p>so <script type='math/tex; mode=display'>x</script> it is", "so $$x$$ it is"),
+        ("<p>so <img src=https://latex.codecogs.com/gif.latex?x alt=x> it is", "so $x$ it is"),
+        ("<p>so <img class=logo alt=x> it <mjx-container><svg/></mjx-container>is", "so it is"),
         ("<pre>x = 1\n  y</pre>z", "x = 1\n  y\n\nz"),
         ("<ul><li><h3>a</h3><p>b</ul>", "a\n\nb"),
     ],
@@ -91,6 +95,37 @@ def test_short_cells_and_terms_stay_with_their_rows() -> None:
     text = main_text(read_page(FRAME.format(page).encode()), load_model())
     assert "1911 | The level at the old mark | m\n1912" in text
     assert f"Gauge\n{SENTENCE.strip()}\nMark\nSign\n{SENTENCE.strip()}" in text
+
+
+COMMENTS = (
+    f"<article><h1>Bees</h1><p>{SENTENCE * 3}</p></article><section id=comments class=comment-list><h3>2 comments</h3>"
+    "<div class=comment-body><p>I have seen wasps do the same thing in my garden last year.</p></div>"
+    "<form><label>Your name here, please</label></form></section>"
+)
+
+
+def test_comments_are_kept_dropped_or_taken_alone() -> None:
+    read = read_page(FRAME.format(COMMENTS).encode())
+    assert "my garden" not in main_text(read, load_model(), comments="drop")
+    assert SENTENCE.strip() in main_text(read, load_model(), comments="drop")
+    assert main_text(read, load_model(), comments="only") == (
+        "I have seen wasps do the same thing in my garden last year."
+    )
+    assert "my garden" in whole_text(read)
+    assert "my garden" not in whole_text(read, comments="drop")
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        FRAME.format(PAGES["forum"].replace("class=post>", "class='post comment'>")),
+        '<script type="application/ld+json">{"@type": "QAPage"}</script>' + FRAME.format(COMMENTS),
+        "<main>" + f"<div class=comment><p>{SENTENCE * 2}</p></div>" * 9 + "</main>",
+    ],
+)
+def test_posts_of_forums_and_answers_are_no_comments(page: str) -> None:
+    read = read_page(page.encode())
+    assert whole_text(read, comments="drop") == whole_text(read)
 
 
 def test_the_columns_beside_the_text() -> None:
