@@ -76,7 +76,7 @@ class Format:
         self.settings = settings
 
     def problem(self, splits: Sequence[Split]) -> str | None:
-        """Return why these shards cannot be exported, or None."""
+        """Return why these shards cannot be exported, or None; every split has documents."""
         return None
 
     def tasks(self, split: Split) -> int:
@@ -110,6 +110,26 @@ def cut_stream(split: Split, file_bytes: int, multiple: int = 1) -> list[TokenRa
     return [TokenRange(first, min(tokens, first + step)) for first in range(0, tokens, step)]
 
 
+def whole_documents(split: Split, part: TokenRange) -> TokenRange:
+    """Return the range moved to borders of documents: that of the documents that begin in it.
+
+    The ranges of a stream so moved follow one another; one in which no document begins is empty.
+    """
+    return TokenRange(split.stream.boundary(part.first), split.stream.boundary(part.end))
+
+
+def too_short(splits: Sequence[Split], block: int) -> str | None:
+    """Return the problem of a split that does not fill a block of a reader that drops what does not."""
+    for split in splits:
+        tokens = split.reader.manifest.tokens
+        if tokens < block:
+            return (
+                f"the split {split.name} has {tokens} tokens and the reader takes blocks of {block}, so it would find "
+                "nothing; set a smaller --length, or give more documents"
+            )
+    return None
+
+
 def refuse_32_bits(splits: Sequence[Split], reader: str) -> str | None:
     """Return the problem of shards with more token ids than fit into 16 bits, for a reader of nothing else."""
     vocabulary = max(split.reader.manifest.vocabulary for split in splits)
@@ -119,6 +139,14 @@ def refuse_32_bits(splits: Sequence[Split], reader: str) -> str | None:
         f"{reader} reads token ids of 16 bits; expected a vocabulary of at most {LARGEST_16_BIT_VOCABULARY:,}, "
         f"seen {vocabulary}; train a smaller tokenizer, or choose another format"
     )
+
+
+def delimited(splits: Sequence[Split]) -> str:
+    """Return in words which ids stand between documents."""
+    manifest = splits[0].reader.manifest
+    if manifest.begin_id is not None:
+        return f"with id {manifest.begin_id} before and id {manifest.separator_id} after each"
+    return f"with id {manifest.separator_id} {manifest.separator} each"
 
 
 def sequence_length(settings: ExportSettings, splits: Sequence[Split]) -> int:

@@ -21,7 +21,7 @@ import orjson
 from prep.corpus.errors import ConfigurationError, RunError
 from prep.corpus.files.storage import exists, join, read_json, remove_tree, write_bytes, write_json
 from prep.corpus.shards.shards import MANIFEST, read_manifest
-from prep.corpus.shards.splits import SPLITS
+from prep.corpus.shards.splits import SPLITS, TRAIN
 from prep.exports.format import ExportSettings, Format, Split
 from prep.exports.formats.catalogue import open_format
 
@@ -94,7 +94,16 @@ class Export:
         )
 
     def check(self) -> None:
-        """Raise ConfigurationError where the format cannot take these shards."""
+        """Raise ConfigurationError where a split holds nothing, or the format cannot take these shards."""
+        for split in self.splits:
+            if not split.reader.manifest.tokens:
+                full = [other.folder for other in self.splits if other.reader.manifest.tokens]
+                hint = f"export {' or '.join(full)} alone" if full else "pack more documents"
+                raise ConfigurationError(
+                    [f"--to {self.format_name}: {split.folder} holds no documents; {hint}, or raise pack.{split.name}"]
+                    if split.name != TRAIN
+                    else [f"--to {self.format_name}: {split.folder} holds no documents; {hint}"]
+                )
         problem = self.format.problem(self.splits)
         if problem is not None:
             raise ConfigurationError([f"--to {self.format_name}: {problem}"])

@@ -117,7 +117,7 @@ class StreamIndex:
 class DocumentStream:
     """Reads the stream once its index stands.
 
-    Raises CorruptFileError where the documents put together do not have the tokens that the manifest tells.
+    Raises CorruptFileError where the documents put together do not have the tokens that the manifest states.
     """
 
     def __init__(self, index: StreamIndex) -> None:
@@ -160,6 +160,15 @@ class DocumentStream:
                 yield Stretch(self._copy(runs, before, first, until), _between(before[ends[1:]], first, until))
                 first = until
             block += 1
+
+    def boundary(self, place: int) -> int:
+        """Return the first place from `place` on at which a document begins, or the end of the stream."""
+        if place <= 0 or place >= self.tokens:
+            return max(0, min(place, self.tokens))
+        block = int(np.searchsorted(self.tokens_before, place)) - 1
+        runs, ends = runs_of(self.reader, self.blocks, block, self._entries)
+        bounds = _before(runs)[ends] + self.tokens_before[block]
+        return int(bounds[np.searchsorted(bounds, place)])
 
     def read_documents(self, block: int) -> WholeDocuments:
         """Return the documents that begin in a block."""

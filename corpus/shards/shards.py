@@ -116,10 +116,13 @@ class ShardManifest:
     """UTF-8 bytes of the documents' text."""
     shards: tuple[ShardFile, ...]
     separator: str = "after"
-    """Where the separator stands: "before" or "after" each document."""
+    """Where the separator stands: "before" or "after" each document; with "both", `begin_id` stands before it too."""
+    begin_id: int | None = None
+    """The id that begins each document where `separator` is "both"."""
     cropped_documents: int = 0
     cropped_tokens: int = 0
-    """Documents of which only the beginning was taken, and their tokens that were not."""
+    """Documents of which only the beginning was taken, and their tokens that were not. They too end with a separator
+    where the others do."""
     tokens_by: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Tokens by source and by language, where the documents had these columns."""
     phases: tuple[PhaseFacts, ...] = ()

@@ -12,7 +12,7 @@ from typing import ClassVar
 import numpy as np
 
 from prep.corpus.files.storage import atomic_output, join, write_bytes
-from prep.exports.format import Format, Split, TokenRange, cut_stream, left_over, sequence_length
+from prep.exports.format import Format, Split, TokenRange, cut_stream, delimited, left_over, sequence_length, too_short
 
 FILE_BYTES = 256 << 20
 
@@ -22,6 +22,10 @@ class Datatrove(Format):
 
     name: ClassVar[str] = "datatrove"
     reader: ClassVar[str] = "nanotron, datatrove"
+
+    def problem(self, splits: Sequence[Split]) -> str | None:
+        """Return what is wrong with splits without a block."""
+        return too_short(splits, self._block(splits))
 
     def tasks(self, split: Split) -> int:
         """Return one task for each file."""
@@ -51,7 +55,10 @@ class Datatrove(Format):
             f"  dataset_folder: {join(output, splits[0].name)}\n  vocab_size: {manifest.vocabulary}\n"
             f"  token_size_in_bytes: {splits[0].token_bytes}\nwith sequence_length: {block - 1}. By hand:\n"
             f'  DatatroveFolderDataset("{join(output, splits[0].name)}", seq_len={block - 1}, '
-            f'filename_pattern="*.ds", token_size={splits[0].token_bytes})\n{left_over(splits, block)}'
+            f'filename_pattern="*.ds", token_size={splits[0].token_bytes})\n'
+            f"Documents are end to end, {delimited(splits)}. With return_positions the reader counts positions\n"
+            "  from the documents' ends in the index, and from 0 where a document goes on in another file or window.\n"
+            f"{left_over(splits, block)}"
         )
 
     def _block(self, splits: Sequence[Split]) -> int:

@@ -12,7 +12,7 @@ import pyarrow as pa
 
 from prep.corpus.files.storage import atomic_output, join
 from prep.corpus.shards.shards import list_feature, write_dataset, write_splits
-from prep.exports.format import Format, Split
+from prep.exports.format import Format, Split, delimited
 
 FILE_BYTES = 256 << 20
 BATCH_BYTES = 16 << 20
@@ -55,7 +55,8 @@ class HuggingFace(Format):
             f'datasets = load_from_disk("{output}")\n'
             f'SFTTrainer(model, train_dataset=datasets["{splits[0].name}"], args=SFTConfig(padding_free=True,\n'
             '  dataset_kwargs={"skip_prepare_dataset": True})) with attn_implementation="flash_attention_2";\n'
-            "seq_lengths keeps documents apart."
+            f"seq_lengths are the tokens of each piece of a document, {delimited(splits)} document;\n"
+            "  they keep documents apart. A row's first piece may continue a document from another row."
         )
 
     def _file_rows(self, split: Split) -> int:

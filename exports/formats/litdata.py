@@ -12,7 +12,7 @@ import numpy as np
 import orjson
 
 from prep.corpus.files.storage import atomic_output, join, write_bytes
-from prep.exports.format import Format, Split, TokenRange, cut_stream, left_over, sequence_length
+from prep.exports.format import Format, Split, TokenRange, cut_stream, delimited, left_over, sequence_length, too_short
 
 FILE_BYTES = 64 << 20
 LARGEST = 1 << 32
@@ -28,7 +28,10 @@ class LitData(Format):
     reader: ClassVar[str] = "litgpt, litdata"
 
     def problem(self, splits: Sequence[Split]) -> str | None:
-        """Return what is wrong with chunks that offsets of 32 bits cannot reach."""
+        """Return what is wrong with splits without a block, and chunks that offsets of 32 bits cannot reach."""
+        short = too_short(splits, self._block(splits))
+        if short is not None:
+            return short
         limit = self.settings.file_bytes or FILE_BYTES
         return None if limit < LARGEST // 2 else f"a chunk has at most 2 GiB, seen {limit} bytes; lower file_bytes"
 
@@ -77,6 +80,7 @@ class LitData(Format):
             f'StreamingDataset("{join(output, splits[0].name)}", item_loader=TokensLoader(block_size={block}))\n'
             f"litgpt: --data LitData --data.data_path {output} --data.split_names "
             f"'{orjson.dumps([split.name for split in splits]).decode()}' --train.max_seq_length {block - 1}\n"
+            f"Documents are end to end, {delimited(splits)}; blocks begin and end anywhere in them.\n"
             f"{left_over(splits, block)}"
         )
 

@@ -17,7 +17,7 @@ from prep.corpus.errors import RunError
 from prep.corpus.files.storage import atomic_output, join
 from prep.exports import token_file
 from prep.exports.document_kernels import Integers
-from prep.exports.format import Format, Split
+from prep.exports.format import Format, Split, delimited
 
 CODES = {"uint16": 8, "uint32": 4}
 """Of the dtypes; ids of 32 bits are stored as int32, which Megatron has a code for."""
@@ -57,8 +57,9 @@ class Megatron(Format):
         return (
             f"Give Megatron the paths without .bin:\n{arguments or '  --data-path ' + next(iter(paths.values()))}\n"
             f"  --seq-length {manifest.length} --tokenizer-type HuggingFaceTokenizer --tokenizer-model TOKENIZER\n"
-            f"The separator, id {manifest.separator_id}, stands {manifest.separator} every document; "
-            f"--append-eod puts it after. --vocab-size is {manifest.vocabulary} before padding."
+            f"Each sequence of the index is a document, {delimited(splits)}. --vocab-size is {manifest.vocabulary}\n"
+            "  before padding. Megatron cuts its samples anywhere in the documents; --reset-position-ids and\n"
+            "  --reset-attention-mask keep documents apart that end with the end-of-document token."
         )
 
 

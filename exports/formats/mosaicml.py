@@ -16,7 +16,7 @@ import orjson
 from prep.corpus.files.storage import atomic_output, join, size, write_bytes
 from prep.corpus.shards.shards import Pieces
 from prep.exports.document_kernels import Integers
-from prep.exports.format import Format, Split
+from prep.exports.format import Format, Split, delimited
 from prep.exports.sample_kernels import lengths_sizes, write_samples
 
 FILE_BYTES = 64 << 20
@@ -76,7 +76,9 @@ class MosaicML(Format):
             f'StreamingDataset(local="{join(output, splits[0].name)}", shuffle=True, batch_size=…): sample["tokens"]\n'
             f"LLM Foundry, in train_loader.dataset: local: {output}, split: {splits[0].name}, "
             f"max_seq_len: {manifest.length}\n"
-            f'sample["lengths"] tells the pieces of documents; after them come paddings, id {manifest.padding_id}.'
+            f'sample["lengths"] are the tokens of each piece of a document, {delimited(splits)} document;\n'
+            f'  sample["continued"] is how many tokens of the first piece\'s document are in other rows before it.\n'
+            f"  After the pieces comes padding, id {manifest.padding_id}."
         )
 
     @property

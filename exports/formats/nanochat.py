@@ -43,6 +43,7 @@ class Nanochat(Format):
 
     name: ClassVar[str] = "nanochat"
     reader: ClassVar[str] = "nanochat"
+    version: ClassVar[int] = 2
 
     def problem(self, splits: Sequence[Split]) -> str | None:
         """Return what is wrong with the tokenizer or the splits."""
@@ -97,7 +98,10 @@ class Nanochat(Format):
         """Return the environment variable that nanochat looks at."""
         return (
             f"export NANOCHAT_BASE_DIR={output}; then nanochat's scripts.base_train finds {FOLDER}/ and tokenizer/.\n"
-            f"Leave out its own download and tok_train. Its vocabulary has {len(OTHERS)} control tokens more than ours."
+            "Leave out its own download and tok_train. "
+            f"Its vocabulary has {len(OTHERS)} control tokens more than that of the shards.\n"
+            "Each row is the text of a document, cropped ones up to their last whole character; nanochat tokenizes it\n"
+            f"  with the same tokenizer, {BEGIN} before each."
         )
 
     @cached_property

@@ -9,7 +9,7 @@ from typing import ClassVar
 
 from prep.corpus.files.storage import join, write_bytes
 from prep.exports import token_file
-from prep.exports.format import Format, Split, refuse_32_bits
+from prep.exports.format import Format, Split, delimited, refuse_32_bits, sequence_length, too_short
 
 NAMES = {"validation": "val"}
 
@@ -21,8 +21,8 @@ class NanoGPT(Format):
     reader: ClassVar[str] = "nanoGPT"
 
     def problem(self, splits: Sequence[Split]) -> str | None:
-        """Return what is wrong with a large vocabulary."""
-        return refuse_32_bits(splits, "nanoGPT")
+        """Return what is wrong with a large vocabulary, and with splits without a window."""
+        return refuse_32_bits(splits, "nanoGPT") or too_short(splits, sequence_length(self.settings, splits) + 1)
 
     def tasks(self, split: Split) -> int:
         """Return one task for each 256 MiB."""
@@ -43,8 +43,9 @@ class NanoGPT(Format):
         """Return where to put the files."""
         return (
             f"Put {output} under nanoGPT's data/ and train on it by its name: python train.py --dataset=NAME\n"
-            f"  --block_size={splits[0].reader.manifest.length}. meta.pkl tells the vocabulary's size;\n"
-            "sample.py needs the tokenizer in place of the characters that it looks for there."
+            f"  --block_size={sequence_length(self.settings, splits)}. meta.pkl holds the vocabulary's size;\n"
+            "sample.py needs the tokenizer in place of the characters that it looks for there.\n"
+            f"Documents are end to end, {delimited(splits)}; nanoGPT reads windows at random places, across documents."
         )
 
 

@@ -2,11 +2,12 @@
 
 The documents of a group are an endless stream: all of them in the order of their hashes, a hash of the id and the seed,
 then all of them again, epoch after epoch. Each phase of a mixture takes the next tokens of each group's stream, as many
-as its share of the phase's budget; the document in which a budget ends is taken only that far, and the next phase goes
-on with the one after it. So budgets are met to the token, no document comes twice before all have come once, and later
-phases see what earlier ones have not.
+as its share of the phase's budget. Of the document in which a budget ends, only so many tokens are taken, separators
+included, and the next phase continues with the following document. So budgets are met to the token (with a beginning
+and an ending id for each document, to two tokens), no document comes twice before all have come once, and later phases
+see what earlier ones have not.
 
-What a phase takes is an interval of each stream, told by the hashes of two documents. They are found without sorting:
+What a phase takes is an interval of each stream, given by the hashes of two documents. They are found without sorting:
 the tokens of each group are added up by the upper 16 bits of the hashes, then only the documents of one such bin are
 sorted. Memory: half a megabyte per group, and one 65,536th of the documents.
 """
@@ -140,7 +141,8 @@ def taken(phase: Intervals, epoch: int, candidates: Candidates) -> Integers:
 class _Stream:
     """A group's documents, epoch after epoch, and how far they have been taken."""
 
-    def __init__(self, mixture: Mixture, group: str, histogram: Integers, choice: Choice) -> None:
+    def __init__(self, mixture: Mixture, group: str, histogram: Integers, choice: Choice, least: int) -> None:
+        self._least = least
         self._mixture = mixture
         self._group = group
         self._ends = np.cumsum(histogram)
@@ -167,7 +169,7 @@ class _Stream:
         tokens, hashes = self._bin(number)
         ends = np.cumsum(tokens) + (int(self._ends[number - 1]) if number else 0)
         document = int(np.searchsorted(ends, before, side="right"))
-        wanted = before + 1 - int(ends[document] - tokens[document])
+        wanted = max(self._least, before + 1 - int(ends[document] - tokens[document]))
         interval = Interval(self._after, StreamPlace(epoch, int(hashes[document])), wanted)
         self._after = interval.last
         self._taken = epoch * self._total + int(ends[document])
@@ -188,13 +190,13 @@ class _Stream:
         return tokens[order], hashes[order]
 
 
-def take_phases(mixture: Mixture, choice: Choice) -> list[Intervals]:
-    """Return what each phase takes.
+def take_phases(mixture: Mixture, choice: Choice, least: int = 1) -> list[Intervals]:
+    """Return what each phase takes, at least so many tokens of a document.
 
     Raises RunError where a group has no documents, or too few for the budget.
     """
     histograms = _histograms(choice)
-    streams = {group: _Stream(mixture, group, bins, choice) for group, bins in histograms.items()}
+    streams = {group: _Stream(mixture, group, bins, choice, least) for group, bins in histograms.items()}
     seen = ", ".join(sorted(streams)) or "none"
     phases: list[Intervals] = []
     for index, phase in enumerate(mixture.phases):

@@ -6,10 +6,10 @@ from typing import Annotated, ClassVar, Literal
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.errors import Problem
+from prep.corpus.errors import Problem, RunError
 from prep.corpus.files.storage import join
 from prep.corpus.shards.shards import read_manifest, token_dtype
-from prep.corpus.shards.splits import SPLITS, VALIDATION
+from prep.corpus.shards.splits import SPLITS, TRAIN, VALIDATION
 from prep.stages.pack.left_out import left_out
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.plan import Packing, PlanTask, Strategy
@@ -29,16 +29,16 @@ class Pack(GlobalStage):
     """Turn documents into token ids and pack them into rows of one length.
 
     Makes `shards/train`, `shards/validation` and, if asked for, `shards/test`, each a folder that
-    `datasets.load_from_disk` opens; `shards` itself opens as all of them. A separator ends every document. Nothing is
-    cropped unless `long_documents` or a budget of the `mixture` says so: every token of every document lies in exactly
-    one row. A document longer than a row is cut; what is left over beside full rows is its beginning, so that only the
-    first piece of a row can continue a document begun in another. Each row tells the lengths of its pieces, their
-    documents and where in its document the first one begins (`prep.corpus.shards.shards`). Rows are shuffled, all with
-    all. Beside validation and test lies `labels.parquet`, the source and language of each document.
+    `datasets.load_from_disk` opens; `shards` itself opens as all of them. A separator ends every document, cropped ones
+    too. Nothing is cropped unless `long_documents` or a budget of the `mixture` says so: every token of every document
+    is in exactly one row. A document longer than a row is cut; its first piece takes what does not fill a whole row, so
+    that only the first piece of a row can continue a document from another row. Each row records the lengths of its
+    pieces, their documents and where in its document the first piece begins (`prep.corpus.shards.shards`). All rows are
+    shuffled. The folders `validation` and `test` also hold `labels.parquet`, the source and language of each document.
     """
 
     name: ClassVar[str] = "pack"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "sentencepiece", "tokenizers")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "shards"
@@ -58,8 +58,10 @@ class Pack(GlobalStage):
     """No cut leaves a piece of fewer tokens; `concatenate` leaves places free instead. At most half a row."""
     long_documents: Literal["split", "crop"] = "split"
     """What becomes of documents longer than a row: cut into pieces, all of which are kept; or only the beginning is."""
-    separator: Literal["after", "before"] = "after"
-    """Whether the separator ends each document or begins it."""
+    separator: Literal["after", "before", "both"] = "after"
+    """Whether the separator ends each document or begins it. `both`: the tokenizer's beginning token begins it and the
+    separator ends it, as Llama 3 and Gemma have them; they are different tokens. A cropped document has its separator
+    too, in place of its last token."""
     mixture: Mixture | None = None
     """How many tokens of which documents the training rows hold, how often they may come, and in which order. Left
     out: every document once. Validation and test are not mixed."""
@@ -132,12 +134,19 @@ class Pack(GlobalStage):
             from prep.tokenizers.encoding.encode import open_tokenizer
 
             tokenizer = open_tokenizer(context.artefacts["tokenizer"])
+            begin_id = tokenizer.begin_id if self.separator == "both" else None
+            if self.separator == "both" and begin_id is None:
+                raise RunError(
+                    "pack.separator: both needs a tokenizer with a token of its own that begins documents; seen one "
+                    "token for both ends; set tokenizer.begin_token, or separator to after or before"
+                )
             rows = RowFormat(
                 length=self.length,
                 dtype=token_dtype(tokenizer.vocabulary),
                 vocabulary=tokenizer.vocabulary,
                 separator_id=tokenizer.separator_id,
                 separator=self.separator,
+                begin_id=begin_id,
                 padding_id=tokenizer.padding_id,
                 tokenizer_sha256=tokenizer.sha256,
             )
@@ -160,7 +169,14 @@ class Pack(GlobalStage):
         return None
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
-        """Warn of a validation split that is too small to measure by."""
+        """Warn of a training split that does not fill a row, and of a validation split too small to measure by."""
+        tokens = read_manifest(join(results.output, TRAIN)).tokens
+        if tokens < self.length:
+            message = (
+                f"{self.name}: the training split has {tokens:,} tokens, which do not fill one row of {self.length:,}; "
+                + (f"set pack.length to {max(2, tokens)} or less, or give more documents" if tokens else "it is empty")
+            )
+            yield RunWarning("training_tokens", message, "prep report {output}")
         rows = read_manifest(join(results.output, VALIDATION)).rows
         if self.validation and rows < results.thresholds.validation_rows:
             message = f"{self.name}: the validation split has {rows:,} rows of {self.length} tokens; its loss is noise"
@@ -172,7 +188,8 @@ class Pack(GlobalStage):
 
     def _packing(self) -> Packing:
         crop = self.long_documents == "crop"
-        return Packing(self.strategy, self.length, self.minimum_piece, self.window, crop)
+        separators = 2 if self.separator == "both" else 1
+        return Packing(self.strategy, self.length, self.minimum_piece, self.window, crop, separators)
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -9,21 +9,29 @@ from prep.corpus.shards.splits import Hashes
 from prep.corpus.text.hashing import hash_bytes, mix
 from prep.stages.pack.packing_kernels import Integers
 
+NO_ID = -1
+
 
 @kernel
-def delimit(offsets: Offsets, ids: Ids, separator: int, before: bool, out: Ids) -> Integers:
-    """Copy each document's ids with a separator before or after them, and return its tokens with it (documents).
+def delimit(offsets: Offsets, ids: Ids, before: int, after: int, out: Ids) -> Integers:
+    """Copy each document's ids with the ids `before` and `after` it, and return its tokens with them (documents).
 
-    Document i is `ids[offsets[i]:offsets[i + 1]]`; `out` has a place for each id and each separator.
+    NO_ID stands for none. Document i is `ids[offsets[i]:offsets[i + 1]]`; `out` has a place for each id copied.
     """
     lengths = np.empty(len(offsets) - 1, np.int64)
     at = 0
     for document in range(len(lengths)):
+        start = at
+        if before != NO_ID:
+            out[at] = before
+            at += 1
         length = offsets[document + 1] - offsets[document]
-        _copy(ids, offsets[document], length, out, at + 1 if before else at)
-        out[at if before else at + length] = separator
-        lengths[document] = length + 1
-        at += length + 1
+        _copy(ids, offsets[document], length, out, at)
+        at += length
+        if after != NO_ID:
+            out[at] = after
+            at += 1
+        lengths[document] = at - start
     return lengths
 
 

@@ -5,7 +5,7 @@ at a time. So memory does not grow with the corpus. The plan of a split is what 
 next phase maps into memory, and what its manifest will say:
 
     scratch/plan/train/offsets.bin   where each row's pieces begin, and where the last one's end
-    scratch/plan/train/positions.bin, lengths.bin, documents.bin, starts.bin   the pieces, see `Pieces`
+    scratch/plan/train/positions.bin, lengths.bin, documents.bin, starts.bin, cropped.bin   see `Pieces`
     scratch/plan/train.json
 """
 
@@ -53,6 +53,8 @@ class Packing:
     """Documents that best fit looks at together."""
     crop: bool
     """Whether only as much of a document is taken as fits into a row."""
+    separators: int = 1
+    """Ids that stand before and after each document, together: the fewest tokens of it that a budget may take."""
 
 
 class Taken(NamedTuple):
@@ -61,6 +63,8 @@ class Taken(NamedTuple):
     numbers: Integers
     positions: Integers
     tokens: Integers
+    cropped: Integers
+    """1 where the document has more tokens than are taken, else 0."""
 
 
 class Pieces(NamedTuple):
@@ -76,6 +80,8 @@ class Pieces(NamedTuple):
     """(pieces)"""
     starts: Integers
     """(pieces) Tokens of the document before the piece."""
+    cropped: Integers
+    """(pieces) 1 for the last piece of a document of which only the beginning is taken, else 0."""
 
 
 @dataclass
@@ -127,7 +133,7 @@ class PlanTask(NamedTuple):
         def choice() -> Iterator[Candidates]:
             return (candidates(part, rule, TRAIN, self.packing) for part in self._documents())
 
-        phases = take_phases(self.mixture, choice)
+        phases = take_phases(self.mixture, choice, self.packing.separators)
         write_json(_phases_path(self.scratch), {"phases": phases})
         return phases
 
@@ -174,7 +180,8 @@ class PlanWriter(AbstractContextManager["PlanWriter"]):
         """Take so many tokens of each of a part's documents, none of some; their numbers begin at `offset`."""
         here = np.flatnonzero(tokens)
         self._count(part, tokens, here)
-        self._waiting.append(Taken(part.first + offset + here, part.positions[here], tokens[here]))
+        cropped = (tokens[here] < part.tokens[here]).astype(np.int64)
+        self._waiting.append(Taken(part.first + offset + here, part.positions[here], tokens[here], cropped))
         if sum(len(taken.numbers) for taken in self._waiting) >= self._window:
             documents = Taken(*map(np.concatenate, zip(*self._waiting, strict=True)))
             whole = len(documents.numbers) // self._window * self._window
@@ -208,7 +215,10 @@ class PlanWriter(AbstractContextManager["PlanWriter"]):
         packed, starts, lengths, row_of_piece, rows = pack(documents.tokens, self._packing)
         offsets, order = arrange(row_of_piece, starts, rows)
         packed, starts = packed[order], starts[order]
-        columns = (documents.positions[packed] + starts, lengths[order], documents.numbers[packed], starts)
+        lengths = lengths[order]
+        last = starts + lengths == documents.tokens[packed]
+        cropped = documents.cropped[packed] * last
+        columns = (documents.positions[packed] + starts, lengths, documents.numbers[packed], starts, cropped)
         for file, column in zip(self._files, (self._pieces + offsets[1:], *columns), strict=True):
             file.write(np.ascontiguousarray(column).data)
         self._pieces += len(packed)

@@ -22,7 +22,7 @@ from prep.corpus.shards.permutation_kernels import permuted
 from prep.corpus.shards.shards import Rows, mapped_rows, rows_batch
 from prep.corpus.shards.splits import SPLITS
 from prep.stages.pack.packing_kernels import Integers
-from prep.stages.pack.placement_kernels import lay_out, reorder
+from prep.stages.pack.placement_kernels import NO_ID, lay_out, reorder
 from prep.stages.pack.plan import Pieces, SplitFacts, read_facts, read_plan
 from prep.stages.pack.tokens import RowFormat, TokenSequence
 
@@ -84,7 +84,10 @@ def _gather(run: Run, order: npt.NDArray[np.int64], plan: Pieces, tokens: TokenS
     offsets, pieces = reorder(plan.offsets[run.first : run.end + 1], order)
     lengths = plan.lengths[pieces]
     ids = np.full((len(order), rows.length), rows.padding_id, rows.dtype)
-    tokens.copy(plan.positions[pieces], lengths, lay_out(offsets, lengths, rows.length), ids.reshape(-1))
+    places = lay_out(offsets, lengths, rows.length)
+    tokens.copy(plan.positions[pieces], lengths, places, ids.reshape(-1))
+    if rows.after != NO_ID:  # what is cropped ends like other documents
+        ids.reshape(-1)[(places + lengths - 1)[plan.cropped[pieces] > 0]] = rows.after
     starts = plan.starts[pieces]
     return Rows(ids, offsets.astype(np.int32), lengths.astype(np.int32), plan.documents[pieces], starts[offsets[:-1]])
 

@@ -1,6 +1,6 @@
 """The first phase of packing: each part's documents as token ids, in files that the later phases map into memory.
 
-    scratch/tokens/00000.bin        the part's ids, a separator before or after each document, nothing else
+    scratch/tokens/00000.bin        the part's ids, each document with its separators, nothing else
     scratch/documents/00000.arrow   one row per document: see `PartDocuments`
     scratch/rows.json               of the first part, for phases without the tokenizer: see `RowFormat`
 
@@ -24,7 +24,7 @@ from prep.corpus.shards.shards import Ids
 from prep.corpus.shards.splits import Hashes
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.packing_kernels import Integers
-from prep.stages.pack.placement_kernels import copy_pieces, delimit, document_hashes
+from prep.stages.pack.placement_kernels import NO_ID, copy_pieces, delimit, document_hashes
 from prep.stages.upstream import GlobalContext
 
 ROW_FORMAT = "rows.json"
@@ -50,6 +50,24 @@ class RowFormat:
     separator: str
     padding_id: int
     tokenizer_sha256: str
+    begin_id: int | None = None
+
+    @property
+    def before(self) -> int:
+        """The id before each document, or NO_ID."""
+        if self.begin_id is not None:
+            return self.begin_id
+        return self.separator_id if self.separator == "before" else NO_ID
+
+    @property
+    def after(self) -> int:
+        """The id after each document, or NO_ID."""
+        return NO_ID if self.separator == "before" else self.separator_id
+
+    @property
+    def separators(self) -> int:
+        """Ids that stand before and after each document, together."""
+        return (self.before != NO_ID) + (self.after != NO_ID)
 
     @property
     def row_bytes(self) -> int:
@@ -80,7 +98,7 @@ class PartDocuments(NamedTuple):
     positions: Integers
     """Where each begins in the sequence of all tokens."""
     tokens: Integers
-    """Token ids, the separator included."""
+    """Token ids, separators included."""
     text_bytes: Integers
     """UTF-8 bytes of the text."""
     split_hashes: Hashes
@@ -99,9 +117,9 @@ def tokenize_part(part: int, context: GlobalContext, encode: Encode, rows: RowFo
     with atomic_output(_tokens_path(context.scratch, part)) as sink:
         for batch in context.upstream.documents(part, columns):
             offsets, ids = encode(batch.column("text"))
-            ended = np.empty(len(ids) + batch.num_rows, rows.dtype)
-            tokens = delimit(offsets, ids, rows.separator_id, rows.separator == "before", ended)
-            sink.write(ended.data)
+            delimited = np.empty(len(ids) + rows.separators * batch.num_rows, rows.dtype)
+            tokens = delimit(offsets, ids, rows.before, rows.after, delimited)
+            sink.write(delimited.data)
             tables.append(_table(batch, tokens, labels, drawing))
     write_arrow(_documents_path(context.scratch, part), pa.concat_tables(tables).unify_dictionaries().combine_chunks())
     if part == 0:

@@ -7,6 +7,7 @@ from prep.stages.tokenizer.tokenizer import TrainTokenizer
 from prep.tokenizers.encoding.encode import open_files
 from prep.tokenizers.saving.existing import existing_files
 from prep.tokenizers.saving.folder import write_folder
+from prep.tokenizers.saving.identity import check_identity
 from prep.tokenizers.training.extend import extend as extend_files
 
 
@@ -18,5 +19,10 @@ def extend(tokenizer: str, texts: Texts, stage: TrainTokenizer, more: int, outpu
     with TemporaryDirectory() as folder:
         sample = draw_sample(texts, stage.sample_settings(), folder)
         files = extend_files(existing_files(tokenizer), sample, more, stage.memory)
-    write_folder(output, files, {"extended": tokenizer, "more": more, "sample": vars(stage.sample_settings())})
+    identity = check_identity(files)
+    write_folder(
+        output,
+        files,
+        {"identity": identity, "extended": tokenizer, "more": more, "sample": vars(stage.sample_settings())},
+    )
     return open_files(files).vocabulary

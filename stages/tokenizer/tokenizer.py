@@ -1,7 +1,9 @@
 """Trains a tokenizer on a sample of the documents, or takes one that exists."""
 
+import json
 from collections.abc import Iterator, Mapping
 from dataclasses import fields
+from pathlib import Path
 from typing import Annotated, ClassVar
 
 import pyarrow as pa
@@ -17,8 +19,11 @@ from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with
 from prep.tokenizers.encoding.encode import open_files
 from prep.tokenizers.encoding.pattern import PatternError, parse
 from prep.tokenizers.judging.evaluate import evaluate
+from prep.tokenizers.saving.config import CONFIG, KEPT_FILES, separator_of, separator_warning, token_name
 from prep.tokenizers.saving.existing import existing_files, find_existing
-from prep.tokenizers.saving.folder import LIBRARIES, write_folder
+from prep.tokenizers.saving.folder import LIBRARIES, Files, write_folder
+from prep.tokenizers.saving.identity import check_identity
+from prep.tokenizers.saving.sentencepiece_model import SPACE
 from prep.tokenizers.training.sample import (
     DRAWN,
     SURVEY,
@@ -45,7 +50,7 @@ LOOK, CHOOSE, DRAW, TRAIN, TAKE = "look", "choose", "draw", "train", "take"
 
 IDS_OF_16_BITS = 1 << 16
 
-BYTE_LEVEL_ONLY = ("pre_tokenizer", "pattern", "memory")
+BYTE_LEVEL_ONLY = ("pre_tokenizer", "pattern", "memory", "begin_token")
 SENTENCEPIECE_ONLY = ("character_coverage", "user_symbols")
 TAKES = ("existing", "pre_tokenizer", "pattern", "separator")
 """Options that an existing tokenizer takes."""
@@ -69,7 +74,7 @@ class TrainTokenizer(GlobalStage):
     """
 
     name: ClassVar[str] = "tokenizer"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "tokenizer"
@@ -78,7 +83,9 @@ class TrainTokenizer(GlobalStage):
     """Use this tokenizer instead of training one: a folder, or a file `tokenizer.json`, `*.model` (sentencepiece),
     `*.tiktoken` or `encoder.json` (GPT-2, with `vocab.bpe` beside it). Byte-level BPE or sentencepiece."""
     separator: str = ""
-    """The control token of an existing tokenizer that ends documents, where it has an unusual name."""
+    """The control token of an existing tokenizer that ends documents. Left out: `eos_token` where its name is usual for
+    the end of a document, else a control token with such a name, else `eos_token`. The run says which, where it is not
+    `eos_token` or has an unusual name."""
     kind: Kind = "bpe"
     """`bpe` merges bytes, as GPT and Llama 3 do. `sentencepiece_bpe` merges characters, as Llama 2 and Gemma do.
     `sentencepiece_unigram` keeps the pieces that make the text most likely, as T5 does; it takes a CPU second to train
@@ -91,6 +98,9 @@ class TrainTokenizer(GlobalStage):
     """The vocabulary is filled with reserved tokens up to a multiple of this; 64 or 128 suit GPUs."""
     special_tokens: tuple[Token, ...] = ()
     """Further control tokens, such as `<|im_start|>`; they follow those that the kind has."""
+    begin_token: str = ""
+    """One of `special_tokens` that begins each document where `pack.separator` is `both`. For `bpe`, which otherwise
+    has one token for both ends; the sentencepiece kinds have `<s>`."""
     reserved: int = Field(default=0, ge=0, le=100_000)
     """Further control tokens without a meaning yet: `<|reserved_0|>` and so on."""
     split_digits: bool = False
@@ -105,7 +115,7 @@ class TrainTokenizer(GlobalStage):
     memory: int = Field(default=2 << 30, ge=64 << 20)
     """Bytes that `bpe` may use for counting and merging. Beyond that the rarest pretokens are dropped; the card says
     how many occurrences."""
-    character_coverage: float = Field(default=0.9995, ge=0.9, le=1)
+    character_coverage: float = Field(default=0.9995, ge=0.98, le=1)
     """Share of the sample's characters that the sentencepiece kinds have tokens for; the rest is written in bytes."""
     user_symbols: tuple[Token, ...] = ()
     """Strings that the sentencepiece kinds take whole wherever a text holds them."""
@@ -144,7 +154,11 @@ class TrainTokenizer(GlobalStage):
         if self.language_weights and "language" not in context.schema.names:
             hint = "put the stage 'language' before it"
             yield Problem("no stage says what language documents are in", ("language_weights",), hint=hint)
-        tokens = [*control_tokens(self.kind), *self.special_tokens, *self.user_symbols]
+        if self.begin_token and self.begin_token not in self.special_tokens:
+            expected = f"one of special_tokens: {', '.join(self.special_tokens) or 'there are none'}"
+            yield Problem("documents begin with a control token", ("begin_token",), expected, self.begin_token)
+        symbols = [symbol.replace(SPACE, " ") for symbol in self.user_symbols]
+        tokens = [*control_tokens(self.kind), *self.special_tokens, *symbols]
         twice = sorted({token for token in tokens if tokens.count(token) > 1})
         if twice:
             yield Problem(f"a token that there is already: {', '.join(twice)}", ("special_tokens",))
@@ -185,8 +199,12 @@ class TrainTokenizer(GlobalStage):
                 )
 
     def files(self) -> Mapping[str, str]:
-        """Return the file that defines an existing tokenizer."""
-        return {"existing": find_existing(self.existing)} if self.existing else {}
+        """Return the files that define an existing tokenizer."""
+        if not self.existing:
+            return {}
+        file = find_existing(self.existing)
+        beside = {name: str(Path(file).with_name(name)) for name in KEPT_FILES}
+        return {"existing": file, **{f"existing: {name}": path for name, path in beside.items() if Path(path).exists()}}
 
     @property
     def _unused(self) -> tuple[str, ...]:
@@ -216,6 +234,7 @@ class TrainTokenizer(GlobalStage):
             character_coverage=self.character_coverage,
             user_symbols=self.user_symbols,
             split_digits=self.split_digits,
+            begin=self.begin_token,
         )
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
@@ -228,8 +247,7 @@ class TrainTokenizer(GlobalStage):
         """Run one task; those that look at all documents count them."""
         if phase == TAKE:
             pattern = self.pattern or (PATTERNS[self.pre_tokenizer] if "pre_tokenizer" in self.model_fields_set else "")
-            files = existing_files(self.existing, pattern, self.separator)
-            write_folder(context.output, files, {"settings": {"existing": self.existing}})
+            self._take(context, existing_files(self.existing, pattern, self.separator))
             return None
         strata = join(context.scratch, "strata.json")
         if phase == CHOOSE:
@@ -248,8 +266,11 @@ class TrainTokenizer(GlobalStage):
         return None
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
-        """Warn of documents that do not come back from their ids as they were."""
-        evaluation = read_json(join(results.output, "card.json")).get("evaluation")
+        """Warn of documents that do not come back from their ids, and of a separator that may not be what was meant."""
+        card = read_json(join(results.output, "card.json"))
+        if warning := card.get("warning"):
+            yield RunWarning("separator", f"{self.name}: {warning}", "prep report {output}")
+        evaluation = card.get("evaluation")
         if isinstance(evaluation, dict) and evaluation["failures"]:
             failures, documents = evaluation["failures"], evaluation["documents"]
             message = f"{self.name}: {failures:,} of {documents:,} documents do not come back as they were"
@@ -277,6 +298,7 @@ class TrainTokenizer(GlobalStage):
             "control_tokens": {token: index for index, token in enumerate((*control_tokens(self.kind), *self.control))},
             "sample": [{name: vars(stratum)[name] for name in IN_CARD} for stratum in strata],
             "dropped_pretokens": trained.dropped,
+            "identity": check_identity(trained.files, self.user_symbols),
         }
         if self.held_out_bytes:
             held_out = read_sample(tables, held_out=True)
@@ -284,6 +306,18 @@ class TrainTokenizer(GlobalStage):
             evaluation = evaluate("", open_files(trained.files), texts.batches())
             card["evaluation"] = {"on": "held out" if len(held_out) else "the sample", **evaluation.as_json()}
         write_folder(context.output, trained.files, card)
+
+    def _take(self, context: GlobalContext, files: Files) -> None:
+        """Write an existing tokenizer's folder."""
+        config = json.loads(files[CONFIG])
+        separator, eos = separator_of(config), token_name(config.get("eos_token"))
+        card = {
+            "settings": {"existing": self.existing},
+            "separator": separator,
+            "identity": check_identity(files),
+        }
+        warning = None if self.separator else separator_warning(separator, eos)
+        write_folder(context.output, files, card if warning is None else {**card, "warning": warning})
 
 
 def _counted(batches: Iterator[pa.RecordBatch], counts: list[int]) -> Iterator[pa.RecordBatch]:

@@ -204,7 +204,10 @@ def test_an_existing_tokenizer_is_taken_instead(tmp_path: Path) -> None:
     assert check(stage) == []
     files = run(stage, tmp_path / "taken", [DOCUMENTS])
     assert files["tokenizer.json"] == (made / "tokenizer.json").read_bytes()
-    assert stage.files() == {"existing": str(made / "tokenizer.json")}
+    assert stage.files() == {
+        "existing": str(made / "tokenizer.json"),
+        "existing: tokenizer_config.json": str(made / "tokenizer_config.json"),
+    }
     (problem,) = check(TrainTokenizer(existing=str(made), vocabulary=500))
     assert problem.field == ("vocabulary",)
     (problem,) = check(TrainTokenizer(existing=str(tmp_path / "nothing")))

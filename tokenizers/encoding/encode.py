@@ -18,8 +18,9 @@ from prep.tokenizers.encoding.bpe_engine import BPEEngine
 from prep.tokenizers.encoding.engines import Engine, GigatokenEngine, SentencePieceEngine, TokenizersEngine
 from prep.tokenizers.encoding.exact import ByteLevelEngine, fast_or_reference
 from prep.tokenizers.encoding.token_bytes import TokenBytes, byte_level_token_bytes, joined, sentencepiece_token_bytes
-from prep.tokenizers.saving.folder import CONFIG, MODEL, TOKENIZER_JSON, Files
-from prep.tokenizers.saving.sentencepiece_json import user_symbols
+from prep.tokenizers.saving.config import CONFIG, padding_of, separator_of, token_name
+from prep.tokenizers.saving.folder import MODEL, TOKENIZER_JSON, Files
+from prep.tokenizers.saving.sentencepiece_model import BPE, parse_model, user_symbols
 
 
 @dataclass(frozen=True)
@@ -35,6 +36,8 @@ class Tokenizer:
     token_bytes: TokenBytes = field(repr=False)
     """The bytes of text that each id stands for."""
     open_engine: Callable[[], Engine] = field(repr=False)
+    begin_id: int | None = None
+    """The id that begins each document, where the tokenizer has one beside the separator."""
 
     @property
     def vocabulary(self) -> int:
@@ -113,8 +116,9 @@ def _open_byte_level(content: bytes, config: dict[str, object]) -> Tokenizer:
         return fast_or_reference(lambda: _fast_byte_level(text, reference), reference)
 
     return Tokenizer(
-        separator_id=ids[str(config["eos_token"])],
-        padding_id=ids[str(config["pad_token"])],
+        separator_id=ids[separator_of(config)],
+        begin_id=_begin_id(config, ids.get),
+        padding_id=ids[padding_of(config)],
         sha256=hashlib.sha256(content).hexdigest(),
         token_bytes=byte_level_token_bytes(tokenizer),
         open_engine=open_engine,
@@ -150,18 +154,24 @@ def _open_sentencepiece(content: bytes, converted: bytes | None, config: dict[st
 
     def open_engine() -> Engine:
         reference = SentencePieceEngine(content)
-        if converted is None or user_symbols(content):
+        if converted is None or user_symbols(content) or parse_model(content).trainer_spec.model_type != BPE:
             return reference
         text = converted.decode()
         return fast_or_reference(lambda: GigatokenEngine(text), reference)
 
     return Tokenizer(
-        separator_id=processor.piece_to_id(str(config["eos_token"])),
-        padding_id=processor.piece_to_id(str(config["pad_token"])),
+        separator_id=processor.piece_to_id(separator_of(config)),
+        begin_id=_begin_id(config, processor.piece_to_id),
+        padding_id=processor.piece_to_id(padding_of(config)),
         sha256=hashlib.sha256(content).hexdigest(),
         token_bytes=sentencepiece_token_bytes(processor),
         open_engine=open_engine,
     )
+
+
+def _begin_id(config: dict[str, object], id_of: Callable[[str], int | None]) -> int | None:
+    token = token_name(config.get("bos_token"))
+    return id_of(token) if token and token != separator_of(config) else None
 
 
 def _read(folder: str, name: str) -> bytes:

@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING
 
 from prep.tokenizers.encoding.byte_level import to_bytes
-from prep.tokenizers.saving.sentencepiece_json import SPACE
+from prep.tokenizers.saving.sentencepiece_model import SPACE
 
 if TYPE_CHECKING:
     from sentencepiece import SentencePieceProcessor

@@ -24,7 +24,8 @@ from prep.tokenizers.encoding.byte_level import (
     to_characters,
 )
 from prep.tokenizers.encoding.encode import Tokenizer, open_files, open_tokenizer
-from prep.tokenizers.saving.folder import CARD, CONFIG, Files, byte_level_files, sentencepiece_files
+from prep.tokenizers.saving.config import Existing, choose_separator, read_existing
+from prep.tokenizers.saving.folder import CARD, Files, byte_level_files, sentencepiece_files
 from prep.tokenizers.saving.ranks import merges_of_ranks, read_ranks
 
 if TYPE_CHECKING:
@@ -32,8 +33,6 @@ if TYPE_CHECKING:
 
 _GPT2 = {"encoder.json": "vocab.bpe", "vocab.json": "merges.txt"}
 """Where the merges of a vocabulary lie."""
-_ENDS = (SEPARATOR, "<|end_of_text|>", "</s>", "<eos>", "<|eos|>")
-"""What a control token that ends documents is usually called."""
 
 
 class Published(NamedTuple):
@@ -69,12 +68,13 @@ def find_existing(path: str) -> str:
 def existing_files(path: str, pattern: str = "", separator: str = "") -> Files:
     """Return the files of the folder of an existing tokenizer, without the card.
 
-    `pattern` is for ranks whose file has no published name; `separator` names the control token that ends documents,
-    where it is none of the usual ones. Raises RunError for what cannot be used.
+    `pattern` is for ranks whose file has no published name; `separator` names the control token that ends documents;
+    left out, `choose_separator` does. Raises RunError for what cannot be used.
     """
     file = find_existing(path)
+    existing = read_existing(file)
     if file.endswith(".model"):
-        return sentencepiece_files(_read(file))
+        return sentencepiece_files(_read(file), file, separator, existing)
     if file.endswith(".tiktoken"):
         name = Path(file).name.removesuffix(".tiktoken")
         known = PUBLISHED.get(name, Published(pattern, {}))
@@ -85,15 +85,28 @@ def existing_files(path: str, pattern: str = "", separator: str = "") -> Files:
         tokenizer, pattern = _from_json(file)
     else:
         tokenizer, pattern = _from_gpt2(file), PATTERNS["gpt2"]
+    _add_control(tokenizer, existing, file)
     control = {token.content for token in tokenizer.get_added_tokens_decoder().values()}
-    named = _named(file)
-    ends = [token for token in (separator, named.get("eos_token", ""), *_ENDS) if token in control]
-    if not ends or (separator and separator not in control):
-        raise RunError(
-            f"{file}: no control token that ends documents; expected separator to name one of {sorted(control)}"
-        )
-    padding = named.get("pad_token", "")
-    return byte_level_files(tokenizer, pattern, ends[0], padding if padding in control else ends[0])
+    chosen = choose_separator(file, control, existing.named("eos_token"), separator)
+    padding = existing.named("pad_token")
+    padding = padding if padding in control else chosen
+    return byte_level_files(tokenizer, pattern, chosen, padding, existing=existing)
+
+
+def _add_control(tokenizer: "HuggingFaceTokenizer", existing: Existing, file: str) -> None:
+    """Add the control tokens of the configuration that the tokenizer's own file lacks, under their ids."""
+    from tokenizers import AddedToken
+
+    for index, token in sorted(existing.added().items()):
+        if tokenizer.token_to_id(token) is None:
+            following = tokenizer.get_vocab_size(with_added_tokens=True)
+            if index != following:
+                raise RunError(f"{file}: the configuration adds {token!r} with the id {index}; expected {following}")
+            tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False)])
+    for field in ("bos_token", "eos_token", "pad_token"):
+        token = existing.named(field)
+        if token and tokenizer.token_to_id(token) is None:
+            tokenizer.add_special_tokens([AddedToken(token, special=True, normalized=False)])
 
 
 def open_any(path: str, pattern: str = "", separator: str = "") -> Tokenizer:
@@ -145,16 +158,6 @@ def _from_json(file: str) -> tuple["HuggingFaceTokenizer", str]:
             f"{file}: not byte-level BPE, whose vocabulary holds all bytes; use the tokenizer's .model, or another one"
         )
     return Tokenizer.from_str(json.dumps(content)), pattern_of(content["pre_tokenizer"])
-
-
-def _named(file: str) -> dict[str, str]:
-    """Return the control tokens that the configuration beside a file names."""
-    path = Path(file).with_name(CONFIG)
-    if not path.exists():
-        return {}
-    config = json.loads(path.read_bytes())
-    names = {name: config.get(name) for name in ("eos_token", "pad_token")}
-    return {name: token["content"] if isinstance(token, dict) else token for name, token in names.items() if token}
 
 
 def _read(file: str) -> bytes:

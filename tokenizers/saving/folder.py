@@ -19,19 +19,19 @@ from typing import TYPE_CHECKING
 import numpy as np
 import orjson
 
-from prep.corpus.errors import RunError
 from prep.corpus.files.storage import join, write_bytes, write_json
 from prep.tokenizers.encoding import byte_level
 from prep.tokenizers.encoding.token_bytes import TokenBytes, byte_level_token_bytes, sentencepiece_token_bytes
+from prep.tokenizers.saving.config import CONFIG, Existing, choose_separator, config_bytes
 from prep.tokenizers.saving.ranks import merges_in_order_of_ids
-from prep.tokenizers.saving.sentencepiece_json import as_tokenizer, can_be_converted, user_symbols
+from prep.tokenizers.saving.sentencepiece_json import as_tokenizer, can_be_converted
+from prep.tokenizers.saving.sentencepiece_model import with_control
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
 
 TOKENIZER_JSON = "tokenizer.json"
 MODEL = "tokenizer.model"
-CONFIG = "tokenizer_config.json"
 TIKTOKEN = "ranks.tiktoken"
 TIKTOKEN_OPTIONS = "tiktoken.json"
 TOKEN_BYTES = "token_bytes.npy"
@@ -43,13 +43,24 @@ Files = Mapping[str, bytes]
 """Content by name."""
 
 
-def byte_level_files(tokenizer: "Tokenizer", pattern: str, separator: str = "", padding: str = "") -> Files:
+def byte_level_files(
+    tokenizer: "Tokenizer",
+    pattern: str,
+    separator: str = "",
+    padding: str = "",
+    begin: str = "",
+    existing: Existing | None = None,
+) -> Files:
     """Return the files of a byte-level BPE tokenizer, without the card. Left out, the control tokens are our own."""
     separator, padding = separator or byte_level.SEPARATOR, padding or byte_level.PADDING
     token_bytes = byte_level_token_bytes(tokenizer)
-    files = {
+    named = {"bos_token": begin or separator, "eos_token": separator, "pad_token": padding}
+    if existing is not None and existing.names_any():
+        named = {}
+    files: dict[str, bytes] = {
+        **(existing.files if existing is not None else {}),
         TOKENIZER_JSON: tokenizer.to_str(pretty=True).encode(),
-        CONFIG: _config("PreTrainedTokenizerFast", bos_token=separator, eos_token=separator, pad_token=padding),
+        CONFIG: config_bytes("PreTrainedTokenizerFast", named, separator, padding, existing),
         TOKEN_BYTES: _token_lengths(token_bytes),
     }
     special = all(token.special for token in tokenizer.get_added_tokens_decoder().values())
@@ -57,22 +68,39 @@ def byte_level_files(tokenizer: "Tokenizer", pattern: str, separator: str = "", 
     return {**files, **_tiktoken(tokenizer, token_bytes, pattern)} if has_ranks else files
 
 
-def sentencepiece_files(model: bytes) -> Files:
-    """Return the files of a sentencepiece model, without the card."""
+def sentencepiece_files(
+    model: bytes, file: str = MODEL, separator: str = "", existing: Existing | None = None
+) -> Files:
+    """Return the files of a sentencepiece model, without the card.
+
+    Raises RunError where no token ends documents, or where tokens that its configuration adds do not follow its own.
+    """
     from sentencepiece import SentencePieceProcessor
 
+    if existing is not None:
+        model = with_control(model, existing.added(), file)
     processor = SentencePieceProcessor(model_proto=model)
-    names = {"unk_token": processor.unk_id(), "bos_token": processor.bos_id(), "eos_token": processor.eos_id()}
-    names["pad_token"] = processor.pad_id() if processor.pad_id() >= 0 else processor.eos_id()
-    control = {name: processor.id_to_piece(index) for name, index in names.items() if index >= 0}
-    if "eos_token" not in control:
-        raise RunError("the sentencepiece model has no end-of-sentence piece, which must end each document")
-    files = {MODEL: model, TOKEN_BYTES: _token_lengths(sentencepiece_token_bytes(processor))}
+    ids = {"unk_token": processor.unk_id(), "bos_token": processor.bos_id(), "eos_token": processor.eos_id()}
+    named = {name: processor.id_to_piece(index) for name, index in ids.items() if index >= 0}
+    control = {processor.id_to_piece(index) for index in range(processor.vocab_size()) if processor.is_control(index)}
+    eos = (existing.named("eos_token") if existing is not None else "") or named.get("eos_token", "")
+    ending = choose_separator(file, control, eos, separator)
+    pad = existing.named("pad_token") if existing is not None else ""
+    if not pad and processor.pad_id() >= 0:
+        pad = processor.id_to_piece(processor.pad_id())
+    padding = pad if pad in control else ending
+    fields = {**named, "eos_token": eos or ending, "pad_token": padding if existing is None or pad else None}
+    files: dict[str, bytes] = {
+        **(existing.files if existing is not None else {}),
+        MODEL: model,
+        TOKEN_BYTES: _token_lengths(sentencepiece_token_bytes(processor)),
+    }
     if can_be_converted(model):
-        converted = as_tokenizer(processor, user_symbols(model)).to_str(pretty=True).encode()
-        return files | {TOKENIZER_JSON: converted, CONFIG: _config("PreTrainedTokenizerFast", **control)}
+        converted = as_tokenizer(model).to_str(pretty=True).encode()
+        config = config_bytes("PreTrainedTokenizerFast", fields, ending, padding, existing)
+        return files | {TOKENIZER_JSON: converted, CONFIG: config}
     # The one class of transformers, in versions 4 and 5, that leaves text and ids to sentencepiece alone.
-    config = _config("BertGenerationTokenizer", **control, sep_token=control["eos_token"])
+    config = config_bytes("BertGenerationTokenizer", {**fields, "sep_token": None}, ending, padding, existing)
     return files | {"spiece.model": model, CONFIG: config}
 
 
@@ -92,11 +120,6 @@ def write_folder(folder: str, files: Files, made: Mapping[str, object]) -> None:
     hashes = {name: hashlib.sha256(content).hexdigest() for name, content in sorted(files.items())}
     libraries = {library: _version(library) for library in LIBRARIES}
     write_json(join(folder, CARD), {**made, "sha256": hashes, "libraries": libraries})
-
-
-def _config(tokenizer_class: str, **control: str) -> bytes:
-    config = {"tokenizer_class": tokenizer_class, **control, "clean_up_tokenization_spaces": False}
-    return _json(config)
 
 
 def _json(value: object) -> bytes:

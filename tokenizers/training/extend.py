@@ -17,7 +17,8 @@ from prep.tokenizers.encoding.bpe_engine_kernels import merge_pretokens
 from prep.tokenizers.encoding.byte_level import pattern_of, to_bytes, to_characters
 from prep.tokenizers.encoding.pattern import PatternError
 from prep.tokenizers.encoding.pattern_automaton import compile_pattern
-from prep.tokenizers.saving.folder import CONFIG, TOKENIZER_JSON, Files, byte_level_files
+from prep.tokenizers.saving.config import CONFIG, TEMPLATE, Existing, padding_of, separator_of
+from prep.tokenizers.saving.folder import TOKENIZER_JSON, Files, byte_level_files
 from prep.tokenizers.training.counts import count
 from prep.tokenizers.training.sample import Sample
 from prep.tokenizers.training.train import BYTES_PER_PRETOKEN_BYTE
@@ -43,7 +44,9 @@ def extend(files: Files, sample: Sample, more: int, memory: int = 2 << 30) -> Fi
     config = json.loads(files[CONFIG])
     merges = _learn(content, pattern, sample, more, memory)
     extended = with_merges(content, merges)
-    return byte_level_files(extended, pattern, config["eos_token"], config["pad_token"])
+    kept = {name: files[name] for name in (TEMPLATE,) if name in files}
+    existing = Existing(config, kept)
+    return byte_level_files(extended, pattern, separator_of(config), padding_of(config), existing=existing)
 
 
 def _learn(content: dict[str, Any], pattern: str, sample: Sample, more: int, memory: int) -> list[Merge]:

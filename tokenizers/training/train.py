@@ -36,6 +36,8 @@ class TokenizerSettings:
     """For the sentencepiece kinds, as the next two."""
     user_symbols: tuple[str, ...] = ()
     split_digits: bool = False
+    begin: str = ""
+    """The token of `control` that begins documents, for byte-level BPE; empty takes the one that ends them."""
 
 
 class Trained(NamedTuple):
@@ -75,7 +77,7 @@ def train(sample: Sample, settings: TokenizerSettings) -> Trained:
     if settings.kind == "bpe":
         pretokens, dropped = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PRETOKEN_BYTE)
         (tokenizer,) = train_bpe(pretokens, [settings.vocabulary], settings.pattern, _control(settings))
-        return Trained(byte_level_files(tokenizer, settings.pattern), dropped)
+        return Trained(byte_level_files(tokenizer, settings.pattern, begin=settings.begin), dropped)
     algorithm: train_sentencepiece.Algorithm = "bpe" if settings.kind == "sentencepiece_bpe" else "unigram"
     model = train_sentencepiece.train_sentencepiece(
         sample.texts(),
@@ -96,7 +98,7 @@ def train_sizes(sample: Sample, settings: TokenizerSettings, sizes: Sequence[int
     """
     pretokens, _ = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PRETOKEN_BYTE)
     for size, tokenizer in zip(sizes, train_bpe(pretokens, sizes, settings.pattern, _control(settings)), strict=True):
-        yield size, byte_level_files(tokenizer, settings.pattern)
+        yield size, byte_level_files(tokenizer, settings.pattern, begin=settings.begin)
 
 
 def _control(settings: TokenizerSettings) -> tuple[str, ...]:

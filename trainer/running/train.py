@@ -239,7 +239,8 @@ def _write_sample(output: str, state: State, data: Data, settings: TrainSettings
     """Let a decoder write; an encoder cannot."""
     if settings.task.causal:
         manifest = data.training.manifest
+        prompt = writing.prompt if manifest.begin_id is None else (manifest.begin_id, *writing.prompt)
         text = sample_text(
-            state.model, writing.prompt, manifest.separator_id, manifest.padding_id, writing.settings, writing.decode
+            state.model, prompt, manifest.separator_id, manifest.padding_id, writing.settings, writing.decode
         )
         write_bytes(join(output, "sample.txt"), text.encode("utf-8", "replace"))

@@ -6,7 +6,7 @@ from collections import defaultdict
 from collections.abc import Sequence
 from pathlib import Path
 from types import ModuleType
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import datasets
 import numpy as np
@@ -19,14 +19,16 @@ from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from prep.corpus.arrow.columns import Offsets, string_buffers
-from prep.corpus.errors import CorruptFileError, Problem
+from prep.corpus.errors import CorruptFileError, Problem, RunError
 from prep.corpus.files.storage import write_arrow
 from prep.corpus.shards.labels import read_labels
 from prep.corpus.shards.permutation_kernels import permuted
 from prep.corpus.shards.shards import Ids, ShardReader
 from prep.corpus.shards.splits import make_split_rule
 from prep.corpus.shards.verification import verify_shards
+from prep.stages.pack.mixture import Mixture, MixturePhase
 from prep.stages.pack.pack import FINISH, PLAN, SCATTER, TOKENIZE, WRITE, Pack
+from prep.stages.pack.plan import Strategy
 from prep.stages.pack.write import cut_shards
 from prep.stages.results import Counts
 from prep.stages.stage import CheckContext, Phase
@@ -37,13 +39,15 @@ from ..contract import run_task
 
 SEPARATOR = 256
 PADDING = 257
+BEGIN = 258
 Text = str | None
 
 
 class ByteTokenizer:
     """One token per byte, in 16 bits."""
 
-    vocabulary: ClassVar[int] = 258
+    vocabulary: ClassVar[int] = 259
+    begin_id: ClassVar[int | None] = BEGIN
     separator_id: ClassVar[int] = SEPARATOR
     padding_id: ClassVar[int] = PADDING
     sha256: ClassVar[str] = "bytes"
@@ -212,7 +216,7 @@ def test_the_manifest_says_what_the_rows_are(tmp_path: Path) -> None:
     manifest = ShardReader(str(tmp_path / "shards" / "train")).manifest
     assert manifest.rows == 4  # 32, 32, 21 + 11, 10 + 7
     assert [shard.rows for shard in manifest.shards] == [2, 2]
-    assert (manifest.length, manifest.dtype, manifest.vocabulary) == (32, "uint16", 258)
+    assert (manifest.length, manifest.dtype, manifest.vocabulary) == (32, "uint16", 259)
     assert (manifest.separator_id, manifest.padding_id, manifest.tokenizer_sha256) == (SEPARATOR, PADDING, "bytes")
     assert (manifest.strategy, manifest.seed) == ("best_fit", 5)
     assert (manifest.documents, manifest.cut_documents, manifest.max_documents_per_row) == (4, 1, 2)
@@ -333,15 +337,59 @@ def test_three_splits_by_a_column_keep_what_is_alike_together(tmp_path: Path) ->
     assert sum(map(len, letters)) == 20
 
 
-def test_cropping_keeps_the_beginning_and_is_counted(tmp_path: Path) -> None:
-    stage = Pack(length=32, validation=0, long_documents="crop", separator="before")
-    run(stage, tmp_path, [TEXTS])
-    whole = {number: [SEPARATOR, *(text or "").encode()] for number, text in enumerate(TEXTS)}
-    assert documents_of(tmp_path, "train") == {number: document[:32] for number, document in whole.items()}
+BOUNDARIES: dict[str, tuple[list[int], list[int]]] = {
+    "after": ([], [SEPARATOR]),
+    "before": ([SEPARATOR], []),
+    "both": ([BEGIN], [SEPARATOR]),
+}
+"""What stands before and after each document."""
+
+
+@pytest.mark.parametrize("separator", list(BOUNDARIES))
+def test_a_cropped_document_keeps_its_separators_and_is_counted(
+    separator: Literal["after", "before", "both"], tmp_path: Path
+) -> None:
+    run(Pack(length=32, validation=0, long_documents="crop", separator=separator), tmp_path, [TEXTS])
+    before, after = BOUNDARIES[separator]
+    whole = {number: [*before, *(text or "").encode(), *after] for number, text in enumerate(TEXTS)}
+    expected = {number: [*document[: 32 - len(after)], *after][:32] for number, document in whole.items()}
+    expected |= {number: document for number, document in whole.items() if len(document) <= 32}
+    assert documents_of(tmp_path, "train") == expected
     manifest = ShardReader(str(tmp_path / "shards" / "train")).manifest
-    assert (manifest.cut_documents, manifest.separator) == (0, "before")
+    assert (manifest.cut_documents, manifest.separator) == (0, separator)
+    assert manifest.begin_id == (BEGIN if separator == "both" else None)
     assert manifest.cropped_documents == sum(len(document) > 32 for document in whole.values())
     assert manifest.cropped_tokens == sum(max(len(document) - 32, 0) for document in whole.values())
+
+
+@pytest.mark.parametrize("budget", [7, 150, 151, 152, 153, 400])
+@pytest.mark.parametrize("separator", list(BOUNDARIES))
+@pytest.mark.parametrize("strategy", ["best_fit", "concatenate", "one_per_row"])
+def test_a_document_cropped_by_a_budget_keeps_its_separators(
+    strategy: Strategy, separator: Literal["after", "before", "both"], budget: int, tmp_path: Path
+) -> None:
+    phase = MixturePhase(shares={"t": 1, "w": 1}, tokens=budget)
+    mixture = Mixture(phases=(phase, phase), max_epochs=20)
+    stage = Pack(length=16, validation=0, separator=separator, strategy=strategy, mixture=mixture)
+    run(stage, tmp_path, [TEXTS])
+    before, after = BOUNDARIES[separator]
+    found = documents_of(tmp_path, "train")
+    manifest = ShardReader(str(tmp_path / "shards" / "train")).manifest
+    assert sum(map(len, found.values())) == manifest.tokens
+    spare = 4 if separator == "both" else 0
+    assert 2 * budget <= manifest.tokens <= 2 * budget + spare
+    for number, document in found.items():
+        text = list((TEXTS[number % len(TEXTS)] or "").encode())
+        assert document[: len(before)] == before
+        assert document[len(document) - len(after) :] == after
+        kept = document[len(before) : len(document) - len(after)]
+        assert kept == text[: len(kept)]
+
+
+def test_both_separators_need_a_tokenizer_that_has_two(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ByteTokenizer, "begin_id", None)
+    with pytest.raises(RunError, match=r"pack\.separator: both needs .*begin_token"):
+        run(Pack(length=16, separator="both"), tmp_path, [TEXTS])
 
 
 def test_one_per_row_pads(tmp_path: Path) -> None:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.stages.pack.packing_kernels import Integers, best_fit, concatenate, cut_long
-from prep.stages.pack.placement_kernels import arrange, copy_pieces, delimit, document_hashes, lay_out, reorder
+from prep.stages.pack.placement_kernels import NO_ID, arrange, copy_pieces, delimit, document_hashes, lay_out, reorder
 
 Piece = tuple[int, int, int]
 """Document, start, length."""
@@ -175,18 +175,20 @@ def test_pieces_are_copied(pieces: list[tuple[int, int]], dtype: str) -> None:
 
 
 @settings(deadline=None)
-@given(st.lists(st.binary(max_size=6), max_size=6), st.integers(0, 3), st.booleans())
-def test_a_separator_delimits_every_document(documents: list[bytes], skipped: int, before: bool) -> None:
+@given(st.lists(st.binary(max_size=6), max_size=6), st.integers(0, 3), st.sampled_from([NO_ID, 998]), st.booleans())
+def test_separators_delimit_every_document(documents: list[bytes], skipped: int, before: int, ended: bool) -> None:
     ids = np.frombuffer(bytes(skipped) + b"".join(documents), np.uint8).astype(np.uint16)
     offsets = integers([skipped, *(skipped + np.cumsum([len(document) for document in documents], dtype=int)).tolist()])
-    out = np.empty(len(ids) - skipped + len(documents), np.uint16)
-    lengths = delimit(offsets, ids, 999, before, out)
-    delimited = [[999, *document] if before else [*document, 999] for document in documents]
+    after = 999 if ended else NO_ID
+    front, back = ([value] if value != NO_ID else [] for value in (before, after))
+    out = np.empty(len(ids) - skipped + len(documents) * (len(front) + len(back)), np.uint16)
+    lengths = delimit(offsets, ids, before, after, out)
+    delimited = [[*front, *document, *back] for document in documents]
     assert out.tolist() == [token for document in delimited for token in document]
     assert lengths.tolist() == [len(document) for document in delimited]
 
 
-def lots_of(values: list[str], seed: int, purpose: int = 0) -> list[int]:
+def drawn_for(values: list[str], seed: int, purpose: int = 0) -> list[int]:
     hashes: list[int] = document_hashes(
         *string_buffers(pa.array(values, pa.string())), np.uint64(seed), np.uint64(purpose)
     ).tolist()
@@ -195,17 +197,17 @@ def lots_of(values: list[str], seed: int, purpose: int = 0) -> list[int]:
 
 @settings(deadline=None)
 @given(st.lists(st.text(), max_size=6), st.integers(0, (1 << 63) - 1))
-def test_a_lot_is_its_values_own(values: list[str], seed: int) -> None:
-    hashes = lots_of(values, seed)
-    assert hashes == [lots_of([value], seed)[0] for value in values]
+def test_a_hash_depends_on_its_value_alone(values: list[str], seed: int) -> None:
+    hashes = drawn_for(values, seed)
+    assert hashes == [drawn_for([value], seed)[0] for value in values]
     assert len(set(hashes)) == len(set(values))
 
 
-def test_lots_are_spread_evenly_and_differ_by_seed_and_purpose() -> None:
+def test_hashes_are_spread_evenly_and_differ_by_seed_and_purpose() -> None:
     ids = [f"part-0.parquet#{index}" for index in range(20_000)]
-    first = np.array(lots_of(ids, 0), np.uint64)
+    first = np.array(drawn_for(ids, 0), np.uint64)
     tenths = np.bincount((first >> np.uint64(32)) * np.uint64(10) >> np.uint64(32), minlength=10)
     assert (abs(tenths - 2000) < 200).all()
-    for other in (lots_of(ids, 1), lots_of(ids, 0, 1)):
+    for other in (drawn_for(ids, 1), drawn_for(ids, 0, 1)):
         same = (first < np.uint64(1 << 63)) == (np.array(other, np.uint64) < np.uint64(1 << 63))
         assert abs(same.mean() - 0.5) < 0.02
