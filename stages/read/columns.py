@@ -6,9 +6,9 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import ABOUT, CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL, storable
+from prep.corpus.arrow.documents import ABOUT, DATE, HTML, ID, SOURCE, TEXT, URL, storable
 from prep.corpus.errors import Problem
-from prep.stages.read.formats import columns_of, input_of, kind_of, table_schema
+from prep.stages.read.formats import COLUMNS, columns_of, input_of, kind_of, table_schema
 from prep.stages.read.rows import METADATA
 from prep.stages.read.sources import Origin, SourceOptions
 from prep.stages.read.tables.mapping import PAGE, Mapped, is_bytes, is_scalar, mapped_columns, plain_type
@@ -53,7 +53,7 @@ class Tables:
             del brought[TEXT.name]
         for _, mapped in tables:
             brought |= {field.name: field for field in _SHARED if field.name in mapped}
-        shown = [field for field in (HTML, CHARSET, HEADERS, TEXT, *ABOUT, METADATA) if field.name in brought]
+        shown = [field for field in COLUMNS if field.name in brought]
         columns = [ID, URL, DATE, SOURCE, *shown]
         taken = {column.name for column in columns}
         for file, schema in self._usable():

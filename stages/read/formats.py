@@ -14,7 +14,7 @@ from prep.stages.read.archives.arc import arc_rows
 from prep.stages.read.archives.wacz import wacz_rows
 from prep.stages.read.archives.warc import warc_rows
 from prep.stages.read.books.epub import epub_rows
-from prep.stages.read.books.pdf import pdf_rows
+from prep.stages.read.books.pdf import ROUTE, pdf_rows
 from prep.stages.read.plain.files import html_rows, text_rows
 from prep.stages.read.plain.lines import line_rows
 from prep.stages.read.rows import METADATA, Input, Row
@@ -86,13 +86,15 @@ _BRINGS: Mapping[FormatName, Sequence[pa.Field]] = {
     "csv": (TEXT,),
     "parquet": (TEXT,),
     "arrow": (TEXT,),
-    **dict.fromkeys(("jsonl", "json", "epub", "pdf", "mediawiki"), (TEXT, *ABOUT, METADATA)),
+    **dict.fromkeys(("jsonl", "json", "epub", "mediawiki"), (TEXT, *ABOUT, METADATA)),
+    "pdf": (TEXT, *ABOUT, METADATA, ROUTE),
 }
 UNKNOWN = "unknown"
 """The format of a listed file whose bytes and name do not tell, or that is of a kind that is not read."""
 _PAGES = re.compile(r"-p\d+p\d+$")
 """What names the pages in a part of a MediaWiki dump: `…-articles1.xml-p1p41242.bz2`."""
-_COLUMNS = (HTML, CHARSET, HEADERS, TEXT, *ABOUT, METADATA)
+COLUMNS = (HTML, CHARSET, HEADERS, TEXT, *ABOUT, METADATA, ROUTE)
+"""The columns that formats bring, in their order."""
 
 
 def format_of(path: str, options: SourceOptions) -> FormatName | None:
@@ -120,7 +122,7 @@ def input_of(file: InputFile, options: SourceOptions) -> Input:
 def columns_of(formats: frozenset[FormatName | None]) -> list[pa.Field]:
     """Return the columns that files of these formats bring, without those of tables' own."""
     brought = {field.name for kind in formats if kind for field in _BRINGS.get(kind, (TEXT, METADATA))}
-    return [field for field in _COLUMNS if field.name in brought]
+    return [field for field in COLUMNS if field.name in brought]
 
 
 def table_schema(file: Input, kind: FormatName | None) -> pa.Schema | None:

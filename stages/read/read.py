@@ -15,6 +15,7 @@ from pydantic import PrivateAttr
 
 from prep.corpus.errors import Problem
 from prep.stages.read import cutting
+from prep.stages.read.books.recognition import program
 from prep.stages.read.columns import Tables
 from prep.stages.read.formats import OUTCOMES, ROWS, SUFFIXES, input_of, kind_of
 from prep.stages.read.listing import Listing, is_named
@@ -47,8 +48,15 @@ class Read(SourceStage, SourceOptions):
     """
 
     name: ClassVar[str] = "read"
-    version: ClassVar[int] = 5
-    libraries: ClassVar[tuple[str, ...]] = ("fastwarc", "orjson", "pyarrow", "pypdfium2", "resiliparse")
+    version: ClassVar[int] = 6
+    libraries: ClassVar[tuple[str, ...]] = (
+        "fastwarc",
+        "orjson",
+        "pyarrow",
+        "pypdfium2",
+        "pyspellchecker",
+        "resiliparse",
+    )
 
     paths: PathNames | None = None
     """Files, folders, globs or URLs; or the names of Hugging Face datasets (with `format: dataset`)."""
@@ -68,7 +76,7 @@ class Read(SourceStage, SourceOptions):
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield paths that match nothing, files of unknown format, and tables that hold no documents."""
-        found = [*self._form_problems(), *self._listing.problems()]
+        found = [*self._form_problems(), *self._ocr_problems(), *self._listing.problems()]
         yield from found
         if found:
             return
@@ -131,6 +139,11 @@ class Read(SourceStage, SourceOptions):
             if origin.name and origin.name not in there:
                 message = f"{self.name}: source {origin.name!r} yields no document"
                 yield RunWarning("source_without_documents", message, "prep report {output}")
+
+    def _ocr_problems(self) -> Iterator[Problem]:
+        for origin in self._origins:
+            if origin.options.ocr and program(origin.options.ocr) is None:
+                yield Problem("ocr", (*origin.field, "ocr"), "a command whose program is installed", origin.options.ocr)
 
     def list_files(self) -> tuple[InputFile, ...]:
         """Return the files of all sources, in the order given and sorted within each path, none twice."""

@@ -59,6 +59,9 @@ class SourceOptions(Settings):
     """What parts the fields of a CSV file; left out: a comma, or a tab where the name ends in .tsv or .tab."""
     namespaces: tuple[int, ...] = (0,)
     """The namespaces of a MediaWiki dump whose pages are documents; 0 is that of articles."""
+    ocr: str = ""
+    """Command that writes the text of a PDF file whose pages are pictures to its standard output; `{file}` stands for
+    the file. Left out, such files are rejected as `no_text_layer`; the column `route` says which need it."""
     split: str = Field(default="train", pattern=r"^[\w.]+$")
     """The split to read of a Hugging Face dataset: one name, no slice."""
     subset: str = ""

@@ -31,7 +31,7 @@ def test_a_file_is_one_document(tmp_path: Path, name: str) -> None:
     data = pdf([PAGE, ["It goes on."]])
     found = row(written(tmp_path, bz2.compress(data) if name.endswith(".bz2") else data, name))
     assert found.id == f"{name}@0"
-    assert found.metadata == '{"title":"A Paper","author":"Somebody"}'
+    assert (found.title, found.author, found.metadata, found.own) == ("A Paper", "Somebody", None, {"route": "text"})
     assert found.text == (
         "A Title\nThe first paragraph runs over the whole of the width (or nearly) and ends here.\nThe second.\n"
         "It goes on."
@@ -88,3 +88,150 @@ def test_lines_become_paragraphs(text: str, expected: str) -> None:
 def test_no_letter_is_lost(text: str) -> None:
     kept = [letter for letter in text if letter not in " \r\n\ufffe"]
     assert [letter for letter in reflowed(text) if letter not in " \n"] == kept
+
+
+# Pages whose glyphs stand anywhere.
+
+
+def placed(*pages: list[tuple[float, float, float, str]]) -> bytes:
+    """Return a PDF file of texts at places: left, base, size, text."""
+    shown = ["\n".join(f"BT /F1 {size} Tf {x} {y} Td ({text}) Tj ET" for x, y, size, text in page) for page in pages]
+    data = pdf([["x"] for _ in pages])
+    for content in shown:
+        start = data.index(b"BT /F1 11 Tf 13 TL 72 740 Td (x) Tj T* ET")
+        stop = data.index(b"\nendstream", start)
+        head = data.rindex(b"<< /Length", 0, start)
+        stream = content.encode("cp1252")
+        data = data[:head] + b"<< /Length %d >>\nstream\n" % len(stream) + stream + data[stop:]
+    return data  # its table of places is wrong now, which PDFium puts right
+
+
+def lines(
+    texts: list[str], left: float = 72, top: float = 700, size: float = 11
+) -> list[tuple[float, float, float, str]]:
+    return [(left, top - 13 * number, size, text) for number, text in enumerate(texts)]
+
+
+def text_of(folder: Path, *pages: list[tuple[float, float, float, str]]) -> str:
+    return str(row(written(folder, placed(*pages))).text)
+
+
+LEFT = [
+    "This is the column on the left and",
+    "it has some lines of its own which",
+    "end where nobody expects it at all.",
+]
+RIGHT = [
+    "On the right there is another one",
+    "with other words than the first has",
+    "and it is read when that one is over.",
+]
+
+
+def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
+    rows = [line for pair in zip(lines(LEFT), lines(RIGHT, 320), strict=True) for line in pair]
+    expected = f"{' '.join(LEFT)}\n{' '.join(RIGHT)}"
+    assert text_of(tmp_path, rows) == expected
+    title = (150, 740, 16, "A Title that Stands above Both of the Columns")
+    below = lines(["What stands below both columns is read last, whichever column it begins in."], 72, 640)
+    assert text_of(tmp_path, [*rows, title, *below]) == f"{title[3]}\n{expected}\n{below[0][3]}"
+
+
+def test_the_frame_of_pages_goes(tmp_path: Path) -> None:
+    pages = []
+    for number in range(4):
+        body = lines([f"Page {number} tells of something that", f"no other page has, and that is {'abcd'[number]}."])
+        pages.append([(72, 760, 9, f"Annals {number}"), *body, (300, 40, 9, str(number + 7))])
+    text = text_of(tmp_path, *pages)
+    assert "Annals" not in text
+    assert [line for line in text.split("\n") if len(line) < 5] == []
+    assert text.count("tells of something") == 4
+    equal = [
+        [(72, 713, 11, "The Same on Every Page"), *lines([f"{word} is told here, and nowhere else"])] for word in LEFT
+    ]
+    assert "Same" not in text_of(tmp_path, *equal)
+    assert "Annals" in text_of(tmp_path, *pages[:2])
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "expected"),
+    [
+        ("the level was reg-", "ularly read", "the level was regularly read"),
+        ("a power-", "saving wheel", "a power-saving wheel"),
+        ("the years 1911-", "1912 were dry", "the years 1911-1912 were dry"),
+        ("an old F-", "16 stood there", "an old F-16 stood there"),
+        ("they met Jean-", "Luc at noon", "they met Jean-Luc at noon"),
+        ("see https://a.example/long-", "path for more", "see https://a.example/long-path for more"),
+        ("a zorblat and a zor-", "blat again", "a zorblat and a zorblat again"),
+    ],
+)
+def test_hyphens_at_line_ends(tmp_path: Path, first: str, second: str, expected: str) -> None:
+    assert text_of(tmp_path, lines([first, second])).replace("\n", " ") == expected
+
+
+def test_raised_numbers_are_exponents(tmp_path: Path) -> None:
+    power = [(72, 700, 11, "It took 10"), (117.5, 705, 7, "5"), (125, 700, 11, "litres")]
+    assert text_of(tmp_path, power) == "It took 10^5 litres"
+
+
+def test_rows_of_tables_are_lines(tmp_path: Path) -> None:
+    cells = [(72 + 120 * x, 700 - 13 * y, 11, f"c{x}{y}") for y in range(3) for x in range(3)]
+    assert text_of(tmp_path, cells) == "c00 | c10 | c20\nc01 | c11 | c21\nc02 | c12 | c22"
+
+
+def test_gaps_and_indents_begin_paragraphs(tmp_path: Path) -> None:
+    first = ["The first paragraph runs from edge to", "edge and ends just at the right edge o"]
+    text = text_of(tmp_path, [*lines(first), *lines(["The second one comes behind a wide gap"], top=640)])
+    assert text.split("\n") == [" ".join(first), "The second one comes behind a wide gap"]
+    indented = [
+        *lines(first),
+        *lines(["The next one is set in by some points,"], 86, 674),
+        *lines(["as usual."], 72, 661),
+    ]
+    assert text_of(tmp_path, indented).split("\n")[1] == "The next one is set in by some points, as usual."
+
+
+def test_files_that_need_character_recognition(tmp_path: Path) -> None:
+    mixed = row(written(tmp_path, pdf([["words"], []])))
+    assert (mixed.text, mixed.own, mixed.metadata) == ("words", {"route": "text+ocr"}, '{"pages_without_text":[2]}')
+    scanned = row(written(tmp_path, pdf([[], []])))
+    assert (scanned.rule, scanned.own) == ("no_text_layer", {"route": "ocr"})
+    assert "2 pages are pictures of text" in str(scanned.detail)
+
+
+@pytest.mark.parametrize(
+    ("command", "expected"),
+    [
+        ("echo words of {file}", (None, "words of ", {"route": "ocr"})),
+        ("true", ("no_text_layer", None, {"route": "ocr"})),
+        ("sh -c 'echo broken >&2; exit 3'", ("ocr_failed", None, None)),
+        ("/no/such/program", ("ocr_failed", None, None)),
+    ],
+)
+def test_a_command_that_recognises_characters(
+    tmp_path: Path, command: str, expected: tuple[str | None, str | None, dict[str, str] | None]
+) -> None:
+    path = written(tmp_path, pdf([[]]))
+    (found,) = pdf_rows(Input(str(path), path.name, SourceOptions(ocr=command)))
+    text = found.text[:9] if found.text else None
+    assert (found.rule, text, found.own) == expected
+    if found.rule == "ocr_failed":
+        assert "status 3: broken" in str(found.detail) or "No such file" in str(found.detail)
+    words = written(tmp_path, pdf([["a text layer"]]), "b.pdf")
+    (found,) = pdf_rows(Input(str(words), words.name, SourceOptions(ocr=command)))
+    assert (found.text, found.own) == ("a text layer", {"route": "text"})
+
+
+def test_the_shared_papers(test_data: Path) -> None:
+    def text(name: str) -> str:
+        path = test_data / "cases" / "pdf" / f"{name}.pdf"
+        return str(row(path).text)
+
+    assert "belong to the left story.\nRight one is the second" in text("cols")
+    assert "Annals" not in text("heads")
+    assert text("heads").count("Body line") == 15
+    assert "power-enhancing wheels" in text("hyphen")
+    assert "1911-1912 was seen by all. See https://ex.org/long-path and F-16 and" in text("hyphen")
+    assert text("lig") == "The official field report was flawed; the efficient keeper differs from the affluent."
+    assert text("nospace") == "The level was 3.2 m 10^5 litres a day, x"
+    assert "under control and wrote" in text("softhy")

@@ -80,7 +80,7 @@ def test_every_format_in_one_folder(tmp_path: Path) -> None:
         ("a.html", ["html", "charset"]),
         ("a.jsonl", ["text", *ABOUT, "metadata"]),
         ("a.epub", ["text", *ABOUT, "metadata"]),
-        ("a.pdf", ["text", *ABOUT, "metadata"]),
+        ("a.pdf", ["text", *ABOUT, "metadata", "route"]),
         ("a.xml", ["text", *ABOUT, "metadata"]),
         ("a.md", ["text", "metadata"]),
     ],
