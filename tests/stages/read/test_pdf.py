@@ -1,6 +1,7 @@
 """PDF files: paragraphs put together again, and files without a text to take."""
 
 import bz2
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -93,7 +94,7 @@ def test_no_letter_is_lost(text: str) -> None:
 # Pages whose glyphs stand anywhere.
 
 
-def placed(*pages: list[tuple[float, float, float, str]]) -> bytes:
+def placed(*pages: Sequence[tuple[float, float, float, str]]) -> bytes:
     """Return a PDF file of texts at places: left, base, size, text."""
     shown = ["\n".join(f"BT /F1 {size} Tf {x} {y} Td ({text}) Tj ET" for x, y, size, text in page) for page in pages]
     data = pdf([["x"] for _ in pages])
@@ -112,7 +113,7 @@ def lines(
     return [(left, top - 13 * number, size, text) for number, text in enumerate(texts)]
 
 
-def text_of(folder: Path, *pages: list[tuple[float, float, float, str]]) -> str:
+def text_of(folder: Path, *pages: Sequence[tuple[float, float, float, str]]) -> str:
     return str(row(written(folder, placed(*pages))).text)
 
 
