@@ -15,7 +15,7 @@ from prep.stages.stage import InputFile, Stage, Tap
 
 Identity = Mapping[str, object]
 
-FORMAT = 1
+FORMAT = 2
 """Raised whenever the layout of the steps' folders changes."""
 
 

@@ -51,9 +51,11 @@ REJECTED = pa.schema(
         pa.field("value", pa.float64()),
         pa.field("failed", pa.bool_()),
         pa.field("detail", pa.string()),
+        pa.field("url", pa.string()),
     ]
 )
-"""One row per lost document: `failed` tells an error from a decision; `value` is what the rule looked at."""
+"""One row per lost document, with its URL where it has one. `failed` tells an error from a decision; `value` is what
+the rule looked at."""
 
 ROW_GROUP_BYTES = 16 << 20
 ROW_GROUP_ROWS = 1 << 16

@@ -7,7 +7,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prep.corpus.arrow.documents import REJECTED
+from prep.corpus.arrow.documents import REJECTED, URL
 from prep.stages.results import Counts, Group
 from prep.stages.stage import Verdicts
 
@@ -87,16 +87,17 @@ def add_groups(groups: Iterable[Group]) -> tuple[Group, ...]:
     return tuple(Group(*label, entered[label], dict(sorted(lost[label].items()))) for label in order)
 
 
-def rejects(ids: pa.Array, stage: str, verdicts: Verdicts) -> pa.RecordBatch:
+def rejects(documents: pa.RecordBatch, stage: str, verdicts: Verdicts) -> pa.RecordBatch:
     """Return what is recorded of documents that a stage looked at (columns of REJECTED), lost or not."""
-    rows = len(ids)
+    rows = documents.num_rows
     columns = [
-        ids.cast(pa.string()),
+        documents.column("id").cast(pa.string()),
         pa.array(np.full(rows, stage), pa.string()),
         _array(verdicts.rule).cast(pa.string()),
         pa.nulls(rows, pa.float64()) if verdicts.value is None else _array(verdicts.value),
         pa.array(np.zeros(rows, np.bool_)) if verdicts.failed is None else _array(verdicts.failed).fill_null(False),
         pa.nulls(rows, pa.string()) if verdicts.detail is None else _array(verdicts.detail),
+        _strings(documents, URL.name),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=REJECTED)
 
@@ -106,11 +107,13 @@ def _array(column: pa.Array | pa.ChunkedArray) -> pa.Array:
 
 
 def _labels(documents: pa.RecordBatch) -> list[pa.Array]:
-    names = documents.schema.names
-    return [
-        documents.column(name).cast(pa.string()) if name in names else pa.nulls(documents.num_rows, pa.string())
-        for name in LABELS
-    ]
+    return [_strings(documents, name) for name in LABELS]
+
+
+def _strings(documents: pa.RecordBatch, name: str) -> pa.Array:
+    """Return a column of strings, all null where the documents have none of that name."""
+    known = name in documents.schema.names
+    return documents.column(name).cast(pa.string()) if known else pa.nulls(documents.num_rows, pa.string())
 
 
 def _counted(columns: Sequence[pa.Array]) -> Iterator[tuple[tuple[str | None, ...], int]]:

@@ -179,7 +179,7 @@ class Losing:
         if verdicts.rule.null_count == batch.num_rows:
             return batch
         lost = verdicts.rule.is_valid()
-        recorded = rejects(batch.column("id"), name, verdicts).filter(lost)
+        recorded = rejects(batch, name, verdicts).filter(lost)
         self._account.lose(position, recorded, entered.filter(lost))
         gone = lost.to_numpy(zero_copy_only=False)
         self._lost.append((self.rows[gone], recorded))

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import REJECTED, DocumentWriter, read_documents, read_schema
+from prep.corpus.arrow.documents import REJECTED, URL, DocumentWriter, read_documents, read_schema
 from prep.corpus.errors import LedgerError
 from prep.corpus.files.storage import join, write_arrow
 from prep.pipeline.steps.accounting import LABELS, Account, rejects
@@ -75,12 +75,12 @@ def _recorded(
         value=None if verdicts.value is None else verdicts.value.take(at),
         detail=None if verdicts.detail is None else verdicts.detail.take(at),
     )
-    return rejects(documents.column("id"), stage.name, taken)
+    return rejects(documents, stage.name, taken)
 
 
 def _documents(part: str) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield a part's ids and labels in batches, each with its first row."""
-    columns = ["id", *(name for name in LABELS if name in read_schema(part).names)]
+    """Yield a part's ids, labels and URLs in batches, each with its first row."""
+    columns = ["id", *(name for name in (*LABELS, URL.name) if name in read_schema(part).names)]
     start = 0
     for batch in read_documents(part, columns):
         yield start, batch

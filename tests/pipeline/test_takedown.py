@@ -84,6 +84,14 @@ def test_a_copy_names_the_document_that_stands_for_it(
     assert "exact: stands for 2 documents" in out
 
 
+def test_a_lost_document_is_found_by_its_url(
+    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    status, out, _ = call(monkeypatch, capsys, "trace", str(made), "--domain", "site3.example")
+    assert status == 0
+    assert "page-3  https://www.site3.example/harbour3/3\n  kept by read\n  rejected by exact: " in out
+
+
 def test_what_is_not_there_is_said(
     made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:

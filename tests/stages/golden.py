@@ -26,6 +26,7 @@ import pyarrow.parquet as pq
 import yaml
 from rich.console import Console
 
+from prep.corpus.arrow.documents import REJECTED
 from prep.corpus.files.storage import sha256
 from prep.pipeline import config, plan
 from prep.pipeline.plan import GlobalStep, PassStep
@@ -170,7 +171,8 @@ def _folder_digest(folder: Path, *, exact: bool = True) -> str:
 def _content(path: Path, *, exact: bool) -> object:
     match path.suffix:
         case ".parquet":
-            return _table(pq.read_table(path))
+            table = pq.read_table(path)
+            return _table(table.drop_columns(["url"]) if table.schema.equals(REJECTED) else table)
         case ".arrow":
             data = path.read_bytes()
             opened = pa.ipc.open_file if data.startswith(b"ARROW1") else pa.ipc.open_stream

@@ -6,13 +6,12 @@ Everything is read from what the run has published: counts, aggregates and sampl
 from collections.abc import Iterator
 from pathlib import Path
 
-from prep.corpus.files.storage import exists, read_json
 from prep.pipeline.cards.facts import CorpusFacts, read_facts
 from prep.pipeline.reports.page import documents, duplicates, rules, tokens
-from prep.pipeline.reports.page.markup import Markup, anchor, element, join
+from prep.pipeline.reports.page.markup import Markup, anchor, element
+from prep.pipeline.steps.run_warnings import read_warnings
 
 STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("report.css", "report.js"))
-WARNINGS = "warnings.json"
 
 
 def report_page(output: str) -> str:
@@ -64,11 +63,5 @@ def _tiles(facts: CorpusFacts) -> Iterator[Markup]:
 
 
 def _warnings(output: str) -> Iterator[Markup]:
-    path = f"{output}/{WARNINGS}"
-    if not exists(path):
-        return
-    for warning in read_json(path).get("warnings", []):  # type: ignore[attr-defined]
-        said = warning if isinstance(warning, dict) else {"message": warning}
-        hint = said.get("command") or said.get("hint")
-        shown = [element("code", hint)] if hint else []
-        yield element("p", join([str(said.get("message", "")), " ", *shown]), kind="warning")
+    for warning in read_warnings(output):
+        yield element("p", warning.message, " ", element("code", warning.command), kind="warning")
