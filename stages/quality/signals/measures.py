@@ -7,7 +7,8 @@ fields they need and nothing else.
 Where the field defines a thing in several ways, each has a signal of its own, named after who defines it so:
 
 - no prefix: Gopher and FineWeb as datatrove 0.10 counts. Words are what the splitter gives, punctuation marks
-  included; plain words are not punctuation alone. A duplicate is every copy after the first.
+  included; plain words are not punctuation alone; alphabetic words are counted among spaCy's tokens. A duplicate is
+  every copy after the first.
 - `dclm_`: DCLM's code. Words are separated by white space, or have a letter or digit (lexical). Repeated is every copy
   of what occurs more than once, the first included.
 - `dolma_`: Dolma 3's code, where it differs from DCLM's.
@@ -67,7 +68,7 @@ MEASURES: tuple[Measure, ...] = (
     Measure("ellipses_per_word", "ellipses", "words"),
     Measure("bullet_lines", "bullet_lines", "lines"),
     Measure("ellipsis_lines", "ellipsis_lines", "lines"),
-    Measure("alphabetic_words", "alphabetic_words", "words"),
+    Measure("alphabetic_words", "alphabetic_tokens", "tokens"),
     Measure("stop_words", "stop_words"),
     Measure("duplicate_paragraphs", "duplicate_paragraphs", "filled_paragraphs"),
     Measure("duplicate_paragraph_characters", "duplicate_paragraph_characters", "characters"),

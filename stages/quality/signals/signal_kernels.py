@@ -22,6 +22,7 @@ from prep.stages.quality.signals.ngram_kernels import (
     repeated_grams,
 )
 from prep.stages.quality.signals.piece_kernels import room_for_pieces
+from prep.stages.quality.signals.token_kernels import TOKENS, count_tokens
 from prep.stages.quality.signals.word_kernels import WORDS, StopWords, count_words, word_hashes
 
 Counts = npt.NDArray[np.int64]
@@ -31,10 +32,11 @@ TEXT = ("bytes", "characters", "hashes", "ellipses", "dclm_symbols")
 _BYTES, _CHARACTERS, _HASHES, _ELLIPSES, _DCLM_SYMBOLS = range(5)
 _LEXICAL_WORDS = WORDS.index("lexical_words")
 
-COUNTS = (*TEXT, *WORDS, *LINES, *PARAGRAPHS, *DUPLICATE_GRAMS, *REPEATED_GRAMS)
+COUNTS = (*TEXT, *TOKENS, *WORDS, *LINES, *PARAGRAPHS, *DUPLICATE_GRAMS, *REPEATED_GRAMS)
 """Counts of `measure`, in the order of its columns."""
 _AFTER_TEXT = len(TEXT)
-_AFTER_WORDS = _AFTER_TEXT + len(WORDS)
+_AFTER_TOKENS = _AFTER_TEXT + len(TOKENS)
+_AFTER_WORDS = _AFTER_TOKENS + len(WORDS)
 _AFTER_LINES = _AFTER_WORDS + len(LINES)
 _AFTER_PARAGRAPHS = _AFTER_LINES + len(PARAGRAPHS)
 _AFTER_DUPLICATES = _AFTER_PARAGRAPHS + len(DUPLICATE_GRAMS)
@@ -49,13 +51,15 @@ def measure(
     offsets: Offsets,
     splitter: Bytes,
     characters: Bytes,
+    tokens: Bytes,
     stop: StopWords,
     languages: Languages,
     short_line: int,
 ) -> Counts:
     """Return the counts named in COUNTS (int64, documents × signals).
 
-    Takes `word_table`, `character_table`, and for each row the number of its list of stop words, −1 for none.
+    Takes `word_table`, `character_table`, `token_table`, and for each row the number of its list of stop words, −1 for
+    none.
     """
     rows = len(offsets) - 1
     counts = np.zeros((rows, _ALL), np.int64)
@@ -80,6 +84,7 @@ def measure(
         line_counts = count[_AFTER_WORDS:_AFTER_LINES]
         count_lines(data, start, end, characters, splitter, short_line, pieces, starts, ends, kinds, line_counts)
         count_paragraphs(data, start, end, characters, pieces, count[_AFTER_LINES:_AFTER_PARAGRAPHS])
+        count_tokens(data, start, end, tokens, starts, count[_AFTER_TEXT:_AFTER_TOKENS])
         words = split_words(data, start, end, splitter, starts, ends, kinds)
         if words > capacity:
             capacity = max(words, min(largest, 2 * capacity))
@@ -87,7 +92,7 @@ def measure(
             grams = gram_space(capacity)
         found = starts[:words]
         language = languages[row]
-        words_count = count[_AFTER_TEXT:_AFTER_WORDS]
+        words_count = count[_AFTER_TOKENS:_AFTER_WORDS]
         count_words(data, found, ends, kinds, characters, stop, language, row, hashed, words_count)
         duplicate_grams(words, hashed.hashes, hashed.lengths, grams, count[_AFTER_PARAGRAPHS:_AFTER_DUPLICATES])
         lexical = words_count[_LEXICAL_WORDS]

@@ -15,6 +15,7 @@ from prep.corpus.text.words import Splitter, word_table, words
 from prep.stages.quality.recipe import JudgesByRecipe, load_recipe
 from prep.stages.quality.signals.measures import MEASURES, add_signals, with_signals
 from prep.stages.quality.signals.signal_kernels import COUNTS, measure
+from prep.stages.quality.signals.token_kernels import token_table
 from prep.stages.quality.signals.word_kernels import stop_words
 from prep.stages.shared.languages import related_codes
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Stage
@@ -32,7 +33,7 @@ class Signals(RowStage):
     words of such languages do not fit (`prep quality fit` derives those that do).
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     name: ClassVar[str] = "signals"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
@@ -94,12 +95,12 @@ class Signals(RowStage):
 
 def measuring(lists: Mapping[str, tuple[str, ...]], splitter: Splitter, short_line: int) -> RowFunction:
     """Return the function that measures documents with these stop words, by language; under "" those of all others."""
-    table, characters = word_table(splitter), character_table()
+    table, characters, tokens = word_table(splitter), character_table(), token_table()
     stop, numbers = stop_words(list(lists.values())), {language: at for at, language in enumerate(lists)}
 
     def measure_batch(batch: pa.RecordBatch) -> Outcome:
         data, offsets = string_buffers(batch.column("text"))
-        counts = measure(data, offsets, table, characters, stop, _list_numbers(batch, numbers), short_line)
+        counts = measure(data, offsets, table, characters, tokens, stop, _list_numbers(batch, numbers), short_line)
         return Outcome(add_signals(batch, MEASURES, COUNTS, counts))
 
     return measure_batch

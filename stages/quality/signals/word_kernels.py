@@ -23,14 +23,14 @@ Counts = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 
 WORDS = (
-    *("words", "plain_words", "plain_characters", "alphabetic_words", "lexical_words", "lexical_characters"),
+    *("words", "plain_words", "plain_characters", "lexical_words", "lexical_characters"),
     *("stop_words", "spaced_words", "spaced_characters", "spaced_alphabetic_words", "spaced_stop_words"),
     *("spaced_lexical_words", "marked_sentences", "title_case_sentences"),
 )
 """Counts of `count_words`."""
-_WORDS, _PLAIN, _PLAIN_CHARACTERS, _ALPHABETIC, _LEXICAL, _LEXICAL_CHARACTERS = range(6)
-_STOP, _SPACED, _SPACED_CHARACTERS, _SPACED_ALPHABETIC, _SPACED_STOP, _SPACED_LEXICAL = range(6, 12)
-_SENTENCES, _TITLES = range(12, 14)
+_WORDS, _PLAIN, _PLAIN_CHARACTERS, _LEXICAL, _LEXICAL_CHARACTERS = range(5)
+_STOP, _SPACED, _SPACED_CHARACTERS, _SPACED_ALPHABETIC, _SPACED_STOP, _SPACED_LEXICAL = range(5, 11)
+_SENTENCES, _TITLES = range(11, 13)
 
 _SEED = np.uint64(0)
 _LANGUAGE_STEP = np.uint64(0x9E3779B97F4A7C15)
@@ -116,7 +116,7 @@ def count_words(
     first of them is. A sentence ends where white space follows `.`, `!` or `?`, and has more than such marks; it is in
     title case where more than half of twelve or more lexical words begin with a capital.
     """
-    plain = plain_length = alphabetic = lexical = lexical_length = length = stops = 0
+    plain = plain_length = lexical = lexical_length = length = stops = 0
     spaced = spaced_lexical = spaced_alphabetic = spaced_stops = 0
     sentences = titles = in_sentence = capitals = 0
     has_letter = False  # whether the spaced word so far has a letter
@@ -146,7 +146,6 @@ def count_words(
             has_content = True
         elif not has_content:
             has_content = not _is_marks(data, begin, end)
-        alphabetic += kind == LETTERS
         has_letter |= kind == LETTERS
         space_precedes = word == 0 or ends[word - 1] < begin
         space_follows = word + 1 == words or starts[word + 1] > end
@@ -173,7 +172,6 @@ def count_words(
     counts[_WORDS] = words
     counts[_PLAIN] = plain
     counts[_PLAIN_CHARACTERS] = plain_length
-    counts[_ALPHABETIC] = alphabetic
     counts[_LEXICAL] = lexical
     counts[_LEXICAL_CHARACTERS] = lexical_length
     counts[_STOP] = stops if language >= 0 else -1

@@ -18,7 +18,8 @@ def write(folder: Path, text: str, name: str = "own.yaml") -> str:
 
 
 def test_these_are_shipped_and_say_where_each_rule_comes_from() -> None:
-    assert list(shipped()) == ["c4", "dclm", "dolma3", "fineweb", "fineweb2", "gopher"]
+    names = ["books", "c4", "code", "dclm", "dolma3", "fineweb", "fineweb2", "forum", "gopher", "reference"]
+    assert sorted(shipped()) == names
     for name in shipped():
         recipe = load_recipe(name)
         assert all(rule.follows and rule.signal in BY_NAME for rule in recipe.rules.values())
@@ -93,7 +94,7 @@ def test_a_pipeline_changes_a_recipe_in_the_same_words() -> None:
         ("rules: {a: null}", "rule 'a' is to be taken out, but there are only"),
         ("languages: {fr: {rules: {a: 1}}}", "language 'fr' names a rule 'a' that is none of"),
         ("rule: {}", "rule: Extra inputs are not permitted"),
-        ("extends: [nosuch]", "recipe nosuch: neither a file nor one of c4, dclm, dolma3"),
+        ("extends: [nosuch]", "recipe nosuch: neither a file nor one of books, c4, code"),
         ("a: [", "cannot be read"),
     ],
 )

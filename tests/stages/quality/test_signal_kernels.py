@@ -14,9 +14,11 @@ from prep.corpus.text.words import Splitter, word_table, words
 from prep.stages.quality.signals.line_kernels import LINES, PARAGRAPHS
 from prep.stages.quality.signals.ngram_kernels import DUPLICATE_GRAMS, REPEATED_GRAMS
 from prep.stages.quality.signals.signal_kernels import COUNTS, TEXT, measure
+from prep.stages.quality.signals.token_kernels import TOKENS, token_table
 from prep.stages.quality.signals.word_kernels import WORDS, stop_words
 
 from .conftest import SPLITTERS, TEXTS, column
+from .slow_tokens import slow_tokens
 
 STOP_WORDS = (["the", "of", "l", "你", "sehr"], ["ab", "the"])
 COUNTED = (
@@ -29,7 +31,9 @@ def counted(texts: list[str], splitter: Splitter, languages: list[int], short: i
     """Return the kernel's counts of each text by name."""
     data, offsets = string_buffers(column(texts))
     numbers = np.array(languages, np.int32)
-    counts = measure(data, offsets, word_table(splitter), character_table(), stop_words(STOP_WORDS), numbers, short)
+    counts = measure(
+        data, offsets, word_table(splitter), character_table(), token_table(), stop_words(STOP_WORDS), numbers, short
+    )
     return [dict(zip(COUNTS, row, strict=True)) for row in counts.tolist()]
 
 
@@ -67,7 +71,6 @@ def slow_words(text: str, splitter: Splitter, language: int) -> dict[str, int]:
         "words": len(found),
         "plain_words": len(plain),
         "plain_characters": sum(map(len, plain)),
-        "alphabetic_words": sum(bool(regex.search(r"\p{L}", word)) for word in found),
         "lexical_words": len(lexical),
         "lexical_characters": sum(map(len, lexical)),
         "stop_words": len(stops & set(found)) if language >= 0 else -1,
@@ -234,6 +237,7 @@ def test_counts_equal_those_of_the_twin(splitter: Splitter, texts: list[str]) ->
     for text, language, counts in zip(texts, languages, counted(texts, splitter, languages), strict=True):
         assert counts == {
             **slow_text(text),
+            **slow_tokens(text),
             **slow_words(text, splitter, language),
             **slow_lines(text, splitter, 5),
             **slow_paragraphs(text),
@@ -242,7 +246,7 @@ def test_counts_equal_those_of_the_twin(splitter: Splitter, texts: list[str]) ->
 
 
 def test_names_are_those_of_the_groups() -> None:
-    assert (*TEXT, *WORDS, *LINES, *PARAGRAPHS, *DUPLICATE_GRAMS, *REPEATED_GRAMS) == COUNTS
+    assert (*TEXT, *TOKENS, *WORDS, *LINES, *PARAGRAPHS, *DUPLICATE_GRAMS, *REPEATED_GRAMS) == COUNTS
     assert len(set(COUNTS)) == len(COUNTS)
 
 
