@@ -97,6 +97,13 @@ def test_short_cells_and_terms_stay_with_their_rows() -> None:
     assert f"Gauge\n{SENTENCE.strip()}\nMark\nSign\n{SENTENCE.strip()}" in text
 
 
+def test_code_between_text_that_is_kept_is_kept() -> None:
+    code = "<div class=h><pre>0x4688 0x40070b4 19552\n  0x80484d5</pre></div>"
+    page = f"<article><h1>Dump</h1><p>{SENTENCE * 3}</p>{code}<p>{SENTENCE * 3}</p>{code}</article>"
+    text = main_text(read_page(FRAME.format(page).encode()), load_model())
+    assert text.count("0x4688 0x40070b4 19552\n  0x80484d5") == 2
+
+
 COMMENTS = (
     f"<article><h1>Bees</h1><p>{SENTENCE * 3}</p></article><section id=comments class=comment-list><h3>2 comments</h3>"
     "<div class=comment-body><p>I have seen wasps do the same thing in my garden last year.</p></div>"
