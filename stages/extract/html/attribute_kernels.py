@@ -18,6 +18,7 @@ _WORD: Final = 0xFFFFFFFF
 _CLASS, _ID, _ROLE, _ITEMPROP = (name_hash(name) for name in (b"class", b"id", b"role", b"itemprop"))
 _OPEN, _LABELLED_BY, _HEIGHT = (name_hash(name) for name in (b"open", b"aria-labelledby", b"height"))
 _HIDDEN, _STYLE, _ARIA_HIDDEN, _TYPE = (name_hash(name) for name in (b"hidden", b"style", b"aria-hidden", b"type"))
+_SHADOW_MODE: Final = name_hash(b"shadowrootmode")
 _TRUE, _LINKED_DATA = name_hash(b"true"), name_hash(b"application/ld+json")
 _SOURCE, _TEX, _DISPLAYED_TEX = (name_hash(name) for name in (b"src", b"math/tex", b"math/tex;mode=display"))
 _HOST_END: Final = len(b"https://latex")
@@ -47,6 +48,8 @@ EDITOR_LINE: Final = 2048
 """Its class says that it is a line of code."""
 FORMULA: Final = 4096
 """Its class, type or source says that it is a formula, or its source."""
+SHADOW: Final = 8192
+"""It is a template that the page shows: the tree of a custom element."""
 SILENT: Final = 128
 """It is hidden from those who listen to the page, as copies and ornaments are."""
 
@@ -150,6 +153,8 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
             marks |= SILENT if _hash(page, start, end) == _TRUE else 0
         elif state == _LABELLED_BY or (state == _HEIGHT and end == start + 1 and page[start] == _ZERO):
             marks |= OPENS
+        elif state == _SHADOW_MODE:
+            marks |= SHADOW
         elif state == _OPEN:
             marks |= OPEN
         elif state == _TYPE:

@@ -174,11 +174,11 @@ def _is_fraction(page: Bytes, stretches: Stretches, stretch: int) -> bool:
 
 @leaf
 def _closes(text: Bytes, written: int) -> bool:
-    """Return whether the last character is a quotation mark or a full stop of East Asian text."""
+    """Return whether the last character is a quotation mark, an ideograph, kana, or a mark beside those."""
     if written < 3:
         return False
     first, second = text[written - 3], text[written - 2]
-    return bool((first == 0xE2 and second == 0x80) or (first == 0xE3 and second == 0x80))
+    return bool((first == 0xE2 and second == 0x80) or 0xE3 <= first <= 0xE9)
 
 
 @leaf

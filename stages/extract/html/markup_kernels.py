@@ -28,6 +28,7 @@ from prep.stages.extract.html.attribute_kernels import (
     LINE,
     OPEN,
     OPENS,
+    SHADOW,
     SILENT,
     SPACED,
     UNSEEN,
@@ -246,7 +247,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
             fragment = new
         opened[kind] += 1
         current = new
-        if unseen == 0 and IS_UNSEEN[kind]:
+        if unseen == 0 and IS_UNSEEN[kind] and marks & SHADOW == 0:
             unseen = new
         if unseen == 0 and raw_end > content and kind in (_TEXTAREA, _XMP, _PLAINTEXT):
             _add_stretch(stretches, seen, content, raw_end, current, gap)
