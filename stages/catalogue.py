@@ -30,6 +30,7 @@ _CLASSES: Mapping[str, str] = {
     "exact": "dedup.exact.Exact",
     "minhash": "dedup.minhash.minhash.MinHash",
     "repeated_lines": "repeats.repeats.RepeatedLines",
+    "template_lines": "repeats.repeats.TemplateLines",
     "repeated_substrings": "repeats.repeats.RepeatedSubstrings",
     "pii": "pii.pii.Pii",
     "tokenizer": "tokenizer.tokenizer.TrainTokenizer",

@@ -65,7 +65,8 @@ def _cut(column: pa.Array, cuts: pa.Table, start: int) -> pa.Array:
     """Take out of the texts of some rows, the first of which is row `start` of its part, what a table of cuts says."""
     rows, starts, ends = (cuts.column(name).to_numpy() for name in ("row", "start", "end"))
     inside = slice(*np.searchsorted(rows, (start, start + len(column))))
-    return without(column, rows[inside] - start, starts[inside], ends[inside])
+    breaks = cuts.column("break").to_numpy() if "break" in cuts.column_names else np.zeros(len(rows), np.bool_)
+    return without(column, rows[inside] - start, starts[inside], ends[inside], breaks[inside])
 
 
 PROGRESS = "progress.txt"
@@ -79,7 +80,7 @@ class GlobalContext:
     `output` is the stage's result. What it changes of the documents it writes there, by part, for the next pass:
 
     - `cuts/{part:05d}.arrow`, where `cuts`: the bytes to take out of texts, columns `row`, `start` and `end` (int64),
-      rising, without overlap, at the borders of characters;
+      rising, without overlap, at the borders of characters, and `break` (bool): a line break takes their place;
     - `columns/{part:05d}.arrow`, where it `adds` columns: these, a row per document.
 
     What its verdicts lose the engine writes beside them: `drops/{part:05d}.arrow`, one boolean column `drop`, where the

@@ -50,6 +50,12 @@ def _show(folder: Path, console: Console) -> None:
         repeats = pq.read_table(folder / "repeats.parquet").slice(0, SHOWN).to_pylist()
         _print_table("the pieces that most documents have", ("documents", "text"), repeats, console)
         return
+    if (folder / "losses.parquet").exists():
+        losses = pq.read_table(folder / "losses.parquet").slice(0, SHOWN).to_pylist()
+        for row in losses:
+            row["most went for"] = ", ".join(f"{item['kept']} ({item['documents']:,})" for item in row["clusters"])
+        columns = ("label", "value", "documents", "removed", "share", "most went for")
+        _print_table("what went of each source and language", columns, losses, console)
     sizes = pq.read_table(folder / "sizes.parquet").to_pydict()
     _print_sizes(dict(zip(sizes["size"], sizes["clusters"], strict=True)), console)
     pairs = pq.read_table(folder / "pairs.parquet").sort_by([("true", "ascending"), ("removed", "ascending")])
@@ -74,7 +80,8 @@ def _print_table(title: str, columns: tuple[str, ...], rows: list[dict[str, obje
         return
     table = Table(title=title, box=None, pad_edge=False, title_justify="left")
     for column in columns:
-        table.add_column(column.replace("removed", "document").replace("_", " "), overflow="fold")
+        heading = column if "share" in columns else column.replace("removed", "document")
+        table.add_column(heading.replace("_", " "), overflow="fold")
     for row in rows:
         table.add_row(*(_cell(row[column]) for column in columns))
     console.print(table)

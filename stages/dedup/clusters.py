@@ -11,7 +11,7 @@ mapped into memory: slower, but bounded.
 """
 
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
 import numpy as np
@@ -182,12 +182,23 @@ def _where(flags: npt.NDArray[np.generic]) -> Iterator[Numbers]:
             yield found
 
 
-def cluster_columns(stage: str) -> tuple[pa.Field, pa.Field]:
-    """Return the columns that a stage adds: whom a document's cluster keeps (null where it is alone), and its size."""
-    return pa.field(f"{stage}_cluster", pa.string()), pa.field(f"{stage}_cluster_size", pa.int64())
+def cluster_columns(stage: str, origins: bool = False) -> tuple[pa.Field, ...]:
+    """Return the columns that a stage adds: whom a document's cluster keeps (null where it is alone), and its size.
+
+    With `origins`, how many sources and hosts it has, too.
+    """
+    names = ("size", "sources", "hosts") if origins else ("size",)
+    counts = (pa.field(f"{stage}_cluster_{name}", pa.int64()) for name in names)
+    return pa.field(f"{stage}_cluster", pa.string()), *counts
 
 
-def drop(stage: str, rule: str, part: int, documents: Documents, context: GlobalContext) -> PartVerdicts:
+Origins = Callable[[Numbers, Numbers], tuple[Numbers, Numbers]]
+"""How many sources and hosts the clusters of kept documents have, given by their parts and rows."""
+
+
+def drop(
+    stage: str, rule: str, part: int, origins: Origins | None, documents: Documents, context: GlobalContext
+) -> PartVerdicts:
     """Write a part's columns; return its rejected documents, each with the id of the one kept in its place."""
     verdicts = read_arrow(verdicts_path(context, part))
     rows, kept_parts, kept_rows, sizes = (read_numbers(verdicts, name) for name in PLACES)
@@ -195,7 +206,13 @@ def drop(stage: str, rule: str, part: int, documents: Documents, context: Global
     itself = (kept_parts == documents.new_parts.start + part) & (kept_rows == rows)
     lost = rows[~itself]
     total = documents.table(documents.new_parts.start + part).num_rows
-    write_arrow(join(context.output, "columns", f"{part:05d}.arrow"), _columns(stage, total, rows, kept, sizes))
+    columns = _columns(stage, total, rows, kept, sizes)
+    if origins is not None:
+        parts, places = np.full(total, documents.new_parts.start + part), np.arange(total)
+        parts[rows], places[rows] = kept_parts, kept_rows
+        for added, counts in zip(cluster_columns(stage, True)[2:], origins(parts, places), strict=True):
+            columns = columns.append_column(added, pa.array(counts))
+    write_arrow(join(context.output, "columns", f"{part:05d}.arrow"), columns)
     found = Verdicts(
         rule=pa.array(np.full(len(lost), rule), pa.string()),
         value=_similarity(verdicts, ~itself),

@@ -7,6 +7,8 @@ The phases, each of independent tasks:
     sort    per part             hashes in rising order, ranks       prep.stages.shared.matching.matching
     match   per hash and range   pairs                               prep.stages.shared.matching.matching
     cluster one                  who is kept in whose place          prep.stages.dedup.clusters, minhash.assignment
+    count   per part             what went, by source and language   prep.stages.dedup.losses
+    add_up  one                  the same of all parts               prep.stages.dedup.losses
     drop    per part             bitmap, columns, rejected documents prep.stages.dedup.clusters
 
 between match and cluster, where texts are compared (`verify` only where clusters are transitive):
@@ -37,13 +39,14 @@ from pydantic import ByteSize, Field
 from prep.corpus.errors import Problem
 from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.words import word_table
-from prep.stages.dedup import audit, clusters, index
+from prep.stages.dedup import alarms, audit, clusters, index, losses
 from prep.stages.dedup.audit import Judge
 from prep.stages.dedup.index import Crawl, Index
 from prep.stages.dedup.minhash import similarity
 from prep.stages.dedup.minhash.assignment import Verification
 from prep.stages.dedup.minhash.minhash_kernels import Shingling
 from prep.stages.dedup.minhash.similarity import Selection
+from prep.stages.results import Results, RunWarning
 from prep.stages.shared.matching import matching
 from prep.stages.shared.matching.documents import Documents
 from prep.stages.shared.matching.keep import Keep, Policy
@@ -57,6 +60,7 @@ PAIR_BYTES = 16
 INPUT_BYTES = 3000
 """What a document takes of compressed input, for the prediction of disk use."""
 SORT, MATCH, CLUSTER, DROP = "sort", "match", "cluster", "drop"
+COUNT, ADD_UP = "count", "add_up"
 CHOOSE, SHINGLE, VERIFY = "choose", "shingle", "verify"
 SAMPLE, QUOTE, AUDIT = "sample", "quote", "audit"
 REMEMBER, EXTEND = "remember", "extend"
@@ -65,7 +69,7 @@ REMEMBER, EXTEND = "remember", "extend"
 class Deduplication(GlobalStage):
     """A stage that matches documents by hashes: where any hash of two documents agrees, they are the same to it."""
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True
@@ -85,6 +89,11 @@ class Deduplication(GlobalStage):
     audit: Annotated[int, Field(ge=0)] | Literal["all"] = 1000
     """Pairs of a removed document and the one kept that are looked at again, with their texts: a sample of so many, or
     `all`; 0 makes no audit."""
+    origins: bool = False
+    """Whether to add how many sources and hosts a cluster has (`…_cluster_sources`, `…_cluster_hosts`, 0 where they are
+    unknown): what stands in many places is often worth more, and can be repeated by `sample`."""
+    alarm: float = Field(0.5, ge=0, le=1)
+    """A source or language that loses a larger share of its documents is a warning. Changes no result."""
     memory: ByteSize = Field(ByteSize(2 << 30), ge=16 << 20)
     """What a task may take, such as `2GiB`; changes no result."""
 
@@ -133,14 +142,14 @@ class Deduplication(GlobalStage):
 
     def identity(self) -> dict[str, object]:
         """Return the settings without the memory, which changes no result, and with the index as it is."""
-        settings = self.model_dump(mode="json", exclude={"memory", "index"})
+        settings = self.model_dump(mode="json", exclude={"memory", "index", "alarm"})
         if self.index is None:
             return settings
         return {**settings, "crawl": self.index.crawl, "after": " ".join(crawl.segment for crawl in self.crawls)}
 
     def adds(self) -> tuple[pa.Field, ...]:
         """Return the columns about clusters."""
-        return clusters.cluster_columns(self.name)
+        return clusters.cluster_columns(self.name, self.origins)
 
     def hash_count(self) -> int:
         """Return how many hashes a document has; two match where any of them agrees."""
@@ -181,7 +190,7 @@ class Deduplication(GlobalStage):
         if self.reads_texts():
             found += [Phase(CHOOSE, 1), Phase(SHINGLE, parts)]
             found += [Phase(VERIFY, tasks)] if self.verifies_pairs() else []
-        found += [Phase(CLUSTER, 1), Phase(DROP, parts)]
+        found += [Phase(CLUSTER, 1), Phase(COUNT, parts), Phase(ADD_UP, 1), Phase(DROP, parts)]
         if self.audit:
             found += [Phase(SAMPLE, 1), Phase(QUOTE, parts), Phase(AUDIT, 1)]
         if self.index is not None:
@@ -193,7 +202,8 @@ class Deduplication(GlobalStage):
         known = () if self.index is None else index.known_parts(self.index, self.crawls)
         documents = Documents(context, known)
         if phase == DROP:
-            return clusters.drop(self.name, self.rule, task, documents, context)
+            origins = losses.origins(context) if self.origins else None
+            return clusters.drop(self.name, self.rule, task, origins, documents, context)
         if phase == SORT:
             hashes = [self.hash_columns(number) for number in range(self.hash_count())]
             matching.sort(hashes, self.policy, self.within, task, context)
@@ -202,6 +212,10 @@ class Deduplication(GlobalStage):
         elif phase == CLUSTER:
             pairs = similarity.VERIFIED if self.verifies_pairs() and self.reads_texts() else matching.PAIRS
             clusters.cluster(self.policy, self.verification(), self.memory, pairs, documents, context)
+        elif phase == COUNT:
+            losses.count(task, self.origins, documents, context)
+        elif phase == ADD_UP:
+            losses.add_up(self.origins, documents, context)
         elif phase in (CHOOSE, SHINGLE, VERIFY):
             self._verify(phase, task, documents, context)
         elif phase in (SAMPLE, QUOTE, AUDIT):
@@ -211,6 +225,11 @@ class Deduplication(GlobalStage):
         elif self.index is not None:
             index.extend(self.index, self.crawls, self.index_settings(), context)
         return None
+
+    def warnings(self, results: Results) -> Iterator[RunWarning]:
+        """Name sources and languages that lose much, with the clusters that took it, and removals in doubt."""
+        yield from alarms.losses_in(results, self.name, self.alarm)
+        yield from alarms.doubtful(results, self.name)
 
     def _match(self, task: int, documents: Documents, context: GlobalContext) -> None:
         ranges = matching.ranges(len(context.upstream.parts))

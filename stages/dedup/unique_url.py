@@ -93,7 +93,7 @@ class UniqueUrl(Deduplication, UrlForm):
     same as no other. Of each document that goes (rule `duplicate_url`), `detail` names the one that stays.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     name: ClassVar[str] = "unique_url"
     rule: ClassVar[str] = "duplicate_url"
     libraries: ClassVar[tuple[str, ...]] = ()

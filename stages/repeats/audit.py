@@ -27,7 +27,7 @@ def write(tasks: int, context: GlobalContext) -> None:
     """Write the audit of a stage whose cuts are made; `tasks` is the number of its match tasks."""
     top: list[_Top] = []
     for task in range(tasks):
-        for batch in read_arrow(repeated_path(context, task)).to_batches():
+        for batch in read_arrow(repeated_path(context, "pieces", task)).to_batches():
             columns = (batch.column(name).to_numpy() for name in ("documents", HASH_0, HASH_1, "part"))
             documents, hash_0, hash_1, parts = columns
             most = np.lexsort((parts, hash_1, hash_0, -documents))
@@ -44,7 +44,7 @@ def write(tasks: int, context: GlobalContext) -> None:
 
 def _text(hash_0: int, hash_1: int, part: int, context: GlobalContext) -> str:
     """Return the beginning of a piece, as a document of the part has it."""
-    rows, hashes, places = pieces(part, context)
+    rows, hashes, places = pieces("pieces", part, context)
     at = int(np.flatnonzero((hashes[0] == np.uint64(hash_0)) & (hashes[1] == np.uint64(hash_1)))[0])
     _, batch = next(read_rows(context.upstream.parts[part], rows[at : at + 1], ["text"]))
     start, end = places[:, at].tolist()

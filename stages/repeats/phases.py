@@ -1,4 +1,4 @@
-"""From pieces to cuts, in three phases of independent tasks: sort, match, cut.
+"""From pieces to cuts, in phases of independent tasks: sort, match, cut; for runs of bytes, all of it twice.
 
 1. `sort` writes the hashes of a part's pieces once each, in rising order, with the number of documents that have it and
    the one of them with the smallest id.
@@ -6,13 +6,23 @@
    have, for each part that has them, and in which document they stay: the one with the smallest id of all.
 3. `cut` writes for a part where its texts are cut, and drops the documents of which nothing is left.
 
+Runs of bytes are found exactly, wherever they begin. Windows chosen by winnowing say where repeats may lie: every run
+of `length` bytes that documents share holds a window that is chosen in all of them. Between `match` and `cut`, `expand`
+reads the documents that have a repeated window again and hashes every run that holds one, and these runs are sorted and
+matched like pieces. So all bytes are cut that lie in a run of `length` bytes which enough documents have, and no other,
+until `cut` moves the borders out of words. A text of which nothing is repeated is read once, and costs no more than its
+windows; where much is repeated, a run takes 24 bytes of disk for each byte of it, and as much again sorted.
+
 Who keeps a piece does not depend on how documents are spread over parts. Memory: `sort` and `cut` 60 bytes per piece
 of a part, `match` 100 bytes per different hash and part of a range; a range that takes more than the setting is cut in
 two, again and again. Disk: 24 bytes per piece in the tap, and 24 per different hash of a part.
 """
 
-from collections.abc import Iterator
+import hashlib
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from functools import cache
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -25,6 +35,7 @@ from prep.corpus.files.storage import atomic_output, join, read_arrow, write_arr
 from prep.corpus.text.cuts import without
 from prep.corpus.text.words import word_table
 from prep.stages.repeats.piece_kernels import blank, find, join_ranges
+from prep.stages.repeats.run_kernels import run_hashes, tidy
 from prep.stages.repeats.taps import ENDS, HASH_0, HASH_1, ID, STARTS
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import Documents, read_numbers, read_values
@@ -41,6 +52,10 @@ _REPEATED = pa.schema(
 )
 
 
+Level = Literal["pieces", "runs"]
+"""What is sorted and matched: the pieces of the tap, or the runs that `expand` finds."""
+
+
 @dataclass(frozen=True)
 class Repeats:
     """What is a repeat: pieces that so many documents have; and whether one of them keeps it."""
@@ -50,9 +65,9 @@ class Repeats:
     memory: int
 
 
-def sort(part: int, context: GlobalContext) -> None:
+def sort(level: Level, part: int, context: GlobalContext) -> None:
     """Write a part's different hashes in rising order."""
-    rows, hashes, _ = pieces(part, context)
+    rows, hashes, _ = pieces(level, part, context)
     table = read_arrow(context.upstream.taps[part])
     by_id = np.empty(table.num_rows, np.int64)
     by_id[pc.sort_indices(table.column(ID)).to_numpy()] = np.arange(table.num_rows)
@@ -65,15 +80,15 @@ def sort(part: int, context: GlobalContext) -> None:
     again[:1] = False
     counts = np.add.reduceat((~again).astype(np.int64), first) if len(first) else np.empty(0, np.int64)
     columns = {HASH_0: hashes[0][first], HASH_1: hashes[1][first], "row": rows[first], "count": counts}
-    write_arrow(_sorted_path(context, part), pa.table(columns))
+    write_arrow(_sorted_path(context, level, part), pa.table(columns))
 
 
-def pieces(part: int, context: GlobalContext) -> tuple[Numbers, Values, npt.NDArray[np.int64]]:
+def pieces(level: Level, part: int, context: GlobalContext) -> tuple[Numbers, Values, npt.NDArray[np.int64]]:
     """Return the rows of a part's pieces, their hashes (2 × pieces), and starts and ends (2 × pieces).
 
     Documents that are dropped already have none.
     """
-    table = read_arrow(context.upstream.taps[part])
+    table = read_arrow(context.upstream.taps[part] if level == "pieces" else _runs_path(context, part))
     lists = {name: table.column(name).combine_chunks() for name in (STARTS, ENDS, HASH_0, HASH_1)}
     rows = np.repeat(np.arange(table.num_rows), pc.list_value_length(lists[STARTS]).to_numpy())
     flat = {name: column.flatten().to_numpy() for name, column in lists.items()}
@@ -93,15 +108,16 @@ def _fresh(hashes: Values) -> npt.NDArray[np.bool_]:
     return fresh
 
 
-def match(repeats: Repeats, task: int, count: int, context: GlobalContext) -> None:
+def match(repeats: Repeats, level: Level, task: int, count: int, context: GlobalContext) -> None:
     """Write the hashes of a range that enough documents have, by part and rising."""
-    with atomic_output(repeated_path(context, task)) as sink, pa.ipc.new_file(sink, _REPEATED) as writer:
-        for batch in _matched(repeats, Range.of(task, count), Documents(context), context):
+    paths = [_sorted_path(context, level, part) for part in range(len(context.upstream.parts))]
+    with atomic_output(repeated_path(context, level, task)) as sink, pa.ipc.new_file(sink, _REPEATED) as writer:
+        for batch in _matched(repeats, Range.of(task, count), paths, Documents(context)):
             writer.write_batch(batch)
 
 
-def _matched(repeats: Repeats, wanted: Range, documents: Documents, context: GlobalContext) -> Iterator[pa.RecordBatch]:
-    tables = [read_arrow(_sorted_path(context, part)) for part in range(documents.parts)]
+def _matched(repeats: Repeats, wanted: Range, paths: Sequence[str], documents: Documents) -> Iterator[pa.RecordBatch]:
+    tables = [read_arrow(path) for path in paths]
     bounds = np.array([wanted.first, wanted.last], np.uint64)
     slices = []
     for table in tables:
@@ -110,7 +126,7 @@ def _matched(repeats: Repeats, wanted: Range, documents: Documents, context: Glo
     total = sum(stop - start for start, stop in slices)
     if total * ROW_BYTES > repeats.memory and wanted.first < wanted.last:
         for half in wanted.halves():
-            yield from _matched(repeats, half, documents, context)
+            yield from _matched(repeats, half, paths, documents)
         return
     inside = [table.slice(start, stop - start) for table, (start, stop) in zip(tables, slices, strict=True)]
     parts = np.repeat(np.arange(len(tables)), [piece.num_rows for piece in inside])
@@ -135,17 +151,61 @@ def _matched(repeats: Repeats, wanted: Range, documents: Documents, context: Glo
     yield pa.record_batch([column[by_part] for column in columns], _REPEATED)
 
 
-def cut(tasks: int, part: int, context: GlobalContext) -> PartVerdicts:
-    """Write where a part's texts are cut; return the documents that go because nothing is left of them."""
-    rows, hashes, places = pieces(part, context)
-    hash_0, hash_1, keepers = _repeated(part, tasks, context)
+def expand(length: int, width: int, tasks: int, part: int, context: GlobalContext) -> None:
+    """Write the runs of so many bytes in a part that hold a repeated window; windows are `width` bytes long."""
+    rows, hashes, places = pieces("pieces", part, context)
+    hash_0, hash_1, _, _ = _repeated("pieces", part, tasks, context)
+    repeated = find(hash_0, hash_1, hashes[0], hashes[1]) >= 0
+    rows, starts = rows[repeated], places[0, repeated]
+    around = join_ranges(rows, np.maximum(0, starts - (length - width)), starts + length)
+    numbers = _byte_numbers()
+    taps = read_arrow(context.upstream.taps[part])
+    bounds = np.zeros(taps.num_rows + 1, np.int64)
+    found, halves = [np.empty(0, np.uint32)], [np.empty((2, 0), np.uint64)]
+    for touched, batch in read_rows(context.upstream.parts[part], np.unique(around[0]), ["text"]):
+        data, offsets = string_buffers(batch.column("text"))
+        inside = slice(*np.searchsorted(around[0], (touched[0], touched[-1] + 1)))
+        own, begins, ends = (column[inside] for column in around)
+        local = np.searchsorted(touched, own)
+        ends = np.minimum(ends, np.diff(offsets)[local])
+        run_bounds, places_found, hashes_found = run_hashes(data, offsets, local, begins, ends, length, numbers)
+        bounds[touched + 1] = np.diff(run_bounds)
+        found.append(places_found)
+        halves.append(hashes_found)
+    run_starts, run_halves = np.concatenate(found), np.concatenate(halves, axis=1)
+    columns = {STARTS: run_starts, ENDS: run_starts + np.uint32(length), HASH_0: run_halves[0], HASH_1: run_halves[1]}
+    offsets_array = pa.array(np.cumsum(bounds))
+    lists = {name: pa.LargeListArray.from_arrays(offsets_array, pa.array(values)) for name, values in columns.items()}
+    write_arrow(_runs_path(context, part), pa.table(lists))
+
+
+@cache
+def _byte_numbers() -> Values:
+    """Return the numbers that stand for the values of a byte in the hashes of runs (uint64, 2 × 256)."""
+    drawn = hashlib.shake_256(b"prep runs").digest(2 * 256 * 8)
+    return np.frombuffer(drawn, "<u8").astype(np.uint64).reshape(2, 256)
+
+
+def cut(level: Level, share: float | None, tasks: int, part: int, context: GlobalContext) -> PartVerdicts:
+    """Write where a part's texts are cut; return the documents that go because nothing is left of them.
+
+    With a share, the first piece of each document is one that all documents of its host have; then only what more than
+    such a share of these have is cut.
+    """
+    rows, hashes, places = pieces(level, part, context)
+    hash_0, hash_1, keepers, documents = _repeated(level, part, tasks, context)
     found = find(hash_0, hash_1, hashes[0], hashes[1])
     gone = found >= 0
+    if share is not None:
+        counts = np.where(gone, documents[np.maximum(found, 0)], 0) if len(documents) else np.zeros(len(rows))
+        pages = counts[np.searchsorted(rows, rows)]
+        gone &= (counts > share * pages) & (places[1] > places[0])
     gone[gone] = keepers[found[gone]] != rows[gone]
-    cuts = join_ranges(rows[gone], places[0, gone], places[1, gone])
-    empty = _left_empty(part, cuts, context)
-    stays = ~empty[cuts[0]]
-    table = {name: column[stays] for name, column in zip(("row", "start", "end"), cuts, strict=True)}
+    cuts = _Cuts.of(*join_ranges(rows[gone], places[0, gone], places[1, gone]))
+    cuts, empty = _left_empty(part, cuts, level == "runs", context)
+    stays = ~empty[cuts.rows]
+    names = ("row", "start", "end", "break")
+    table = {name: column[stays] for name, column in zip(names, cuts, strict=True)}
     write_arrow(join(context.output, "cuts", f"{part:05d}.arrow"), pa.table(table))
     lost = np.flatnonzero(empty)
     before = context.upstream.dropped(part)
@@ -153,33 +213,73 @@ def cut(tasks: int, part: int, context: GlobalContext) -> PartVerdicts:
     return PartVerdicts(entered, lost, Verdicts(pa.array(np.full(len(lost), NOTHING_LEFT), pa.string())))
 
 
-def _repeated(part: int, tasks: int, context: GlobalContext) -> tuple[Values, Values, Numbers]:
-    """Return the hashes in a part that are repeated, rising, and which row keeps each (−1: none of this part)."""
+class _Cuts(NamedTuple):
+    """Ranges of bytes to take out of texts, and where a line break takes their place."""
+
+    rows: Numbers
+    starts: Numbers
+    ends: Numbers
+    breaks: npt.NDArray[np.bool_]
+
+    @staticmethod
+    def of(rows: Numbers, starts: Numbers, ends: Numbers) -> "_Cuts":
+        """Return cuts without breaks."""
+        return _Cuts(rows, starts, ends, np.zeros(len(rows), np.bool_))
+
+    def take(self, some: slice | npt.NDArray[np.bool_]) -> "_Cuts":
+        """Return some of the cuts."""
+        return _Cuts(self.rows[some], self.starts[some], self.ends[some], self.breaks[some])
+
+
+def _repeated(level: Level, part: int, tasks: int, context: GlobalContext) -> tuple[Values, Values, Numbers, Numbers]:
+    """Return the hashes in a part that are repeated, rising, which row keeps each, and how many documents have it.
+
+    −1 stands for no row of this part.
+    """
     found = [_REPEATED.empty_table()]
     for task in range(tasks):
-        for batch in read_arrow(repeated_path(context, task)).to_batches():
+        for batch in read_arrow(repeated_path(context, level, task)).to_batches():
             start, stop = np.searchsorted(batch.column("part").to_numpy(), (part, part + 1))
             found.append(pa.Table.from_batches([batch.slice(start, stop - start)]))
     table = pa.concat_tables(found).combine_chunks()
-    return read_values(table, HASH_0), read_values(table, HASH_1), read_numbers(table, "keeper")
+    keepers, documents = read_numbers(table, "keeper"), read_numbers(table, "documents")
+    return read_values(table, HASH_0), read_values(table, HASH_1), keepers, documents
 
 
-def _left_empty(part: int, cuts: tuple[Numbers, Numbers, Numbers], context: GlobalContext) -> npt.NDArray[np.bool_]:
-    """Return which documents have nothing but white space left; reads the texts again where any is cut."""
-    rows, starts, ends = cuts
+def _left_empty(part: int, cuts: _Cuts, tidied: bool, context: GlobalContext) -> tuple[_Cuts, npt.NDArray[np.bool_]]:
+    """Return the cuts, between words if they are to be tidied, and which documents have nothing but white space left.
+
+    Reads the texts again where any is cut.
+    """
     empty = np.zeros(read_arrow(context.upstream.taps[part]).num_rows, np.bool_)
-    for touched, batch in read_rows(context.upstream.parts[part], np.unique(rows), ["text"]):
-        inside = slice(*np.searchsorted(rows, (touched[0], touched[-1] + 1)))
-        places = np.searchsorted(touched, rows[inside])
-        left = without(batch.column("text"), places, starts[inside], ends[inside])
-        empty[touched] = blank(*string_buffers(left), word_table("whitespace"))
-    return empty
+    whole = [_Cuts.of(*(np.empty(0, np.int64) for _ in range(3)))]
+    spaces = word_table("whitespace")
+    for touched, batch in read_rows(context.upstream.parts[part], np.unique(cuts.rows), ["text"]):
+        some = cuts.take(slice(*np.searchsorted(cuts.rows, (touched[0], touched[-1] + 1))))
+        data, offsets = string_buffers(batch.column("text"))
+        if tidied:
+            local = np.searchsorted(touched, some.rows)
+            starts, ends, breaks = tidy(data, offsets, local, some.starts, some.ends, spaces, word_table("unicode"))
+            some = _Cuts(some.rows, starts, ends, breaks).take(starts < ends)
+        left = without(batch.column("text"), np.searchsorted(touched, some.rows), some.starts, some.ends)
+        empty[touched] = blank(*string_buffers(left), spaces)
+        whole.append(some)
+    return _joined(whole), empty
 
 
-def _sorted_path(context: GlobalContext, part: int) -> str:
-    return join(context.scratch, "hashes", f"{part:05d}.arrow")
+def _joined(parts: Sequence[_Cuts]) -> _Cuts:
+    rows, starts, ends, breaks = zip(*parts, strict=True)
+    return _Cuts(np.concatenate(rows), np.concatenate(starts), np.concatenate(ends), np.concatenate(breaks))
 
 
-def repeated_path(context: GlobalContext, task: int) -> str:
+def _sorted_path(context: GlobalContext, level: Level, part: int) -> str:
+    return join(context.scratch, "sorted", level, f"{part:05d}.arrow")
+
+
+def _runs_path(context: GlobalContext, part: int) -> str:
+    return join(context.scratch, "runs", f"{part:05d}.arrow")
+
+
+def repeated_path(context: GlobalContext, level: Level, task: int) -> str:
     """Return where what a match task has found lies, by part and rising."""
-    return join(context.scratch, "repeated", f"{task:05d}.arrow")
+    return join(context.scratch, "repeated", level, f"{task:05d}.arrow")

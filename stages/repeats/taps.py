@@ -3,12 +3,15 @@
 from collections.abc import Callable
 from typing import ClassVar, Literal
 
+import numpy as np
 import pyarrow as pa
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.words import word_table
+from prep.stages.repeats.host_kernels import by_host
 from prep.stages.repeats.piece_kernels import Pieces, lines, windows
+from prep.stages.shared.url.hash_kernels import host_hashes
 from prep.stages.stage import Tap
 
 Unit = Literal["line", "paragraph"]
@@ -35,6 +38,41 @@ class LineTap(Tap):
         def extract(batch: pa.RecordBatch) -> pa.RecordBatch:
             data, offsets = string_buffers(batch.column("text"))
             return _table(batch, lines(data, offsets, spaces, lower, self.unit == "paragraph", self.shortest))
+
+        return extract
+
+
+class HostLineTap(Tap):
+    """The lines of each document of a host, and a piece without bytes that all documents of a host have."""
+
+    name: ClassVar[str] = "host_lines"
+    libraries: ClassVar[tuple[str, ...]] = ("regex",)
+    columns: ClassVar[tuple[str, ...]] = ("id", "text", "url")
+
+    unit: Unit
+    shortest: int
+
+    def open(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
+        """Return the function from documents to their pieces; those without a host have none."""
+        spaces, lower = word_table("whitespace"), lower_table()
+
+        def extract(batch: pa.RecordBatch) -> pa.RecordBatch:
+            data, offsets = string_buffers(batch.column("text"))
+            found = lines(data, offsets, spaces, lower, self.unit == "paragraph", self.shortest)
+            hosts, missing = host_hashes(*string_buffers(batch.column("url")), lower)
+            rows = np.repeat(np.arange(batch.num_rows), np.diff(found.bounds))
+            stays = ~missing[rows]
+            marked = np.flatnonzero(~missing)
+            order = np.argsort(np.concatenate([marked, rows[stays]]), kind="stable")  # the mark is the first
+            nothing = np.zeros(len(marked), np.uint32)
+            hashes = by_host(found.bounds, found.hashes, hosts)
+            pieces = Pieces(
+                np.concatenate([[0], np.cumsum(np.bincount(rows[stays], minlength=batch.num_rows) + ~missing)]),
+                np.concatenate([nothing, found.starts[stays]])[order],
+                np.concatenate([nothing, found.ends[stays]])[order],
+                np.concatenate([hosts[:, marked], hashes[:, stays]], axis=1)[:, order],
+            )
+            return _table(batch, pieces)
 
         return extract
 

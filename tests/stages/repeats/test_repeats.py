@@ -1,9 +1,9 @@
-"""The stages `repeated_lines` and `repeated_substrings`, driven by their contract, against slow twins."""
+"""The stages `repeated_lines` and `repeated_substrings`, driven by their contract, against slow references."""
 
 import re
 from collections import defaultdict
 from collections.abc import Sequence
-from itertools import pairwise
+from itertools import groupby, pairwise
 from pathlib import Path
 
 import numpy as np
@@ -15,19 +15,21 @@ from hypothesis import strategies as st
 from pydantic import ByteSize
 
 from prep.corpus.arrow.columns import string_buffers
-from prep.corpus.files.storage import read_arrow, read_json, write_arrow
+from prep.corpus.arrow.documents import ID, TEXT
+from prep.corpus.files.storage import read_json, write_arrow
 from prep.corpus.text.hashing import lower_table
-from prep.corpus.text.words import word_table
+from prep.corpus.text.words import word_table, words
 from prep.stages.repeats.phases import NOTHING_LEFT
 from prep.stages.repeats.piece_kernels import blank, find, join_ranges, lines, windows
-from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
+from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings, TemplateLines
+from prep.stages.repeats.run_kernels import tidy
 from prep.stages.results import Counts
 from prep.stages.upstream import GlobalContext, Upstream
 
 from ..contract import run_task
 from ..dedup.driving import Part, article, write_parts
 
-Stage = RepeatedLines | RepeatedSubstrings
+Stage = RepeatedLines | TemplateLines | RepeatedSubstrings
 MENU = "Home | Products | About us | Contact"
 
 
@@ -130,57 +132,179 @@ def test_lines_as_a_dictionary_would_and_in_any_arrangement(
     assert found == expected
 
 
-def shared_by_two(texts: Sequence[bytes], length: int) -> dict[bytes, set[int]]:
+PAGES = pa.schema([ID, TEXT, pa.field("url", pa.string())])
+HOSTS = st.sampled_from(["http://a.org/x", "https://www.A.org:80/y", "b.org", "//b.org/?q", None, "mailto:x@a.org"])
+
+
+@settings(max_examples=40, deadline=None)
+@given(
+    pages=st.lists(st.tuples(HOSTS, LINES.map("\n".join)), max_size=9),
+    at_least=st.integers(2, 3),
+    share=st.sampled_from([0.0, 0.3, 0.5, 0.9]),
+    keep=st.sampled_from(["one", "none"]),
+    data=st.data(),
+)
+def test_template_lines_as_a_dictionary_would(
+    pages: list[tuple[str | None, str]],
+    at_least: int,
+    share: float,
+    keep: str,
+    data: st.DataObject,
+    tmp_path_factory: pytest.TempPathFactory,
+) -> None:
+    hosts = [re.search(r"([ab])\.org(?!\w)", (url or "").lower()) for url, _ in pages]
+    names = [
+        None if host is None or "mailto" in str(url) else host[1] for host, (url, _) in zip(hosts, pages, strict=True)
+    ]
     having = defaultdict(set)
-    for number, text in enumerate(texts):
-        for at in range(len(text) - length + 1):
+    for number, (_, text) in enumerate(pages):
+        for line in text.split("\n"):
+            having[names[number], " ".join(line.lower().split())].add(number)
+    expected = {}
+    for number, (_, text) in enumerate(pages):
+        kept = []
+        for line in re.findall(r"[^\n]*\n|[^\n]+$", text):
+            owners = having[names[number], " ".join(line.lower().split())]
+            many = len(owners) >= at_least and len(owners) > share * names.count(names[number])
+            if names[number] is None or not line.strip() or not many or (keep == "one" and min(owners) == number):
+                kept.append(line)
+        if "".join(kept).strip() or "".join(kept) == text:
+            expected[f"id{number}"] = "".join(kept)
+    rows = data.draw(st.permutations([(f"id{number}", text, url) for number, (url, text) in enumerate(pages)]))
+    stage = TemplateLines.model_validate({"at_least": at_least, "share": share, "keep": keep})
+    folder = tmp_path_factory.mktemp("templates")
+    upstream = write_parts(folder, stage, [rows[::2], rows[1::2]], data.draw(st.integers(1, 4)), PAGES)
+    assert changed(stage, upstream, folder) == expected
+
+
+def slow_substrings(texts: Sequence[str], length: int, at_least: int, keep: str) -> list[str]:
+    """Cut every run of so many bytes that enough texts share, in all of them or in all but the first.
+
+    Texts have no white space, so that their words are too long to be kept whole.
+    """
+    having = defaultdict(set)
+    raw = [text.encode() for text in texts]
+    runs = [[at for at in range(len(text) - length + 1) if text[at] & 0xC0 != 0x80] for text in raw]
+    for number, text in enumerate(raw):
+        for at in runs[number]:
             having[text[at : at + length]].add(number)
-    return having
-
-
-@settings(max_examples=30, deadline=None)
-@given(seed=st.integers(0, 10**6), alphabet=st.sampled_from(["ab", "abcdefgh", "aä漢🙂"]))
-def test_substrings_keep_their_guarantees(seed: int, alphabet: str, tmp_path_factory: pytest.TempPathFactory) -> None:
-    """What is cut is shared; of every shared run that is long enough, only the ends are left."""
-    rng = np.random.default_rng(seed)
-    shared = ["".join(rng.choice(list(alphabet), int(rng.integers(60, 200)))) for _ in range(3)]
-    texts = []
-    for _ in range(5):
+    left = []
+    for number, text in enumerate(raw):
+        gone = np.zeros(len(text) + 1, np.bool_)
+        for at in runs[number]:
+            owners = having[text[at : at + length]]
+            if len(owners) >= at_least and (keep == "none" or number != min(owners)):
+                gone[at : at + length] = True
+        for at in range(len(text) - 1, -1, -1):  # a character of which only a part is shared stays
+            if gone[at] and not gone[at + 1] and at + 1 < len(text) and text[at + 1] & 0xC0 == 0x80:
+                gone[at] = False
         pieces = [
-            shared[int(rng.integers(3))] if rng.random() < 0.6 else "".join(rng.choice(list(alphabet), 50))
-            for _ in range(4)
+            bytes(text[at] for at, _ in run)
+            for is_gone, run in groupby(enumerate(gone[:-1].tolist()), key=lambda item: item[1])
+            if not is_gone
+        ]
+        left.append(b"\n".join(pieces).decode())
+    return left
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    seed=st.integers(0, 10**6),
+    alphabet=st.sampled_from(["ab", "abcdefgh", "a", "aäбⱥ", "漢字仮名", "🙂🚀"]),
+    at_least=st.integers(2, 3),
+    keep=st.sampled_from(["one", "none"]),
+)
+def test_substrings_are_cut_exactly(
+    seed: int, alphabet: str, at_least: int, keep: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    rng = np.random.default_rng(seed)
+    shared = ["".join(rng.choice(list(alphabet), int(rng.integers(40, 200)))) for _ in range(3)]
+    texts = []
+    for _ in range(6):
+        pieces = [
+            shared[int(rng.integers(3))][int(rng.integers(20)) :]
+            if rng.random() < 0.6
+            else "".join(rng.choice(list(alphabet), int(rng.integers(70, 120))))
+            for _ in range(int(rng.integers(1, 5)))
         ]
         texts.append("".join(pieces))
-    stage = RepeatedSubstrings(length=96)
-    folder = tmp_path_factory.mktemp("substrings")
+    stage = RepeatedSubstrings.model_validate({"length": 96, "at_least": at_least, "keep": keep})
     rows = [(f"id{number}", text) for number, text in enumerate(texts)]
-    left = apply(stage, [rows[::2], rows[1::2]], folder)
-    whole = [text.encode() for text in texts]
-    width = 96 - stage.reach + 1
-    having = shared_by_two(whole, width - 3)
-    long_runs = shared_by_two(whole, 96)
-    for part in range(2):
-        cuts = read_arrow(str(folder / f"output/cuts/{part:05d}.arrow")).to_pylist()
-        empty = read_arrow(str(folder / f"output/drops/{part:05d}.arrow")).column("drop").to_pylist()
-        for row, is_empty in enumerate(empty):
-            number = 2 * row + part
-            text = whole[number]
-            gone = np.zeros(len(text), np.bool_)
-            for cut in cuts:
-                if cut["row"] == row:
-                    gone[cut["start"] : cut["end"]] = True
-                    assert cut["end"] - cut["start"] >= width - 3
-            if is_empty:
-                continue
-            assert b"".join(bytes([text[at]]) for at in np.flatnonzero(~gone)).decode() == left[f"id{number}"]
-            for at in np.flatnonzero(gone).tolist():
-                around = range(max(0, at - width + 4), min(at, len(text) - width + 3) + 1)
-                assert any(len(having[text[start : start + width - 3]]) > 1 for start in around)
-            for at in range(len(text) - 96 + 1):
-                owners = long_runs[text[at : at + 96]]
-                if len(owners) > 1 and number != min(owners) and number == max(owners) and min(owners) == 0:
-                    kept = np.flatnonzero(~gone[at : at + 96])
-                    assert all(place < stage.reach + 3 or place >= 96 - stage.reach - 3 for place in kept)
+    left = apply(stage, [rows[::2], rows[1::2]], tmp_path_factory.mktemp("substrings"), batch_rows=2)
+    expected = {f"id{n}": text for n, text in enumerate(slow_substrings(texts, 96, at_least, keep)) if text}
+    assert left == expected
+
+
+def test_substrings_are_those_of_a_suffix_array(tmp_path: Path) -> None:
+    """Prose with passages in common, of which each byte is looked at by its place among all suffixes."""
+    rng = np.random.default_rng(5)
+    names = [f"w{number}" for number in range(400)]
+    passages = [" ".join(rng.choice(names, 60)) for _ in range(6)]
+    texts = [
+        " ".join([*rng.choice(names, 20), passages[int(rng.integers(6))], *rng.choice(names, 30)]) for _ in range(30)
+    ]
+    length = 100
+    rows = list(zip(map(str, range(30)), texts, strict=True))
+    left = apply(RepeatedSubstrings(length=length, keep="none"), [rows], tmp_path)
+    whole = "\0".join(texts)
+    suffixes = sorted(range(len(whole)), key=lambda at: whole[at : at + 600])
+    bounds = np.cumsum([0, *(len(text) + 1 for text in texts)])
+    gone = np.zeros(len(whole), np.bool_)
+    for one, other in pairwise(suffixes):
+        first, second = (int(np.searchsorted(bounds, at, side="right")) for at in (one, other))
+        run = whole[one : one + length]
+        if first != second and len(run) == length and "\0" not in run and whole[other : other + length] == run:
+            gone[one : one + length] = gone[other : other + length] = True
+    for number, text in enumerate(texts):
+        own = gone[bounds[number] : bounds[number] + len(text)]
+        kept = {word.span() for word in re.finditer(r"\S+", text) if not own[word.start() : word.end()].all()}
+        assert left[str(number)].split() == [text[start:end] for start, end in sorted(kept)]
+
+
+def test_cuts_lie_between_words_and_leave_passages_apart(tmp_path: Path) -> None:
+    notice = "the rights in this page are held by those who wrote it, and nobody may take a copy without a licence"
+    texts = [
+        f"First there is another text. Clo{notice}s End of the first.",
+        f"The second begins. Bre{notice}d The second ends.",
+        f"Third.\n{notice}\nThird again.",
+        f"{notice} fourth",
+    ]
+    left = apply(RepeatedSubstrings(length=80), [list(zip("abcd", texts, strict=True))], tmp_path)
+    assert left["a"] == texts[0]
+    assert left["b"] == "The second begins. Brethe\nlicenced The second ends."
+    assert left["c"] == "Third.\n\nThird again."
+    assert left["d"] == " fourth"
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.lists(st.sampled_from(["ab", "c", "é", "漢", " ", "\n", ". ", "🙂"]), max_size=20).map("".join), st.data())
+def test_tidy(text: str, data: st.DataObject) -> None:
+    raw = text.encode()
+    begin = data.draw(st.integers(0, len(raw)))
+    end = data.draw(st.integers(begin, len(raw)))
+    column, offsets = string_buffers(pa.array(["x", text], pa.large_string()).slice(1))
+    row, first, last = (np.array([value], np.int64) for value in (0, begin, end))
+    starts, ends, breaks = tidy(column, offsets, row, first, last, word_table("whitespace"), word_table("unicode"))
+    start, stop = int(starts[0]), int(ends[0])
+    before, inside, after = raw[:start].decode(), raw[start:stop].decode(), raw[stop:].decode()
+    if not inside:
+        return
+    assert split(before) + split(inside) + split(after) == split(text)
+    assert all(
+        not mark.strip() for mark in raw[start : max(start, begin)].decode() + raw[min(stop, end) : stop].decode()
+    )
+    if breaks[0]:
+        assert before == before.rstrip(" ")
+        assert after == after.lstrip(" ")
+        assert before
+        assert after
+        assert before[-1] != "\n" != after[0]
+    else:
+        assert not before.strip(" ") or not after.strip(" ") or "\n" in (before.rstrip(" ")[-1], after.lstrip(" ")[0])
+
+
+def split(text: str) -> list[str]:
+    return words(text, "unicode")
 
 
 def test_a_shared_run_is_cut_wherever_it_begins(tmp_path: Path) -> None:
@@ -188,8 +312,8 @@ def test_a_shared_run_is_cut_wherever_it_begins(tmp_path: Path) -> None:
     texts = [f"{article(2, 50)} {shared}", f"{shared} {article(3, 40)}", f"{article(4, 7)} {shared} {article(5, 9)}"]
     left = apply(RepeatedSubstrings(length=400), [list(zip("abc", texts, strict=True))], tmp_path)
     assert left["a"] == texts[0]
-    for name, text in zip("bc", texts[1:], strict=True):
-        assert len(text) - len(shared) <= len(left[name]) <= len(text) - len(shared) + 2 * 49
+    assert left["b"] == f" {article(3, 40)}"
+    assert left["c"] == f"{article(4, 7)}\n{article(5, 9)}"
 
 
 @settings(max_examples=100, deadline=None)
