@@ -95,16 +95,21 @@ def _with_shingles(name: str, texts: Sequence[str], seconds: float) -> Measured:
 
 
 def whole(texts: Sequence[str]) -> None:
-    """Compare deduplication from texts to verdicts: tap and phases without the audit, and datatrove's steps."""
+    """Compare deduplication from texts to verdicts: tap and phases without the audit, and peers' pipelines."""
     ids = [str(number) for number in range(len(texts))]
     with tempfile.TemporaryDirectory() as here, tempfile.TemporaryDirectory() as there:
         stage = MinHash(ngram=NGRAM, bands=BANDS, rows=ROWS, audit=0)
         dedup_runs.ours(stage, ids[:2], texts[:2], Path(here, "first"))
         mine = dedup_runs.ours(stage, ids, texts, Path(here))
         theirs = dedup_runs.datatrove(NGRAM, BANDS, ROWS, ids, texts, Path(there))
+    peers = {"datatrove": (theirs.seconds, len(theirs.kept))}
+    peers["rensa"] = dedup_runs.rensa(shingles, BANDS, ROWS, texts)
+    if importlib.util.find_spec("gaoya"):
+        peers["gaoya"] = dedup_runs.gaoya(NGRAM, BANDS, ROWS, texts)
     print(f"whole deduplication of {len(texts)} documents, CPU seconds (documents removed):")
-    print(f"prep {mine.seconds:.2f} ({len(mine.kept)}), datatrove {theirs.seconds:.1f} ({len(theirs.kept)})", end="")
-    print(f": {theirs.seconds / mine.seconds:.0f} times")
+    print(f"prep {mine.seconds:.2f} ({len(mine.kept)})")
+    for name, (seconds, removed) in peers.items():
+        print(f"{name} {seconds:.1f} ({removed}): {seconds / mine.seconds:.0f} times")
 
 
 def table(title: str, measured: Measured) -> None:

@@ -1,15 +1,15 @@
 """Deduplication from end to end for benchmarks: a stage of this project over texts, and datatrove's four steps."""
 
+import importlib
 import struct
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
-import pyarrow.parquet as pq
 from texts import BATCH_BYTES
 
 from prep.corpus.arrow.documents import ID, TEXT, write_table
@@ -52,12 +52,11 @@ def ours(stage: Deduplication, ids: Sequence[str], texts: Sequence[str], folder:
             writer.write_batch(extract(batch))
     upstream = Upstream((str(folder / "part.parquet"),), (str(folder / "tap.arrow"),), ((),))
     context = GlobalContext(upstream, str(folder / "output"), str(folder / "scratch"))
-    for phase in stage.phases(1):
-        for task in range(phase.tasks):
-            stage.run(phase.name, task, context)
+    verdicts = [stage.run(phase.name, task, context) for phase in stage.phases(1) for task in range(phase.tasks)]
     seconds = time.process_time() - start_time
-    rows = pq.read_table(folder / "output/rejected/00000.parquet").to_pylist()
-    kept = {row["id"]: row["detail"] for row in rows}
+    (found,) = (item for item in verdicts if item is not None)
+    assert found.verdicts.detail is not None
+    kept = dict(zip((ids[row] for row in found.rows.tolist()), found.verdicts.detail.to_pylist(), strict=True))
     return Run(seconds, kept, _groups(kept), folder / "output")
 
 
@@ -117,3 +116,40 @@ def datatrove(ngram: int, bands: int, rows: int, ids: Sequence[str], texts: Sequ
         for _, one, _, other in struct.iter_unpack("<4I", path.read_bytes()):
             pairs.add((ids[one], ids[other]))
     return Run(seconds, dict.fromkeys(set(ids) - left, ""), components(pairs), folder)
+
+
+def rensa(shingles: Callable[[str], list[str]], bands: int, rows: int, texts: Sequence[str]) -> tuple[float, int]:
+    """Return the CPU seconds and the documents removed by rensa: shingles by Python, its signatures and its index."""
+    from rensa import RMinHash, RMinHashLSH
+
+    start = time.process_time()
+    index, removed = RMinHashLSH(0.8, bands * rows, bands), 0
+    for number, text in enumerate(texts):
+        signature = RMinHash(bands * rows, 42)
+        signature.update(shingles(text))
+        if index.query(signature):
+            removed += 1
+        else:
+            index.insert(number, signature)
+    return time.process_time() - start, removed
+
+
+def gaoya(ngram: int, bands: int, rows: int, texts: Sequence[str]) -> tuple[float, int]:
+    """Return the CPU seconds and the documents removed by gaoya, which splits words itself."""
+    index = importlib.import_module("gaoya.minhash").MinHashStringIndex(
+        hash_size=32,
+        jaccard_threshold=0.8,
+        num_bands=bands,
+        band_size=rows,
+        num_hashes=bands * rows,
+        analyzer="word",
+        lowercase=True,
+        ngram_range=(ngram, ngram),
+    )
+    start, removed = time.process_time(), 0
+    for number, text in enumerate(texts):
+        if index.query(text):
+            removed += 1
+        else:
+            index.insert_document(number, text)
+    return time.process_time() - start, removed
