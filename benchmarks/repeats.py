@@ -21,7 +21,7 @@ from texts import batches, megabytes, pages, share
 
 from prep.corpus.arrow.documents import ID, TEXT, write_table
 from prep.corpus.files.storage import read_arrow
-from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings
+from prep.stages.repeats.repeats import AUDIT, RepeatedLines, RepeatedSubstrings
 from prep.stages.upstream import GlobalContext, Upstream
 
 STAGES: dict[str, RepeatedLines | RepeatedSubstrings] = {
@@ -49,7 +49,8 @@ def cut(stage: Stage, texts: Sequence[str], folder: Path) -> tuple[float, float,
     upstream = Upstream((str(folder / "part.parquet"),), (str(folder / "tap.arrow"),), ((),))
     context = GlobalContext(upstream, str(folder / "output"), str(folder / "scratch"))
     start = time.process_time()
-    verdicts = [stage.run(phase.name, task, context) for phase in stage.phases(1) for task in range(phase.tasks)]
+    phases = [phase for phase in stage.phases(1) if phase.name != AUDIT]
+    verdicts = [stage.run(phase.name, task, context) for phase in phases for task in range(phase.tasks)]
     seconds = time.process_time() - start
     (found,) = (item for item in verdicts if item is not None)
     empty = np.isin(np.arange(len(texts)), found.rows)
