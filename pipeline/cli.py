@@ -29,7 +29,7 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 for command in (
-    *(pipelines.run, pipelines.check, pipelines.status, pipelines.report, pipelines.stages),
+    *(pipelines.run, pipelines.check, pipelines.status, pipelines.clean, pipelines.report, pipelines.stages),
     recipes.recipes,
     *(documents.inspect, takedown.trace, takedown.remove, shards.verify, shards.export, training.train),
 ):

@@ -5,17 +5,27 @@ versions, library versions, input digests and the fingerprints of the steps befo
 """
 
 import hashlib
+import inspect
+import math
+import re
 from collections.abc import Iterator, Mapping, Sequence
+from functools import cache
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import orjson
+import pyarrow as pa
 
+from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import sha256
 from prep.stages.stage import InputFile, Stage, Tap
 
 Identity = Mapping[str, object]
 
-FORMAT = 2
+OBJECT = re.compile(r" at 0x[0-9a-f]{6,}")
+DATA = (".npz", ".npy", ".yaml", ".json", ".bin", ".txt", ".csv", ".arrow", ".parquet")
+"""Suffixes of files inside the package that decide what its stages make."""
+FORMAT = 3
 """Raised whenever the layout of the steps' folders changes."""
 
 
@@ -27,13 +37,39 @@ def fingerprint(identity: Identity) -> str:
 def stage_identity(stage: Stage | Tap) -> Identity:
     """Return what decides a stage's output: settings, version, libraries' versions, and the files it reads."""
     settings = stage.identity() if isinstance(stage, Stage) else stage.model_dump(mode="json")
+    refuse_unstable(stage.name, settings)
     files = stage.files() if isinstance(stage, Stage) else {}
     return {
         **settings,
         "version": stage.version,
         **{library: _library_version(library) for library in stage.libraries},
         **{f"content of {option}": sha256(path) for option, path in files.items()},
+        **{f"content of {path.name}": sha256(str(path)) for path in _data_files(type(stage))},
     }
+
+
+def refuse_unstable(place: str, value: object) -> None:
+    """Raise ConfigurationError, with the field, where a value may differ in another process or on another machine."""
+    problem = ""
+    match value:
+        case float() if not math.isfinite(value):
+            problem = f"{value} is no number that compares"
+        case str() if OBJECT.search(value):
+            problem = f"{value!r} holds an object's address"
+        case str() if value.startswith("/") and len(value) > 1 and Path(value).exists():
+            problem = f"{value!r} is a path of this machine; name its content in `files` and leave it out of `identity`"
+        case None | bool() | int() | float() | str():
+            pass
+        case Mapping():
+            for key, item in value.items():
+                refuse_unstable(f"{place}.{key}", item)
+        case list() | tuple():
+            for number, item in enumerate(value):
+                refuse_unstable(f"{place}.{number}", item)
+        case _:
+            problem = f"a {type(value).__name__} is written differently each time; make it a list, mapping or string"
+    if problem:
+        raise ConfigurationError([f"{place}: {problem}"])
 
 
 def input_identity(files: Sequence[InputFile]) -> Identity:
@@ -59,6 +95,21 @@ def _flatten(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:
             yield from _flatten(item, f"{prefix}.{key}" if prefix else str(key))
     else:
         yield prefix, value
+
+
+def columns_identity(schema: pa.Schema) -> Identity:
+    """Return the columns that a step writes, by name."""
+    return {field.name: str(field.type) for field in schema}
+
+
+@cache
+def _data_files(kind: type) -> tuple[Path, ...]:
+    """Return the files beside a stage's code, and in folders below it, that are no code: models, recipes, tables."""
+    folder = Path(inspect.getfile(kind)).parent
+    if folder == Path(__file__).parents[1] / "stages":
+        return ()
+    own = (path for path in folder.rglob("*") if path.is_file() and "__pycache__" not in path.parts)
+    return tuple(sorted(path for path in own if path.suffix in DATA))
 
 
 def _library_version(name: str) -> str:

@@ -19,7 +19,7 @@ import pyarrow as pa
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.storage import exists, is_remote
 from prep.pipeline.config import Configuration, complaint, stage_path
-from prep.pipeline.fingerprint import FORMAT, Identity, fingerprint, input_identity, stage_identity
+from prep.pipeline.fingerprint import FORMAT, Identity, columns_identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located
 from prep.stages.stage import CheckContext, GlobalStage, InputFile, Partition, Phase, RowStage, SourceStage, Stage, Tap
 
@@ -268,6 +268,7 @@ class _Planner:
             **({f"tap of {stage.name}": stage_identity(tap.tap)} if tap else {}),
             "after": {before.title: before.fingerprint for before in self._changed},
             "uses": {name: step.fingerprint for name, step in artefacts.items()},
+            **({"columns": columns_identity(pa.schema(stage.adds()))} if stage.adds() else {}),
         }
         step = GlobalStep(
             index=len(self._steps),
@@ -311,7 +312,12 @@ class _Planner:
         first = schema
         for _, stage in self._rows:
             schema = stage.output_schema(schema)
-        identity = {"format": FORMAT, **origin, **_sequence_identity(stages)}
+        identity = {
+            "format": FORMAT,
+            **origin,
+            **_sequence_identity(stages),
+            "columns": columns_identity(schema),
+        }
         mark = fingerprint(identity)
         step = PassStep(
             index=len(self._steps),

@@ -13,7 +13,7 @@ What a stage gives for a row may depend on that row alone, never on the batch it
 """
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, NamedTuple, Protocol
 
 import numpy as np
@@ -104,6 +104,8 @@ class InputFile:
     """Names the file in the ids of its records, wherever the folder above it lies."""
     source: str = ""
     """The name of the source that it belongs to."""
+    state: str = field(default="", compare=False)
+    """What shows that the file was changed: size and times, or the store's etag; empty until somebody asked for it."""
     digest: str = ""
     """A digest of its content, or the store's etag; empty until somebody asked for it."""
     error: str = ""

@@ -84,14 +84,43 @@ def status(pipeline: Pipeline, set_: Set = None) -> None:
     from prep.pipeline import config, plan
     from prep.pipeline.reports.status import status as status_of
     from prep.pipeline.run import plan_for, steps_folder
+    from prep.pipeline.steps.cleaning import stale_folders
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
     console = Console(highlight=False)
-    for item in status_of(plan_for(configuration), steps_folder(configuration)):
+    planned = plan_for(configuration)
+    for item in status_of(planned, steps_folder(configuration)):
         state = "complete" if item.complete else "to run"
         reasons = f" ({'; '.join(item.reasons)})" if item.reasons else ""
         console.print(f"{item.step.index:02d} {item.step.title}: {state}{reasons}", markup=False)
+    for path in stale_folders(planned, steps_folder(configuration)):
+        console.print(f"stale: {path}, which no step needs; prep clean {escape(pipeline)} removes it", markup=False)
+
+
+def clean(
+    pipeline: Pipeline,
+    set_: Set = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Name the folders, remove nothing.")] = False,
+) -> None:
+    """Remove the steps' folders that no step of the pipeline needs as it is configured now."""
+    from prep.corpus.files.storage import remove_tree
+    from prep.pipeline import config, plan
+    from prep.pipeline.run import alone, plan_for, steps_folder
+    from prep.pipeline.steps.cleaning import size_of, stale_folders
+
+    configuration, located = config.load(pipeline, set_ or [])
+    plan.check(configuration, located)
+    console = Console(highlight=False, soft_wrap=True)
+    root = steps_folder(configuration)
+    with alone(root):
+        stale = stale_folders(plan_for(configuration), root)
+        for path in stale:
+            console.print(f"{path}: {size_of(path):,} bytes{'' if dry_run else ', removed'}", markup=False)
+            if not dry_run:
+                remove_tree(str(path))
+    if not stale:
+        console.print(f"{root}: every folder is needed", markup=False)
 
 
 def stages(name: Annotated[str | None, typer.Argument(help="A stage; left out: all of them.")] = None) -> None:

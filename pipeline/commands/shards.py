@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 from rich.console import Console
 
-Shards = Annotated[str, typer.Argument(metavar="SHARDS", help="A folder of shards, or of splits with shards in each.")]
+Shards = Annotated[str, typer.Argument(metavar="SHARDS", help="A run's output, or a folder of shards or splits.")]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks that run at the same time; never changes the result.")]
 Tokenizer = Annotated[
     str | None, typer.Option(metavar="DIR", help="The tokenizer's folder; left out: tokenizer/ beside the shards.")
@@ -16,13 +16,25 @@ CORES = os.cpu_count() or 1
 
 
 def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES) -> None:
-    """Read shards again and compare them with their manifests, checksums and tokenizer; name every fault."""
-    from prep.corpus.errors import CorruptFileError
+    """Read a run's files, or shards, again and compare them with their manifests and checksums; name every fault."""
     from prep.exports.verification import verify as verify_splits
 
     console = Console(highlight=False, soft_wrap=True)
-    place = tokenizer or _tokenizer_beside(shards)
     faults = 0
+    if Path(shards, "steps").is_dir():
+        from prep.pipeline.steps.verifying import verify_run
+
+        for name, damages in verify_run(shards, workers):
+            for damage in damages:
+                console.print(damage, markup=False)
+            if not damages:
+                console.print(f"{name}: as it was written", markup=False)
+            faults += len(damages)
+        shards = f"{shards}/shards"
+        if not Path(shards).is_dir():
+            _end(shards, faults)
+            return
+    place = tokenizer or _tokenizer_beside(shards)
     for name, folder, found in verify_splits(shards, place, workers):
         for fault in found:
             console.print(f"{name}: {fault.kind}: {fault.message}", markup=False)
@@ -31,8 +43,14 @@ def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES
         faults += len(found)
     if place is None:
         console.print("the tokenizer was not compared: there is none beside the shards; give it with --tokenizer")
+    _end(shards, faults)
+
+
+def _end(place: str, faults: int) -> None:
+    from prep.corpus.errors import CorruptFileError
+
     if faults:
-        raise CorruptFileError(f"{shards}: {faults} {'fault' if faults == 1 else 'faults'}")
+        raise CorruptFileError(f"{place}: {faults} {'fault' if faults == 1 else 'faults'}")
 
 
 def export(

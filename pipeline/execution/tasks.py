@@ -46,7 +46,7 @@ class Call:
             path = Path(self.error_path(task))
             path.parent.mkdir(parents=True, exist_ok=True)
             known = isinstance(error, PrepError)
-            summary = str(error) if known else f"{type(error).__name__}: {error}"
+            summary = str(error) if known else f"{type(error).__name__}: {error}{_place(error)}"
             path.write_text(f"{summary}\n\n{traceback.format_exc()}", encoding="utf-8")
             raise TaskError(f"{self.label}, task {task}: {summary}") from error
 
@@ -70,3 +70,11 @@ class Call:
     def has_ended_a_process(self, task: int) -> bool:
         """Say whether a process that ran a task was killed, or ended by itself, and the task is best watched."""
         return Path(self.note_path(task)).exists() or Path(self.incidents_path(task)).exists()
+
+
+def _place(error: BaseException) -> str:
+    """Return where in the program an error of the system came from, which names neither file nor operation itself."""
+    if not isinstance(error, OSError) or error.filename is not None:
+        return ""
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f" (in {last.name}, {Path(last.filename).name}:{last.lineno}: {last.line})"

@@ -144,7 +144,7 @@ class _Crew:
         task = self._call.tasks[worker.rank]
         spot = self._learn(task, rule)
         self._elsewhere[task] += spot is None or spot.position < 0
-        if not self._call.work.notes or self._elsewhere[task] > MOST_ELSEWHERE:
+        if self._elsewhere[task] > MOST_ELSEWHERE:
             raise RunError(
                 f"a worker process was killed ({_manner(worker.process.exitcode)}), most likely for want of memory; "
                 "the tasks that are done are kept; run again with fewer workers, or a smaller batch_bytes"

@@ -24,6 +24,7 @@ from prep.pipeline.execution.quarantine import Note, read_incidents
 from prep.pipeline.plan import PassStep, TapPlan
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account, rejects
+from prep.pipeline.steps.inputs import confirm
 from prep.stages.stage import Outcome, RowFunction, RowStage, Tap
 from prep.stages.upstream import Upstream
 
@@ -108,7 +109,12 @@ class PassTask:
         if self.step.source is not None:
             source = self.step.source[1]
             partition, schema = self.step.partitions[task], self.step.source_schema
+            files = {item.file.path: item.file for item in partition.ranges}.values()
+            for file in files:
+                confirm(file)
             yield from guard.reading(source.read(partition, schema, self.batch_bytes, guard.watch))
+            for file in files:
+                confirm(file)
             return
         part = f"{self.steps_folder}/{self.step.previous}/parts/{task:05d}.parquet"
         changes = self.step.changes

@@ -74,6 +74,11 @@ class Read(SourceStage, SourceOptions):
         copy._output = output
         return copy
 
+    def identity(self) -> dict[str, object]:
+        """Return the settings without the paths: the files that they name are in the fingerprint."""
+        sources = [source.model_dump(mode="json", exclude={"paths"}) for source in self.sources]
+        return {**self.model_dump(mode="json", exclude={"paths", "sources"}), "sources": sources}
+
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield paths that match nothing, files of unknown format, and tables that hold no documents."""
         found = [*self._form_problems(), *self._ocr_problems(), *self._listing.problems()]

@@ -4,8 +4,20 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
 
-from prep.pipeline.fingerprint import differences, fingerprint, input_identity, stage_identity
+import pyarrow as pa
+import pytest
+
+from prep.corpus.errors import ConfigurationError
+from prep.pipeline.fingerprint import (
+    columns_identity,
+    differences,
+    fingerprint,
+    input_identity,
+    refuse_unstable,
+    stage_identity,
+)
 from prep.stages.dedup.minhash.minhash import MinHash
+from prep.stages.extract.extract import Extract
 from prep.stages.stage import InputFile, RowStage
 
 
@@ -13,6 +25,9 @@ class WithFile(RowStage):
     name: ClassVar[str] = "with_file"
     libraries: ClassVar[tuple[str, ...]] = ("pyarrow", "not-a-library")
     path: str = ""
+
+    def identity(self) -> dict[str, object]:
+        return {}
 
     def files(self) -> Mapping[str, str]:
         return {"path": self.path}
@@ -44,3 +59,32 @@ def test_differences_read_as_a_person_would_say_them() -> None:
 
 def test_an_input_is_its_path_size_and_content() -> None:
     assert input_identity((InputFile("a.gz", 3, digest="f" * 64),)) == {"a.gz": "3 bytes, ffffffffffffffff"}
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        ({"a": {1, 2}}, r"^stage\.a: a set is written differently each time"),
+        ({"a": [1.0, float("nan")]}, r"^stage\.a\.1: nan is no number that compares"),
+        ({"a": {"b": float("inf")}}, r"^stage\.a\.b: inf is no number"),
+        ({"a": repr(object())}, r"^stage\.a: '<object object at 0x[0-9a-f]+>' holds an object's address"),
+        ({"a": object()}, r"^stage\.a: a object is written differently"),
+        ({"a": Path("/etc")}, r"^stage\.a: a PosixPath"),
+        ({"a": "/etc/hosts"}, r"^stage\.a: '/etc/hosts' is a path of this machine"),
+    ],
+)
+def test_an_identity_that_is_not_stable_is_refused_with_its_field(value: object, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        refuse_unstable("stage", value)
+
+
+def test_plain_values_are_stable() -> None:
+    refuse_unstable("stage", {"a": [1, 2.5, None, True, "/no/such/path", "/", "at 0x"], "b": {"c": ()}})
+
+
+def test_a_model_beside_the_code_is_in_the_identity() -> None:
+    assert "content of blocks.npz" in stage_identity(Extract())
+
+
+def test_columns_are_in_the_identity() -> None:
+    assert columns_identity(pa.schema({"a": pa.int64()})) != columns_identity(pa.schema({"a": pa.int32()}))

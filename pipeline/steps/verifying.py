@@ -1,0 +1,30 @@
+"""Reading all files of a run again: those of its steps, by their digests, and the published ones, which are copies."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+from prep.corpus.errors import CorruptFileError
+from prep.corpus.files.storage import sha256
+from prep.pipeline.steps import records
+from prep.pipeline.steps.checking import manifest_damage
+
+PUBLISHED = ("documents", "rejected", "findings")
+"""Folders of the output that hold steps' files under other names."""
+
+
+def verify_run(output: str, threads: int) -> Iterator[tuple[str, list[str]]]:
+    """Yield each step and published folder, with what is damaged in it."""
+    known: set[str] = set()
+    for manifest in sorted(Path(output, "steps").glob(f"*/{records.MANIFEST}")):
+        folder = str(manifest.parent)
+        yield folder, [str(damage) for damage in manifest_damage(folder, thorough=True, threads=threads)]
+        try:
+            known |= {stamp.sha256 for stamp in records.read_manifest(folder).files.values()}
+        except CorruptFileError:  # already named
+            continue
+    for name in PUBLISHED:
+        folder = f"{output}/{name}"
+        files = [path for path in records.list_files(output, name) if path.endswith(".parquet")]
+        strange = [path for path in files if sha256(f"{output}/{path}") not in known]
+        if files:
+            yield folder, [f"{output}/{path} is not what any step wrote; run 'prep run' again" for path in strange]
