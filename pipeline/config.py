@@ -220,7 +220,11 @@ def _stage(located: Located, position: int, entry: object, complaints: list[str]
         complaints.append(complaint(located, path, problem))
         return None
     label = f"stage {position + 1} ({name})"
-    kind = STAGES.get(name)
+    try:
+        kind = STAGES.get(name) if isinstance(name, str) else None
+    except ConfigurationError as error:  # a stage of another package that cannot be used
+        complaints.append(f"{located.where(path)}: stage {position + 1}: {error}")
+        return None
     if kind is None:
         problem = Problem(f"unknown stage '{name}'{_nearest(name, STAGES)}", hint=f"there are {', '.join(STAGES)}")
         complaints.append(complaint(located, path, problem, f"stage {position + 1}"))

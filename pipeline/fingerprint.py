@@ -38,13 +38,15 @@ def stage_identity(stage: Stage | Tap) -> Identity:
     """Return what decides a stage's output: settings, version, libraries' versions, and the files it reads."""
     settings = stage.identity() if isinstance(stage, Stage) else stage.model_dump(mode="json")
     refuse_unstable(stage.name, settings)
+    kind = type(stage)
     files = stage.files() if isinstance(stage, Stage) else {}
     return {
         **settings,
         "version": stage.version,
+        **({} if kind.__module__.startswith("prep.") else {"class": f"{kind.__module__}.{kind.__qualname__}"}),
         **{library: _library_version(library) for library in stage.libraries},
         **{f"content of {option}": sha256(path) for option, path in files.items()},
-        **{f"content of {path.name}": sha256(str(path)) for path in _data_files(type(stage))},
+        **{f"content of {path.name}": sha256(str(path)) for path in _data_files(kind)},
     }
 
 

@@ -1,13 +1,18 @@
 """The list of all stages: the name in the YAML → the class. A new stage is one file and one line here.
 
+Stages of other packages are found by entry points of the group `prep.stages`, or named in the YAML as `module.Class`.
+
 A stage is imported when it is asked for, so that a run waits for no kernels and libraries but those of its own stages.
 """
 
 import importlib
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
+from importlib.metadata import EntryPoint, entry_points
 from typing import cast
 
-from prep.stages.stage import Stage
+from prep.corpus.errors import ConfigurationError
+from prep.stages.stage import GlobalStage, RowStage, SourceStage, Stage
 
 _CLASSES: Mapping[str, str] = {
     "read": "read.read.Read",
@@ -39,19 +44,55 @@ _CLASSES: Mapping[str, str] = {
 }
 """Places below `prep.stages`."""
 
+GROUP = "prep.stages"
+"""The group of entry points by which other packages offer stages: the name in the YAML → the class."""
+NAME = re.compile(r"[a-z][a-z0-9_]*")
+
 
 class _Catalogue(Mapping[str, type[Stage]]):
-    """Imports a stage when its name is looked up."""
+    """Imports a stage when its name is looked up: one of `prep`'s own, an entry point's, or any `module.Class`.
+
+    Raises ConfigurationError for a stage of another package that cannot be used.
+    """
 
     def __getitem__(self, name: str) -> type[Stage]:
-        module, _, kind = _CLASSES[name].rpartition(".")
-        return cast("type[Stage]", getattr(importlib.import_module(f"prep.stages.{module}"), kind))
+        if name in _CLASSES:
+            module, _, kind = _CLASSES[name].rpartition(".")
+            return cast("type[Stage]", getattr(importlib.import_module(f"prep.stages.{module}"), kind))
+        if name in _offered():
+            return _foreign(name, _offered()[name].load)
+        module, dot, kind = name.rpartition(".")
+        if not dot:
+            raise KeyError(name)
+        return _foreign(name, lambda: getattr(importlib.import_module(module), kind))
 
     def __iter__(self) -> Iterator[str]:
-        return iter(_CLASSES)
+        return iter(dict.fromkeys([*_CLASSES, *sorted(_offered())]))
 
     def __len__(self) -> int:
-        return len(_CLASSES)
+        return len({*_CLASSES, *_offered()})
+
+
+def _offered() -> Mapping[str, EntryPoint]:
+    return {point.name: point for point in entry_points(group=GROUP)}
+
+
+def _foreign(name: str, load: Callable[[], object]) -> type[Stage]:
+    """Return a stage of another package, checked as far as the engine relies on it."""
+    try:
+        kind = load()
+    except Exception as error:  # whatever the other package raises when it is imported
+        raise ConfigurationError([f"stage {name!r} cannot be imported: {type(error).__name__}: {error}"]) from error
+    if not isinstance(kind, type) or not issubclass(kind, SourceStage | RowStage | GlobalStage):
+        raise ConfigurationError(
+            [f"{name!r} is no stage; expected a class derived from SourceStage, RowStage or GlobalStage, seen {kind!r}"]
+        )
+    own = getattr(kind, "name", None)
+    if not isinstance(own, str) or not NAME.fullmatch(own) or own in _CLASSES:
+        raise ConfigurationError(
+            [f"{name!r} needs a `name` of small letters, digits and `_` that no stage of prep has, seen {own!r}"]
+        )
+    return kind
 
 
 STAGES: Mapping[str, type[Stage]] = _Catalogue()

@@ -17,7 +17,14 @@ from prep.stages.stage import Settings
 def overview() -> str:
     """Return all stages, one line each."""
     width = max(map(len, STAGES), default=0)
-    return "\n".join(f"{name:<{width}}  {_summary(kind)}" for name, kind in STAGES.items())
+    return "\n".join(f"{name:<{width}}  {_summary_of(name)}" for name in STAGES)
+
+
+def _summary_of(name: str) -> str:
+    try:
+        return _summary(STAGES[name])
+    except ConfigurationError as error:  # a stage of another package
+        return str(error)
 
 
 def describe(name: str) -> str:
