@@ -36,16 +36,33 @@ def train(file: Annotated[str, typer.Argument(metavar="CLASSIFIER.yaml", help="E
 def print_card(console: Console, card: dict[str, object]) -> None:
     """Print how well a classifier does on the texts held out."""
     table = Table(box=None, pad_edge=False)
-    headings = ("label", "texts", "held out", "precision", "recall", "scores 0 … 1: own", "others")
+    headings = (
+        "label",
+        "texts",
+        "held out",
+        "precision",
+        "recall",
+        "AUC",
+        "calibration error",
+        "scores 0 … 1: own",
+        "others",
+    )
     for heading in headings:
         table.add_column(heading, justify="left" if heading == "label" else "right")
     labels = cast("dict[str, dict[str, dict[str, list[int]]]]", card["labels"])
     for label, report in labels.items():
         counts = (cast("dict[str, int]", card[name])[label] for name in ("training_texts", "held_out_texts"))
         bars = (bar_chart(report["scores"][name]) for name in ("own", "others"))
-        table.add_row(label, *map(str, counts), str(report["precision"]), str(report["recall"]), *bars)
+        table.add_row(
+            label,
+            *map(str, counts),
+            str(report["precision"]),
+            *(str(report[name]) for name in ("recall", "auc", "calibration_error")),
+            *bars,
+        )
     console.print(table)
     console.print(f"accuracy on texts held out: {card['accuracy']}")
+    console.print(f"accuracy of always giving the most frequent label: {card['majority_baseline']}")
 
 
 def bar_chart(counts: list[int]) -> str:

@@ -10,10 +10,10 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
-from prep.corpus.errors import ConfigurationError
+from prep.corpus.errors import ConfigurationError, RunError
 from prep.corpus.files.storage import sha256
 from prep.stages.classifier.examples import Examples, split
-from prep.stages.classifier.training import ClassifierSettings, evaluate, train
+from prep.stages.classifier.training import ClassifierSettings, evaluate, scheduled, train
 
 SEA = ["the waves roll and the sail is full", "a ship goes down in the storm", "salt wind and the long grey sea"]
 FIELD = ["the corn stands high in the field", "a plough turns the brown earth", "rain falls on the green barley"]
@@ -129,3 +129,45 @@ def test_evaluation() -> None:
     assert sum(a["scores"]["own"]) == 2
     assert [bin_ for bin_, count in enumerate(a["scores"]["others"]) if count] == [0, 4, 11]
     assert report["labels"]["b"]["scores"]["own"][19] == 1  # type: ignore[index]
+
+
+def test_the_schedule_follows_the_number_of_texts(tmp_path: Path) -> None:
+    left_out = ClassifierSettings.model_validate(
+        {"output": "out", "examples": {label: {"paths": "x"} for label in ("a", "b")}}
+    )
+    small, large = scheduled(left_out, 2_000), scheduled(left_out, 100_000)
+    assert (small.epochs, small.learning_rate, small.min_count) == (25, 0.5, 1)
+    assert (large.epochs, large.learning_rate, large.min_count) == (5, 0.1, 5)
+    assert scheduled(left_out, 10).epochs == 100
+    given = left_out.model_copy(update={"epochs": 3, "learning_rate": 0.2, "min_count": 2})
+    assert scheduled(given, 2_000) == given
+    chosen: dict[str, object] = {"min_count": None, "learning_rate": None, "epochs": None, "held_out": 0.3}
+    card = train(settings(tmp_path, "out", **chosen))
+    assert card["settings"]["epochs"] == 100  # type: ignore[index]
+    assert card["accuracy"] == 1.0
+
+
+def test_a_model_that_has_learnt_nothing_is_refused(tmp_path: Path) -> None:
+    texts = {"more": numbered(SEA, 140), "less": [f"{verse} {number}." for number, verse in enumerate(SEA * 15)]}
+    examples = {label: {"paths": write(tmp_path / f"{label}.jsonl", found)} for label, found in texts.items()}
+    options = {"dim": 4, "buckets": 100, "epochs": 1, "learning_rate": 0.0001, "held_out": 0.3}
+    stage = ClassifierSettings.model_validate({"output": str(tmp_path / "out"), "examples": examples, **options})
+    with pytest.raises(
+        RunError, match=r"the model gives each of \d+ texts held out the label '\w+': it has learnt nothing"
+    ):
+        train(stage)
+    assert not (tmp_path / "out").exists()
+
+
+def test_area_and_calibration() -> None:
+    scores = np.array([[0.9, 0.1], [0.4, 0.6], [0.2, 0.8], [0.4, 0.6], [0.0, 1.0]], np.float32)
+    truth = np.array([0, 0, 1, 1, 1])
+    report = evaluate(("a", "b"), truth, scores)
+    assert report["majority_baseline"] == 0.6
+    pairs = [(x, y) for x in scores[truth == 0, 0] for y in scores[truth == 1, 0]]
+    area = float(np.mean([1.0 if x > y else 0.5 if x == y else 0.0 for x, y in pairs]))
+    a = report["labels"]["a"]  # type: ignore[index]
+    assert a["auc"] == pytest.approx(area)
+    errors = abs(0.9 - 1) + abs(0.8 - 1) + abs(0.2 - 0) + abs(0.0 - 0)
+    assert a["calibration_error"] == pytest.approx(errors / 5, abs=1e-6)
+    assert evaluate(("a", "b"), np.array([0, 0]), scores[:2])["labels"]["a"]["auc"] is None  # type: ignore[index]
