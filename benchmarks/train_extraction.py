@@ -1,197 +1,230 @@
 """Trains the block classifier of the extractor, and writes the file that the package ships.
 
-    PREP_TEST_DATA=… python benchmarks/train_extraction.py [--output stages/extract/blocks.npz]
+    PREP_TEST_DATA=… python benchmarks/train_extraction.py [--documentation FOLDER] [--output blocks.npz]
 
-A page is cut into blocks as the extractor does it. A block's label is the share of its words that are in the page's
-main text, found by aligning the two word by word (Needleman and Wunsch 1970; runs of matches score above single ones,
-so that a menu's words do not match the article's). LightGBM learns from the labels how probable it is that a word of
-a block is content. One thread and a fixed seed: the same pages give the same file, byte for byte. Where the file
-changes, so does what pages become: raise `Extract.version`.
+LightGBM learns from labelled pages how probable it is that a word of a block is content, in two stages. The second
+sees the first's probabilities; it must learn from such as it will meet on new pages, so that for training each page is
+judged by a first stage that saw no page of its site (stacking, Wolpert 1992). Beside the labelled pages the trees see
+copies of some in other scripts (`transliterated_pages`), pages of which a few snippets are known, and pages of
+reference documentation, where their packages are unpacked in a folder (`documentation_pages`). A fixed seed: the same
+pages give the same file, byte for byte. Where the file changes, so does what pages become: raise `Extract.version`.
+Cost: about five minutes on one core, and 3 GB of memory.
 """
 
 import argparse
 import os
 import sys
+import time
 from collections.abc import Sequence
+from multiprocessing import get_context
 from pathlib import Path
-from typing import NamedTuple, NotRequired, TypedDict
+from typing import NamedTuple
 
 import lightgbm
 import numpy as np
 import numpy.typing as npt
-from web_pages import Page, read_pages, words_of
+from documentation_pages import TRAINED, read_documentation
+from labelled_pages import LabelledPage, label_page, transliterate_page
+from transliterated_pages import SCRIPTS
+from tree_export import export
+from web_pages import Page, folds, read_pages, read_snippet_pages
 
-from prep.corpus.kernels import kernel
-from prep.stages.extract.engine import ReadPage, features_of, read_page
-from prep.stages.extract.features.feature_kernels import FEATURES
+from prep.stages.extract.engine import SURE, add_collective
+from prep.stages.extract.features.feature_kernels import ALL_FEATURES, FEATURES
 from prep.stages.extract.model.model import MODEL_FILE, BlockModel, model_bytes
-from prep.stages.extract.model.tree_kernels import Trees
-from prep.stages.shared.charset.page import decode_page
+from prep.stages.extract.model.tree_kernels import Trees, probabilities
 
-Integers = npt.NDArray[np.int32]
+Reals = npt.NDArray[np.float64]
 
 PARAMETERS = {
     "objective": "cross_entropy",
-    "learning_rate": 0.06,
-    "num_leaves": 15,
+    "num_leaves": 31,
+    "max_depth": 7,
     "min_data_in_leaf": 60,
     "feature_fraction": 0.3,
-    "bagging_fraction": 0.6,
+    "bagging_fraction": 0.4,
     "bagging_freq": 1,
     "lambda_l2": 5.0,
-    "max_bin": 63,
     "use_missing": False,
-    "num_threads": 1,
     "seed": 1,
     "deterministic": True,
-    "force_row_wise": True,
+    "force_col_wise": True,
+    "max_bin": 63,
     "verbose": -1,
 }
-ROUNDS = 150
-SINGLE, RUN = np.float32(0.4), np.float32(1.0)
-"""What a matching word scores that begins a run of matches, and one that goes on with it."""
+BINS = {"max_bin": 63, "use_missing": False, "verbose": -1}
+"""How LightGBM bins features. Given with the parameters of training too, or it warns that it goes by the data's."""
+FOLDS = 4
+COPIED = 4
+"""Of so many pages with a gold text one is learned from in another script too."""
+COPY_WEIGHT = 0.5
+DOCUMENTATION = 30
+"""Pages of each documentation generator."""
 
 
-class LabelledPage(NamedTuple):
-    """A page as the classifier learns from it. One entry per block."""
+class Stage(NamedTuple):
+    """How many trees a stage has, and how much each adds."""
 
-    read: ReadPage
-    features: npt.NDArray[np.float32]
-    words: Integers
-    content: npt.NDArray[np.float64]
-    """Share of the words that are in the main text."""
+    rounds: int
+    learning_rate: float
+    columns: int
 
 
-def label_page(page: Page) -> LabelledPage:
-    """Cut a page into blocks and label them."""
-    read = read_page(decode_page(page.html, page.charset).text.encode())
-    number: dict[str, int] = {}
-    words, owners = [], []
-    for block, (start, end) in enumerate(zip(read.blocks.start, read.blocks.end, strict=True)):
-        for word in words_of(read.text[start:end].tobytes().decode()):
-            words.append(number.setdefault(word, len(number)))
-            owners.append(block)
-    gold = [number[word] for word in words_of(page.gold) if word in number]
-    hits = align(np.array(words, np.int32), np.array(gold, np.int32))
-    count = len(read.blocks.start)
-    in_block = np.bincount(np.array(owners, np.int64), minlength=count)
-    matched = np.bincount(np.array(owners, np.int64), weights=hits, minlength=count)
-    features, _ = features_of(read)
-    return LabelledPage(read, features, in_block.astype(np.int32), matched / np.maximum(1, in_block))
+SHARPNESS = 1.25
+"""By what the second stage's log-odds are multiplied: blocks of a page are right or wrong together, which the cut does
+not know, and it would keep too much."""
+FIRST = Stage(200, 0.06, len(FEATURES))
+SECOND = Stage(200, 0.04, len(ALL_FEATURES))
 
 
-@kernel
-def align(words: Integers, gold: Integers) -> npt.NDArray[np.bool_]:
-    """Return which words belong to the best alignment with the gold words, in order. Cost: O(words · gold)."""
-    count, wanted = len(words), len(gold)
-    steps = np.zeros((count + 1, wanted + 1), np.uint8)  # 1: skip a word, 2: skip a gold word, 3: match; +4: in a run
-    best = np.zeros(wanted + 1, np.float32)  # over the words so far, by gold words so far
-    matched = np.full(wanted + 1, -np.inf, np.float32)  # the same, where the last two match each other
-    for row in range(1, count + 1):
-        best_before, matched_before = best[0], matched[0]
-        for column in range(1, wanted + 1):
-            best_above, matched_above = best[column], matched[column]
-            here = np.float32(-np.inf)
-            step = 0
-            if words[row - 1] == gold[column - 1]:
-                here = max(best_before + SINGLE, matched_before + RUN)
-                step = 4 if matched_before + RUN >= best_before + SINGLE else 0
-            score = max(here, best[column - 1], best_above)
-            step |= 3 if score == here else 2 if score == best[column - 1] else 1
-            best[column], matched[column], steps[row, column] = score, here, step
-            best_before, matched_before = best_above, matched_above
-    hits = np.zeros(count, np.bool_)
-    row, column, in_run = count, wanted, False
-    while row > 0 and column > 0:
-        step = steps[row, column]
-        if in_run or step & 3 == 3:
-            hits[row - 1] = True
-            in_run = step & 4 != 0
-            row, column = row - 1, column - 1
-        elif step & 3 == 2:
-            column -= 1
+class Binned(NamedTuple):
+    """Blocks as LightGBM sees them."""
+
+    data: lightgbm.Dataset
+    rows: npt.NDArray[np.int64]
+    """Which rows of the table they are."""
+
+
+class Table:
+    """The blocks of many pages as one table of features, labels and weights."""
+
+    def __init__(self, pages: Sequence[LabelledPage], threads: int) -> None:
+        self.pages = pages
+        self._threads = threads
+        self.ends = np.cumsum([len(page.words) for page in pages])
+        self.page = np.repeat(np.arange(len(pages)), [len(page.words) for page in pages])
+        self.features = np.concatenate([page.features for page in pages])
+        self._labels = np.concatenate([page.content for page in pages])
+        self._weights = np.concatenate([_weights(page) for page in pages])
+
+    def bin(self, stage: Stage, first: Reals | None = None) -> Binned:
+        """Return what a stage learns from; the second stage learns from what the first doubts, and needs its word.
+
+        The first stage sees every other block that is no content, twice as heavy: there are more than enough of them.
+        """
+        weights = self._weights
+        if first is None:
+            others = self._labels == 0
+            left_out = others & (np.arange(len(others)) % 2 == 1)
+            weights = np.where(others, 2 * weights, weights)
         else:
-            row -= 1
-    return hits
+            left_out = first < SURE
+        rows = np.flatnonzero((weights > 0) & ~left_out)
+        columns = self.features[rows, : stage.columns]
+        data = lightgbm.Dataset(columns, self._labels[rows], weight=weights[rows], params=BINS)
+        return Binned(data.construct(), rows)
+
+    def train(self, binned: Binned, stage: Stage, chosen: npt.NDArray[np.bool_]) -> Trees:
+        """Learn from the chosen pages."""
+        rows = np.flatnonzero(chosen[self.page[binned.rows]])
+        parameters = PARAMETERS | {"learning_rate": stage.learning_rate, "num_threads": self._threads}
+        trees = export(lightgbm.train(parameters, binned.data.subset(rows.tolist()), stage.rounds))
+        print(
+            f"{stage.rounds} trees of {stage.columns} columns, {len(rows)} blocks: {time.process_time():.0f} s",
+            flush=True,
+        )
+        return trees
+
+    def out_of_fold(self, stage: Stage, fold: npt.NDArray[np.int64], first: Reals | None = None) -> Reals:
+        """Return the probability of each block by trees that saw no page of its fold."""
+        binned = self.bin(stage, first)
+        found = np.empty(len(self.page))
+        for out in range(int(fold.max()) + 1):
+            trees = self.train(binned, stage, fold != out)
+            trees = trees if first is None else sharpened(trees)
+            rows = np.flatnonzero(fold[self.page] == out)
+            found[rows] = probabilities(trees, self.features[rows])
+        return found if first is None else np.where(first < SURE, first, found)
+
+    def of_pages(self, column: Reals) -> list[Reals]:
+        """Cut values of blocks into those of pages."""
+        return np.split(column, self.ends[:-1])
+
+    def add_collective(self, first: Reals) -> None:
+        """Fill the columns of the second stage."""
+        for page, probability, end in zip(self.pages, self.of_pages(first), self.ends, strict=True):
+            rows = self.features[end - len(page.words) : end]
+            add_collective(page.read, page.words, probability, rows)
 
 
-def fit(pages: Sequence[LabelledPage]) -> BlockModel:
-    """Learn from pages. A block weighs by the root of its words, a page by the root of what its blocks weigh."""
-    rows = [page for page in pages if len(page.words) > 0]
-    weights = []
-    for page in rows:
-        weight = np.sqrt(page.words + 1.0)
-        weights.append(weight / np.sqrt(weight.sum()))
-    weight = np.concatenate(weights)
-    features = np.concatenate([page.features for page in rows])
-    labels = np.concatenate([page.content for page in rows])
-    data = lightgbm.Dataset(features, labels, weight=weight / weight.mean(), params={"verbose": -1})
-    return BlockModel(FEATURES, export(lightgbm.train(PARAMETERS, data, ROUNDS)))
+def _weights(page: LabelledPage) -> Reals:
+    """A block weighs by the root of its words, a page by the root of what its blocks weigh."""
+    weight: Reals = np.sqrt(page.words + 1.0) * (page.weight > 0)
+    return np.asarray(weight / np.sqrt(max(1e-9, weight.sum())) * page.weight)
 
 
-class Node(TypedDict):
-    """A node of a tree as LightGBM tells it; a leaf has only its value."""
-
-    split_feature: NotRequired[int]
-    threshold: NotRequired[float]
-    left_child: NotRequired["Node"]
-    right_child: NotRequired["Node"]
-    leaf_value: NotRequired[float]
-
-
-def export(booster: lightgbm.Booster) -> Trees:
-    """Return the trees as flat arrays, the children of a node beside each other."""
-    roots: list[int] = []
-    features: list[int] = []
-    thresholds: list[np.float32] = []
-    lefts: list[int] = []
-    values: list[float] = []
-    for tree in booster.dump_model()["tree_info"]:
-        level: list[Node] = [tree["tree_structure"]]
-        roots.append(len(lefts))
-        while level:
-            below: list[Node] = []
-            following = len(lefts) + len(level)
-            for node in level:
-                if "left_child" in node:
-                    features.append(node["split_feature"])
-                    thresholds.append(float32_below(node["threshold"]))
-                    values.append(0.0)
-                    lefts.append(following + len(below))
-                    below += [node["left_child"], node["right_child"]]
-                else:
-                    features.append(0)
-                    thresholds.append(np.float32(np.inf))
-                    values.append(node["leaf_value"])
-                    lefts.append(len(lefts))
-            level = below
-    return Trees(
-        np.array(roots, np.uint32),
-        np.array(features, np.uint16),
-        np.array(thresholds, np.float32),
-        np.array(lefts, np.uint32),
-        np.array(values, np.float32),
-    )
+def training_pages(
+    data: Path, documentation: Path | None, processes: int
+) -> tuple[list[LabelledPage], npt.NDArray[np.int64]]:
+    """Return all pages that there are to learn from, and their folds; copies are in the fold of their page."""
+    pages = [page for name in ("web", "web-more", "news") for page in read_pages(data, name)]
+    pages += read_snippet_pages(data)
+    if documentation is not None:
+        pages += read_documentation(documentation, TRAINED, DOCUMENTATION)
+    fold = folds(pages, FOLDS)
+    with get_context("spawn").Pool(processes) as pool:
+        labelled = pool.map(_labelled, enumerate(pages), chunksize=16)
+    parts = [part for made, part in zip(labelled, fold, strict=True) for _ in made]
+    return [page for made in labelled for page in made], np.array(parts)
 
 
-def float32_below(threshold: float) -> np.float32:
-    """Return the greatest float32 that is at most a number: it splits float32 values at the same place."""
-    near = np.float32(threshold)
-    return near if near <= threshold else np.nextafter(near, np.float32(-np.inf))
+def _labelled(entry: tuple[int, Page]) -> list[LabelledPage]:
+    """Label a page, and perhaps a copy of it in another script; a page without blocks teaches nothing."""
+    place, page = entry
+    labelled = label_page(page)
+    if len(labelled.words) == 0:
+        return []
+    if not page.gold or page.language != "en" or place % COPIED != 0:
+        return [labelled]
+    scripts = list(SCRIPTS.values())
+    return [labelled, transliterate_page(labelled, scripts[place // COPIED % len(scripts)], COPY_WEIGHT)]
+
+
+def judge_unseen(table: Table, fold: npt.NDArray[np.int64]) -> Reals:
+    """Return the first stage's probabilities, and fill the table's columns of the second stage from them."""
+    first = table.out_of_fold(FIRST, fold)
+    table.add_collective(first)
+    return first
+
+
+def fit(table: Table, first: Reals) -> BlockModel:
+    """Learn both stages from all pages, given the first stage's probabilities on pages that it had not seen."""
+    everything = np.ones(len(table.pages), np.bool_)
+    first_trees = table.train(table.bin(FIRST), FIRST, everything)
+    second_trees = table.train(table.bin(SECOND, first), SECOND, everything)
+    return BlockModel(ALL_FEATURES, first_trees, sharpened(second_trees))
+
+
+def sharpened(trees: Trees) -> Trees:
+    """Return the second stage with its log-odds multiplied."""
+    return trees._replace(value=trees.value * np.float32(SHARPNESS))
+
+
+def data_folder() -> Path:
+    """Return the folder of labelled pages; ends the program where it is not known."""
+    if "PREP_TEST_DATA" not in os.environ:
+        sys.exit("PREP_TEST_DATA is not set; it names the folder of labelled pages")
+    return Path(os.environ["PREP_TEST_DATA"])
+
+
+def save(model: BlockModel, path: Path) -> None:
+    """Write a model and print its size."""
+    path.write_bytes(model_bytes(model))
+    trees = sum(len(stage.root) for stage in (model.first, model.second))
+    nodes = sum(len(stage.left) for stage in (model.first, model.second))
+    print(f"{trees} trees, {nodes} nodes: {path}, {path.stat().st_size} bytes")
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--documentation", type=Path, help="folder of unpacked Debian packages of documentation")
+    parser.add_argument("--threads", type=int, default=1, help="threads to use (default 1); the file is the same")
     parser.add_argument("--output", type=Path, default=MODEL_FILE, help="where to write the model")
     options = parser.parse_args()
-    if "PREP_TEST_DATA" not in os.environ:
-        sys.exit("PREP_TEST_DATA is not set; it names the folder of labelled pages")
-    pages = [label_page(page) for page in read_pages(Path(os.environ["PREP_TEST_DATA"]) / "web")]
-    model = fit(pages)
-    options.output.write_bytes(model_bytes(model))
-    size = options.output.stat().st_size
-    print(f"{len(pages)} pages, {sum(len(page.words) for page in pages)} blocks, {len(FEATURES)} features")
-    print(f"{len(model.trees.root)} trees, {len(model.trees.left)} nodes: {options.output}, {size} bytes")
+    pages, fold = training_pages(data_folder(), options.documentation, options.threads)
+    table = Table(pages, options.threads)
+    print(f"{len(pages)} pages, {len(table.page)} blocks, {len(ALL_FEATURES)} features", flush=True)
+    save(fit(table, judge_unseen(table, fold)), options.output)
 
 
 if __name__ == "__main__":

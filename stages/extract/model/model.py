@@ -1,6 +1,8 @@
-"""The block classifier that ships with the package: boosted trees and the names of the features they look at.
+"""The block classifier that ships with the package: two stages of boosted trees and the names of what they look at.
 
-`benchmarks/train_extraction.py` makes the file from labelled pages.
+The first stage judges each block by its own features. The second sees these and what the first makes of the page as a
+whole (`collective_kernels`); its probabilities are the model's. `benchmarks/train_extraction.py` makes the file from
+labelled pages.
 """
 
 import io
@@ -11,7 +13,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from prep.stages.extract.features.feature_kernels import FEATURES
+from prep.stages.extract.features.feature_kernels import ALL_FEATURES
 from prep.stages.extract.model.tree_kernels import Trees
 
 MODEL_FILE = Path(__file__).with_name("blocks.npz")
@@ -22,13 +24,19 @@ class BlockModel(NamedTuple):
 
     features: Sequence[str]
     """Columns that the trees number."""
-    trees: Trees
+    first: Trees
+    second: Trees
 
 
 def model_bytes(model: BlockModel) -> bytes:
     """Return a model as the content of a file; equal models give equal bytes."""
+    arrays = {
+        f"{stage}_{name}": array
+        for stage, trees in (("first", model.first), ("second", model.second))
+        for name, array in trees._asdict().items()
+    }
     stream = io.BytesIO()
-    np.savez_compressed(stream, features=np.array(model.features), **model.trees._asdict())
+    np.savez_compressed(stream, allow_pickle=False, features=np.array(model.features), **arrays)
     return stream.getvalue()
 
 
@@ -37,7 +45,7 @@ def load_model(path: Path = MODEL_FILE) -> BlockModel:
     """Read a model. Raises ValueError where it was trained on other features than this package makes."""
     with np.load(path, allow_pickle=False) as file:
         names = tuple(file["features"].tolist())
-        trees = Trees(*(file[name] for name in Trees._fields))
-    if names != FEATURES:
-        raise ValueError(f"{path}: it knows other features than this package makes; train it again")
-    return BlockModel(names, trees)
+        if names != ALL_FEATURES:
+            raise ValueError(f"{path}: it knows other features than this package makes; train it again")
+        first, second = (Trees(*(file[f"{stage}_{name}"] for name in Trees._fields)) for stage in ("first", "second"))
+    return BlockModel(names, first, second)
