@@ -4,6 +4,7 @@ import ast
 import sys
 import tomllib
 from collections.abc import Iterator
+from importlib.machinery import PathFinder
 from pathlib import Path
 
 import pytest
@@ -38,11 +39,14 @@ def imports(path: Path) -> Iterator[str]:
             yield from (f"{node.module}.{alias.name}" for alias in node.names)
 
 
+RECIPES = Path("stages", "quality", "recipes")
+"""A folder of data, listed as a package: setuptools warns of folders with data that are none."""
+
 SETUPTOOLS = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["setuptools"]
 
 
 def test_every_folder_with_code_is_installed() -> None:
-    folders = {path.parent.relative_to(ROOT) for path in FILES}
+    folders = {path.parent.relative_to(ROOT) for path in FILES} | {Path(), RECIPES}
     assert SETUPTOOLS["package-dir"] == {"prep": "."}
     assert set(SETUPTOOLS["packages"]) == {".".join(("prep", *folder.parts)) for folder in folders}
 
@@ -55,16 +59,23 @@ def test_every_file_that_is_no_code_is_installed() -> None:
         for path in ROOT.joinpath(*package.split(".")[1:]).glob(pattern)
     }
     files = {path for package in PACKAGES for path in (ROOT / package).rglob("*") if path.is_file()}
+    files.add(ROOT / "py.typed")
     assert {path for path in files if path.suffix not in (".py", ".pyc", ".nbi", ".nbc")} == installed
 
 
+@pytest.mark.skipif(not (ROOT / "tests" / "typing").is_dir(), reason="a source distribution holds no links")
 def test_type_checkers_see_every_package() -> None:
     links = {path.name: path.resolve() for path in (ROOT / "tests" / "typing" / "prep").iterdir()}
     assert links == {package: ROOT / package for package in PACKAGES}
 
 
 def test_no_package_shadows_an_installed_package() -> None:
-    assert [path for path in FILES if path.name == "__init__.py"] == []
+    """A folder with an `__init__.py` is a package wherever Python runs in the root."""
+    faces = {path.parent for path in FILES if path.name == "__init__.py"}
+    assert faces == {ROOT / "corpus", ROOT / "stages", ROOT / "trainer"}
+    installed = [path for path in sys.path if "site-packages" in path]
+    assert [face.name for face in faces if PathFinder.find_spec(face.name, installed)] == []
+    assert {face.name for face in faces} & sys.stdlib_module_names == set()
 
 
 def test_no_file_is_named_like_a_module_of_the_standard_library() -> None:

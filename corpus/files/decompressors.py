@@ -8,14 +8,19 @@ interface; the others are given it here.
 import bz2
 import lzma
 import re
+import sys
 from collections.abc import Callable, Mapping
 from typing import NamedTuple, Protocol, cast
 
 import lz4.frame
-from backports import zstd
 from zlib_ng import zlib_ng
 
 from prep.corpus.files.storage import open_input
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 MEMORY = 256 << 20
 """An xz stream whose dictionary needs more memory is refused as broken; zstd's windows are bounded by 128 MiB."""

@@ -128,8 +128,13 @@ def _write_lines(path: Path, data: Split) -> None:
 
 
 def _trained(lines: Path, settings: ClassifierSettings) -> bytes:
-    import fasttext
-
+    try:
+        import fasttext
+    except ImportError as error:
+        raise RunError(
+            "training a classifier needs the package fasttext-wheel, which has wheels for Python 3.11 and 3.12 alone; "
+            "hint: train with one of these; a model that is trained is applied by every Python"
+        ) from error
     shortest, longest = settings.character_ngrams
     model = fasttext.train_supervised(
         str(lines),

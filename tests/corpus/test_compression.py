@@ -5,6 +5,7 @@ import gzip
 import io
 import lzma
 import random
+import sys
 import tracemalloc
 import zlib
 from collections.abc import Callable
@@ -13,7 +14,6 @@ from typing import NamedTuple
 
 import lz4.frame
 import pytest
-from backports import zstd
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
@@ -30,6 +30,11 @@ from prep.corpus.files.compression import (
     pieces,
     strip_codec,
 )
+
+if sys.version_info >= (3, 14):
+    from compression import zstd
+else:
+    from backports import zstd
 
 CONTENTS = st.lists(
     st.binary(max_size=60) | st.integers(1, 900).map(lambda size: b"word %d " % size * size), max_size=6

@@ -145,3 +145,13 @@ def test_flags_go_before_the_file(
     status, _, err = call(monkeypatch, capsys, "run", str(path), "--workers", "0")
     assert status == 2
     assert "--set workers=0: option 'workers'; expected greater than or equal to 1, seen 0" in err
+
+
+def test_the_version_and_short_help(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    status, out, _ = call(monkeypatch, capsys, "--version")
+    assert status == 0
+    assert out.startswith("prep ")
+    for command in ([], ["run"], ["tokenizer", "train"]):
+        status, out, _ = call(monkeypatch, capsys, *command, "-h")
+        assert status == 0
+        assert "Usage" in out
