@@ -6,7 +6,6 @@ Exit status: 0 done, 1 a run failed, 2 the configuration cannot work.
 from typing import Annotated, NoReturn
 
 import typer
-from rich.console import Console
 
 from prep.corpus.errors import PrepError, RunError
 from prep.pipeline.commands import (
@@ -21,6 +20,7 @@ from prep.pipeline.commands import (
     tokenizer,
     training,
 )
+from prep.pipeline.reports.terminal import Terminal
 
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
@@ -70,12 +70,12 @@ def main() -> None:
     except OSError as error:  # a full disk, a folder that cannot be written: the system's words say it best
         _stop(RunError(str(error)))
     except KeyboardInterrupt:
-        Console(stderr=True).print("interrupted; run the same command again to go on where it stopped")
+        Terminal(stderr=True).print("interrupted; run the same command again to go on where it stopped")
         raise SystemExit(130) from None
 
 
 def _stop(error: PrepError) -> NoReturn:
-    Console(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
+    Terminal(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
     raise SystemExit(error.exit_status)
 
 

@@ -15,6 +15,9 @@ from prep.corpus.errors import ConfigurationError
 Path = tuple[str | int, ...]
 """Keys and indices from the top of the document down to a value."""
 
+MOST_VALUES = 100_000
+"""A file that holds more values, aliases replaced by what they stand for, is refused."""
+
 VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
 
@@ -48,7 +51,9 @@ def read_yaml(name: str, text: str, environment: Mapping[str, str] = os.environ)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is None:
             raise ConfigurationError([f"{name}: the file is empty; expected the keys 'output' and 'stages'"])
-        return Located(name, _Builder(name, environment, lines).build(root, ()), lines)
+        return Located(name, _Builder(name, environment, lines).built(root), lines)
+    except yaml.reader.ReaderError as error:
+        raise ConfigurationError([f"{name}: not valid YAML: {error.reason} (character {error.position})"]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
@@ -60,9 +65,10 @@ def read_yaml(name: str, text: str, environment: Mapping[str, str] = os.environ)
 def parse_value(text: str) -> object:
     """Parse one value as YAML would (`8` is a number, `[a, b]` a list), for `--set`."""
     try:
-        return yaml.safe_load(text)
-    except yaml.YAMLError as error:
-        raise ConfigurationError([f"--set: not a YAML value: {text!r}"]) from error
+        root = yaml.compose(text, Loader=yaml.SafeLoader)
+        return None if root is None else _Builder("--set", {}, {}).built(root, substitute=False)
+    except (yaml.YAMLError, RecursionError) as error:
+        raise ConfigurationError([f"--set: not a YAML value: {text[:100]!r}"]) from error
 
 
 class _Builder:
@@ -73,6 +79,17 @@ class _Builder:
         self._environment = environment
         self._lines = lines
         self._values = yaml.SafeLoader("")
+        self._substitutes = True
+
+    def built(self, root: yaml.Node, substitute: bool = True) -> object:
+        """Return the value of a whole file, whose size is bounded first: aliases of aliases grow beyond any memory."""
+        values = _size(root, {})
+        if values > MOST_VALUES:
+            raise ConfigurationError(
+                [f"{self._name}: {values:,} values with aliases replaced; at most {MOST_VALUES:,}"]
+            )
+        self._substitutes = substitute
+        return self.build(root, ())
 
     def build(self, node: yaml.Node, path: Path) -> object:
         self._lines.setdefault(path, node.start_mark.line + 1)
@@ -80,8 +97,18 @@ class _Builder:
             return self._mapping(node, path)
         if isinstance(node, yaml.SequenceNode):
             return [self.build(item, (*path, index)) for index, item in enumerate(node.value)]
-        value = self._values.construct_object(node)
-        return self._substitute(value, node) if isinstance(value, str) else value
+        value = self._scalar(node)
+        return self._substitute(value, node) if isinstance(value, str) and self._substitutes else value
+
+    def _scalar(self, node: yaml.Node) -> object:
+        place = f"{self._name}:{node.start_mark.line + 1}"
+        try:
+            value = self._values.construct_object(node)
+        except (ValueError, OverflowError) as error:  # a date that is none, a number of more digits than Python reads
+            raise ConfigurationError([f"{place}: not a value: {str(node.value)[:40]!r}: {error}"]) from error
+        if isinstance(value, int) and value.bit_length() > 64:
+            raise ConfigurationError([f"{place}: a number of {value.bit_length()} bits; numbers have at most 64"])
+        return value
 
     def _mapping(self, node: yaml.MappingNode, path: Path) -> dict[str, object]:
         first: dict[str, int] = {}
@@ -107,3 +134,14 @@ class _Builder:
             return self._environment[variable]
 
         return VARIABLE.sub(value, text)
+
+
+def _size(node: yaml.Node, known: dict[int, int]) -> int:
+    """Return how many values a node stands for, each alias counted in full. Raises RecursionError for a circle."""
+    if id(node) in known:
+        return known[id(node)]
+    if not isinstance(node, yaml.CollectionNode):
+        return 1
+    parts = node.value if isinstance(node, yaml.SequenceNode) else [each for pair in node.value for each in pair]
+    known[id(node)] = 1 + sum(_size(part, known) for part in parts)
+    return known[id(node)]

@@ -8,6 +8,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from prep.pipeline.reports.terminal import Terminal
+
 app = typer.Typer(help="Look into what deduplication did.", no_args_is_help=True)
 
 SHOWN = 10
@@ -33,7 +35,7 @@ def audit(run: Run) -> None:
     folders = sorted(path.parent for path in Path(run, "audit").glob("*/summary.json"))
     if not folders:
         raise RunError(f"{run}/audit: there is no audit of a deduplication; run with 'audit' above 0")
-    console = Console(highlight=False)
+    console = Terminal(highlight=False)
     for folder in folders:
         _show(folder, console)
 

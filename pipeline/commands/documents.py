@@ -7,6 +7,7 @@ import typer
 from rich.console import Console
 
 from prep.pipeline.commands.pipelines import Pipeline, Set
+from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
     from prep.pipeline.reports.inspection import Shown
@@ -29,7 +30,7 @@ def inspect(
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(highlight=False, soft_wrap=True)
     planned = plan_for(configuration)
     inspection.require_complete(planned, configuration)
     if rule is None:

@@ -4,7 +4,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
+
+from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
     from prep.pipeline.takedown.tracing import Trace
@@ -34,7 +35,7 @@ def trace(
     """Show what became of documents: the stage that lost each, what stands for it, or where its tokens lie."""
     from prep.pipeline.takedown.tracing import trace as find
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(highlight=False, soft_wrap=True)
     found = list(find(run, _targets(id_, url, domain, host, from_)))
     for each in found:
         for line in _lines(each):
@@ -57,7 +58,7 @@ def remove(
     from prep.pipeline.takedown.removal import remove as take_out
 
     report = take_out(run, _targets(id_, url, domain, host, from_), output)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(highlight=False, soft_wrap=True)
     console.print(f"{report.documents:,} published documents are named", markup=False)
     for name, split in report.splits.items():
         console.print(

@@ -1,5 +1,7 @@
 """YAML with line numbers."""
 
+from itertools import pairwise
+
 import pytest
 
 from prep.corpus.errors import ConfigurationError
@@ -68,3 +70,30 @@ def test_anchors_are_merged_below_the_own_keys() -> None:
     assert located.value == {"base": {"a": 1, "b": 2}, "mine": {"a": 1, "b": 3}}
     assert located.where(("mine", "b")) == "p.yaml:4"
     assert located.where(("mine", "a")) == "p.yaml:1"
+
+
+@pytest.mark.parametrize(
+    ("text", "message"),
+    [
+        (
+            "a: &a [x, x]\n" + "".join(f"{n}: &{n} [*{p}, *{p}]\n" for p, n in pairwise("abcdefghijklmnopqrstuvwxyz")),
+            "at most",
+        ),
+        (
+            "a: &a {x: 1}\n"
+            + "".join(f"{n}: &{n} {{l: *{p}, r: *{p}}}\n" for p, n in pairwise("abcdefghijklmnopqrstuvwxyz")),
+            "at most",
+        ),
+        ("output: a\0b\n", "not valid YAML"),
+        ("workers: " + "9" * 10_000, "not a value"),
+        ("workers: 0x" + "f" * 10_000, "bits"),
+        ("date: 2026-99-99", "not a value"),
+    ],
+    ids=["lists", "mappings", "nul", "digits", "hexadecimal", "date"],
+)
+def test_files_made_to_stop_the_reader_are_refused_at_once(text: str, message: str) -> None:
+    with pytest.raises(ConfigurationError, match=message):
+        read_yaml("pipeline.yaml", text)
+    value = text.partition(": ")[2] if "\n" not in text.strip() else f"{{{', '.join(text.strip().splitlines())}}}"
+    with pytest.raises(ConfigurationError):
+        parse_value(value)

@@ -1,0 +1,29 @@
+"""What is printed on a terminal: text of documents, ids and URLs with whatever could steer the terminal made visible.
+
+Control characters and escape sequences in a document could move the cursor, write to the clipboard or hide text, and
+marks that turn the direction of writing around could show a name as another. Rich lets them through.
+"""
+
+import re
+from collections.abc import Iterable
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+_UNSEEN = re.compile(
+    "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
+)
+
+
+def visible(text: str) -> str:
+    """Return text with control characters, marks of direction and invisible characters written as escapes."""
+    return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+class Terminal(Console):
+    """A console that prints no control sequence but its own."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        """See `Console`."""
+        for segment in super().render(renderable, options):
+            yield segment if segment.control else Segment(visible(segment.text), segment.style)
