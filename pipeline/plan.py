@@ -21,6 +21,7 @@ from prep.corpus.files.storage import exists, is_remote
 from prep.pipeline.config import Configuration, complaint, stage_path
 from prep.pipeline.fingerprint import FORMAT, Identity, columns_identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located
+from prep.stages.catalogue import STAGES
 from prep.stages.stage import CheckContext, GlobalStage, InputFile, Partition, Phase, RowStage, SourceStage, Stage, Tap
 
 Identify = Callable[[Sequence[InputFile]], tuple[InputFile, ...]]
@@ -217,9 +218,10 @@ def _contract_problems(stage: Stage, context: CheckContext, removers: Mapping[st
 
 
 def _maker_of(product: str) -> str:
-    maker = {"text": "extract", "html": "read", "language": "language", "tokenizer": "tokenizer", "shards": "pack"}
-    maker["signals"] = "signals"
-    return f"put the stage '{maker[product]}' before it" if product in maker else ""
+    """Return which stage to put before the one that needs a column or artefact, as the stages say themselves."""
+    makers = (name for name in STAGES if product in STAGES[name].produces)
+    found = next(makers, None)
+    return f"put the stage '{found}' before it" if found else ""
 
 
 def make_plan(configuration: Configuration, identify: Identify) -> Plan:

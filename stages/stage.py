@@ -174,6 +174,8 @@ class Stage(Settings):
     """Which wishes of owners the stage's rejections respect, for the public summary of a corpus; empty for none."""
     columns: ClassVar[tuple[str, ...]] = ()
     """Columns that the stage reads; the plan refuses a stage whose columns nobody makes."""
+    produces: ClassVar[tuple[str, ...]] = ()
+    """Columns and artefacts for which somebody who misses them is sent to this stage."""
 
     def implied_by(self, later: Sequence["Stage"]) -> "Stage":
         """Return the stage with options set that it was not given and that the stages after it imply."""

@@ -129,7 +129,9 @@ def read_documents(path: str, columns: Sequence[str] | None = None) -> Iterator[
         except (pa.ArrowException, OSError) as error:
             if isinstance(error, OSError) and error.errno is not None:  # the file system's error, not the content's
                 raise
-            raise CorruptFileError(f"{path} cannot be read: {error}; delete it and run again") from error
+            raise CorruptFileError(
+                f"{path} cannot be read: {error}; run again: what is damaged is found and made again"
+            ) from error
 
 
 def read_rows(

@@ -162,7 +162,9 @@ def read_arrow(path: str) -> pa.Table:
     try:
         return pa.ipc.open_file(map_input(path)).read_all()
     except pa.ArrowInvalid as error:
-        raise CorruptFileError(f"{path} is not a whole Arrow file: {error}; delete it and run again") from error
+        raise CorruptFileError(
+            f"{path} is not a whole Arrow file: {error}; run again: what is damaged is found and made again"
+        ) from error
 
 
 def map_input(path: str) -> pa.NativeFile:

@@ -15,11 +15,14 @@ from pathlib import Path
 
 import pyarrow.parquet as pq
 
-from prep.corpus.files.storage import write_json
+from prep.corpus.errors import CorruptFileError
+from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.steps.ledger import LEDGER, Ledger
 from prep.pipeline.steps.passes import FINDINGS
 
+ARTEFACTS = "artefacts"
+"""What the ledger calls the folders of what Global stages made."""
 TRUNCATED = "truncated"
 """The error that readers give to the record at which a file breaks off."""
 
@@ -32,14 +35,22 @@ def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
     folders["rejected"] = [(path, f"{index:02d}-{path.name}") for index, path in _rejected(plan, steps)]
     folders[FINDINGS] = _findings(plan, steps)
     folders["audit"] = _audits(plan, steps)
-    for artefact in ("tokenizer", "shards", "model"):
-        made = plan.artefacts().get(artefact)
-        source = steps / made / "output" if made else None
-        folders[artefact] = [] if source is None else _results(source)
+    made = plan.artefacts()
+    folders |= {artefact: [] for artefact in _published_before(output)}
+    folders |= {artefact: _results(steps / folder / "output") for artefact, folder in made.items()}
     for name, files in folders.items():
         _swap(Path(output) / name, files)
     _publish_picture(Path(output))
-    write_json(f"{output}/{LEDGER}", ledger.as_json())
+    write_json(f"{output}/{LEDGER}", {**ledger.as_json(), ARTEFACTS: sorted(made)})
+
+
+def _published_before(output: str) -> list[str]:
+    """Return the artefacts that an earlier run published here, by its ledger."""
+    try:
+        names = read_json(f"{output}/{LEDGER}").get(ARTEFACTS, [])
+    except (FileNotFoundError, CorruptFileError):
+        return []
+    return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
 def truncated_records(plan: Plan, steps_folder: str) -> list[str]:

@@ -57,6 +57,7 @@ class Extract(RowStage):
 
     name: ClassVar[str] = "extract"
     version: ClassVar[int] = 10
+    produces: ClassVar[tuple[str, ...]] = ("text",)
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)
 

@@ -41,6 +41,7 @@ class Language(RowStage):
     """
 
     name: ClassVar[str] = "language"
+    produces: ClassVar[tuple[str, ...]] = ("language",)
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("langcodes", "regex")
     columns: ClassVar[tuple[str, ...]] = ("text",)

@@ -38,6 +38,7 @@ class Pack(GlobalStage):
     """
 
     name: ClassVar[str] = "pack"
+    produces: ClassVar[tuple[str, ...]] = ("shards",)
     version: ClassVar[int] = 6
     libraries: ClassVar[tuple[str, ...]] = ("numpy", "sentencepiece", "tokenizers")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")

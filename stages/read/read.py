@@ -48,6 +48,7 @@ class Read(SourceStage, SourceOptions):
     """
 
     name: ClassVar[str] = "read"
+    produces: ClassVar[tuple[str, ...]] = ("html",)
     version: ClassVar[int] = 6
     libraries: ClassVar[tuple[str, ...]] = (
         "fastwarc",

@@ -74,6 +74,7 @@ class TrainTokenizer(GlobalStage):
     """
 
     name: ClassVar[str] = "tokenizer"
+    produces: ClassVar[tuple[str, ...]] = ("tokenizer",)
     version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     columns: ClassVar[tuple[str, ...]] = ("id", "text")

@@ -35,6 +35,7 @@ class Signals(RowStage):
 
     version: ClassVar[int] = 3
     name: ClassVar[str] = "signals"
+    produces: ClassVar[tuple[str, ...]] = ("signals",)
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
 
