@@ -37,7 +37,9 @@ class Progress:
     def damaged(self, step: Step, damages: Sequence[Damage]) -> None:
         """Say what is damaged of a step and made again."""
         more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
-        self._console.print(f"{step.index:02d} {step.title}: {damages[0]}{more}; made again", markup=False)
+        self._console.print(
+            f"{step.index:02d} {step.title}: {damages[0]}{more}; made again", markup=False, soft_wrap=True
+        )
 
     @contextmanager
     def phase(self, step: Step, label: str, folder: str, phase: str, tasks: int) -> Iterator[None]:
