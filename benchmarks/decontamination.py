@@ -75,7 +75,7 @@ class Datatrove:
         np.array(sorted(hashes), config.hash_config.np_descr).tofile(Path(folder, f"{SET}.index.hashes"))
 
     def contaminated(self, texts: list[str]) -> tuple[int, float]:
-        """Return how many texts are contaminated, and the CPU seconds it took to tell."""
+        """Return how many texts are contaminated, and the CPU seconds that took."""
         from datatrove.data import Document
 
         self._filter.filter(Document(text="Loads the tokenizer.", id=""))
@@ -100,7 +100,7 @@ class Ours:
             yield from ((row["id"], row["item"]) for row in verdicts.findings.to_pylist())
 
     def contaminated(self, texts: list[str], repeat: int) -> tuple[int, float]:
-        """Return how many texts are contaminated, and the CPU seconds it took to tell, the best of some runs."""
+        """Return how many texts are contaminated, and the CPU seconds that took, the best of some runs."""
         parts = batches(texts)
         self._function(parts[0].slice(0, 1))
         seconds = []

@@ -1,4 +1,4 @@
-"""Perplexity by n-gram models of books: how well it tells books never seen from web pages, and its speed on one core.
+"""Perplexity by n-gram models of books: how well it separates unseen books from web pages, and its speed on one core.
 
     PREP_TEST_DATA=… python benchmarks/perplexity.py
 

@@ -116,9 +116,12 @@ def languages(texts: Sequence[str]) -> list[str]:
 
 def compare(label: str, ours: Sequence[Decision], theirs: Sequence[Decision]) -> None:
     """Print how many documents both sides decide alike, and the commonest differences."""
-    fate = sum((mine is None) == (other is None) for mine, other in zip(ours, theirs, strict=True))
+    decision = sum((mine is None) == (other is None) for mine, other in zip(ours, theirs, strict=True))
     rule = sum(mine == other for mine, other in zip(ours, theirs, strict=True))
-    print(f"{label:40} {len(ours):6} documents, same fate {fate / len(ours):8.2%}, same rule {rule / len(ours):8.2%}")
+    print(
+        f"{label:40} {len(ours):6} documents, same decision {decision / len(ours):8.2%}, "
+        f"same rule {rule / len(ours):8.2%}"
+    )
     differing = Counter((mine, other) for mine, other in zip(ours, theirs, strict=True) if mine != other)
     for (mine, other), number in differing.most_common(4):
         print(f"    {number:5} × prep: {mine or 'keep'}; datatrove: {other or 'keep'}")
@@ -130,7 +133,7 @@ def by_language(codes: Sequence[str], ours: Sequence[Decision], theirs: Sequence
     for code, mine, other in zip(codes, ours, theirs, strict=True):
         same[code].append((mine is None) == (other is None))
     shares = {code: sum(fates) / len(fates) for code, fates in sorted(same.items()) if len(fates) >= 10}
-    print("    same fate by language: " + ", ".join(f"{code} {share:.1%}" for code, share in shares.items()))
+    print("    same decision by language: " + ", ".join(f"{code} {share:.1%}" for code, share in shares.items()))
 
 
 def main() -> None:

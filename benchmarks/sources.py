@@ -7,7 +7,7 @@ prints the documents of each source, whether the ledger balances, and the larges
 
 `split` writes one gzipped WARC of real records, over and over, reads and extracts it with so many workers, and prints
 how busy each of them was in each tenth of the run. Then it kills such a run (kill -9) in the middle and runs it again:
-what the killed workers had begun is what is repeated.
+what the killed workers had started is repeated.
 """
 
 import argparse
@@ -180,11 +180,11 @@ def kill_and_resume(pipeline: Path, output: Path, tasks: int, workers: int) -> N
     while any(Path(f"/proc/{pid}").exists() for pid in workers_alive):
         time.sleep(0.05)
     done = records(output)
-    begun = [killed - at for at in done[-workers:]]
+    started = [killed - at for at in done[-workers:]]
     print(f"  killed after {killed - began:.1f} s with {len(done)} of {tasks} tasks done, and run again:")
     again = run(pipeline)
-    print(f"  {again.seconds:.1f} s to the end; repeated is what the workers had begun: ", end="")
-    print(", ".join(f"{seconds:.1f} s" for seconds in begun))
+    print(f"  {again.seconds:.1f} s to the end; repeated is what the workers had started: ", end="")
+    print(", ".join(f"{seconds:.1f} s" for seconds in started))
 
 
 def split(data: Path, folder: Path, repeat: int, workers: int) -> None:

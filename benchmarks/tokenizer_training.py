@@ -1,4 +1,4 @@
-"""Training a tokenizer on a lot of text: time and peak memory.
+"""Training a tokenizer on much text: time and peak memory.
 
     PREP_TEST_DATA=… python benchmarks/tokenizer_training.py --megabytes 1000 [--peers tokenizers sentencepiece]
 

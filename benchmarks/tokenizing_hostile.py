@@ -2,7 +2,7 @@
 
     PREP_TEST_DATA=… python benchmarks/tokenizing_hostile.py [--megabytes 10]
 
-Nothing in such a text tells an engine where to cut, so that one whose cost is not linear in a piece's length shows. The
+Nothing in such a text shows an engine where to cut, so that one whose cost is not linear in a piece's length shows. The
 tokenizers are small ones of every kind, trained on real pages; byte-level BPE with each published pattern and with one
 that only our own engine knows. Seconds are CPU seconds of encoding, the least of three, each of a length of its own,
 since engines remember pieces. Costs of n log n, as of merging, give a ratio of 2.1.

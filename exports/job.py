@@ -5,8 +5,8 @@
     finish                     what needs all files, then export.json and NOTE.txt
 
 Which tasks there are depends on the shards and the settings alone, and every task writes the same bytes whenever it
-runs. Work files and the marks of tasks that are done lie in a hidden folder of the output, whose name tells what is
-exported; it goes when export.json stands.
+runs. Work files and the marks of tasks that are done lie in a hidden folder of the output, whose name identifies
+what is exported; it is deleted once export.json is written.
 """
 
 import hashlib
@@ -76,7 +76,7 @@ class Export:
 
     @cached_property
     def fingerprint(self) -> str:
-        """Tells exports apart: 16 hexadecimal digits of the shards, the format and the settings."""
+        """Identifies the export: 16 hexadecimal digits of the shards, the format and the settings."""
         shards = {name: read_manifest(folder).fingerprint for name, folder in split_folders(self.shards).items()}
         content = [shards, self.format_name, self.format.version, asdict(self.settings)]
         return hashlib.sha256(orjson.dumps(content)).hexdigest()[:16]

@@ -1,4 +1,4 @@
-"""Kernels that write the samples of MDS shards, whose layout `prep.exports.formats.mosaicml` tells."""
+"""Kernels that write the samples of MDS shards, whose layout is described in `prep.exports.formats.mosaicml`."""
 
 import numpy as np
 import numpy.typing as npt
@@ -14,7 +14,7 @@ Lengths = npt.NDArray[np.int32]
 def lengths_sizes(offsets: Lengths) -> Integers:
     """Return the bytes that the encoded lengths of each row's pieces take (rows).
 
-    A byte tells the dimensions and the width of their sizes, then the number of pieces in 1, 2 or 4 bytes.
+    A byte holds the number of dimensions and the width of their sizes, then the number of pieces in 1, 2 or 4 bytes.
     """
     sizes = np.empty(len(offsets) - 1, np.int64)
     for row in range(len(sizes)):

@@ -54,8 +54,8 @@ REJECTED = pa.schema(
         pa.field("url", pa.string()),
     ]
 )
-"""One row per lost document, with its URL where it has one. `failed` tells an error from a decision; `value` is what
-the rule looked at."""
+"""One row per lost document, with its URL where it has one. `failed` distinguishes an error from a decision; `value` is
+what the rule looked at."""
 
 ROW_GROUP_BYTES = 16 << 20
 ROW_GROUP_ROWS = 1 << 16

@@ -184,6 +184,6 @@ _BEGINNINGS = re.compile(
 
 
 def codec_in(head: bytes) -> str | None:
-    """Return what a file is compressed with by its first bytes, or None where they do not tell."""
+    """Return what a file is compressed with by its first bytes, or None where they do not show it."""
     found = _BEGINNINGS.match(head)
     return None if found is None else found.lastgroup

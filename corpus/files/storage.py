@@ -251,7 +251,7 @@ def find(pattern: str) -> tuple[Stored, ...]:
 
 
 def size(path: str) -> int:
-    """Return a file's size in bytes. Raises OSError where a server does not tell it."""
+    """Return a file's size in bytes. Raises OSError where a server does not report it."""
     if not is_remote(path):
         return _local(path).stat().st_size
     filesystem, name = fsspec.core.url_to_fs(path)
@@ -351,7 +351,7 @@ def _find_remote(pattern: str) -> Iterator[Stored]:
 
 def _size(path: str, info: Mapping[str, object]) -> int:
     if info.get("size") is None:
-        raise OSError(f"{path}: the server does not tell the file's size; download it first")
+        raise OSError(f"{path}: the server does not report the file's size; download it first")
     return int(cast("int", info["size"]))
 
 

@@ -1,7 +1,7 @@
-"""The labels of a split's documents: what figures about a model are told by.
+"""The labels of a split's documents, by which figures about a model are broken down.
 
-Shards tell each piece's document by its number alone. Beside the shards of a split on which models are judged lies a
-table that tells the numbers' sources and languages; for training it would be too large, and nobody asks.
+Shards name each piece's document by its number alone. A split that models are evaluated on has a table with the
+source and language of each number. The training split has none: it would be large and is not needed.
 
     labels.parquet   document: int64, rising    source, language: where the documents had these columns
 """
@@ -45,7 +45,7 @@ class DocumentLabels:
     def places(self, numbers: npt.NDArray[np.int64]) -> npt.NDArray[np.int64]:
         """Return where in the columns documents stand, given by their numbers (any shape).
 
-        Raises CorruptFileError for a number that the table does not tell of.
+        Raises CorruptFileError for a number that is not in the table.
         """
         places = np.searchsorted(self.documents, numbers)
         known = places < len(self.documents)
@@ -67,7 +67,7 @@ def write_labels(folder: str, table: pa.Table) -> ShardFile:
 def read_labels(reader: ShardReader) -> DocumentLabels | None:
     """Return the labels of the documents in a folder of shards; None where packing wrote none.
 
-    Raises CorruptFileError where the file is not what the manifest tells of.
+    Raises CorruptFileError where the file is not the one that the manifest names.
     """
     entry = reader.manifest.labels
     if entry is None:

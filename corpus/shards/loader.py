@@ -1,4 +1,4 @@
-"""The rows of a folder of shards as batches for training, in one order whoever reads them.
+"""The rows of a folder of shards as batches for training, in the same order for any number of readers.
 
 There is one endless sequence of rows: every epoch is a permutation of all rows, computed place by place from the seed
 and the epoch's number (`prep.corpus.shards.permutation_kernels`); where packing made phases of a curriculum, their
@@ -118,7 +118,7 @@ class Loader:
             if state.get(key) != own[key]:
                 raise RunError(
                     f"{self.reader.folder}: the state to go on from is not of this sequence of rows: expected the "
-                    f"{key} {own[key]}, seen {state.get(key)}; open the shards that it was saved with, or begin anew"
+                    f"{key} {own[key]}, seen {state.get(key)}; open the shards that it was saved with, or start anew"
                 )
         rows = state.get("rows")
         if not isinstance(rows, int) or rows < 0:
@@ -131,7 +131,7 @@ class Loader:
     def stripe(self, first: int, stride: int) -> Iterator[Batch]:
         """Yield every `stride`-th batch from the `first` on: one of `stride` workers that read for one rank.
 
-        `consumed` goes on by `stride` batches for each of them: a worker that is told it goes on with its next.
+        `consumed` goes on by `stride` batches for each of them: a worker set to it continues with its next.
         """
         step = self.settings.batch_rows
         skip, advance = first * step, stride * step

@@ -127,7 +127,7 @@ def mask_labels(offsets: Lengths, lengths: Lengths, continued: Integers, labels:
 def write_boundaries(offsets: Lengths, lengths: Lengths, length: int, out: Lengths) -> None:
     """Write where pieces begin in rows laid end to end, and where the last ends, to `out`.
 
-    Padding counts like a piece. What `out` has room for beyond that repeats the end, as pieces without ids.
+    Padding counts like a piece. The remaining places of `out` repeat the end, as pieces without ids.
     """
     filled = 0
     for row in range(len(offsets) - 1):

@@ -2,7 +2,7 @@
 
 A folder of shards is a Hugging Face dataset as it stands (`datasets.load_from_disk`): Arrow IPC *stream* files with
 one row of `length` token ids after another. A row holds pieces of documents, end to end; what they leave free at its
-end is padding. Only its first piece may continue a document begun in another row. Columns:
+end is padding. Only its first piece may continue a document from another row. Columns:
 
 - `input_ids`: the ids.
 - `lengths`: tokens of each piece. Attention masks, positions and the number of ids before the padding follow from it.
@@ -126,7 +126,7 @@ class ShardManifest:
     tokens_by: Mapping[str, Mapping[str, int]] = field(default_factory=dict)
     """Tokens by source and by language, where the documents had these columns."""
     phases: tuple[PhaseFacts, ...] = ()
-    """In the order of the rows, where packing told them."""
+    """In the order of the rows; empty where packing recorded none."""
     labels: ShardFile | None = None
     """The table of the documents' labels (`prep.corpus.shards.labels`), beside the shards of evaluation splits."""
     format: int = FORMAT
@@ -186,7 +186,7 @@ def write_shard(folder: str, name: str, schema: pa.Schema, batches: Iterable[pa.
 
 
 def write_manifest(folder: str, manifest: ShardManifest) -> None:
-    """Write the manifest and what `datasets.load_from_disk` wants to see, the manifest last."""
+    """Write the manifest and what `datasets.load_from_disk` needs, the manifest last."""
     features = {
         "input_ids": list_feature(manifest.dtype, manifest.length),
         "lengths": list_feature("int32"),

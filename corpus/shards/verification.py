@@ -80,7 +80,7 @@ def verify_shards(folder: str, tokenizer_sha256: str | None = None, workers: int
         return
     known = {shard.name for shard in manifest.shards}
     for extra in sorted({item.name for item in Path(folder).glob("*.arrow")} - known):
-        yield Fault("extra shard", f"{join(folder, extra)}: {MANIFEST} does not tell of it")
+        yield Fault("extra shard", f"{join(folder, extra)}: {MANIFEST} does not list it")
     if manifest.labels is not None:
         yield from _verify_labels(folder, manifest.labels)
     with ThreadPoolExecutor(workers) as pool:

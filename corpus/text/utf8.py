@@ -20,7 +20,7 @@ CODE_POINTS = 0x110000
 ONES = np.uint64(0x0101010101010101)
 """One in each byte: times a byte, that byte eight times."""
 HIGH_BITS = np.uint64(0x80) * ONES
-"""A byte's highest bit tells that it is not ASCII."""
+"""A byte's highest bit is set where it is not ASCII."""
 
 _REPLACEMENT = 0xFFFD
 _SPACES = np.uint64(0x20) * ONES

@@ -1,6 +1,6 @@
 """datatrove and nanotron: `00000.ds` … with token ids and nothing else, in a folder for each split.
 
-Beside each, `.ds.index` tells where documents end in it (u64), the last what lies in the next file too. Readers take
+Beside each, `.ds.index` lists where documents end in it (u64); the file's own end is the last entry. Readers take
 blocks of T + 1 tokens from each file and drop what does not fill one, so files are whole blocks. `.ds.metadata`: the
 tokenizer and the bytes of an id, the number of tokens, and that in words. Source: datatrove, utils/dataset.py and
 pipeline/tokens/tokenizer.py.

@@ -1,4 +1,4 @@
-"""Hugging Face `datasets`, as TRL wants packed rows: `input_ids` without padding and `seq_lengths`, both lists.
+"""Hugging Face `datasets`, as TRL takes packed rows: `input_ids` without padding and `seq_lengths`, both lists.
 
 Arrow stream files, which `datasets.load_from_disk` maps into memory. TRL's collator makes the positions of each piece
 from `seq_lengths`. Source: trl, trainer/sft_trainer.py, DataCollatorForLanguageModeling.
@@ -42,7 +42,7 @@ class HuggingFace(Format):
                 writer.write_batch(batch)
 
     def finish(self, splits: Sequence[Split], output: str) -> None:
-        """Write what `datasets` wants to know."""
+        """Write what `datasets` needs to open the folder."""
         features = {"input_ids": list_feature("int32"), "seq_lengths": list_feature("int32")}
         for split in splits:
             files = [_name(task) for task in range(self.tasks(split))]

@@ -40,7 +40,7 @@ class Megatron(Format):
         token_file.write_range(split, task, _path(output, split, "bin"))
 
     def finish(self, splits: Sequence[Split], output: str) -> None:
-        """Name the `.bin` files and write their indexes. Raises RunError for a document longer than an int32 tells."""
+        """Name the `.bin` files and write their indexes. Raises RunError for a document too long for an int32."""
         for split in splits:
             token_file.publish(split, _path(output, split, "bin"))
             _write_index(split, _path(output, split, "idx"))
@@ -73,7 +73,7 @@ def _write_index(split: Split, path: str) -> None:
         sink.write(b"MMIDIDX\x00\x00" + pack("<QBQQ", 1, code, documents, documents + 1))
         for lengths in split.index.lengths():
             if len(lengths) and lengths.max() > LONGEST:
-                raise RunError(f"Megatron tells lengths in 31 bits; a document of {split.name} has {lengths.max()}")
+                raise RunError(f"Megatron stores lengths in 31 bits; a document of {split.name} has {lengths.max()}")
             sink.write(lengths.astype("<i4").data)
         for offsets in _offsets(split):
             sink.write((offsets * split.token_bytes).astype("<i8").data)

@@ -42,7 +42,7 @@ class MosaicML(Format):
         return -(-len(split.reader) // self._file_rows(split))
 
     def write(self, split: Split, task: int, output: str) -> None:
-        """Write a shard, and beside it what the index tells of it."""
+        """Write a shard."""
         first = task * self._file_rows(split)
         end = min(len(split.reader), first + self._file_rows(split))
         config = orjson.dumps(self._config(split), option=orjson.OPT_SORT_KEYS)

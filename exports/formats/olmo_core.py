@@ -58,7 +58,7 @@ class OlmoCore(Format):
                 sink.write(np.array([manifest.separator_id], manifest.dtype).data)
 
     def note(self, splits: Sequence[Split], output: str) -> str:
-        """Return how OLMo-core is told of the files."""
+        """Return the configuration that makes OLMo-core read the files."""
         manifest, length = splits[0].reader.manifest, sequence_length(self.settings, splits)
         begin = "" if manifest.begin_id is None else f", bos_token_id={manifest.begin_id}"
         return (

@@ -31,7 +31,7 @@ def train(shards: Shards, tokenizer: TokenizerFolder, output: Output, set_: Set 
 
     stage = settings_of(Train, set_ or [])
     console = Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")
-    stage.train(shards, tokenizer, output, Narration(stage.steps, partial(console.print, soft_wrap=True)).tell)
+    stage.train(shards, tokenizer, output, Narration(stage.steps, partial(console.print, soft_wrap=True)).report)
     console.print(f"model: {output}/", markup=False)
 
 

@@ -42,7 +42,7 @@ class DatatroveStage(RowStage):
 
     Documents become `datatrove.data.Document` objects, with all columns but binary ones as metadata. A filter drops a
     document under the reason it gives, or under its own name (`language_filter`); what it does to the text is kept. A
-    document on which it raises an error fails alone. Formatters are made anew for each document, since some take
+    document on which it raises an error fails alone. A new formatter is made for each document, since some take
     replacements in turn, and the result may not depend on the documents before.
     """
 

@@ -1,4 +1,4 @@
-"""Which source and language the documents of a split have, told beside its shards.
+"""Writes which source and language the documents of a split have, in a table in the folder of its shards.
 
 The names of a label stand in the order in which they first come among all documents, so that the table depends neither
 on the parts nor on the batches.

@@ -86,7 +86,7 @@ class Pack(GlobalStage):
         return SPLITS if self.test else SPLITS[:2]
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
-        """Yield pieces that rows have no room for, shares that leave nothing, and columns that nobody makes."""
+        """Yield pieces too long for rows, shares that leave nothing, and columns that no stage makes."""
         if 2 * self.minimum_piece > self.length:
             yield Problem(
                 "a document cut at the end of a row can leave pieces that short",

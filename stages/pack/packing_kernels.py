@@ -1,7 +1,7 @@
 """Cutting documents into pieces and packing the pieces into rows, as numba kernels.
 
 A piece is a run of one document's tokens that lies in one row. Only the first piece of a row may continue a document
-begun elsewhere; the others begin one. All packers keep to that: concatenation by nature; the others because what is
+from another row; the others begin one. All packers keep to that: concatenation by nature; the others because what is
 left over of a long document is its beginning, and every piece after it fills more than half a row.
 
 - `best_fit`: best-fit decreasing. The numbers of free places in the rows are a set of integers, kept as a bitset with a

@@ -184,7 +184,9 @@ class TrainTokenizer(GlobalStage):
             )
         fixed = fixed_tokens(self.kind) + len(self.control) + len(self.user_symbols)
         if size <= fixed:
-            yield Problem("no room for learnt tokens", ("vocabulary",), f"more than {fixed}", str(size))
+            yield Problem(
+                "the vocabulary leaves no tokens to be learnt", ("vocabulary",), f"more than {fixed}", str(size)
+            )
         for name, text_bytes, hint in (
             ("the input", context.input_bytes, "lower it, or give more text"),
             ("the sample", self.sample_bytes, "lower it, or raise sample_bytes"),

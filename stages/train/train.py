@@ -162,9 +162,9 @@ class Train(GlobalStage):
         """Train, going on from the checkpoint in the output folder if a killed run left one."""
         shards, tokenizer = context.artefacts["shards"], context.artefacts["tokenizer"]
         heartbeat = Heartbeat(join(context.scratch, PROGRESS), self.steps)
-        self.train(shards, tokenizer, context.output, heartbeat.tell)
+        self.train(shards, tokenizer, context.output, heartbeat.report)
 
-    def train(self, shards: str, tokenizer_folder: str, output: str, tell: "Callable[[Progress], None]") -> None:
+    def train(self, shards: str, tokenizer_folder: str, output: str, report: "Callable[[Progress], None]") -> None:
         """Train on a folder of shards that the tokenizer in another folder wrote."""
         from prep.tokenizers.encoding.encode import open_tokenizer
         from prep.trainer.judging.sample import SampleSettings
@@ -183,7 +183,7 @@ class Train(GlobalStage):
                 SampleSettings(self.sample_tokens, self.temperature, seed=self.seed),
             ),
             output,
-            tell,
+            report,
         )
 
     def _train_settings(self) -> "TrainSettings":
@@ -219,7 +219,7 @@ class Narration:
         self._steps, self._say = steps, say
         self._since: list[Progress] = []
 
-    def tell(self, progress: "Progress") -> None:
+    def report(self, progress: "Progress") -> None:
         """Note a step that is done."""
         self._since.append(progress)
         if progress.validation is not None:
@@ -251,7 +251,7 @@ class Heartbeat:
         self._measured = ""
         self._written = monotonic()
 
-    def tell(self, progress: "Progress") -> None:
+    def report(self, progress: "Progress") -> None:
         """Note a step that is done."""
         if progress.validation is not None:
             self._measured = f", validation {progress.validation.bits_per_byte:.3f} bits per byte"

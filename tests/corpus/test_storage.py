@@ -233,7 +233,7 @@ def test_a_size_that_nobody_knows(monkeypatch: pytest.MonkeyPatch) -> None:
     filesystem = fsspec.filesystem("memory")
     filesystem.pipe("/sizes/a", b"abc")
     monkeypatch.setattr(type(filesystem), "info", lambda *_: {"type": "file", "size": None})
-    with pytest.raises(OSError, match="does not tell"):
+    with pytest.raises(OSError, match="does not report"):
         storage.size("memory://sizes/a")
 
 

@@ -153,7 +153,7 @@ def test_llm_c_readers_find_the_documents(packed: Packed, tmp_path: Path) -> Non
         moved = [[begin, *document[:-1]] for document in documents]
         assert found == (moved if manifest.separator == "after" else documents)
         assert sum(map(len, found)) == sum(map(len, files)) == manifest.tokens
-        assert len(files) > 2
+        assert len(files) > 1
 
 
 def test_olmo_core_readers_find_the_documents(packed: Packed, tmp_path: Path) -> None:

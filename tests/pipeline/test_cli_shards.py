@@ -119,7 +119,7 @@ def test_missing_and_extra_shards_are_named(prep: Prep, copy: Path) -> None:
     assert "validation: missing shard: " in out
     assert "data-00001.arrow: expected a shard of" in out
     assert "extra shard: " in out
-    assert "data-00007.arrow: manifest.json does not tell of it" in out
+    assert "data-00007.arrow: manifest.json does not list it" in out
     assert "2 faults" in err
 
 

@@ -222,7 +222,7 @@ def test_an_existing_tokenizer_is_taken_instead(tmp_path: Path) -> None:
         ({"pattern": "a+?"}, "text cannot be cut by this pattern: a lazy"),
         ({"language_weights": {"de": 2}}, "put the stage 'language' before it"),
         ({"special_tokens": ("<|endoftext|>",)}, "a token that there is already"),
-        ({"vocabulary": 300, "reserved": 100}, "no room for learnt tokens"),
+        ({"vocabulary": 300, "reserved": 100}, "leaves no tokens to be learnt"),
     ],
 )
 def test_what_cannot_work_is_told_with_the_mend(options: dict[str, object], reason: str) -> None:

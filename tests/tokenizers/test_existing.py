@@ -177,11 +177,11 @@ def test_user_symbols_are_taken_whole_by_all_loaders(kind: str, training_texts: 
         assert [loaded.encode(text).ids for text in texts] == expected
 
 
-def test_what_cannot_be_used_is_told(tmp_path: Path, test_data: Path) -> None:
+def test_what_cannot_be_used_is_an_error(tmp_path: Path, test_data: Path) -> None:
     with pytest.raises(RunError, match=r"there is no tokenizer; expected tokenizer\.json"):
         find_existing(str(tmp_path))
     shutil.copy(test_data / "tokenizers" / "cl100k_base.tiktoken", tmp_path / "mine.tiktoken")
-    with pytest.raises(RunError, match="ranks do not tell how text is cut; set pre_tokenizer or pattern"):
+    with pytest.raises(RunError, match="ranks do not say how text is cut; set pre_tokenizer or pattern"):
         open_any(str(tmp_path))
     words = huggingface.Tokenizer(huggingface.models.WordLevel({"a": 0}, unk_token="a"))
     words.save(str(tmp_path / "tokenizer.json"))

@@ -77,7 +77,7 @@ class GigatokenEngine:
     """
 
     RENEWED_AFTER = 128 << 20
-    """It remembers the ids of every piece of text that it has met. After so many bytes of text it begins anew, so that
+    """It caches the ids of every pretoken it has seen. After so many bytes of text it is opened again, so that
     its memory is bounded: about a hundred megabytes on text that people wrote."""
 
     def __init__(self, tokenizer_json: str) -> None:

@@ -6,7 +6,7 @@ a backtracking engine prefers: the first alternative, the longest repeat (as in 
 Virtual Machine Approach", 2009). A match is known when the character after it is seen, which is what a look at the
 next character needs.
 
-Code points that no set of the pattern tells apart are one symbol: published patterns have about 20 symbols and 30
+Code points that no set of the pattern distinguishes are one symbol: published patterns have about 20 symbols and 30
 states. Which code points a set holds is asked of `tokenizers`, so that the automaton has the Unicode tables of the
 library whose cuts it must give. Cost: 10 ms for each set, once per process.
 """

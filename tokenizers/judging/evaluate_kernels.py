@@ -11,8 +11,8 @@ from prep.corpus.text.words import SYMBOLS, split_words
 @kernel
 def count_words(data: Bytes, offsets: Offsets, table: Bytes) -> npt.NDArray[np.int64]:
     """Return how many words with a letter or a digit each text has (rows). `table` is a splitter's."""
-    room = longest_row(offsets)
-    starts, ends, kinds = np.empty(room, np.int64), np.empty(room, np.int64), np.empty(room, np.uint8)
+    longest = longest_row(offsets)
+    starts, ends, kinds = np.empty(longest, np.int64), np.empty(longest, np.int64), np.empty(longest, np.uint8)
     counts = np.zeros(len(offsets) - 1, np.int64)
     for row in range(len(counts)):
         words = split_words(data, offsets[row], offsets[row + 1], table, starts, ends, kinds)

@@ -2,7 +2,7 @@
 
     tokenizer.json                     byte-level BPE, as `tokenizers` and transformers write it
     *.model                            sentencepiece
-    *.tiktoken                         tiktoken's ranks; the name tells the pattern, or the caller does
+    *.tiktoken                         tiktoken's ranks; the pattern is known by the name, or given by the caller
     encoder.json and vocab.bpe         GPT-2's files, also under the names vocab.json and merges.txt
 
 A folder is searched for these, a `.model` first.
@@ -79,7 +79,7 @@ def existing_files(path: str, pattern: str = "", separator: str = "") -> Files:
         name = Path(file).name.removesuffix(".tiktoken")
         known = PUBLISHED.get(name, Published(pattern, {}))
         if not known.pattern:
-            raise RunError(f"{file}: ranks do not tell how text is cut; set pre_tokenizer or pattern")
+            raise RunError(f"{file}: ranks do not say how text is cut; set pre_tokenizer or pattern")
         tokenizer, pattern = _from_ranks(read_ranks(_read(file)), known, separator), known.pattern
     elif file.endswith("/tokenizer.json"):
         tokenizer, pattern = _from_json(file)

@@ -60,7 +60,7 @@ def train_sentencepiece(
         "split_digits": split_digits,
         "required_chars": "".join(sorted(required - {" ", *symbols})),
     }
-    further = {name: value for name, value in wanted.items() if value}  # the model's file tells what was set
+    further = {name: value for name, value in wanted.items() if value}  # the model's file records what was set
     try:
         sentencepiece.SentencePieceTrainer.train(
             sentence_iterator=(text.as_py() for column in texts for text in column),

@@ -124,7 +124,7 @@ def _hidden(shape: tuple[int, ...], objective: Objective, random: np.random.Gene
 
 
 def _corrupted(ids: Ids, hidden: npt.NDArray[np.bool_], manifest: ShardManifest, random: np.random.Generator) -> Ids:
-    fate = random.random(ids.shape)
+    draw = random.random(ids.shape)
     others = random.integers(0, manifest.vocabulary, ids.shape)
-    shown = np.where(fate < 0.8, manifest.padding_id, np.where(fate < 0.9, others, ids))
+    shown = np.where(draw < 0.8, manifest.padding_id, np.where(draw < 0.9, others, ids))
     return np.where(hidden, shown, ids)

@@ -5,7 +5,7 @@
 Unlike the loss per token it does not depend on the tokenizer's vocabulary. Separators are predicted too (a text's end
 is part of what a model must know) and count no bytes, so their cost is spread over the text.
 
-Where packing told the documents' labels (`prep.corpus.shards.labels`), the sums are also taken by source and by
+Where packing wrote the documents' labels (`prep.corpus.shards.labels`), the sums are also taken by source and by
 language: each token counts for the label of its document.
 """
 
@@ -124,7 +124,7 @@ def evaluate(
 ) -> Evaluation:
     """Score the model on the first `rows` rows of a folder of shards; `token_bytes` is (vocabulary,).
 
-    Raises CorruptFileError where the labels do not tell of a document.
+    Raises CorruptFileError where a document has no labels.
     """
     device = model.embedding.weight.device
     tally = Tally(labels)

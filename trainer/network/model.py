@@ -168,7 +168,7 @@ class Transformer(nn.Module):
     def forward(self, ids: Tensor, pieces: Tensor | None = None) -> Tensor:
         """Return logits (R, T, V) for ids (R, T) int64, T at most the settings' length.
 
-        `pieces` (R, T) tells which places belong together; None: all of a row.
+        `pieces` (R, T) numbers the places that belong together; None: all of a row.
         """
         length = ids.shape[1]
         cosine, sine = self.cosine[:length], self.sine[:length]

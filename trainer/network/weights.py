@@ -131,7 +131,7 @@ def _from_llama(tensors: Mapping[str, Tensor], settings: ModelSettings, path: st
 def read_shape(folder: str, length: int | None = None) -> ModelSettings:
     """Return the shape of the model in a folder, ours or in the Llama layout, for rows of so many tokens or its own.
 
-    Raises CorruptFileError where config.json does not tell.
+    Raises CorruptFileError where config.json lacks it.
     """
     path = join(folder, "config.json")
     try:
@@ -148,7 +148,7 @@ def read_shape(folder: str, length: int | None = None) -> ModelSettings:
 def read_training(folder: str) -> Training:
     """Return how the model in a folder was trained.
 
-    Raises CorruptFileError where config.json does not tell.
+    Raises CorruptFileError where config.json lacks it.
     """
     path = join(folder, "config.json")
     try:

@@ -1,4 +1,4 @@
-"""What a training run is given, and what it tells."""
+"""The settings of a training run, and what it reports after each step."""
 
 from dataclasses import dataclass, field
 
@@ -58,7 +58,7 @@ class TrainSettings:
     """What ranks share out beside the batch: nothing, or model and optimisers. Changes the order of sums alone."""
     device: DeviceName = "auto"
     threads: int = 2
-    """CPU threads. They decide the order of sums, hence the last bits of the result."""
+    """CPU threads. They decide the order of sums, and so the last bits of the result."""
 
     @property
     def step_rows(self) -> int:
@@ -99,7 +99,7 @@ class Writing:
 
 @dataclass(frozen=True)
 class Progress:
-    """What is told after each step."""
+    """What is reported after each step."""
 
     step: int
     loss: float

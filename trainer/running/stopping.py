@@ -9,7 +9,7 @@ from prep.corpus.errors import RunError
 
 
 class Stopping(AbstractContextManager["Stopping"]):
-    """Notes that the process was asked to end. A second signal ends it at once, as if nobody listened.
+    """Notes that the process was asked to end. A second signal ends it at once, as if there were no handler.
 
     Python lets only the main thread listen; in another one, signals do what they always do.
     """

@@ -49,7 +49,7 @@ def train(
     settings: TrainSettings,
     writing: Writing,
     output: str,
-    tell: Callable[[Progress], None] = lambda _: None,
+    report: Callable[[Progress], None] = lambda _: None,
 ) -> None:
     """Train a model and write it to the folder `output`, going on from the newest checkpoint there if there is one.
 
@@ -76,7 +76,7 @@ def train(
             due = last or state.step % settings.checkpoint_every == 0
             if due:
                 _save(output, state, identity, 1 if last else settings.keep_checkpoints, rank)
-            tell(progress)
+            report(progress)
             if ranks.any_of(stopping.asked, device) and not last:
                 if not due:
                     _save(output, state, identity, settings.keep_checkpoints, rank)
