@@ -291,6 +291,8 @@ def export_model(model_folder: str, tokenizer_folder: str, output: str) -> None:
     tokenizer = open_tokenizer(tokenizer_folder)
     model = Transformer(read_shape(model_folder))
     read_weights(model_folder, model)
-    export_llama(output, model, tokenizer.separator_id, tokenizer.padding_id)
-    for path in sorted(Path(tokenizer_folder).glob("token*.json")):
-        write_bytes(join(output, path.name), path.read_bytes())
+    begin_id = tokenizer.separator_id if tokenizer.begin_id is None else tokenizer.begin_id
+    export_llama(output, model, tokenizer.separator_id, tokenizer.padding_id, begin_id)
+    for pattern in ("token*.json", "*.model", "chat_template.jinja"):
+        for path in sorted(Path(tokenizer_folder).glob(pattern)):
+            write_bytes(join(output, path.name), path.read_bytes())

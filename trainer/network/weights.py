@@ -58,7 +58,9 @@ def read_weights(folder: str, model: Transformer) -> None:
         raise RunError(f"{path}: the weights are not of this model's shape: {error}") from error
 
 
-def export_llama(folder: str, model: Transformer, separator_id: int, padding_id: int) -> None:
+def export_llama(
+    folder: str, model: Transformer, separator_id: int, padding_id: int, begin_id: int | None = None
+) -> None:
     """Write the weights and config.json so that `AutoModelForCausalLM.from_pretrained` opens the folder.
 
     Raises RunError for an encoder, of which there is no such layout.
@@ -87,7 +89,7 @@ def export_llama(folder: str, model: Transformer, separator_id: int, padding_id:
             "attention_bias": False,
             "mlp_bias": False,
             "tie_word_embeddings": settings.tied,
-            "bos_token_id": separator_id,
+            "bos_token_id": separator_id if begin_id is None else begin_id,
             "eos_token_id": separator_id,
             "pad_token_id": padding_id,
             "torch_dtype": "float32",
