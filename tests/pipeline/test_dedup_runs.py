@@ -86,3 +86,16 @@ def test_crawls_deduplicated_in_a_row_against_an_index(tmp_path: Path) -> None:
     assert survivors(tmp_path / "one", [pages[:11], pages[11:15]], stages("one")) == first
     assert survivors(tmp_path / "two", [pages[15:]], stages("two")) == second
     assert (tmp_path / "index/index.json").read_bytes() == index
+
+
+def test_documents_come_back_by_the_size_of_their_cluster(tmp_path: Path) -> None:
+    pages: Rows = [{"id": f"{n:02d}", "text": f"page {n % 4} " * 20, "url": f"http://h{n}.example/"} for n in range(8)]
+    pages += [{"id": "own", "text": "a text of its own", "url": "http://own.example/"}]
+    sample = {
+        "score": "minhash_cluster_size",
+        "buckets": [{"at_least": 100, "weight": 1}, {"at_least": 2, "weight": 2}],
+    }
+    kept = survivors(tmp_path, [pages], [{"minhash": {"origins": True}}, {"sample": sample}])
+    assert set(kept) == {"own", *(f"{n:02d}{copy}" for n in range(4) for copy in ("", "~2"))}
+    table = pq.read_table(tmp_path / "out/documents").to_pylist()
+    assert {row["minhash_cluster_hosts"] for row in table if row["id"] != "own"} == {2}
