@@ -3,6 +3,7 @@
 One rank of an executor is one task. None of them is asked whether a task is done: its record decides that.
 """
 
+import shlex
 import shutil
 import subprocess
 import sys
@@ -76,7 +77,9 @@ def run_on_slurm(call: Call, done: Callable[[int], bool], settings: SlurmExecuto
         cpus_per_task=settings.cpus_per_task,
         mem_per_cpu_gb=settings.memory_gb_per_cpu,
         qos=settings.qos,
-        env_command=settings.setup or f'export PATH="{Path(sys.executable).parent}:$PATH"',
+        env_command="\n".join(
+            (_compiled(call), settings.setup or f'export PATH="{Path(sys.executable).parent}:$PATH"')
+        ),
         job_name=f"prep-{call.label.replace(' ', '-')}",
         sbatch_args=settings.arguments,
         requeue=False,
@@ -89,6 +92,12 @@ def run_on_slurm(call: Call, done: Callable[[int], bool], settings: SlurmExecuto
         if ended is not None and time.monotonic() - ended > GRACE_SECONDS:
             return
         time.sleep(POLL_SECONDS)
+
+
+def _compiled(call: Call) -> str:
+    """Return the command that has all nodes share one folder of compiled functions, beside the steps."""
+    folder = Path(call.folder).resolve().parent / ".kernels"
+    return f"export NUMBA_CACHE_DIR=${{NUMBA_CACHE_DIR:-{shlex.quote(str(folder))}}}"
 
 
 def _in_queue(job: str) -> bool:

@@ -14,6 +14,7 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
+from prep.corpus.kernel_cache import compiled_functions
 from prep.pipeline.execution.quarantine import read_note
 from prep.pipeline.plan import Step
 from prep.pipeline.steps import records
@@ -65,14 +66,34 @@ class Progress:
         columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
         with Bars(*columns, TextColumn("{task.fields[note]}"), console=self._console, transient=True) as bars:
             bar = bars.add_task(name, total=tasks, note="")
+            compiling = _Compiling()
             while not stop.wait(INTERVAL_SECONDS):
                 finished, note = _look(folder, phase, tasks)
-                bars.update(bar, completed=finished, note=note)
+                bars.update(bar, completed=finished, note=compiling.look() or note)
 
     def _watch_plain(self, stop: threading.Event, name: str, folder: str, phase: str, tasks: int) -> None:
-        while not stop.wait(PLAIN_INTERVAL_SECONDS):
+        compiling, printed, said = _Compiling(), monotonic(), False
+        while not stop.wait(INTERVAL_SECONDS):
+            compiled = compiling.look()
+            if monotonic() - printed < PLAIN_INTERVAL_SECONDS and (said or not compiled):
+                continue
             finished, note = _look(folder, phase, tasks)
+            note = compiled or note
             self._console.print(f"{name}: {finished} of {tasks} tasks{f', {note}' if note else ''}", markup=False)
+            printed, said = monotonic(), said or bool(compiled)
+
+
+class _Compiling:
+    """Says that functions are being compiled, in whichever process."""
+
+    def __init__(self) -> None:
+        self._first = self._latest = compiled_functions()
+
+    def look(self) -> str:
+        """Return how many have been compiled; nothing where none was since the last look."""
+        before, self._latest = self._latest, compiled_functions()
+        grown = self._latest > before
+        return f"compiling kernels, first run only: {self._latest - self._first}" if grown else ""
 
 
 def _look(folder: str, phase: str, tasks: int) -> tuple[int, str]:
