@@ -37,9 +37,10 @@ def fingerprint(identity: Identity) -> str:
 def stage_identity(stage: Stage | Tap) -> Identity:
     """Return what decides a stage's output: settings, version, libraries' versions, and the files it reads."""
     settings = stage.identity() if isinstance(stage, Stage) else stage.model_dump(mode="json")
+    files = stage.files() if isinstance(stage, Stage) else {}
+    settings = {name: _without_places(value, tuple(files.values())) for name, value in settings.items()}
     refuse_unstable(stage.name, settings)
     kind = type(stage)
-    files = stage.files() if isinstance(stage, Stage) else {}
     return {
         **settings,
         "version": stage.version,
@@ -48,6 +49,18 @@ def stage_identity(stage: Stage | Tap) -> Identity:
         **{f"content of {option}": sha256(path) for option, path in files.items()},
         **{f"content of {path.name}": sha256(str(path)) for path in _data_files(kind)},
     }
+
+
+def _without_places(value: object, files: tuple[str, ...]) -> object:
+    """Return a value without the paths of files whose content is in the identity, and of folders that hold them."""
+    match value:
+        case str() if any(file == value or file.startswith(f"{value.rstrip('/')}/") for file in files if value):
+            return ""
+        case dict():
+            return {key: _without_places(item, files) for key, item in value.items()}
+        case list() | tuple():
+            return [_without_places(item, files) for item in value]
+    return value
 
 
 def refuse_unstable(place: str, value: object) -> None:

@@ -26,9 +26,6 @@ class WithFile(RowStage):
     libraries: ClassVar[tuple[str, ...]] = ("pyarrow", "not-a-library")
     path: str = ""
 
-    def identity(self) -> dict[str, object]:
-        return {}
-
     def files(self) -> Mapping[str, str]:
         return {"path": self.path}
 
