@@ -156,7 +156,7 @@ def explain(judged: Sequence[Judged]) -> None:
 
 def _best_cut(page: Judged) -> Score:
     """Return the score of the threshold that is best by the gold text."""
-    cuts = np.unique(np.quantile(page.second, np.linspace(0, 1, 25)))
+    cuts: Reals = np.unique(np.quantile(page.second, np.linspace(0, 1, 25))) if len(page.second) else np.empty(0)
     texts = [text_of(page.labelled.read, page.second >= cut) for cut in cuts]
     texts.append(_text(page.labelled, page.second))
     return max(word_score(text, page.labelled.page.gold) for text in texts)

@@ -169,11 +169,9 @@ def training_pages(
 
 
 def _labelled(entry: tuple[int, Page]) -> list[LabelledPage]:
-    """Label a page, and perhaps a copy of it in another script; a page without blocks teaches nothing."""
+    """Label a page, and perhaps a copy of it in another script."""
     place, page = entry
     labelled = label_page(page)
-    if len(labelled.words) == 0:
-        return []
     if not page.gold or page.language != "en" or place % COPIED != 0:
         return [labelled]
     scripts = list(SCRIPTS.values())
