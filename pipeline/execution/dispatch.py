@@ -57,5 +57,5 @@ def _failure(call: Call, error: Exception) -> PrepError:
         path = Path(call.error_path(task))
         if path.exists():
             summary = path.read_text(encoding="utf-8").split("\n\n")[0]
-            return TaskError(f"{call.label}, task {task}: {summary}\n  the whole story is in {path}")
+            return TaskError(f"{call.label}, task {task}: {summary}\n  the traceback is in {path}")
     return error if isinstance(error, PrepError) else TaskError(f"{call.label}: {type(error).__name__}: {error}")

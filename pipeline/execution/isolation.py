@@ -1,7 +1,7 @@
 """Finding the documents that break a stage: those it raises an error on, and those that end the process.
 
 An error is an exception: the batch is halved until the broken documents stand alone. An ended process leaves a note
-(`prep.pipeline.execution.quarantine`): here the notes are taken, suspects are run alone, and condemned documents left
+(`prep.pipeline.execution.quarantine`): here the notes are taken, suspects are run alone, and quarantined documents left
 out.
 """
 
@@ -18,13 +18,13 @@ from prep.stages.stage import Outcome, RowFunction, Verdicts, Watch
 
 
 class Guard:
-    """Takes a task's notes; in a task of which incidents are known, keeps suspects and condemned documents apart."""
+    """Takes a task's notes; in a task of which incidents are known, keeps suspects and quarantined documents apart."""
 
     def __init__(self, note: Note, incidents: Incidents, source: int | None) -> None:
         self._note = note
         self._incidents = incidents
         self._source = ELSEWHERE.position if source is None else source
-        self._known = (*incidents.suspects, *incidents.condemned)
+        self._known = (*incidents.suspects, *incidents.quarantined)
         self._record = ""
 
     @property
@@ -36,7 +36,7 @@ class Guard:
         """See `Watch`."""
         self._record = record
         self._note.at(read_spot(self._source, record))
-        rule = self._incidents.condemned.get(read_spot(self._source, record))
+        rule = self._incidents.quarantined.get(read_spot(self._source, record))
         return None if rule is None else (rule, DETAILS[rule])
 
     def reading(self, outcomes: Iterator[Outcome]) -> Iterator[Outcome]:
@@ -64,7 +64,7 @@ class Guard:
         for start, end in self._stretches(position, rows):
             part = batch.slice(start, end - start)
             spot = Spot(position, int(rows[start]), int(rows[end - 1]))
-            rule = self._incidents.condemned.get(spot)
+            rule = self._incidents.quarantined.get(spot)
             if rule is None:
                 self._note.at(spot)
                 outcomes.append(isolate(function, part))

@@ -1,18 +1,18 @@
 """What ends worker processes: a task notes what it is at, and what it was at when its process ended is remembered.
 
 A C library may crash on a document (a segmentation fault, an abort, memory that runs out) or never come back from it.
-No exception tells of that, so a task keeps a note in the step's folder of the batch that a stage works on. When its
+No exception reports that, so a task keeps a note in the step's folder of the batch that a stage works on. When its
 process ends there, the task is run again, and the documents of that batch go through that stage one at a time. The
-document that ends a process again on its own, and the same one once more, is condemned: it fails as `crashed`, and the
-task goes on without it. One that a stage does not come back from fails as `timed_out`. Reading is watched likewise:
+document that ends a process again on its own, and the same one once more, is quarantined: it fails as `crashed`, and
+the task goes on without it. One that a stage does not come back from fails as `timed_out`. Reading is watched likewise:
 first for what is being read, the next time record by record.
 
     tasks/PHASE-00000.progress      the note; it stands while the task runs, and after it where the process was killed
-    tasks/PHASE-00000.incidents     suspects and condemned, as JSON; a later run knows them too
+    tasks/PHASE-00000.incidents     suspects and quarantined, as JSON; a later run knows them too
 
-What is condemned depends on the document alone, but where memory runs out or the time a document takes is near the
-limit. A process that was killed for other reasons leaves suspects, never condemned documents: those take two ends that
-the run has seen, or seen once after a note that was found. Cost: two small writes per batch and stage.
+What is quarantined depends on the document alone, but where memory runs out or the time a document takes is near the
+limit. A process that was killed for other reasons leaves suspects, never quarantined documents: those take two ends
+that the run has seen, or seen once after a note that was found. Cost: two small writes per batch and stage.
 """
 
 import os
@@ -31,7 +31,7 @@ DETAILS = {
     CRASHED: "a library that worked on it ended the process, more than once",
     TIMED_OUT: "a library that worked on it did not come back (see the option hang_seconds)",
 }
-MOST_CONDEMNED = 50
+MOST_QUARANTINED = 50
 """A task that would lose more documents is stopped: the fault is not the documents'."""
 
 
@@ -84,7 +84,7 @@ class Note:
 
 
 def read_note(path: str) -> tuple[int, Spot] | None:
-    """Return the documents and the spot that a note tells of; None where there is none."""
+    """Return the documents and the spot that a note names; None where there is none."""
     try:
         line = Path(path).read_bytes().partition(b"\n")[0]
     except FileNotFoundError:
@@ -102,7 +102,7 @@ class Incidents:
 
     suspects: frozenset[Spot] = frozenset()
     """To be run one at a time."""
-    condemned: Mapping[Spot, str] = field(default_factory=dict)
+    quarantined: Mapping[Spot, str] = field(default_factory=dict)
     """To be left out, with their rules."""
 
     def after(self, spot: Spot, rule: str | None) -> "Incidents":
@@ -110,7 +110,7 @@ class Incidents:
         seen_before = rule == TIMED_OUT or spot in self.suspects
         if rule is None or not spot.alone or not seen_before:
             return replace(self, suspects=self.suspects | {spot})
-        return replace(self, condemned={**self.condemned, spot: rule})
+        return replace(self, quarantined={**self.quarantined, spot: rule})
 
 
 def read_incidents(path: str) -> Incidents:
@@ -118,11 +118,11 @@ def read_incidents(path: str) -> Incidents:
     if not exists(path):
         return Incidents()
     value = read_json(path)
-    condemned = {Spot(*spot): rule for *spot, rule in value["condemned"]}  # type: ignore[attr-defined]
-    return Incidents(frozenset(Spot(*spot) for spot in value["suspects"]), condemned)  # type: ignore[attr-defined]
+    quarantined = {Spot(*spot): rule for *spot, rule in value["quarantined"]}  # type: ignore[attr-defined]
+    return Incidents(frozenset(Spot(*spot) for spot in value["suspects"]), quarantined)  # type: ignore[attr-defined]
 
 
 def write_incidents(path: str, incidents: Incidents) -> None:
     """Write what is known of a task."""
-    condemned = [[*spot, rule] for spot, rule in sorted(incidents.condemned.items())]
-    write_json(path, {"suspects": sorted(map(list, incidents.suspects)), "condemned": condemned})
+    quarantined = [[*spot, rule] for spot, rule in sorted(incidents.quarantined.items())]
+    write_json(path, {"suspects": sorted(map(list, incidents.suspects)), "quarantined": quarantined})

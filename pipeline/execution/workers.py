@@ -22,7 +22,7 @@ from prep.corpus.errors import RunError, TaskError
 from prep.corpus.files.storage import write_bytes
 from prep.pipeline.execution.quarantine import (
     CRASHED,
-    MOST_CONDEMNED,
+    MOST_QUARANTINED,
     TIMED_OUT,
     Spot,
     read_incidents,
@@ -165,9 +165,9 @@ class _Crew:
             incidents = incidents.after(spot, rule)
             write_incidents(path, incidents)
         Path(self._call.note_path(task)).unlink()
-        if len(incidents.condemned) > MOST_CONDEMNED:
+        if len(incidents.quarantined) > MOST_QUARANTINED:
             raise RunError(
-                f"task {task}: more than {MOST_CONDEMNED} documents ended their process, the last one in stage "
+                f"task {task}: more than {MOST_QUARANTINED} documents ended their process, the last one in stage "
                 f"{spot.position + 1}; this is the fault of a library or of the machine, not of the documents; when it "
                 f"is repaired, delete {path} and run again"
             )
@@ -181,7 +181,7 @@ def _manner(status: int | None) -> str:
 
 
 def _serve(pipe: Connection, path: str) -> None:
-    """Run tasks as they are told, in a worker process, and answer with the error, or nothing."""
+    """Run the tasks that arrive, in a worker process, and answer with the error, or nothing."""
     _end_with_parent()
     while True:
         try:

@@ -1,4 +1,4 @@
-"""Warnings of a run: what it did as it was told to, and that may ruin the corpus all the same.
+"""Warnings of a run: what it did as configured and may still ruin the corpus.
 
 What holds for every stage is found here, from the counts by source and language; what a stage alone can know it says
 itself (`Stage.warnings`). Each warning says the command that shows the documents.

@@ -250,8 +250,8 @@ def _absolute(link: str, url: str | None) -> str | None:
 
 def _language(facts: list[_Fact], metas: dict[str, str]) -> str | None:
     roots = [fact.attributes for fact in facts if fact.name == "html"]
-    told = [root.get(name) for root in roots for name in ("lang", "xml:lang")]
-    for tag in (*told, metas.get("content-language"), metas.get("og:locale")):
+    declared = [root.get(name) for root in roots for name in ("lang", "xml:lang")]
+    for tag in (*declared, metas.get("content-language"), metas.get("og:locale")):
         if tag and _TAG.fullmatch(dashed := tag.strip().replace("_", "-")):
             return dashed
     return None

@@ -22,13 +22,13 @@ class NgramModel:
         Raises ConfigurationError where they hold no word.
         """
         self._tables = word_table(splitter), lower_table()
-        model, room = empty_model(order), most_bytes
+        model, left = empty_model(order), most_bytes
         for column in columns:
             ends = np.cumsum(row_sizes(column))
-            taken = column.slice(0, int(np.searchsorted(ends, room, side="right")))
+            taken = column.slice(0, int(np.searchsorted(ends, left, side="right")))
             model = count_ngrams(*string_buffers(taken), *self._tables, model)
-            room -= int(ends[-1]) if len(ends) else 0
-            if room <= 0:
+            left -= int(ends[-1]) if len(ends) else 0
+            if left <= 0:
                 break
         if model.used.sum() == 0:
             raise ConfigurationError([f"no word in the reference's first {most_bytes:,} bytes of whole texts"])

@@ -85,7 +85,7 @@ class RecipeFile(Settings):
     clean_lines: dict[str, bool | int | None] = Field(default_factory=dict)
     """Options of the stage `clean_lines` that the rules were made for."""
     splitter: Splitter | None = None
-    """The splitter whose words the thresholds were made for; left out: that of whoever made them."""
+    """The splitter whose words the thresholds were made for; left out: the splitter of their authors."""
     stop_words: tuple[str, ...] | None = None
     """Stop words of languages that have none of their own."""
     rules: dict[str, RuleChange | None] = Field(default_factory=dict)

@@ -38,9 +38,9 @@ def run_hashes(
     others (rows + 1); these are the runs' first bytes, and the halves of their hashes (2 × runs).
     """
     bounds = np.zeros(len(offsets), np.int64)
-    room = np.maximum(0, ends - starts - length + 1).sum()
-    places = np.empty(room, np.uint32)
-    hashes = np.empty((2, room), np.uint64)
+    count = np.maximum(0, ends - starts - length + 1).sum()
+    places = np.empty(count, np.uint32)
+    hashes = np.empty((2, count), np.uint64)
     leaving_0, leaving_1 = _power(_BASES[0], length - 1), _power(_BASES[1], length - 1)
     count, item = 0, 0
     for row in range(len(offsets) - 1):

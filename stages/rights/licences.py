@@ -1,6 +1,6 @@
 """Names of licences: from the URLs and words by which pages name them to one spelling, as SPDX writes it in lower case.
 
-`cc-by-sa-4.0`, `cc-by-3.0-de` (ported to a jurisdiction), `cc-by` (no version told), `cc0-1.0`, `cc-pdm-1.0` (public
+`cc-by-sa-4.0`, `cc-by-3.0-de` (ported to a jurisdiction), `cc-by` (no version given), `cc0-1.0`, `cc-pdm-1.0` (public
 domain mark), `gfdl-1.3`, `mit`. Source: the SPDX licence list, spdx.org/licenses.
 """
 

@@ -2,7 +2,7 @@
 
 Known are ISO 8601 and its relatives (2020-12-23, 2020/12/23, 20201223, 2020年12月23日), RFC 5322 and C's `asctime`
 (Wed, 23 Dec 2020), month names of nine languages, numbers with points, strokes or dashes (23.12.2020, 12/23/2020), and
-Unix time in seconds or milliseconds. Where day and month could be told either way, a weekday beside them decides, then
+Unix time in seconds or milliseconds. Where day and month could be read either way, a weekday beside them decides, then
 the language: American English writes the month first. A year or a month alone is no date. Dates before 1500 and the
 zeros of programs (1 January 1970) are none, nor are dates after the latest that is given.
 """

@@ -13,11 +13,11 @@ from prep.corpus.arrow.columns import Bytes, Offsets
 from prep.corpus.kernels import kernel, leaf
 from prep.corpus.text.hashing import find_slot, hash_bytes, table_size
 from prep.corpus.text.utf8 import find_byte
-from prep.stages.shared.url.form_kernels import Form, form_room, write_form
-from prep.stages.shared.url.parts_kernels import host_room, split_url, write_host
+from prep.stages.shared.url.form_kernels import Form, form_capacity, write_form
+from prep.stages.shared.url.parts_kernels import host_capacity, split_url, write_host
 from prep.stages.shared.url.punycode_kernels import CodePoints
 from prep.stages.shared.url.query_kernels import query_scratch
-from prep.stages.shared.url.word_kernels import SEPARATOR, fold, fold_room
+from prep.stages.shared.url.word_kernels import SEPARATOR, fold, fold_capacity
 
 Keys = npt.NDArray[np.uint64]
 Positions = npt.NDArray[np.int64]
@@ -71,10 +71,10 @@ def hash_domains(data: Bytes, entries: Entries, lower: CodePoints) -> tuple[Keys
     """
     count = len(entries.starts)
     keys = np.empty(count, np.uint64)
-    room = 0
+    longest = 0
     for index in range(count):
-        room = max(room, entries.ends[index] - entries.starts[index])
-    host = np.empty(host_room(room), np.uint8)
+        longest = max(longest, entries.ends[index] - entries.starts[index])
+    host = np.empty(host_capacity(longest), np.uint8)
     longest = 0
     for index in range(count):
         start, end = entries.starts[index], entries.ends[index]
@@ -95,11 +95,11 @@ def hash_urls(data: Bytes, entries: Entries, form: Form, lower: CodePoints) -> K
     """Return the key of each URL in its form (uint64)."""
     count = len(entries.starts)
     keys = np.empty(count, np.uint64)
-    room = 0
+    longest = 0
     for index in range(count):
-        room = max(room, entries.ends[index] - entries.starts[index])
-    out = np.empty(form_room(room), np.uint8)
-    scratch = query_scratch(room)
+        longest = max(longest, entries.ends[index] - entries.starts[index])
+    out = np.empty(form_capacity(longest), np.uint8)
+    scratch = query_scratch(longest)
     for index in range(count):
         parts = split_url(data, entries.starts[index], entries.ends[index])
         keys[index] = key_of(out, 0, write_form(data, parts, form, lower, scratch, out, 0))
@@ -111,10 +111,10 @@ def hash_words(data: Bytes, entries: Entries, letters: Bytes, lower: CodePoints)
     """Return the key of each word (uint64), and the number of an entry that is not one word, or −1."""
     count = len(entries.starts)
     keys = np.empty(count, np.uint64)
-    room = 0
+    longest = 0
     for index in range(count):
-        room = max(room, entries.ends[index] - entries.starts[index])
-    out = np.empty(fold_room(room), np.uint8)
+        longest = max(longest, entries.ends[index] - entries.starts[index])
+    out = np.empty(fold_capacity(longest), np.uint8)
     for index in range(count):
         length = fold(data, entries.starts[index], entries.ends[index], letters, lower, out)
         if length == 0 or find_byte(out, 0, length, SEPARATOR) < length:
@@ -128,14 +128,14 @@ def squeeze_entries(data: Bytes, entries: Entries, letters: Bytes, lower: CodePo
     """Return the letters and digits of each entry, as bytes and offsets."""
     count = len(entries.starts)
     offsets = np.zeros(count + 1, np.int64)
-    room = 0
+    longest = 0
     total = 0
     for index in range(count):
-        length = fold_room(entries.ends[index] - entries.starts[index])
-        room = max(room, length)
+        length = fold_capacity(entries.ends[index] - entries.starts[index])
+        longest = max(longest, length)
         total += length
     squeezed = np.empty(total, np.uint8)
-    folded = np.empty(room, np.uint8)
+    folded = np.empty(longest, np.uint8)
     for index in range(count):
         to = offsets[index]
         for byte in folded[: fold(data, entries.starts[index], entries.ends[index], letters, lower, folded)]:

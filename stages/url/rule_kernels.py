@@ -12,11 +12,11 @@ from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.aho_corasick import ROOT, Automaton, step
 from prep.corpus.text.hashing import find_slot
-from prep.stages.shared.url.form_kernels import Form, form_room, write_form
+from prep.stages.shared.url.form_kernels import Form, form_capacity, write_form
 from prep.stages.shared.url.name_kernels import Names, is_name
 from prep.stages.shared.url.parts_kernels import (
     Parts,
-    host_room,
+    host_capacity,
     is_address,
     lower_byte,
     port_number,
@@ -25,7 +25,7 @@ from prep.stages.shared.url.parts_kernels import (
 )
 from prep.stages.shared.url.punycode_kernels import CodePoints
 from prep.stages.shared.url.query_kernels import Scratch, query_scratch
-from prep.stages.shared.url.word_kernels import SEPARATOR, fold, fold_room
+from prep.stages.shared.url.word_kernels import SEPARATOR, fold, fold_capacity
 from prep.stages.url.list_kernels import Keys, holds_key, key_of
 
 RULES = (
@@ -68,8 +68,8 @@ class Lists(NamedTuple):
     substrings: Automaton
 
 
-class Room(NamedTuple):
-    """Room for one URL at a time."""
+class Buffers(NamedTuple):
+    """Buffers for one URL at a time."""
 
     host: Bytes
     form: Bytes
@@ -102,23 +102,23 @@ def judge_urls(
     detail_offsets = np.zeros(rows + 1, np.int64)
     details = np.empty(1024, np.uint8)
     longest = longest_row(offsets)
-    room = Room(
-        np.empty(host_room(longest), np.uint8),
-        np.empty(form_room(longest), np.uint8),
+    buffers = Buffers(
+        np.empty(host_capacity(longest), np.uint8),
+        np.empty(form_capacity(longest), np.uint8),
         query_scratch(longest),
-        np.empty(fold_room(longest), np.uint8),
-        np.empty(host_room(longest), np.uint8),
+        np.empty(fold_capacity(longest), np.uint8),
+        np.empty(host_capacity(longest), np.uint8),
         np.full(len(lists.soft_words), -1),
     )
     for row in range(rows):
-        found = _judge(data, offsets[row], offsets[row + 1], row, limits, lists, form, letters, lower, room)
+        found = _judge(data, offsets[row], offsets[row + 1], row, limits, lists, form, letters, lower, buffers)
         rules[row] = found.rule
         values[row] = found.value
         begin = detail_offsets[row]
         while begin + found.detail > len(details):
             details = np.concatenate((details, np.empty_like(details)))
         for at in range(found.detail):
-            details[begin + at] = room.detail[at]
+            details[begin + at] = buffers.detail[at]
         detail_offsets[row + 1] = begin + found.detail
     return rules, values, details, detail_offsets
 
@@ -134,17 +134,17 @@ def _judge(
     form: Form,
     letters: Bytes,
     lower: CodePoints,
-    room: Room,
+    buffers: Buffers,
 ) -> Finding:
     parts = split_url(data, start, end)
     length = parts.end - parts.start
     if length == 0:
         return Finding(_NO_URL if limits.require_url else _KEPT, 0, np.nan)
-    host = write_host(data, parts.host, parts.host_end, lower, room.host, 0)
+    host = write_host(data, parts.host, parts.host_end, lower, buffers.host, 0)
     url = np.uint64(0)
     if len(lists.urls) or len(lists.allowed_urls):
-        url = key_of(room.form, 0, write_form(data, parts, form, lower, room.scratch, room.form, 0))
-    if _find_domain(room.host, host, lists.allowed_domains, lists.longest_allowed) >= 0:
+        url = key_of(buffers.form, 0, write_form(data, parts, form, lower, buffers.scratch, buffers.form, 0))
+    if _find_domain(buffers.host, host, lists.allowed_domains, lists.longest_allowed) >= 0:
         return Finding(_KEPT, 0, np.nan)
     if len(lists.allowed_urls) and holds_key(lists.allowed_urls, url):
         return Finding(_KEPT, 0, np.nan)
@@ -153,19 +153,19 @@ def _judge(
     if limits.longest >= 0 and length > limits.longest:
         return Finding(_LONG, 0, float(length))
     if len(limits.schemes.prefix) and not is_name(data, parts.start, parts.scheme_end, limits.schemes):
-        return Finding(_SCHEME, _copy(data, parts.start, parts.scheme_end, room.detail), np.nan)
-    if not limits.addresses and is_address(room.host, 0, host):
-        return Finding(_ADDRESS, _copy(room.host, 0, host, room.detail), np.nan)
+        return Finding(_SCHEME, _copy(data, parts.start, parts.scheme_end, buffers.detail), np.nan)
+    if not limits.addresses and is_address(buffers.host, 0, host):
+        return Finding(_ADDRESS, _copy(buffers.host, 0, host, buffers.detail), np.nan)
     if len(limits.ports) and not _is_allowed(data, parts, limits):
-        return Finding(_PORT, _copy(data, parts.port, parts.path, room.detail), np.nan)
-    domain = _find_domain(room.host, host, lists.domains, lists.longest_domain)
+        return Finding(_PORT, _copy(data, parts.port, parts.path, buffers.detail), np.nan)
+    domain = _find_domain(buffers.host, host, lists.domains, lists.longest_domain)
     if domain >= 0:
-        return Finding(_DOMAIN, _copy(room.host, domain, host, room.detail), np.nan)
+        return Finding(_DOMAIN, _copy(buffers.host, domain, host, buffers.detail), np.nan)
     if len(lists.urls) and holds_key(lists.urls, url):
         return Finding(_URL, 0, np.nan)
     if len(lists.words) or len(lists.soft_words) or len(lists.substrings.lengths):
-        words = fold(data, parts.start, parts.end, letters, lower, room.words)
-        return _judge_words(words, row, limits, lists, room)
+        words = fold(data, parts.start, parts.end, letters, lower, buffers.words)
+        return _judge_words(words, row, limits, lists, buffers)
     return Finding(_KEPT, 0, np.nan)
 
 
@@ -195,27 +195,27 @@ def _is_allowed(data: Bytes, parts: Parts, limits: Limits) -> bool:
 
 
 @inner
-def _judge_words(end: int, row: int, limits: Limits, lists: Lists, room: Room) -> Finding:
-    """Apply the rules of words and substrings to the words `room.words[:end]`."""
+def _judge_words(end: int, row: int, limits: Limits, lists: Lists, buffers: Buffers) -> Finding:
+    """Apply the rules of words and substrings to the words `buffers.words[:end]`."""
     soft = detail = 0
     start = 0
     while start < end:
         stop = start
-        while stop < end and room.words[stop] != SEPARATOR:
+        while stop < end and buffers.words[stop] != SEPARATOR:
             stop += 1
-        key = key_of(room.words, start, stop)
+        key = key_of(buffers.words, start, stop)
         if len(lists.words) and holds_key(lists.words, key):
-            return Finding(_WORD, _copy(room.words, start, stop, room.detail), np.nan)
+            return Finding(_WORD, _copy(buffers.words, start, stop, buffers.detail), np.nan)
         if len(lists.soft_words):
             slot = find_slot(lists.soft_words, len(lists.soft_words), key)
-            if lists.soft_words[slot] == key and room.last_seen[slot] != row:
-                room.last_seen[slot] = row
+            if lists.soft_words[slot] == key and buffers.last_seen[slot] != row:
+                buffers.last_seen[slot] = row
                 if soft:
-                    room.detail[detail] = _COMMA
-                    room.detail[detail + 1] = _SPACE
+                    buffers.detail[detail] = _COMMA
+                    buffers.detail[detail + 1] = _SPACE
                     detail += 2
                 for at in range(start, stop):
-                    room.detail[detail] = room.words[at]
+                    buffers.detail[detail] = buffers.words[at]
                     detail += 1
                 soft += 1
         start = stop + 1
@@ -224,11 +224,11 @@ def _judge_words(end: int, row: int, limits: Limits, lists: Lists, room: Room) -
     if len(lists.substrings.lengths):
         state = ROOT
         for at in range(end):
-            if room.words[at] != SEPARATOR:
-                state = step(lists.substrings, state, room.words[at])
+            if buffers.words[at] != SEPARATOR:
+                state = step(lists.substrings, state, buffers.words[at])
                 if lists.substrings.found[state] >= 0:
                     length = lists.substrings.lengths[lists.substrings.found[state]]
-                    return Finding(_SUBSTRING, _copy_back(room.words, at, length, room.detail), np.nan)
+                    return Finding(_SUBSTRING, _copy_back(buffers.words, at, length, buffers.detail), np.nan)
     return Finding(_KEPT, 0, np.nan)
 
 

@@ -208,7 +208,7 @@ def test_a_stage_that_crashes_on_everything_stops_the_run(
 ) -> None:
     monkeypatch.syspath_prepend(modules)
     monkeypatch.setattr(config, "STAGES", {**STAGES, "fragile": importlib.import_module("fragile").Fragile})
-    monkeypatch.setattr(workers, "MOST_CONDEMNED", 1)
+    monkeypatch.setattr(workers, "MOST_QUARANTINED", 1)
     path = write_pipeline(FRAGILE, ["CRASH"] * 3, workers=2)
     with pytest.raises(RunError, match="more than 1 documents ended their process, the last one in stage 2; this is"):
         run_it(path)
@@ -238,9 +238,9 @@ def test_only_what_ended_processes_alone_is_condemned(ends: list[tuple[Spot, str
         incidents = incidents.after(spot, rule)
     for spot in {spot for spot, _ in ends}:
         rules = [rule for each, rule in ends if each == spot]
-        condemned = spot.alone and (TIMED_OUT in rules or CRASHED in rules[1:])
-        assert (spot in incidents.condemned) == condemned
-        assert condemned or spot in incidents.suspects
+        quarantined = spot.alone and (TIMED_OUT in rules or CRASHED in rules[1:])
+        assert (spot in incidents.quarantined) == quarantined
+        assert quarantined or spot in incidents.suspects
 
 
 def test_what_is_known_is_read_back(tmp_path: Path) -> None:

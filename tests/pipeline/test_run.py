@@ -170,7 +170,7 @@ def test_a_failing_task_is_named_with_its_log_and_the_rest_is_kept(
     with monkeypatch.context() as patch:
         patch.setattr(Short, "open", breaks)
         with pytest.raises(
-            TaskError, match=r"task 0: the model is gone; put it back\n  the whole story is in "
+            TaskError, match=r"task 0: the model is gone; put it back\n  the traceback is in "
         ) as caught:
             run_it(path, "short.most=19")
     log = Path(str(caught.value).rsplit(" in ", 1)[1])

@@ -1,4 +1,4 @@
-"""The count of operations: against PyTorch's own counter, and pairs against a slow twin."""
+"""The count of operations: against PyTorch's own counter, and pairs against a slow reference implementation."""
 
 import numpy as np
 import pytest

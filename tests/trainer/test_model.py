@@ -1,4 +1,4 @@
-"""The transformer: shapes, causality, rotary positions, and what its blocks compute against slow twins."""
+"""The transformer: shapes, causality, rotary positions, and what its blocks compute against references."""
 
 import copy
 import itertools

@@ -38,13 +38,13 @@ def _deduplication(folder: Path) -> Iterator[Markup]:
 
 def _pair(row: dict[str, object]) -> Markup:
     similarity = row["true"] if row["true"] is not None else row["estimated"]
-    told = f"similarity {similarity:.3f}" if isinstance(similarity, float) else "the same"
+    shown = f"similarity {similarity:.3f}" if isinstance(similarity, float) else "the same"
     kept, removed = (str(row[name] or "")[:CHARACTERS] for name in ("kept_text", "removed_text"))
     left, right = marked(kept, removed)
     return element(
         "details",
         element(
-            "summary", element("b", str(row["removed"])), " removed for ", element("b", str(row["kept"])), f", {told}"
+            "summary", element("b", str(row["removed"])), " removed for ", element("b", str(row["kept"])), f", {shown}"
         ),
         element("div", element("pre", *left), element("pre", *right), kind="columns"),
     )

@@ -77,7 +77,7 @@ class Components(NamedTuple):
     sizes: Numbers
     """How many documents a component has, at its root."""
     local: Numbers
-    """Room for a number per document."""
+    """Space for a number per document."""
 
 
 def assignments(

@@ -79,8 +79,8 @@ class Shingling(NamedTuple):
     characters: bool
 
 
-class _Room(NamedTuple):
-    """Room for the words or characters of one document."""
+class _Buffers(NamedTuple):
+    """Buffers for the words or characters of one document."""
 
     starts: Positions
     ends: Positions
@@ -104,14 +104,14 @@ def signatures(data: Bytes, offsets: Offsets, shingling: Shingling, functions: H
     minima = np.empty(len(functions), np.uint64)
     shingles = np.empty(_BLOCK, np.uint64)
     keys = np.empty((2, _BLOCK), np.uint32)
-    room = _make_room(max(1, longest_row(offsets)), shingling.characters)
+    buffers = _make_buffers(max(1, longest_row(offsets)), shingling.characters)
     for row in range(rows):
-        elements, run = _elements(data, offsets[row], offsets[row + 1], shingling, room)
+        elements, run = _elements(data, offsets[row], offsets[row + 1], shingling, buffers)
         minima[:] = _GREATEST
         clear_bins(bins)
         for first in range(0, elements - run + 1, _BLOCK):
             count = min(_BLOCK, elements - run + 1 - first)
-            _make_shingles(room.hashes[first:], run, shingles[:count])
+            _make_shingles(buffers.hashes[first:], run, shingles[:count])
             _add_shingles(shingles[:count], functions, keys, minima)
             add_to_bins(shingles[:count], bins)
             contents[row] += _content(shingles[:count])
@@ -127,12 +127,12 @@ def shingle_sets(data: Bytes, offsets: Offsets, shingling: Shingling) -> tuple[H
     rows = len(offsets) - 1
     bounds = np.zeros(rows + 1, np.int64)
     found = np.empty(offsets[-1] - offsets[0] + rows, np.uint64)
-    room = _make_room(max(1, longest_row(offsets)), shingling.characters)
+    buffers = _make_buffers(max(1, longest_row(offsets)), shingling.characters)
     length = 0
     for row in range(rows):
-        elements, run = _elements(data, offsets[row], offsets[row + 1], shingling, room)
+        elements, run = _elements(data, offsets[row], offsets[row + 1], shingling, buffers)
         shingles = np.empty(elements - run + 1, np.uint64)
-        _make_shingles(room.hashes, run, shingles)
+        _make_shingles(buffers.hashes, run, shingles)
         shingles, _ = sorted_with_order(shingles)
         for at in range(len(shingles)):
             if at == 0 or shingles[at] != shingles[at - 1]:
@@ -161,26 +161,26 @@ def band_hashes(signature: Keys, bands: int, rows: int) -> Hashes:
 
 
 @inner
-def _make_room(bytes_: int, characters: bool) -> _Room:
+def _make_buffers(bytes_: int, characters: bool) -> _Buffers:
     words = 1 if characters else bytes_
     positions = np.empty((2, words), np.int64)
     folded = np.empty(2 * bytes_ if characters else 0, np.uint8)
-    return _Room(positions[0], positions[1], np.empty(words, np.uint8), folded, np.empty(bytes_, np.uint64))
+    return _Buffers(positions[0], positions[1], np.empty(words, np.uint8), folded, np.empty(bytes_, np.uint64))
 
 
 @inner
-def _elements(data: Bytes, start: int, end: int, shingling: Shingling, room: _Room) -> tuple[int, int]:
+def _elements(data: Bytes, start: int, end: int, shingling: Shingling, buffers: _Buffers) -> tuple[int, int]:
     """Write the hashes of what shingles are made of; return how many there are, and how many make a shingle."""
     if shingling.characters:
-        length = fold_text(data, start, end, shingling.splitter, shingling.lower, room.folded)
-        windows = _hash_characters(room.folded[:length], shingling.ngram, room.hashes)
+        length = fold_text(data, start, end, shingling.splitter, shingling.lower, buffers.folded)
+        windows = _hash_characters(buffers.folded[:length], shingling.ngram, buffers.hashes)
         if windows == 0:
-            room.hashes[0] = hash_bytes(room.folded, 0, length, _WHOLE)
+            buffers.hashes[0] = hash_bytes(buffers.folded, 0, length, _WHOLE)
         return max(1, windows), 1
-    words = split_words(data, start, end, shingling.splitter, room.starts, room.ends, room.kinds)
-    elements = _hash_words(data, room.starts[:words], room.ends, room.kinds, shingling.lower, room.hashes)
+    words = split_words(data, start, end, shingling.splitter, buffers.starts, buffers.ends, buffers.kinds)
+    elements = _hash_words(data, buffers.starts[:words], buffers.ends, buffers.kinds, shingling.lower, buffers.hashes)
     if elements < shingling.ngram:
-        room.hashes[0] = _hash_all(data, room.starts[:words], room.ends, shingling.lower)
+        buffers.hashes[0] = _hash_all(data, buffers.starts[:words], buffers.ends, shingling.lower)
         return 1, 1
     return elements, shingling.ngram
 

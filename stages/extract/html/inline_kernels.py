@@ -2,7 +2,7 @@
 
 A power is not part of its base: `10<sup>5</sup>` is written `10^5`, `x<sub>i</sub>` as `x_i`, with brackets around what
 is more than one term. What says nothing by its place stays as it is: H2O, 1st, CO2. The number of a note is put in
-brackets, `town.[2]`, and a reading in parentheses: 漢字(かんじ). What a mark is, is told by what is raised or lowered
+brackets, `town.[2]`, and a reading in parentheses: 漢字(かんじ). What is raised or lowered decides what a mark is
 and by the text before it. Cost: linear in the raised text.
 """
 

@@ -144,7 +144,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
     """
     elements, stretches, facts = new_elements(tags + 1), _new_stretches(tags + 1), _new_facts(tags)
     opened = np.zeros(CUSTOM + 1, np.int64)  # open elements by number
-    made, seen, told = 1, 0, 0  # elements, stretches, facts
+    made, seen, noted = 1, 0, 0  # elements, stretches, facts
     current = 0
     unseen = 0  # the open element whose content is no text
     passed = np.zeros(CUSTOM + 1, np.int64)  # start tags passed over because they are too deep, by number
@@ -218,8 +218,8 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
         content = at
         raw_end = _raw_end(page, at, name) if IS_RAW[kind] else at
         if (_is_fact(kind, linked_data) or (marks & DATED != 0 and unseen == 0)) and elements.kind[unseen] != _SVG:
-            _add_fact(facts, told, kind, attributes, at, raw_end)
-            told += 1
+            _add_fact(facts, noted, kind, attributes, at, raw_end)
+            noted += 1
         at = raw_end
         if IS_VOID[kind] or (ended and elements.kind[unseen] == _SVG):
             continue
@@ -256,7 +256,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
     while current >= 0:
         elements.last[current] = seen
         current = elements.parent[current]
-    return cut_elements(elements, made), _cut_stretches(stretches, seen), _cut_facts(facts, told), formulas
+    return cut_elements(elements, made), _cut_stretches(stretches, seen), _cut_facts(facts, noted), formulas
 
 
 @kernel
@@ -379,11 +379,11 @@ def _is_fact(kind: int, linked_data: bool) -> bool:
 
 
 @leaf
-def _add_fact(facts: Facts, told: int, kind: int, start: int, middle: int, end: int) -> None:
-    facts.kind[told] = kind
-    facts.start[told] = start
-    facts.middle[told] = middle
-    facts.end[told] = end
+def _add_fact(facts: Facts, noted: int, kind: int, start: int, middle: int, end: int) -> None:
+    facts.kind[noted] = kind
+    facts.start[noted] = start
+    facts.middle[noted] = middle
+    facts.end[noted] = end
 
 
 @leaf

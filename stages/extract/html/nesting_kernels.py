@@ -56,7 +56,7 @@ class Elements(NamedTuple):
 
 @inner
 def new_elements(count: int) -> Elements:
-    """Return room for so many elements; the first is the page itself."""
+    """Return space for so many elements; the first is the page itself."""
     elements = Elements(
         np.empty(count, np.uint8), np.empty(count, np.uint32), np.empty(count, np.int32), np.empty(count, np.int32),
         np.empty(count, np.uint64), np.empty(count, np.uint64), np.empty(count, np.uint32), np.empty(count, np.int32),

@@ -93,7 +93,7 @@ def count_lines(
     """Write the counts named in LINES; a filled line of up to `short_line` code points is short.
 
     Bullets stand behind white space, ellipses before it; a filled line is punctuated whose very last character is a
-    terminal mark. Needs room for one piece more than newlines; the arrays of words are for its own use.
+    terminal mark. Needs space for one piece more than newlines; the arrays of words are for its own use.
     """
     counts[:] = 0
     newlines = count_byte(data, start, end, _NEWLINE)
@@ -177,7 +177,7 @@ def _count_trimmed(
 
 @inner
 def count_paragraphs(data: Bytes, start: int, end: int, characters: Bytes, pieces: Pieces, counts: Counts) -> None:
-    """Write the counts named in PARAGRAPHS. Needs room for one piece more than newlines."""
+    """Write the counts named in PARAGRAPHS. Needs space for one piece more than newlines."""
     counts[:] = 0
     at, end = trim(data, start, end, characters)
     size = 0

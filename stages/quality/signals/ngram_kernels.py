@@ -43,7 +43,7 @@ _PAIR_SLOTS = 2  # slots of the filter, times the size of a hash table for as ma
 
 
 class GramSpace(NamedTuple):
-    """Room for the n-grams of one document. A candidate is an n-gram at one place that may be repeated.
+    """Buffers for the n-grams of one document. A candidate is an n-gram at one place that may be repeated.
 
     `firsts[c]` is the first candidate with the same n-gram as candidate c, and `times` its occurrences.
     """
@@ -58,7 +58,7 @@ class GramSpace(NamedTuple):
 
 @inner
 def gram_space(words: int) -> GramSpace:
-    """Return room for documents of up to so many words."""
+    """Return buffers for documents of up to so many words."""
     size = table_size(words)
     return GramSpace(
         np.empty(words, np.uint64),

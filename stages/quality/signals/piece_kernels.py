@@ -28,7 +28,7 @@ class Pieces(NamedTuple):
 
 @inner
 def room_for_pieces(pieces: int) -> Pieces:
-    """Return room for documents of up to so many pieces, each as it is and trimmed."""
+    """Return buffers for documents of up to so many pieces, each as it is and trimmed."""
     size = table_size(2 * pieces)
     return Pieces(np.empty(size, np.uint64), np.empty(size, np.uint8))
 

@@ -65,8 +65,8 @@ def token_table() -> Bytes:
 
 
 @kernel
-def count_tokens(data: Bytes, start: int, end: int, table: Bytes, room: Positions, counts: Counts) -> None:
-    """Write the counts named in TOKENS; `room` takes a code point for each byte."""
+def count_tokens(data: Bytes, start: int, end: int, table: Bytes, code_points: Positions, counts: Counts) -> None:
+    """Write the counts named in TOKENS; `code_points` takes a code point for each byte."""
     counts[:] = 0
     at = start
     while at < end:
@@ -75,9 +75,9 @@ def count_tokens(data: Bytes, start: int, end: int, table: Bytes, room: Position
             code, at = decode(data, at, end)
             if table[code] & SPACE:
                 break
-            room[size] = code
+            code_points[size] = code
             size += 1
-        _count_piece(room, size, table, counts)
+        _count_piece(code_points, size, table, counts)
 
 
 @leaf

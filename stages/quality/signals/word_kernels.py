@@ -74,7 +74,7 @@ def _word_set(data: Bytes, offsets: Offsets, lists: Positions) -> Keys:
 
 
 class WordHashes(NamedTuple):
-    """Room for the hashes and lengths of one document's words, all of them and the lexical ones.
+    """Buffers for the hashes and lengths of one document's words, all of them and the lexical ones.
 
     `lengths[w]` is the number of code points in the words before word w.
     """
@@ -87,7 +87,7 @@ class WordHashes(NamedTuple):
 
 @inner
 def word_hashes(words: int) -> WordHashes:
-    """Return room for documents of up to so many words."""
+    """Return buffers for documents of up to so many words."""
     return WordHashes(
         np.empty(words, np.uint64),
         np.empty(words + 1, np.int64),
@@ -106,7 +106,7 @@ def count_words(
     stop: StopWords,
     language: int,
     row: int,
-    room: WordHashes,
+    buffers: WordHashes,
     counts: Counts,
 ) -> None:
     """Write the counts named in WORDS, and the words' hashes and lengths.
@@ -123,24 +123,24 @@ def count_words(
     has_content = False  # whether the sentence so far has more than marks
     longest_stop = stop.longest[language] if language >= 0 else 0
     words = len(starts)
-    room.lengths[0] = 0
-    room.lexical_lengths[0] = 0
+    buffers.lengths[0] = 0
+    buffers.lexical_lengths[0] = 0
     for word in range(words):
         begin, end, kind = starts[word], ends[word], kinds[word]
         is_lexical = kind != SYMBOLS
         key, is_ascii = hash_word(data, begin, end, _SEED)
         letters = end - begin if is_ascii else code_points(data, begin, end)
         length += letters
-        room.hashes[word] = key
-        room.lengths[word + 1] = length
-        room.lexical_hashes[lexical] = key
+        buffers.hashes[word] = key
+        buffers.lengths[word + 1] = length
+        buffers.lexical_hashes[lexical] = key
         lexical += is_lexical
         if is_lexical or not _is_punctuation(data, begin, end, characters):
             plain += 1
             plain_length += letters
         if is_lexical:
             lexical_length += letters
-            room.lexical_lengths[lexical] = lexical_length
+            buffers.lexical_lengths[lexical] = lexical_length
             in_sentence += 1
             capitals += _is_upper(data, begin, end, characters)
             has_content = True

@@ -2,9 +2,9 @@
 
 UTF-8 is recognised by its form: in text of another character set, well-formed sequences of it are rare. 16-bit text is
 recognised by its zero bytes. For all others the detector of Firefox is asked (chardetng, Sivonen 2020), which weighs
-pairs of letters of the web's legacy character sets; it leaves out the Macintosh's Roman, which is told here by letters
-at places that hold no letters, or nothing, in windows-1252. Cost: a pass for UTF-8; chardetng reads 10 MB/s, so it
-sees a sample.
+pairs of letters of the web's legacy character sets; it leaves out the Macintosh's Roman, which is recognised here by
+letters at places that hold no letters, or nothing, in windows-1252. Cost: a pass for UTF-8; chardetng reads 10 MB/s, so
+it sees a sample.
 """
 
 import re

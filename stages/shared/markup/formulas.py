@@ -172,7 +172,7 @@ _ACCENTS: Final = {"¯": "\u0304", "‾": "\u0304", "^": "\u0302", "ˆ": "\u0302
 
 
 def linear_mathml(math: str) -> str:
-    """Return MathML as a line of text in which fractions, powers, indices and roots can be told apart."""
+    """Return MathML as a line of text in which fractions, powers, indices and roots stay distinct."""
     stack: list[tuple[str, dict[str, str], list[str]]] = [("", {}, [])]
     for token in _TOKEN.finditer(math):
         closing, name, attributes, closed, text = token.groups()

@@ -22,7 +22,7 @@ from prep.corpus.kernels import kernel, leaf
 from prep.corpus.text.utf8 import find_byte
 from prep.stages.shared.url.escape_kernels import write_character, write_escaped
 from prep.stages.shared.url.name_kernels import Names, begins_with, is_name, is_text, names
-from prep.stages.shared.url.parts_kernels import Parts, host_room, lower_byte, port_number, write_host
+from prep.stages.shared.url.parts_kernels import Parts, host_capacity, lower_byte, port_number, write_host
 from prep.stages.shared.url.punycode_kernels import CodePoints
 from prep.stages.shared.url.query_kernels import Scratch, read_parameters, sort_parameters, without_dropped
 
@@ -37,7 +37,7 @@ _WWW = np.frombuffer(b"www.", np.uint8)
 
 
 class Form(NamedTuple):
-    """What URLs are told apart by; see `form`."""
+    """What distinguishes URLs; see `form`."""
 
     ignore_scheme: bool
     ignore_www: bool
@@ -74,9 +74,9 @@ def form(
 
 
 @leaf
-def form_room(longest: int) -> int:
+def form_capacity(longest: int) -> int:
     """Return how many bytes `write_form` may write for a URL of so many bytes."""
-    return host_room(longest) + 3 * longest + 16
+    return host_capacity(longest) + 3 * longest + 16
 
 
 @kernel

@@ -9,8 +9,8 @@ import numpy.typing as npt
 from prep.corpus.arrow.columns import Bytes, Offsets, longest_row
 from prep.corpus.kernels import kernel
 from prep.stages.shared.matching.exact_kernels import CodePoints, Hashes, murmur3
-from prep.stages.shared.url.form_kernels import Form, form_room, write_form
-from prep.stages.shared.url.parts_kernels import host_room, split_url, write_host
+from prep.stages.shared.url.form_kernels import Form, form_capacity, write_form
+from prep.stages.shared.url.parts_kernels import host_capacity, split_url, write_host
 from prep.stages.shared.url.query_kernels import query_scratch
 
 _SEED = np.uint64(0)
@@ -27,7 +27,7 @@ def url_hashes(data: Bytes, offsets: Offsets, form: Form, lower: CodePoints) -> 
     hashes = np.zeros((2, rows), np.uint64)
     missing = np.zeros(rows, np.bool_)
     longest = longest_row(offsets)
-    written = np.empty(form_room(longest), np.uint8)
+    written = np.empty(form_capacity(longest), np.uint8)
     scratch = query_scratch(longest)
     for row in range(rows):
         parts = split_url(data, offsets[row], offsets[row + 1])
@@ -43,7 +43,7 @@ def host_hashes(data: Bytes, offsets: Offsets, lower: CodePoints) -> tuple[Hashe
     """Return the 128-bit hash of each URL's host, without `www.` (uint64, 2 × URLs), and which URLs have none."""
     rows = len(offsets) - 1
     hashes, missing = np.zeros((2, rows), np.uint64), np.zeros(rows, np.bool_)
-    host = np.empty(host_room(longest_row(offsets)), np.uint8)
+    host = np.empty(host_capacity(longest_row(offsets)), np.uint8)
     for row in range(rows):
         parts = split_url(data, offsets[row], offsets[row + 1])
         length = write_host(data, parts.host, parts.host_end, lower, host, 0)

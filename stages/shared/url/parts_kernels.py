@@ -121,7 +121,7 @@ def port_number(data: Bytes, parts: Parts) -> int:
 
 
 @leaf
-def host_room(bytes_of_host: int) -> int:
+def host_capacity(bytes_of_host: int) -> int:
     """Return how many bytes `write_host` may write for a host of so many."""
     return 8 * bytes_of_host + 64
 

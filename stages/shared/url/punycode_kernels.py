@@ -25,7 +25,7 @@ _BEYOND = 0x7FFFFFFF
 def encode_label(data: Bytes, start: int, end: int, lower: CodePoints, out: Bytes, at: int) -> int:
     """Write the label `data[start:end]`, which is not ASCII, as `xn--` and its Punycode; return where it ends in `out`.
 
-    Returns `at` for a label that would be longer than LONGEST_LABEL. `out` needs that much room. Takes `lower_table`.
+    Returns `at` for a label that would be longer than LONGEST_LABEL. `out` needs that much space. Takes `lower_table`.
     """
     limit = at + LONGEST_LABEL
     characters = basic = 0
@@ -80,7 +80,7 @@ def encode_label(data: Bytes, start: int, end: int, lower: CodePoints, out: Byte
 
 @leaf
 def _write_number(number: int, bias: int, out: Bytes, to: int, limit: int) -> int:
-    """Write a number of variable length; a place beyond `limit` says that there was no room."""
+    """Write a number of variable length; a place beyond `limit` says that there was no space."""
     threshold = 0
     place = _BASE
     while True:

@@ -18,7 +18,7 @@ _AMPERSAND, _EQUALS, _SEMICOLON = 0x26, 0x3D, 0x3B
 
 
 class Scratch(NamedTuple):
-    """Room for the parameters of one URL: their bytes, where each begins and ends and its name ends, their order."""
+    """Buffers for the parameters of one URL: their bytes, where each begins and ends and its name ends, their order."""
 
     data: Bytes
     starts: npt.NDArray[np.int64]
@@ -29,14 +29,14 @@ class Scratch(NamedTuple):
 
 @kernel
 def query_scratch(longest: int) -> Scratch:
-    """Return the room that reading the parameters takes for URLs of up to so many bytes."""
+    """Return buffers for reading the parameters for URLs of up to so many bytes."""
     places = np.empty((4, longest // 2 + 2), np.int64)
     return Scratch(np.empty(3 * longest + 1, np.uint8), places[0], places[1], places[2], places[3])
 
 
 @leaf
 def read_parameters(data: Bytes, parts: Parts, dropped: Names, scratch: Scratch) -> int:
-    """Write the parameters that stay to the scratch room, and return how many there are."""
+    """Write the parameters that stay to the buffers, and return how many there are."""
     count = 0
     to = start = 0
     name_end = -1

@@ -27,7 +27,7 @@ def letter_table() -> Bytes:
 
 
 @leaf
-def fold_room(length: int) -> int:
+def fold_capacity(length: int) -> int:
     """Return how many bytes `fold` may write for a text of so many."""
     return 2 * length + 4
 

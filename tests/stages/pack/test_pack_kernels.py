@@ -1,4 +1,4 @@
-"""Each kernel of packing against a slow, obvious twin."""
+"""Each kernel of packing against a slow, obvious reference implementation."""
 
 from itertools import pairwise
 

@@ -1,4 +1,4 @@
-"""The n-gram model against a slow, obvious twin, and as a probability distribution."""
+"""The n-gram model against a slow, obvious reference implementation, and as a probability distribution."""
 
 from collections import Counter
 from collections.abc import Sequence

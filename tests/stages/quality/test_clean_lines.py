@@ -1,4 +1,4 @@
-"""The cleaning of lines against a slow twin, over arbitrary Unicode and all options."""
+"""The cleaning of lines against a slow reference implementation, over arbitrary Unicode and all options."""
 
 import re
 

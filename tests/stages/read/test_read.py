@@ -112,13 +112,13 @@ def test_ids_and_rows_do_not_depend_on_batches_or_on_where_the_folder_lies(tmp_p
 class Condemning:
     """Gives up one record."""
 
-    def __init__(self, condemned: str = "") -> None:
-        self.condemned = condemned
+    def __init__(self, quarantined: str = "") -> None:
+        self.quarantined = quarantined
         self.entered: list[str] = []
 
     def enter(self, record: str) -> tuple[str, str] | None:
         self.entered.append(record)
-        return ("crashed", "it ended the process") if record == self.condemned else None
+        return ("crashed", "it ended the process") if record == self.quarantined else None
 
 
 def test_any_record_may_be_given_up(tmp_path: Path) -> None:

@@ -1,4 +1,4 @@
-"""The scan for statements against a slow twin over arbitrary bytes, and against lexbor's tree on real pages."""
+"""The scan for statements against a slow reference over arbitrary bytes, and against lexbor's tree on real pages."""
 
 import re
 from pathlib import Path

@@ -14,7 +14,7 @@ from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import kernel
 from prep.corpus.text.hashing import lower_table
 from prep.stages.shared.url.form_kernels import Form, form
-from prep.stages.shared.url.parts_kernels import host_room, is_address, port_number, split_url, write_host
+from prep.stages.shared.url.parts_kernels import host_capacity, is_address, port_number, split_url, write_host
 from prep.stages.shared.url.punycode_kernels import CodePoints
 
 from .normal_forms import normal_form
@@ -184,7 +184,7 @@ def parts_of(data: Bytes) -> tuple[int, ...]:
 
 @kernel
 def host_of(data: Bytes, table: CodePoints) -> tuple[Bytes, bool]:
-    out = np.empty(host_room(len(data)), np.uint8)
+    out = np.empty(host_capacity(len(data)), np.uint8)
     end = write_host(data, 0, len(data), table, out, 0)
     return out[:end].copy(), is_address(out, 0, end)
 

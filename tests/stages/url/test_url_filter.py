@@ -1,4 +1,4 @@
-"""The stage `url_filter`: lists and rules against a slow twin, bad lists, and the stage's contract."""
+"""The stage `url_filter`: lists and rules against a reference implementation, bad lists, and the stage's contract."""
 
 import gzip
 import re
@@ -20,7 +20,7 @@ from prep.corpus.errors import Problem
 from prep.corpus.kernels import kernel
 from prep.corpus.text.hashing import lower_table
 from prep.pipeline.fingerprint import stage_identity
-from prep.stages.shared.url.parts_kernels import host_room, split_url, write_host
+from prep.stages.shared.url.parts_kernels import host_capacity, split_url, write_host
 from prep.stages.shared.url.punycode_kernels import CodePoints
 from prep.stages.stage import CheckContext
 from prep.stages.url.lists import EXACT, load_domains
@@ -70,9 +70,9 @@ SUBSTRINGS = ("free-casino", "ünder", "x1")
 
 @kernel
 def host_of(data: Bytes, lower: CodePoints) -> Bytes:
-    """Return a URL's host, cut and written by functions that have twins of their own."""
+    """Return a URL's host, cut and written by functions that have reference implementations of their own."""
     parts = split_url(data, 0, len(data))
-    out = np.empty(host_room(len(data)), np.uint8)
+    out = np.empty(host_capacity(len(data)), np.uint8)
     return out[: write_host(data, parts.host, parts.host_end, lower, out, 0)]
 
 
