@@ -5,6 +5,7 @@
     └── RunError                 a run could not go on                                            exit status 1
         ├── TaskError            a task of a step failed; names the step, the task and its log
         ├── LedgerError          documents in ≠ kept + rejected + failed
+        ├── StorageError         storage did not answer, or reported errors, however often it was tried
         └── CorruptFileError     a file that `prep` wrote itself is damaged
 
 A broken document is none of these: it is counted and recorded (see `prep.stages.stage.Verdicts`).
@@ -69,6 +70,10 @@ class TaskError(RunError):
 
 class LedgerError(RunError):
     """The documents that went into a stage are not all accounted for."""
+
+
+class StorageError(RunError):
+    """Storage stays away; the message names the file, the operation and the cause."""
 
 
 class CorruptFileError(RunError):

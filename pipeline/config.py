@@ -20,6 +20,7 @@ from pydantic import Field, ValidationError
 from pydantic_core import ErrorDetails
 
 from prep.corpus.errors import ConfigurationError, Problem
+from prep.corpus.files.retrying import StorageAccess
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.stages.catalogue import STAGES
 from prep.stages.results import Thresholds
@@ -83,7 +84,9 @@ class RunSettings(Settings):
     """Whether a run with warnings fails, its results unpublished."""
     hang_seconds: float = Field(600.0, gt=0)
     """A worker process that is at the same documents for so many seconds is stopped, and the one document that holds
-    it up fails as `timed_out`."""
+    it up fails as `timed_out`. Waiting for storage does not count."""
+    storage: StorageAccess = StorageAccess()
+    """How long reads wait for storage and how often they are tried again, such as `{timeout_seconds: 20}`."""
 
 
 @dataclass(frozen=True)

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError, RunError
+from prep.corpus.files.retrying import storage_access
 from prep.corpus.files.storage import write_json
 from prep.pipeline.cards.publish_cards import write_cards
 from prep.pipeline.config import Configuration
@@ -43,7 +44,8 @@ def steps_folder(configuration: Configuration) -> str:
 def plan_for(configuration: Configuration) -> Plan:
     """Identify the input files and plan the steps."""
     folder, threads = steps_folder(configuration), configuration.settings.workers
-    return make_plan(configuration, lambda files: identify(files, folder, threads))
+    with storage_access(configuration.settings.storage):
+        return make_plan(configuration, lambda files: identify(files, folder, threads))
 
 
 @dataclass(frozen=True)
@@ -170,7 +172,8 @@ class _Steps:
         self._look_at_tasks(step, folder)
         write_json(f"{folder}/{records.IDENTITY}", step.identity)
         if isinstance(step, PassStep):
-            work = PassTask(step, self._root, self._configuration.settings.batch_bytes)
+            settings = self._configuration.settings
+            work = PassTask(step, self._root, settings.batch_bytes, settings.storage)
             self._run_phase(work, step, Phase(PHASE, step.tasks))
             finish_pass(step, folder)
         else:

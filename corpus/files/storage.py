@@ -16,6 +16,7 @@ import tempfile
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from functools import partial
 from pathlib import Path
 from typing import IO, NamedTuple, cast
 
@@ -24,6 +25,7 @@ import orjson
 import pyarrow as pa
 
 from prep.corpus.errors import CorruptFileError
+from prep.corpus.files.retrying import open_retrying, retried
 
 BLOCK = 1 << 20
 _WRITTEN: ContextVar[list[str] | None] = ContextVar("written", default=None)
@@ -72,13 +74,21 @@ def expand_path(path: str) -> str:
 
 
 def open_input(path: str) -> IO[bytes]:
-    """Open a file for reading as it is stored, without decompressing it.
+    """Open a file for reading as it is stored, without decompressing it; see `retrying` for storage that stalls.
 
     Raises FileNotFoundError where there is none.
     """
-    if not is_remote(path):
-        return _local(path).open("rb")
-    return cast("IO[bytes]", fsspec.open(path, "rb").open())
+    return open_retrying(path, partial(_open, path))
+
+
+def read_range(path: str, start: int, end: int) -> bytes:
+    """Read the bytes from `start` to before `end`, as far as there are any; of a remote file nothing else is loaded."""
+    if is_remote(path):
+        filesystem, name = fsspec.core.url_to_fs(path)
+        return bytes(retried("reading", path, lambda: filesystem.cat_file(name, start=start, end=end)))
+    with open_input(path) as source:
+        source.seek(start)
+        return source.read(end - start)
 
 
 @contextmanager
@@ -180,7 +190,7 @@ def exists(path: str) -> bool:
     if not is_remote(path):
         return _local(path).exists()
     filesystem, name = fsspec.core.url_to_fs(path)
-    return bool(filesystem.exists(name))
+    return bool(retried("looking at", path, lambda: filesystem.exists(name)))
 
 
 def is_glob(path: str) -> bool:
@@ -239,7 +249,7 @@ def find(pattern: str) -> tuple[Stored, ...]:
     if several != (pattern,):
         return tuple(sorted({item for one in several for item in find(one)}))
     if is_remote(pattern):
-        return tuple(sorted(_find_remote(pattern)))
+        return tuple(sorted(retried("listing", pattern, lambda: list(_find_remote(pattern)))))
     path = _local(pattern)
     if is_glob(pattern):
         names = _walk_glob(str(path)) if "**" in pattern else glob.glob(str(path))  # noqa: PTH207
@@ -254,8 +264,7 @@ def size(path: str) -> int:
     """Return a file's size in bytes. Raises OSError where a server does not report it."""
     if not is_remote(path):
         return _local(path).stat().st_size
-    filesystem, name = fsspec.core.url_to_fs(path)
-    return _size(path, filesystem.info(name))
+    return _size(path, _info(path))
 
 
 def sha256(path: str) -> str:
@@ -269,8 +278,7 @@ def sha256(path: str) -> str:
 
 def remote_tag(path: str) -> str:
     """Return what a remote store says identifies a file's content: its etag, checksum or modification time."""
-    filesystem, name = fsspec.core.url_to_fs(path)
-    return _tag(filesystem.info(name))
+    return _tag(_info(path))
 
 
 def remove_tree(folder: str) -> None:
@@ -281,6 +289,18 @@ def remove_tree(folder: str) -> None:
     filesystem, name = fsspec.core.url_to_fs(folder)
     if filesystem.exists(name):
         filesystem.rm(name, recursive=True)
+
+
+def _open(path: str) -> IO[bytes]:
+    if not is_remote(path):
+        return cast("IO[bytes]", _local(path).open("rb", buffering=0))
+    return cast("IO[bytes]", fsspec.open(path, "rb").open())
+
+
+def _info(path: str) -> Mapping[str, object]:
+    """Return what a remote store says of a file."""
+    filesystem, name = fsspec.core.url_to_fs(path)
+    return cast("Mapping[str, object]", retried("looking at", path, lambda: filesystem.info(name)))
 
 
 def _local(path: str) -> Path:

@@ -16,7 +16,8 @@ that the run has seen, or seen once after a note that was found. Cost: two small
 """
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import NamedTuple, Self
@@ -39,7 +40,7 @@ class Spot(NamedTuple):
     """What a task is at."""
 
     position: int
-    """The stage's, in the configuration; −1 for what is no stage's: loading models, writing."""
+    """The stage's, in the configuration; −1 for what is no stage's: loading models, waiting for storage, writing."""
     first: int
     last: int
     """Documents by their numbers in the task, as they are read; −1 behind nothing: all that is read at a time."""
@@ -76,6 +77,19 @@ class Note:
 
     def at(self, spot: Spot) -> None:
         """Note what the task is at from now on."""
+        self._spot = spot
+        self._write(spot)
+
+    @contextmanager
+    def waiting(self) -> Iterator[None]:
+        """Note while the block runs that the task waits for storage, which is no document's fault."""
+        self._write(ELSEWHERE)
+        try:
+            yield
+        finally:
+            self._write(self._spot)
+
+    def _write(self, spot: Spot) -> None:
         os.pwrite(self._file, orjson.dumps([self.documents, *spot], option=orjson.OPT_APPEND_NEWLINE), 0)
 
     def __exit__(self, *error: object) -> None:

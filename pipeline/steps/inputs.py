@@ -10,6 +10,7 @@ from dataclasses import replace
 from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError, RunError
+from prep.corpus.files.retrying import retried, same_access
 from prep.corpus.files.storage import exists, is_remote, read_json, remote_tag, sha256, write_json
 from prep.stages.stage import InputFile
 
@@ -28,7 +29,7 @@ def identify(files: Sequence[InputFile], folder: str, threads: int) -> tuple[Inp
     local = [file.path for file in files if not file.error and not is_remote(file.path)]
     keys = {path: _key(path) for path in local}
     fresh = [path for path, key in keys.items() if key not in known]
-    with ThreadPoolExecutor(threads) as pool:  # hashing releases the interpreter
+    with ThreadPoolExecutor(threads, initializer=same_access()) as pool:  # hashing releases the interpreter
         learnt = dict(zip(map(keys.__getitem__, fresh), pool.map(sha256, fresh), strict=True))
     for path in fresh:
         confirm(replace(_NOTHING, path=path, state=keys[path]))
@@ -67,7 +68,7 @@ def confirm(file: InputFile) -> None:
 
 
 def _key(path: str) -> str:
-    status = Path(path).stat()
+    status = retried("looking at", path, Path(path).stat)
     times = f"{status.st_mtime_ns} {status.st_ctime_ns}"  # the second shows an edit that sets the first back
     return f"{Path(path).resolve()} {status.st_size} {times}"
 

@@ -18,6 +18,7 @@ import pyarrow.compute as pc
 
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.arrow.documents import REJECTED, DocumentWriter, read_documents, read_schema
+from prep.corpus.files.retrying import StorageAccess, storage_access
 from prep.corpus.files.storage import atomic_output, noting_outputs
 from prep.pipeline.execution.isolation import Guard
 from prep.pipeline.execution.quarantine import Note, read_incidents
@@ -54,6 +55,7 @@ class PassTask:
     step: PassStep
     steps_folder: str
     batch_bytes: int
+    storage: StorageAccess
 
     def run(self, task: int) -> None:
         """Run one task and write its record. Running it again writes the same bytes."""
@@ -63,7 +65,7 @@ class PassTask:
         with Note(records.note_path(folder, PHASE, task)) as note:
             incidents = read_incidents(records.incidents_path(folder, PHASE, task))
             guard = Guard(note, incidents, None if self.step.source is None else self.step.source[0])
-            with noting_outputs() as paths:
+            with noting_outputs() as paths, storage_access(self.storage, note.waiting):
                 written = self._write(task, guard, account)
             record = records.Record(
                 counts=account.counts(),

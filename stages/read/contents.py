@@ -12,12 +12,11 @@ from collections.abc import Mapping
 from contextlib import closing
 from typing import NamedTuple
 
-import fsspec
 import orjson
 
 from prep.corpus.files.compression import codec_of, member_pieces
 from prep.corpus.files.decompressors import codec_in
-from prep.corpus.files.storage import is_remote, open_input
+from prep.corpus.files.storage import is_remote, open_input, read_range
 from prep.stages.read.formats import format_of
 from prep.stages.read.sources import FormatName, SourceOptions
 
@@ -84,7 +83,7 @@ def contents_of(path: str, options: SourceOptions) -> Contents:
     if options.format == "dataset" or (path.startswith(("http://", "https://")) and named is not None):
         return Contents(named, codec)  # a server may send all of a file for its first bytes
     try:
-        head = _head(path, _HEAD)
+        head = read_range(path, 0, _HEAD)
     except (OSError, ValueError):
         return Contents(named, codec)
     if not head:
@@ -97,7 +96,7 @@ def _judge(path: str, head: bytes, named: FormatName | None, said: str, options:
     codec = found or ("" if said and _is_plain(head) else said)
     content = _unpacked(head, codec) if codec else head
     if codec == "bz2" and not content and named is None:
-        content = _unpacked(_head(path, _LONG_HEAD), codec)
+        content = _unpacked(read_range(path, 0, _LONG_HEAD), codec)
     if not content:
         return Contents(named, codec, remark=_codec_remark(path, codec, said))
     kind, foreign = _kind(path, content, named, codec)
@@ -182,12 +181,3 @@ def _unpacked(head: bytes, codec: str) -> bytes:
             break
         content += piece.data
     return bytes(content)
-
-
-def _head(path: str, length: int) -> bytes:
-    """Return a file's first bytes."""
-    if is_remote(path):
-        filesystem, name = fsspec.core.url_to_fs(path)
-        return bytes(filesystem.cat_file(name, start=0, end=length))
-    with open_input(path) as source:
-        return source.read(length)
