@@ -128,7 +128,7 @@ class _Crew:
         try:
             answer = worker.answer()
         except (EOFError, ConnectionError):
-            self._mourn(worker, CRASHED)
+            self._replace(worker, CRASHED)
             return
         if answer is not None:
             self._busy.remove(worker)
@@ -136,9 +136,9 @@ class _Crew:
             self._error = self._error or answer
         elif worker.hangs(self._call.hang_seconds):
             worker.process.kill()
-            self._mourn(worker, TIMED_OUT)
+            self._replace(worker, TIMED_OUT)
 
-    def _mourn(self, worker: _Worker, rule: str) -> None:
+    def _replace(self, worker: _Worker, rule: str) -> None:
         """Learn from the note of a worker that has ended, and let its task be run again."""
         worker.process.join()
         task = self._call.tasks[worker.rank]
@@ -166,12 +166,18 @@ class _Crew:
             write_incidents(path, incidents)
         Path(self._call.note_path(task)).unlink()
         if len(incidents.quarantined) > MOST_QUARANTINED:
+            self._forget_incidents()
             raise RunError(
                 f"task {task}: more than {MOST_QUARANTINED} documents ended their process, the last one in stage "
-                f"{spot.position + 1}; this is the fault of a library or of the machine, not of the documents; when it "
-                f"is repaired, delete {path} and run again"
+                f"{spot.position + 1}; this is the fault of a library or of the machine, not of the documents; run "
+                "again when it is repaired: the documents of unfinished tasks are all tried anew"
             )
         return spot
+
+    def _forget_incidents(self) -> None:
+        """Let the next run try all documents of tasks that are not done: what was seen says nothing about them."""
+        for task in self._call.tasks:
+            Path(self._call.incidents_path(task)).unlink(missing_ok=True)
 
 
 def _manner(status: int | None) -> str:

@@ -212,6 +212,7 @@ def test_a_stage_that_crashes_on_everything_stops_the_run(
     path = write_pipeline(FRAGILE, ["CRASH"] * 3, workers=2)
     with pytest.raises(RunError, match="more than 1 documents ended their process, the last one in stage 2; this is"):
         run_it(path)
+    assert not list(path.parent.rglob("*.incidents")), "the next run tries the documents anew"
 
 
 def test_a_note_outlives_a_killed_process_only(tmp_path: Path) -> None:
