@@ -74,7 +74,7 @@ def report(
         return
     place = html or str(Path(output, "report.html"))
     write_bytes(place, report_page(output).encode())
-    console.print(f"report: {place}", markup=False)
+    console.print(f"report: {place}", markup=False, soft_wrap=True)
     if open_:
         webbrowser.open(Path(place).absolute().as_uri())
 

@@ -124,7 +124,7 @@ def is_named(path: str, origin: Origin) -> bool:
 
 
 def _looked_into(path: str, label: str, origin: Origin, item: Stored) -> InputFile:
-    file = InputFile(path, item.size, label, origin.name, item.tag, item.error)
+    file = InputFile(path, item.size, label, origin.name, digest=item.tag, error=item.error)
     if item.error:
         return file
     found = contents_of(path, origin.options)

@@ -68,7 +68,24 @@ class Fragile(RowStage):
         return run
 """
 PDF = """
+import ctypes
+from types import SimpleNamespace
+
 from library import work
+
+class Box(ctypes.Structure):
+    _fields_ = [(side, ctypes.c_float) for side in ("left", "top", "right", "bottom")]
+
+def place(glyphs, index, box):
+    box._obj.left, box._obj.right, box._obj.bottom, box._obj.top = 5 * index, 5 * index + 5, 0, 10
+    return True
+
+raw = SimpleNamespace(
+    FPDF_PAGEOBJ_IMAGE=3,
+    FS_RECTF=Box,
+    FPDFText_GetUnicode=lambda glyphs, index: ord(glyphs.text[index]),
+    FPDFText_GetLooseCharBox=place,
+)
 
 class PdfiumError(Exception):
     pass
@@ -93,8 +110,11 @@ class PdfDocument:
         work(self.text)
         return self
 
-    def get_text_range(self):
-        return self.text
+    def count_chars(self):
+        return len(self.text)
+
+    def get_objects(self, kinds, max_depth):
+        return []
 
     def close(self):
         pass
