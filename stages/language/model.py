@@ -53,10 +53,13 @@ def read_model(path: str) -> Classifier:
 
     Raises ConfigurationError with the file's name for a model of another kind, and for one that is cut off or damaged:
     a copy of lid.176 with another checksum, or a model that gets sentences wrong which every such model gets right.
+    A copy of lid.176 with the right checksum is not asked any sentences: it would load kernels for nothing.
     """
     file = find_model(path)
-    if Path(file).stat().st_size == BYTES and sha256(file) != SHA256:
-        raise ConfigurationError([f"{file!r} is damaged: it is as long as {FILE}, but its SHA-256 is not {SHA256}"])
+    if Path(file).stat().st_size == BYTES:
+        if sha256(file) != SHA256:
+            raise ConfigurationError([f"{file!r} is damaged: it is as long as {FILE}, but its SHA-256 is not {SHA256}"])
+        return read_classifier(file)
     classifier = read_classifier(file)
     codes = language_codes(classifier.labels)
     if sum(map(is_known, codes)) < _KNOWN_LABELS * len(codes) or not (_LARGE | _SENTENCES.keys()).intersection(
