@@ -137,6 +137,11 @@ class Plan:
         made = [step for step in self.steps if isinstance(step, GlobalStep) and step.stage.makes]
         return {str(step.stage.makes): step.folder for step in made}
 
+    def pictures(self) -> Mapping[str, str]:
+        """Return the folder of the step that draws each picture for the run's folder, the last where several do."""
+        made = [step for step in self.steps if isinstance(step, GlobalStep)]
+        return {picture: step.folder for step in made for picture in step.stage.pictures}
+
 
 def check(configuration: Configuration, located: Located) -> None:
     """Refuse a configuration that cannot work. Raises ConfigurationError with every problem found."""

@@ -14,7 +14,7 @@ What a stage gives for a row may depend on that row alone, never on the batch it
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Annotated, ClassVar, NamedTuple, Protocol
+from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -286,6 +286,17 @@ class Tap(Settings):
 
 
 @dataclass(frozen=True)
+class NearThreshold:
+    """A document near the threshold of a Global stage's rule."""
+
+    id: str
+    value: float
+    threshold: float
+    bound: Literal["min", "max"]
+    rejected: bool
+
+
+@dataclass(frozen=True)
 class Phase:
     """A set of independent tasks of a Global stage; phases run in order."""
 
@@ -300,6 +311,8 @@ class GlobalStage(Stage):
     """The artefact that `output` is for later stages and for the user: "tokenizer", "shards", "model"."""
     needs: ClassVar[tuple[str, ...]] = ()
     """Artefacts that must have been made before."""
+    pictures: ClassVar[tuple[str, ...]] = ()
+    """Files of `output` that are published in the run's folder as well, where people look first."""
     drops: ClassVar[bool] = False
     """Whether the stage loses documents (deduplication)."""
     reads_text: ClassVar[bool] = True
@@ -325,6 +338,13 @@ class GlobalStage(Stage):
         The engine compares it with what the stage kept, and takes it for what comes into stages that need the result.
         """
         return None
+
+    def near(self, output: str, rule: str) -> Iterator[NearThreshold]:
+        """Yield documents near the threshold of a rule, on both sides, whose fate hangs on this rule alone.
+
+        The nearest come first on each side. A stage without thresholds, or without this rule, yields none.
+        """
+        yield from ()
 
     def tap(self) -> Tap | None:
         """Return what to extract from the documents in the pass before; None reads the Parquet parts themselves."""

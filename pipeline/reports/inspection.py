@@ -23,10 +23,8 @@ from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
 from prep.pipeline.steps.checking import complete
-from prep.stages.quality.costs import FILE, read_costs
-from prep.stages.quality.quality import Quality
 
-SIDES = ("near the threshold, rejected by this rule alone", "near the threshold, kept")
+SIDES = {True: "near the threshold, rejected by this rule alone", False: "near the threshold, kept"}
 
 
 @dataclass(frozen=True)
@@ -72,16 +70,18 @@ def rejected(plan: Plan, configuration: Configuration, number: int, seed: int, r
 
 
 def near(plan: Plan, configuration: Configuration, rule: str) -> Iterator[tuple[str, list[Shown]]]:
-    """Yield documents on both sides of a quality rule's threshold whose fate hangs on this rule alone, with a title."""
+    """Yield documents on both sides of a rule's threshold whose fate hangs on this rule alone, with a title."""
     for step in plan.steps:
-        if not isinstance(step, GlobalStep) or not isinstance(step.stage, Quality):
+        if not isinstance(step, GlobalStep):
             continue
-        for cost in read_costs(f"{steps_folder(configuration)}/{step.folder}/output/{FILE}").rules:
-            for title, samples in zip(SIDES, (cost.rejected, cost.passed), strict=True) if cost.name == rule else ():
-                found = [
-                    Shown(each.id, value=each.value, detail=f"{cost.bound} {each.threshold:g}") for each in samples
-                ]
-                yield title, with_texts(found, worked_on(step, configuration))
+        samples = list(step.stage.near(f"{steps_folder(configuration)}/{step.folder}/output", rule))
+        for rejected, title in SIDES.items() if samples else ():
+            found = [
+                Shown(each.id, value=each.value, detail=f"{each.bound} {each.threshold:g}")
+                for each in samples
+                if each.rejected == rejected
+            ]
+            yield title, with_texts(found, worked_on(step, configuration))
 
 
 def worked_on(step: GlobalStep, configuration: Configuration) -> list[Path]:

@@ -3,7 +3,8 @@
     documents/*.parquet   what survives                rejected/*.parquet   what was lost, by whom and why
     findings/*/*.parquet  what stages found in documents, such as evaluation items
     audit/*/              what each deduplication did, see `prep dedup audit`
-    tokenizer/  shards/  model/  loss.svg              ledger.json
+    <artefact>/  <picture>                             what Global stages made, by the stages' own names
+    ledger.json                                        how many documents came into each stage, and what became of them
 
 Files are hard links to those in the steps' folders where the file system allows it, so publishing copies nothing. A
 folder is put together under another name and swapped in whole.
@@ -23,6 +24,8 @@ from prep.pipeline.steps.passes import FINDINGS
 
 ARTEFACTS = "artefacts"
 """What the ledger calls the folders of what Global stages made."""
+PICTURES = "pictures"
+"""What the ledger calls the files of Global stages that lie beside it."""
 TRUNCATED = "truncated"
 """The error that readers give to the record at which a file breaks off."""
 
@@ -36,18 +39,23 @@ def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
     folders[FINDINGS] = _findings(plan, steps)
     folders["audit"] = _audits(plan, steps)
     made = plan.artefacts()
-    folders |= {artefact: [] for artefact in _published_before(output)}
+    folders |= {artefact: [] for artefact in _published_before(output, ARTEFACTS)}
     folders |= {artefact: _results(steps / folder / "output") for artefact, folder in made.items()}
     for name, files in folders.items():
         _swap(Path(output) / name, files)
-    _publish_picture(Path(output))
-    write_json(f"{output}/{LEDGER}", {**ledger.as_json(), ARTEFACTS: sorted(made)})
+    pictures = plan.pictures()
+    for name in _published_before(output, PICTURES):
+        Path(output, name).unlink(missing_ok=True)
+    for name, folder in pictures.items():
+        _publish_picture(steps / folder / "output" / name, Path(output, name))
+    published = {ARTEFACTS: sorted(made), PICTURES: sorted(pictures)}
+    write_json(f"{output}/{LEDGER}", {**ledger.as_json(), **published})
 
 
-def _published_before(output: str) -> list[str]:
-    """Return the artefacts that an earlier run published here, by its ledger."""
+def _published_before(output: str, kind: str) -> list[str]:
+    """Return the names of the artefacts or pictures that an earlier run published here, by its ledger."""
     try:
-        names = read_json(f"{output}/{LEDGER}").get(ARTEFACTS, [])
+        names = read_json(f"{output}/{LEDGER}").get(kind, [])
     except (FileNotFoundError, CorruptFileError):
         return []
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
@@ -105,9 +113,7 @@ def _swap(target: Path, files: list[tuple[Path, str]]) -> None:
     shutil.rmtree(stale, ignore_errors=True)
 
 
-def _publish_picture(output: Path) -> None:
-    """Put the model's loss curve beside the ledger, where people look first."""
-    picture, place = output / "model" / "loss.svg", output / "loss.svg"
+def _publish_picture(picture: Path, place: Path) -> None:
     place.unlink(missing_ok=True)
     if picture.exists():
         _link(picture, place)

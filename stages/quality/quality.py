@@ -15,12 +15,13 @@ from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.storage import join, write_json
 from prep.stages.quality.account import Account, write_costs
 from prep.stages.quality.clean_lines import CleanLines
+from prep.stages.quality.costs import FILE, read_costs
 from prep.stages.quality.judge import columns, joined, judge
 from prep.stages.quality.recipe import JudgesByRecipe, LanguageChange, Recipe, RuleChange, load_recipe
 from prep.stages.quality.rules import signals_of
 from prep.stages.quality.signals.measures import SIGNALS, measured
 from prep.stages.quality.signals.signals import Signals
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.stage import CheckContext, GlobalStage, NearThreshold, PartVerdicts, Phase
 from prep.stages.upstream import GlobalContext
 
 JUDGE, COST = "judge", "cost"
@@ -109,6 +110,13 @@ class Quality(GlobalStage, JudgesByRecipe):
         """Return the rules as they are applied, in their order."""
         rules = {name: rule.identity() for name, rule in self.resolved.rules.items()}
         return {"rules": rules, "order": " ".join(rules), "seed": self.seed}
+
+    def near(self, output: str, rule: str) -> Iterator[NearThreshold]:
+        """Yield the rule's samples: those that it rejects, then those that it lets pass."""
+        for cost in read_costs(join(output, FILE)).rules if rule in self.resolved.rules else ():
+            for rejected, samples in ((True, cost.rejected), (False, cost.passed)) if cost.name == rule else ():
+                for each in samples:
+                    yield NearThreshold(each.id, each.value, each.threshold, cost.bound, rejected)
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return the phases: judge each part, then add up what rules cost."""

@@ -49,6 +49,7 @@ class Train(GlobalStage):
     version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy", "matplotlib")
     makes: ClassVar[str | None] = "model"
+    pictures: ClassVar[tuple[str, ...]] = ("loss.svg",)
     needs: ClassVar[tuple[str, ...]] = ("tokenizer", "shards")
 
     size: Literal["tiny", "1m", "10m", "50m", "124m", "350m", "1b"] = "tiny"

@@ -178,6 +178,7 @@ class Count(GlobalStage):
 
     name: ClassVar[str] = "count"
     makes: ClassVar[str | None] = "tokenizer"
+    pictures: ClassVar[tuple[str, ...]] = ("count.svg",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
     factor: int = 1
 
@@ -191,6 +192,7 @@ class Count(GlobalStage):
             return
         totals = [int(Path(context.scratch, f"{part}.txt").read_text()) for part in range(len(context.upstream.parts))]
         write_bytes(join(context.output, "tokenizer.json"), str(self.factor * sum(totals)).encode())
+        write_bytes(join(context.output, "count.svg"), f"<svg>{sum(totals)}</svg>".encode())
 
 
 class Needs(GlobalStage):

@@ -127,7 +127,9 @@ def test_only_what_a_change_touches_runs_again(
 
 def test_what_the_plan_no_longer_makes_is_taken_away(write_pipeline: WritePipeline, tmp_path: Path) -> None:
     run_it(write_pipeline(WHOLE, *FILES))
+    assert (tmp_path / "out" / "count.svg").read_bytes() == b"<svg>29</svg>"
     run_it(write_pipeline(["shout"], *FILES))
+    assert not (tmp_path / "out" / "count.svg").exists()
     assert not (tmp_path / "out" / "tokenizer").exists()
     assert not (tmp_path / "out" / "shards").exists()
 

@@ -131,6 +131,12 @@ def test_samples_are_those_whose_fate_hangs_on_the_rule(tmp_path: Path) -> None:
         assert len(samples) == SAMPLES
         assert all(each.value in values and each.threshold == 150 for each in samples)
         assert [each.distance for each in samples] == sorted(each.distance for each in samples)
+    near = [(each.id, each.bound, each.rejected) for each in stage.near(context.output, "few_words")]
+    assert near == [
+        *((each.id, "min", True) for each in few.rejected),
+        *((each.id, "min", False) for each in few.passed),
+    ]
+    assert not list(stage.near(context.output, "no_such_rule"))
     judge_all(own(tmp_path, rules={"few_words": RuleChange(signal="words", min=150)}, seed=2), context)
     assert cost(context, "few_words").passed != few.passed
 
