@@ -1,0 +1,46 @@
+"""Workers that are killed where no document can be at fault: their tasks are run again, a few times."""
+
+import os
+import signal
+from dataclasses import dataclass
+from pathlib import Path
+from typing import ClassVar
+
+import pytest
+
+from prep.corpus.errors import RunError
+from prep.pipeline.execution.tasks import Call
+from prep.pipeline.execution.workers import MOST_ELSEWHERE, run_watched
+
+
+@dataclass(frozen=True)
+class Killed:
+    """Work that notes nothing, as Global stages do, and whose process is killed at its first tries."""
+
+    notes: ClassVar[bool] = False
+    folder: str
+    kills: int
+
+    def run(self, task: int) -> None:
+        tries = len(list(Path(self.folder).glob(f"try-{task}-*")))
+        Path(self.folder, f"try-{task}-{tries}").touch()
+        if task == 1 and tries < self.kills:
+            os.kill(os.getpid(), signal.SIGKILL)
+        Path(self.folder, f"done-{task}").touch()
+
+
+def call(folder: Path, kills: int) -> Call:
+    (folder / "logs" / "merge").mkdir(parents=True)
+    return Call(Killed(str(folder), kills), "minhash merge", (0, 1, 2), str(folder), "merge")
+
+
+def test_a_killed_worker_outside_passes_is_replaced(tmp_path: Path) -> None:
+    run_watched(call(tmp_path, MOST_ELSEWHERE), 2)
+    assert sorted(path.name for path in tmp_path.glob("done-*")) == ["done-0", "done-1", "done-2"]
+    assert len(list(tmp_path.glob("try-1-*"))) == MOST_ELSEWHERE + 1
+    assert not list(tmp_path.rglob("*.incidents")), "no document is suspected"
+
+
+def test_a_worker_that_is_killed_again_and_again_ends_the_run(tmp_path: Path) -> None:
+    with pytest.raises(RunError, match=r"a worker process was killed \(SIGKILL\)"):
+        run_watched(call(tmp_path, MOST_ELSEWHERE + 1), 2)
