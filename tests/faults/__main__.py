@@ -4,8 +4,8 @@
 
 Prints a table: each fault, how often it was tried, how many runs ended right, documents lost, and files that hold
 other bytes than those of an undisturbed run. What did not end right is said below its row, and the exit status is 1.
-Works in a temporary folder, and touches nothing else. A time of everything takes some ten minutes on two cores. Needs
-Linux; the disks that are full or read only need a user who may mount one, and are left out otherwise.
+Works in a temporary folder, and touches nothing else. Needs Linux; the disks that are full or read only need a user
+who may mount one, and are left out otherwise.
 """
 
 import argparse

@@ -47,6 +47,8 @@ def _kill_below(bench: Bench, choose: random.Random, kind: str) -> Outcome:
                 continue
             break
         time.sleep(0.005)
+    else:
+        return Outcome("the run ended before the kill")
     ended = finish(process)
     complaint = "" if ended.status == 0 else f"the run did not go on by itself: {ended.printed.strip()[-200:]}"
     return bench.judge(*_until_complete(bench, ended), complaint=complaint)
