@@ -18,7 +18,6 @@ import hashlib
 import os
 import pickle
 import re
-import stat
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -34,6 +33,7 @@ from numba.core.compiler_lock import global_compiler_lock
 from numba.core.types.misc import unliteral
 
 from prep.corpus.errors import RunError
+from prep.corpus.files.own_folder import CLOSED_TO_WRITING, is_own
 from prep.corpus.kernel_compiler import restored
 
 _ROOT = Path(__file__).parents[1]
@@ -51,28 +51,17 @@ def folder() -> Path:
 def _chosen(configured: str) -> Path:
     if configured:
         path = Path(configured)
-        if not _is_own(path):
+        if not is_own(path, CLOSED_TO_WRITING):
             raise RunError(
                 f"NUMBA_CACHE_DIR={configured}: the folder of compiled functions must be this user's own and closed to "
                 f"others' writing, since code is run from it; hint: chmod go-w {configured}, or name another folder"
             )
         return path
     personal = Path(platformdirs.user_cache_dir("prep"), "kernels")
-    if _is_own(personal):
+    if is_own(personal, CLOSED_TO_WRITING):
         return personal
     shared = Path(tempfile.gettempdir(), f"prep-kernels-{os.getuid()}")
-    return shared if _is_own(shared) else Path(tempfile.mkdtemp(prefix="prep-kernels-"))
-
-
-def _is_own(path: Path) -> bool:
-    """Make a folder, and say whether it can be written by this user and by nobody else."""
-    try:
-        path.mkdir(mode=0o700, parents=True, exist_ok=True)
-        found = path.lstat()
-    except OSError:
-        return False
-    own = stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
-    return own and os.access(path, os.W_OK)
+    return shared if is_own(shared, CLOSED_TO_WRITING) else Path(tempfile.mkdtemp(prefix="prep-kernels-"))
 
 
 class _Locator(UserProvidedCacheLocator):

@@ -1,5 +1,8 @@
 """datatrove's executors: Ray and Slurm. The only file that knows them.
 
+Slurm's jobs unpickle the call from a file on a shared file system, in a folder of mode 0700 that is checked when it is
+written and when it is read. Ray carries the call itself.
+
 One rank of an executor is one task. None of them is asked whether a task is done: its record decides that.
 """
 
@@ -15,6 +18,7 @@ from pathlib import Path
 from loguru import logger
 
 from prep.corpus.errors import RunError
+from prep.corpus.files.own_folder import require_closed
 from prep.pipeline.config import RayExecutor, SlurmExecutor
 from prep.pipeline.execution.tasks import Call
 from prep.pipeline.execution.workers import run_watched
@@ -66,11 +70,13 @@ def run_on_slurm(call: Call, done: Callable[[int], bool], settings: SlurmExecuto
     if shutil.which("sbatch") is None:
         raise RunError("executor slurm needs the command sbatch, which is not on this machine; run where Slurm is")
     logger.disable("datatrove")
+    folder = Path(call.logs, "slurm").resolve()
+    require_closed(folder)
     job = SlurmPipelineExecutor(
         pipeline=[WatchedCall(call)],
         tasks=len(call.tasks),
         workers=workers,
-        logging_dir=str(Path(call.logs).resolve()),
+        logging_dir=str(folder),
         skip_completed=False,
         partition=settings.partition,
         time=settings.time,
@@ -78,7 +84,7 @@ def run_on_slurm(call: Call, done: Callable[[int], bool], settings: SlurmExecuto
         mem_per_cpu_gb=settings.memory_gb_per_cpu,
         qos=settings.qos,
         env_command="\n".join(
-            (_compiled(call), settings.setup or f'export PATH="{Path(sys.executable).parent}:$PATH"')
+            (_refusal(folder), _compiled(call), settings.setup or f'export PATH="{Path(sys.executable).parent}:$PATH"')
         ),
         job_name=f"prep-{call.label.replace(' ', '-')}",
         sbatch_args=settings.arguments,
@@ -92,6 +98,15 @@ def run_on_slurm(call: Call, done: Callable[[int], bool], settings: SlurmExecuto
         if ended is not None and time.monotonic() - ended > GRACE_SECONDS:
             return
         time.sleep(POLL_SECONDS)
+
+
+def _refusal(folder: Path) -> str:
+    """Return the command that ends a job whose folder others can write: datatrove unpickles the call from there."""
+    return (
+        f'folder={shlex.quote(str(folder))}; mode=$(stat -c %a "$folder"); '
+        '[ ! -L "$folder" ] && [ -O "$folder" ] && [ "${mode%700}" != "$mode" ] || '
+        '{ echo "error: $folder: must be a folder of this user with mode 0700, found mode $mode" >&2; exit 1; }'
+    )
 
 
 def _compiled(call: Call) -> str:

@@ -10,7 +10,7 @@ import pickle
 import signal
 import sys
 from collections import Counter, deque
-from functools import cache
+from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
 from pathlib import Path
@@ -19,7 +19,6 @@ from time import monotonic
 from typing import cast
 
 from prep.corpus.errors import RunError, TaskError
-from prep.corpus.files.storage import write_bytes
 from prep.pipeline.execution.quarantine import (
     CRASHED,
     MOST_QUARANTINED,
@@ -41,12 +40,14 @@ _CONTEXT = get_context("forkserver")
 class _Worker:
     """A process that runs one task after another."""
 
-    def __init__(self, call: str) -> None:
+    def __init__(self, call: bytes) -> None:
         self.rank = -1
         self.pipe, theirs = _CONTEXT.Pipe()
-        self.process = _CONTEXT.Process(target=_serve, args=(theirs, call))
+        self.process = _CONTEXT.Process(target=_serve, args=(theirs,))
         self.process.start()
         theirs.close()
+        with suppress(ConnectionError):  # it has ended: `answer` says so
+            self.pipe.send_bytes(call)
 
     def begin(self, rank: int, note: str) -> None:
         """Give it a task, which it notes in a file what it is at."""
@@ -54,7 +55,8 @@ class _Worker:
         self._note = note
         self._seen: tuple[int, Spot] | None = None
         self._since = monotonic()
-        self.pipe.send(rank)
+        with suppress(ConnectionError):  # it has ended: `answer` says so
+            self.pipe.send(rank)
 
     def answer(self) -> str | None:
         """Return how the task ended: empty where all went well; None where it has not. Raises EOFError at its death."""
@@ -85,17 +87,15 @@ def run_watched(call: Call, count: int) -> None:
     document's fault.
     """
     _CONTEXT.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith("prep.")))
-    path = f"{call.logs}/call-{call.tasks[0]:05d}.pickle"
-    write_bytes(path, pickle.dumps(call))
-    _Crew(call, path, count).run()
+    _Crew(call, count).run()
 
 
 class _Crew:
     """The workers of a call, and the tasks that wait for them."""
 
-    def __init__(self, call: Call, path: str, count: int) -> None:
+    def __init__(self, call: Call, count: int) -> None:
         self._call = call
-        self._path = path
+        self._payload = pickle.dumps(call)
         self._count = count
         self._waiting = deque(range(len(call.tasks)))
         self._busy: list[_Worker] = []
@@ -120,7 +120,7 @@ class _Crew:
     def _begin(self, rank: int) -> None:
         task = self._call.tasks[rank]
         self._learn(task, None)
-        worker = self._idle.pop() if self._idle else _Worker(self._path)
+        worker = self._idle.pop() if self._idle else _Worker(self._payload)
         self._busy.append(worker)
         worker.begin(rank, self._call.note_path(task))
 
@@ -186,26 +186,27 @@ def _manner(status: int | None) -> str:
     return signal.Signals(-status).name
 
 
-def _serve(pipe: Connection, path: str) -> None:
-    """Run the tasks that arrive, in a worker process, and answer with the error, or nothing."""
+def _serve(pipe: Connection) -> None:
+    """Run the tasks that arrive, in a worker process, and answer with the error, or nothing.
+
+    The call comes first and once: it holds the whole plan, too much to send with each rank. It is a pickle, and so it
+    comes through the pipe, to which nobody else can write, and not in a file.
+    """
     _end_with_parent()
-    while True:
-        try:
+    call: Call | None = None
+    try:
+        payload = pipe.recv_bytes()
+        while True:
             rank = pipe.recv()
-        except EOFError:
-            return
-        try:
-            _call(path)(None, rank)
-        except Exception as error:
-            pipe.send(str(error) or type(error).__name__)
-        else:
-            pipe.send("")
-
-
-@cache
-def _call(path: str) -> Call:
-    """Return the call, which every process reads once: it holds the whole plan, too much to send with each rank."""
-    return cast("Call", pickle.loads(Path(path).read_bytes()))
+            try:
+                call = call or cast("Call", pickle.loads(payload))
+                call(None, rank)
+            except Exception as error:
+                pipe.send(str(error) or type(error).__name__)
+            else:
+                pipe.send("")
+    except EOFError:
+        return
 
 
 def _end_with_parent() -> None:
