@@ -21,10 +21,10 @@ import pyarrow as pa
 from fastwarc import ArchiveIterator, WarcRecordType
 from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
-from rich.console import Console
 from texts import books, megabytes
 
 from prep.pipeline.commands.classifier import print_card
+from prep.pipeline.reports.terminal import Terminal
 from prep.stages.classifier.examples import Examples
 from prep.stages.classifier.training import CARD, MODEL, ClassifierSettings, train
 from prep.stages.shared.fasttext.classifier import TextClassifier
@@ -73,7 +73,7 @@ def main() -> None:
             start = time.process_time()
             card = train(ClassifierSettings(output=str(output), examples=examples))
             print(f"{output.name} training: {time.process_time() - start:.1f} s of CPU")
-        print_card(Console(width=140, highlight=False), card)
+        print_card(Terminal(width=140), card)
         for name in (MODEL, CARD):
             same = len({output.joinpath(name).read_bytes() for output in outputs}) == 1
             print(f"{name} of both trainings: {'the same bytes' if same else 'DIFFERENT'}")

@@ -28,11 +28,11 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
 from quality_decisions import filters_of_datatrove
-from rich.console import Console
 from texts import batches, books, megabytes, pages, share
 
 from prep.pipeline import config
 from prep.pipeline.reports.progress import Progress
+from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import plan_for, run, steps_folder
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.judge import judge
@@ -130,7 +130,7 @@ def stored_parts(texts: Sequence[str], folder: str) -> list[str]:
     pipeline.write_text(yaml.safe_dump({"output": f"{folder}/out", "workers": 1, "stages": stages}))
     configuration, _ = config.load(str(pipeline))
     with Path(os.devnull).open("w") as nowhere:
-        run(configuration, Progress(Console(file=nowhere)))
+        run(configuration, Progress(Terminal(file=nowhere)))
     first = plan_for(configuration).steps[0].folder
     return sorted(map(str, Path(steps_folder(configuration), first, "parts").glob("*.parquet")))
 

@@ -75,7 +75,7 @@ def main() -> None:
 
 
 def _stop(error: PrepError) -> NoReturn:
-    Terminal(stderr=True, highlight=False, soft_wrap=True).print(f"error: {error}", markup=False)
+    Terminal(stderr=True, soft_wrap=True).print(f"error: {error}")
     raise SystemExit(error.exit_status)
 
 

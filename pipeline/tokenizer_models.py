@@ -5,11 +5,11 @@ from pathlib import Path
 from typing import cast
 
 import yaml
-from rich.console import Console
 
 from prep.corpus.files.storage import read_json
 from prep.pipeline import config, plan
 from prep.pipeline.reports.progress import Progress
+from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
 
 LENGTH, ROWS = 256, 8
@@ -35,6 +35,6 @@ def bits_per_byte(tokenizer: str, paths: Sequence[str], output: str, model_bytes
     path.write_text(yaml.safe_dump({"output": output, "stages": stages}, sort_keys=False), encoding="utf-8")
     configuration, located = config.load(str(path))
     plan.check(configuration, located)
-    run(configuration, Progress(Console(stderr=True)))
+    run(configuration, Progress(Terminal(stderr=True)))
     validation = cast("dict[str, float]", read_json(f"{output}/model/report.json")["validation"])
     return validation["bits_per_byte"]

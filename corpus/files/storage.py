@@ -28,6 +28,8 @@ from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.retrying import open_retrying, retried
 
 BLOCK = 1 << 20
+_NO_SPACE = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EFBIG})
+
 _WRITTEN: ContextVar[list[str] | None] = ContextVar("written", default=None)
 
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_]\w*)|\{([A-Za-z_]\w*)\})")
@@ -95,7 +97,8 @@ def read_range(path: str, start: int, end: int) -> bytes:
 def atomic_output(path: str) -> Iterator[IO[bytes]]:
     """Open a file for writing that appears under its name only when the block ends without an error.
 
-    What goes to a remote store is collected in a temporary file and uploaded whole.
+    An error that says that the disk is full names the file. What goes to a remote store is
+    collected in a temporary file and uploaded whole.
     """
     if is_remote(path):
         filesystem, name = fsspec.core.url_to_fs(path)
@@ -113,6 +116,10 @@ def atomic_output(path: str) -> Iterator[IO[bytes]]:
             sink.flush()
             os.fsync(sink.fileno())
         temporary.replace(target)
+    except OSError as error:
+        if error.errno in _NO_SPACE and error.filename is None:
+            error.filename = path
+        raise
     finally:
         temporary.unlink(missing_ok=True)
     noted = _WRITTEN.get()

@@ -3,9 +3,9 @@
 from typing import Annotated, cast
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+
+from prep.pipeline.reports.terminal import Terminal
 
 app = typer.Typer(help="Train classifiers of text for the stage `classifier`.", no_args_is_help=True)
 
@@ -28,12 +28,12 @@ def train(file: Annotated[str, typer.Argument(metavar="CLASSIFIER.yaml", help="E
     if complaints:
         raise ConfigurationError(complaints)
     card = training.train(settings)
-    console = Console(highlight=False)
+    console = Terminal()
     print_card(console, card)
-    console.print(f"model and card: {escape(settings.output)}/")
+    console.print(f"model and card: {settings.output}/")
 
 
-def print_card(console: Console, card: dict[str, object]) -> None:
+def print_card(console: Terminal, card: dict[str, object]) -> None:
     """Print how well a classifier does on the texts held out."""
     table = Table(box=None, pad_edge=False)
     headings = (

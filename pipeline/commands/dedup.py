@@ -4,8 +4,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
 
 from prep.pipeline.reports.terminal import Terminal
@@ -35,17 +33,17 @@ def audit(run: Run) -> None:
     folders = sorted(path.parent for path in Path(run, "audit").glob("*/summary.json"))
     if not folders:
         raise RunError(f"{run}/audit: there is no audit of a deduplication; run with 'audit' above 0")
-    console = Terminal(highlight=False)
+    console = Terminal()
     for folder in folders:
         _show(folder, console)
 
 
-def _show(folder: Path, console: Console) -> None:
+def _show(folder: Path, console: Terminal) -> None:
     import pyarrow.parquet as pq
 
     from prep.corpus.files.storage import read_json
 
-    console.rule(escape(folder.name))
+    console.rule(folder.name)
     for name, value in read_json(str(folder / "summary.json")).items():
         console.print(f"{name:22}{value:,}" if isinstance(value, int) else f"{name:22}{value}")
     if (folder / "repeats.parquet").exists():
@@ -65,10 +63,10 @@ def _show(folder: Path, console: Console) -> None:
     _print_table("the least similar of the pairs looked at", ("removed", "kept", "estimated", "true"), least, console)
     clusters = pq.read_table(folder / "clusters.parquet").to_pylist()
     _print_table("the largest clusters", ("size", "removed", "true", "removed_text"), clusters, console)
-    console.print(f"all of it: {folder}/pairs.parquet, clusters.parquet, sizes.parquet", markup=False, soft_wrap=True)
+    console.print(f"all of it: {folder}/pairs.parquet, clusters.parquet, sizes.parquet", soft_wrap=True)
 
 
-def _print_sizes(sizes: dict[int, int], console: Console) -> None:
+def _print_sizes(sizes: dict[int, int], console: Terminal) -> None:
     """Print how many clusters there are of each size, in powers of two."""
     bins: dict[int, int] = {}
     for size, clusters in sizes.items():
@@ -77,7 +75,7 @@ def _print_sizes(sizes: dict[int, int], console: Console) -> None:
         console.print(f"clusters of {1 << (power - 1):,} to {(1 << power) - 1:,} documents: {clusters:,}")
 
 
-def _print_table(title: str, columns: tuple[str, ...], rows: list[dict[str, object]], console: Console) -> None:
+def _print_table(title: str, columns: tuple[str, ...], rows: list[dict[str, object]], console: Terminal) -> None:
     if not rows:
         return
     table = Table(title=title, box=None, pad_edge=False, title_justify="left")
@@ -92,4 +90,4 @@ def _print_table(title: str, columns: tuple[str, ...], rows: list[dict[str, obje
 def _cell(value: object) -> str:
     if isinstance(value, float):
         return f"{value:.3f}"
-    return "" if value is None else escape(" ".join(str(value).split())[:EXCERPT])
+    return "" if value is None else " ".join(str(value).split())[:EXCERPT]

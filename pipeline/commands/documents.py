@@ -4,7 +4,6 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 
 from prep.pipeline.commands.pipelines import Pipeline, Set
 from prep.pipeline.reports.terminal import Terminal
@@ -30,7 +29,7 @@ def inspect(
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
-    console = Terminal(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     planned = plan_for(configuration)
     inspection.require_complete(planned, configuration)
     if rule is None:
@@ -46,13 +45,13 @@ def inspect(
         _show(console, title, shown[:number])
 
 
-def _show(console: Console, title: str, shown: Sequence["Shown"]) -> None:
-    console.print(title, style="bold", markup=False)
+def _show(console: Terminal, title: str, shown: Sequence["Shown"]) -> None:
+    console.print(title, style="bold")
     for each in shown:
         value = "" if each.value is None else f"  value {each.value:g}"
         detail = f"  ({each.detail})" if each.detail else ""
-        console.print(f"  {each.id}{value}{detail}", markup=False)
-        console.print(f"    {_excerpt(each.text)}", markup=False, style="dim")
+        console.print(f"  {each.id}{value}{detail}")
+        console.print(f"    {_excerpt(each.text)}", style="dim")
 
 
 def _excerpt(text: str | None) -> str:

@@ -5,8 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
-from rich.markup import escape
+
+from prep.pipeline.reports.terminal import Terminal
 
 Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE.yaml", help="The pipeline's configuration.")]
 Set = Annotated[
@@ -24,13 +24,13 @@ def run(pipeline: Pipeline, set_: Set = None, workers: Workers = None, executor:
     from prep.pipeline.reports.report import print_funnel, print_warnings
     from prep.pipeline.run import run as run_pipeline
 
-    console = Console()
+    console = Terminal()
     configuration, located = config.load(pipeline, [*(set_ or []), *_flags(workers, executor)])
     plan.check(configuration, located)
     result = run_pipeline(configuration, Progress(console))
     print_funnel(console, result.ledger)
     print_warnings(console, result.warnings)
-    console.print(f"results: {escape(configuration.settings.output)}/", highlight=False)
+    console.print(f"results: {configuration.settings.output}/")
 
 
 def check(pipeline: Pipeline, set_: Set = None) -> None:
@@ -41,7 +41,7 @@ def check(pipeline: Pipeline, set_: Set = None) -> None:
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
-    console = Console(highlight=False)
+    console = Terminal()
     steps = plan.make_plan(configuration, survey).steps
     for step in steps:
         if isinstance(step, plan.PassStep):
@@ -49,10 +49,10 @@ def check(pipeline: Pipeline, set_: Set = None) -> None:
             work = f"{step.tasks} tasks: {names}"
         else:
             work = ", then ".join(f"{phase.name} × {phase.tasks}" for phase in phases(step))
-        console.print(f"{step.index:02d} {step.title}: {work}", markup=False)
+        console.print(f"{step.index:02d} {step.title}: {work}")
         position = step.position if isinstance(step, plan.GlobalStep) else 0 if step.source else None
         for remark in [] if position is None else plan.remarks(configuration, position):
-            console.print(f"   {remark}", markup=False, soft_wrap=True)
+            console.print(f"   {remark}", soft_wrap=True)
     console.print(f"{pipeline}: {len(configuration.stages)} stages in {len(steps)} steps; no problem found")
 
 
@@ -68,13 +68,13 @@ def report(
     from prep.pipeline.reports.page.page import report_page
     from prep.pipeline.reports.report import print_run
 
-    console = Console(highlight=False)
+    console = Terminal()
     if html is None and not open_:
         print_run(console, output)
         return
     place = html or str(Path(output, "report.html"))
     write_bytes(place, report_page(output).encode())
-    console.print(f"report: {place}", markup=False, soft_wrap=True)
+    console.print(f"report: {place}", soft_wrap=True)
     if open_:
         webbrowser.open(Path(place).absolute().as_uri())
 
@@ -88,14 +88,14 @@ def status(pipeline: Pipeline, set_: Set = None) -> None:
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
-    console = Console(highlight=False)
+    console = Terminal()
     planned = plan_for(configuration)
     for item in status_of(planned, steps_folder(configuration)):
         state = "complete" if item.complete else "to run"
         reasons = f" ({'; '.join(item.reasons)})" if item.reasons else ""
-        console.print(f"{item.step.index:02d} {item.step.title}: {state}{reasons}", markup=False)
+        console.print(f"{item.step.index:02d} {item.step.title}: {state}{reasons}")
     for path in stale_folders(planned, steps_folder(configuration)):
-        console.print(f"stale: {path}, which no step needs; prep clean {escape(pipeline)} removes it", markup=False)
+        console.print(f"stale: {path}, which no step needs; prep clean {pipeline} removes it")
 
 
 def clean(
@@ -111,24 +111,24 @@ def clean(
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     root = steps_folder(configuration)
     with alone(root):
         stale = stale_folders(plan_for(configuration), root)
         for path in stale:
-            console.print(f"{path}: {size_of(path):,} bytes{'' if dry_run else ', removed'}", markup=False)
+            console.print(f"{path}: {size_of(path):,} bytes{'' if dry_run else ', removed'}")
             if not dry_run:
                 remove_tree(str(path))
     if not stale:
-        console.print(f"{root}: every folder is needed", markup=False)
+        console.print(f"{root}: every folder is needed")
 
 
 def stages(name: Annotated[str | None, typer.Argument(help="A stage; left out: all of them.")] = None) -> None:
     """List the stages, or explain one and its options."""
     from prep.pipeline.reports.reference import describe, overview
 
-    console = Console(highlight=False)
-    console.print(overview() if name is None else describe(name), markup=False, soft_wrap=True)
+    console = Terminal()
+    console.print(overview() if name is None else describe(name), soft_wrap=True)
 
 
 def _flags(workers: int | None, executor: str | None) -> list[str]:

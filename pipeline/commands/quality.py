@@ -1,13 +1,12 @@
 """The commands about quality: `prep quality report` and `prep quality fit`."""
 
-import sys
 from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
-from rich.console import Console
 from rich.table import Table
 
 from prep.pipeline.commands.pipelines import Pipeline, Set
+from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
     from prep.stages.quality.fitting import Fit
@@ -33,7 +32,7 @@ def report(
 
     configuration, located = config.load(pipeline, set_ or [])
     plan.check(configuration, located)
-    console = Console(highlight=False)
+    console = Terminal()
     for step, costs in quality_costs(configuration):
         print_costs(console, configuration.label(step.position), costs)
         if by:
@@ -74,9 +73,9 @@ def fit(
     check_reference(source.batches(), language, splitter, _identifier(language))
     fitted = fitting.fit(lambda: own_texts(source.batches(), language), base, language, keep, splitter)
     write_bytes(output, fitted.as_yaml(recipe, files, splitter).encode())
-    console = Console(highlight=False)
+    console = Terminal()
     _print_fit(console, fitted, base, keep)
-    console.print(f"recipe: {output}", markup=False)
+    console.print(f"recipe: {output}")
 
 
 def _identifier(language: str) -> "Identify | None":
@@ -89,15 +88,17 @@ def _identifier(language: str) -> "Identify | None":
     try:
         engine = FastText(read_model(""))
     except ConfigurationError as error:
-        print(f"the language of the reference is not checked: {error}", file=sys.stderr)
+        Terminal(stderr=True).print(f"the language of the reference is not checked: {error}")
         return None
     if not any(code in related_codes(language) for code in engine.codes):
-        print(f"the language of the reference is not checked: the model does not know {language!r}", file=sys.stderr)
+        Terminal(stderr=True).print(
+            f"the language of the reference is not checked: the model does not know {language!r}"
+        )
         return None
     return lambda texts: engine.identify(texts).codes
 
 
-def _print_fit(console: Console, fitted: "Fit", base: "Recipe", keep: float) -> None:
+def _print_fit(console: Terminal, fitted: "Fit", base: "Recipe", keep: float) -> None:
     """Print the thresholds beside those of the recipe that was fitted, and what they reject of the reference."""
     from prep.stages.quality import fitting
 
@@ -116,8 +117,8 @@ def _print_fit(console: Console, fitted: "Fit", base: "Recipe", keep: float) -> 
             f"{fitted.held_out_rejected[rule.name]:.2%}",
         )
     console.print(table)
-    console.print(f"stop words: {' '.join(fitted.stop_words)}", markup=False)
-    console.print(f"kept of {fitted.documents:,} documents of the reference: {fitted.kept:.2%}", markup=False)
-    console.print(f"kept of documents held out, in {fitting.FOLDS} folds: {fitted.held_out:.2%}", markup=False)
+    console.print(f"stop words: {' '.join(fitted.stop_words)}")
+    console.print(f"kept of {fitted.documents:,} documents of the reference: {fitted.kept:.2%}")
+    console.print(f"kept of documents held out, in {fitting.FOLDS} folds: {fitted.held_out:.2%}")
     if fitted.held_out < keep - _HELD_OUT_BELOW:
-        console.print("that is well below what was asked for: give more texts, or raise --keep", markup=False)
+        console.print("that is well below what was asked for: give more texts, or raise --keep")

@@ -3,8 +3,9 @@
 from typing import TYPE_CHECKING, Annotated
 
 import typer
-from rich.console import Console
 from rich.table import Table
+
+from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
     from prep.stages.quality.recipe import Recipe
@@ -19,7 +20,7 @@ def recipes(
     """List the recipes for the stage `quality`; or show the rules, signals and thresholds of one."""
     from prep.stages.quality.recipe import load_recipe, shipped, source_of
 
-    console = Console(highlight=False)
+    console = Terminal()
     if recipe:
         _print_rules(console, load_recipe(recipe), language)
         return
@@ -32,10 +33,10 @@ def recipes(
             name, str(len(loaded.rules)), _some(sorted(loaded.languages())), source_of(name).partition(". ")[0]
         )
     console.print(table)
-    console.print("prep recipes NAME shows a recipe's rules, signals and thresholds", markup=False)
+    console.print("prep recipes NAME shows a recipe's rules, signals and thresholds")
 
 
-def _print_rules(console: Console, recipe: "Recipe", language: str) -> None:
+def _print_rules(console: Terminal, recipe: "Recipe", language: str) -> None:
     """Print a recipe's rules in their order, with the thresholds for a language or for all."""
     table = Table(box=None, pad_edge=False)
     for heading in ("rule", "signal", "bound", "threshold", "languages with others"):
@@ -48,7 +49,7 @@ def _print_rules(console: Console, recipe: "Recipe", language: str) -> None:
     console.print(table)
     words = recipe.stop_words_for(language)
     if words:
-        console.print(f"stop words: {' '.join(words)}", markup=False)
+        console.print(f"stop words: {' '.join(words)}")
 
 
 def _some(names: list[str]) -> str:

@@ -5,7 +5,8 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.console import Console
+
+from prep.pipeline.reports.terminal import Terminal
 
 Shards = Annotated[str, typer.Argument(metavar="SHARDS", help="A run's output, or a folder of shards or splits.")]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks that run at the same time; never changes the result.")]
@@ -19,16 +20,16 @@ def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES
     """Read a run's files, or shards, again and compare them with their manifests and checksums; name every fault."""
     from prep.exports.verification import verify as verify_splits
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     faults = 0
     if Path(shards, "steps").is_dir():
         from prep.pipeline.steps.verifying import verify_run
 
         for name, damages in verify_run(shards, workers):
             for damage in damages:
-                console.print(damage, markup=False)
+                console.print(damage)
             if not damages:
-                console.print(f"{name}: as it was written", markup=False)
+                console.print(f"{name}: as it was written")
             faults += len(damages)
         shards = f"{shards}/shards"
         if not Path(shards).is_dir():
@@ -37,9 +38,9 @@ def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES
     place = tokenizer or _tokenizer_beside(shards)
     for name, folder, found in verify_splits(shards, place, workers):
         for fault in found:
-            console.print(f"{name}: {fault.kind}: {fault.message}", markup=False)
+            console.print(f"{name}: {fault.kind}: {fault.message}")
         if not found:
-            console.print(f"{name}: as it was written ({folder})", markup=False)
+            console.print(f"{name}: as it was written ({folder})")
         faults += len(found)
     if place is None:
         console.print("the tokenizer was not compared: there is none beside the shards; give it with --tokenizer")
@@ -71,11 +72,11 @@ def export(
     from prep.exports.job import Export
     from prep.pipeline.exports import run_export
 
-    console = Console(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     settings = ExportSettings(length, file_bytes, tokenizer or _tokenizer_beside(shards))
     job = Export(shards, to, output, settings)
-    run_export(job, workers, lambda line: console.print(line, markup=False))
-    console.print(job.note(), markup=False)
+    run_export(job, workers, console.print)
+    console.print(job.note())
 
 
 def _tokenizer_beside(shards: str) -> str | None:

@@ -35,11 +35,11 @@ def trace(
     """Show what became of documents: the stage that lost each, what stands for it, or where its tokens lie."""
     from prep.pipeline.takedown.tracing import trace as find
 
-    console = Terminal(highlight=False, soft_wrap=True)
+    console = Terminal(soft_wrap=True)
     found = list(find(run, _targets(id_, url, domain, host, from_)))
     for each in found:
         for line in _lines(each):
-            console.print(line, markup=False)
+            console.print(line)
     if not found:
         console.print("no document of this run is named so")
 
@@ -58,16 +58,16 @@ def remove(
     from prep.pipeline.takedown.removal import remove as take_out
 
     report = take_out(run, _targets(id_, url, domain, host, from_), output)
-    console = Terminal(highlight=False, soft_wrap=True)
-    console.print(f"{report.documents:,} published documents are named", markup=False)
+    console = Terminal(soft_wrap=True)
+    console.print(f"{report.documents:,} published documents are named")
     for name, split in report.splits.items():
         console.print(
             f"{name}: {split.documents:,} documents of {split.tokens:,} tokens went; {split.rows_changed:,} rows "
             f"changed, {split.rows_removed:,} removed",
             markup=False,
         )
-    console.print(f"new shards: {output}/shards; report: {output}/{REPORT}", markup=False)
-    console.print(f"compare them with: prep verify {output}/shards", markup=False)
+    console.print(f"new shards: {output}/shards; report: {output}/{REPORT}")
+    console.print(f"compare them with: prep verify {output}/shards")
 
 
 def _targets(

@@ -5,9 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 import yaml
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+
+from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
     from prep.tokenizers.judging.evaluate import Evaluation
@@ -80,12 +80,12 @@ def evaluate(
     groups = list(results[0].by(by))
     values = {result.name: [result.by(by)[name].bytes_per_token for name in groups] for result in results}
     draw_bars(join(output, "evaluation.svg"), f"by {by}", [name or "all" for name in groups], values)
-    console = Console(highlight=False)
+    console = Terminal()
     _print(console, results, bits)
-    console.print(f"evaluation.json and evaluation.svg: {escape(output)}/")
+    console.print(f"evaluation.json and evaluation.svg: {output}/")
 
 
-def _print(console: Console, results: "list[Evaluation]", bits: dict[str, float]) -> None:
+def _print(console: Terminal, results: "list[Evaluation]", bits: dict[str, float]) -> None:
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for result in results:
@@ -111,7 +111,7 @@ def _print(console: Console, results: "list[Evaluation]", bits: dict[str, float]
             groups = [result.by(what)[name] for result in results]
             rows[f"{what} {name}"] = [f"{group.bytes_per_token:.3f}, {group.tokens_per_word:.3f}" for group in groups]
     for name, cells in rows.items():
-        table.add_row(escape(name), *map(escape, cells))
+        table.add_row(name, *cells)
     console.print(table)
     console.print("Of a source or language: bytes per token, tokens per word.")
 
@@ -135,7 +135,7 @@ def sweep(
 
     stage = settings_of(TrainTokenizer, set_ or [])
     sizes = sorted(int(size) for size in vocabularies.split(","))
-    console = Console(highlight=False)
+    console = Terminal()
     curves: dict[str, list[tuple[int, float]]] = {}
     for point in run_sweep(Texts(files), Texts(on), stage, sizes, kinds.split(",")):
         curves.setdefault(point.kind, []).append((point.vocabulary, point.bytes_per_token))
@@ -146,7 +146,7 @@ def sweep(
     }
     write_json(join(output, "sweep.json"), report)
     draw_curves(join(output, "sweep.svg"), "bytes per token on held-out text", curves)
-    console.print(f"sweep.json and sweep.svg: {escape(output)}/")
+    console.print(f"sweep.json and sweep.svg: {output}/")
 
 
 @app.command()
@@ -164,4 +164,4 @@ def extend(
     from prep.stages.tokenizer.tokenizer import TrainTokenizer
 
     size = run_extend(tokenizer, Texts(files), settings_of(TrainTokenizer, set_ or []), more, output)
-    Console(highlight=False).print(f"{size:,} tokens: {escape(output)}/")
+    Terminal().print(f"{size:,} tokens: {output}/")

@@ -8,9 +8,9 @@ from functools import partial
 from typing import Annotated, Literal
 
 import typer
-from rich.console import Console
-from rich.markup import escape
 from rich.table import Table
+
+from prep.pipeline.reports.terminal import Terminal
 
 app = typer.Typer(help="Models that were trained.", no_args_is_help=True)
 
@@ -30,9 +30,9 @@ def train(shards: Shards, tokenizer: TokenizerFolder, output: Output, set_: Set 
     from prep.stages.train.train import Narration, Train
 
     stage = settings_of(Train, set_ or [])
-    console = Console(highlight=False, quiet=os.environ.get("RANK", "0") != "0")
+    console = Terminal(quiet=os.environ.get("RANK", "0") != "0")
     stage.train(shards, tokenizer, output, Narration(stage.steps, partial(console.print, soft_wrap=True)).report)
-    console.print(f"model: {output}/", markup=False)
+    console.print(f"model: {output}/")
 
 
 @app.command()
@@ -59,8 +59,8 @@ def evaluate(
         table.add_column(name, justify="right")
     for folder, evaluation in found.items():
         for title, *cells in table_rows(folder, evaluation):
-            table.add_row(escape(title), *cells)
-    Console(highlight=False).print(table)
+            table.add_row(title, *cells)
+    Terminal().print(table)
     if json is not None:
         write_json(json, {folder: {"all": each.total.as_json(), **each.by_json()} for folder, each in found.items()})
 
@@ -75,4 +75,4 @@ def export(
     from prep.stages.train.train import export_model
 
     export_model(model, tokenizer, output)
-    Console(highlight=False).print(f"AutoModelForCausalLM.from_pretrained({output!r})", markup=False)
+    Terminal().print(f"AutoModelForCausalLM.from_pretrained({output!r})")

@@ -1,12 +1,14 @@
 """What runs a task, wherever it runs, and writes down an error where the run finds it."""
 
 import traceback
+from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
 from pathlib import Path
 from typing import ClassVar, Protocol
 
 from prep.corpus.errors import PrepError, TaskError
+from prep.corpus.files.storage import write_bytes
 from prep.pipeline.steps import records
 
 
@@ -43,11 +45,11 @@ class Call:
         try:
             self.work.run(task)
         except Exception as error:
-            path = Path(self.error_path(task))
-            path.parent.mkdir(parents=True, exist_ok=True)
             known = isinstance(error, PrepError)
             summary = str(error) if known else f"{type(error).__name__}: {error}{_place(error)}"
-            path.write_text(f"{summary}\n\n{traceback.format_exc()}", encoding="utf-8")
+            with suppress(OSError):  # a full disk has no place for it; it is raised all the same
+                text = f"{summary}\n\n{traceback.format_exc()}"
+                write_bytes(self.error_path(task), text.encode("utf-8", "backslashreplace"))
             raise TaskError(f"{self.label}, task {task}: {summary}") from error
 
     @property

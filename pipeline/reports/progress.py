@@ -10,13 +10,13 @@ from contextlib import contextmanager
 from pathlib import Path
 from time import monotonic
 
-from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
 from rich.progress import Progress as Bars
 
 from prep.corpus.kernel_cache import compiled_functions
 from prep.pipeline.execution.quarantine import read_note
 from prep.pipeline.plan import Step
+from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.steps import records
 from prep.pipeline.steps.checking import Damage
 from prep.stages.upstream import PROGRESS
@@ -28,19 +28,17 @@ PLAIN_INTERVAL_SECONDS = 30.0
 class Progress:
     """Shows the steps of one run."""
 
-    def __init__(self, console: Console) -> None:
+    def __init__(self, console: Terminal) -> None:
         self._console = console
 
     def skip(self, step: Step) -> None:
         """Say that a step stands already."""
-        self._console.print(f"[dim]{step.index:02d} {step.title}: complete, nothing to do[/dim]")
+        self._console.print(f"{step.index:02d} {step.title}: complete, nothing to do", style="dim")
 
     def damaged(self, step: Step, damages: Sequence[Damage]) -> None:
         """Say what is damaged of a step and made again."""
         more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
-        self._console.print(
-            f"{step.index:02d} {step.title}: {damages[0]}{more}; made again", markup=False, soft_wrap=True
-        )
+        self._console.print(f"{step.index:02d} {step.title}: {damages[0]}{more}; made again", soft_wrap=True)
 
     @contextmanager
     def phase(self, step: Step, label: str, folder: str, phase: str, tasks: int) -> Iterator[None]:
@@ -63,8 +61,15 @@ class Progress:
         self._console.print(f"{name}: {tasks} {unit} done in {monotonic() - started:.1f} s")
 
     def _watch_bars(self, stop: threading.Event, name: str, folder: str, phase: str, tasks: int) -> None:
-        columns = (TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
-        with Bars(*columns, TextColumn("{task.fields[note]}"), console=self._console, transient=True) as bars:
+        columns = (
+            TextColumn("{task.description}", markup=False),
+            BarColumn(),
+            MofNCompleteColumn(),
+            TimeElapsedColumn(),
+        )
+        with Bars(
+            *columns, TextColumn("{task.fields[note]}", markup=False), console=self._console, transient=True
+        ) as bars:
             bar = bars.add_task(name, total=tasks, note="")
             compiling = _Compiling()
             while not stop.wait(INTERVAL_SECONDS):
@@ -79,7 +84,7 @@ class Progress:
                 continue
             finished, note = _look(folder, phase, tasks)
             note = compiled or note
-            self._console.print(f"{name}: {finished} of {tasks} tasks{f', {note}' if note else ''}", markup=False)
+            self._console.print(f"{name}: {finished} of {tasks} tasks{f', {note}' if note else ''}")
             printed, said = monotonic(), said or bool(compiled)
 
 

@@ -9,11 +9,11 @@ from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
-from rich.console import Console
 from rich.table import Table
 
 from prep.corpus.files.storage import read_json
 from prep.corpus.shards.shards import MANIFEST, read_manifest
+from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.steps.ledger import Ledger, read_ledger
 from prep.pipeline.steps.run_warnings import read_warnings
 from prep.stages.results import RunWarning
@@ -24,7 +24,7 @@ LABELS = ("source", "language")
 """Columns by whose values documents and tokens are counted."""
 
 
-def print_funnel(console: Console, ledger: Ledger, shown: int | None = SHOWN) -> None:
+def print_funnel(console: Terminal, ledger: Ledger, shown: int | None = SHOWN) -> None:
     """Print documents in, kept and lost for each stage, with the rules that lost most, or with all of them."""
     table = _table("stage", "in", "kept", "rejected", "failed")
     table.add_column("why", overflow="fold")
@@ -40,17 +40,17 @@ def print_funnel(console: Console, ledger: Ledger, shown: int | None = SHOWN) ->
         table.add_row(name, f"{counts.entered:,}", f"{counts.kept:,}", f"{rejected:,}", f"{failed:,}", ", ".join(why))
     console.print(table)
     for record in ledger.truncated:
-        console.print(f"truncated input: {record}", markup=False)
+        console.print(f"truncated input: {record}")
 
 
-def print_warnings(console: Console, warnings: Sequence[RunWarning]) -> None:
+def print_warnings(console: Terminal, warnings: Sequence[RunWarning]) -> None:
     """Print what somebody should look at before the corpus is used, and the commands that show it."""
     for item in warnings:
-        console.print(f"warning: {item.name}: {item.message}", style="yellow", markup=False, soft_wrap=True)
-        console.print(f"  see: {item.command}", markup=False, soft_wrap=True)
+        console.print(f"warning: {item.name}: {item.message}", style="yellow", soft_wrap=True)
+        console.print(f"  see: {item.command}", soft_wrap=True)
 
 
-def print_run(console: Console, output: str) -> None:
+def print_run(console: Terminal, output: str) -> None:
     """Print what a run published. Raises RunError where the folder is not that of a run that has ended."""
     ledger = read_ledger(output)
     print_warnings(console, read_warnings(output))
@@ -62,7 +62,7 @@ def print_run(console: Console, output: str) -> None:
     _print_model(console, Path(output, "model", "report.json"))
 
 
-def _print_documents(console: Console, folder: Path) -> None:
+def _print_documents(console: Terminal, folder: Path) -> None:
     """Print how many documents were kept of each source and language."""
     counts: Counter[tuple[str, ...]] = Counter()
     names: list[str] = []
@@ -79,7 +79,7 @@ def _print_documents(console: Console, folder: Path) -> None:
         console.print(table)
 
 
-def _print_tokenizer(console: Console, card: Path) -> None:
+def _print_tokenizer(console: Terminal, card: Path) -> None:
     """Print how the tokenizer was made."""
     if not card.exists():
         return
@@ -95,7 +95,7 @@ def _print_tokenizer(console: Console, card: Path) -> None:
     console.print(table)
 
 
-def _print_shards(console: Console, folder: Path) -> None:
+def _print_shards(console: Terminal, folder: Path) -> None:
     """Print what the shards of each split hold, and the tokens of each source and language."""
     splits = {path.parent.name: read_manifest(str(path.parent)) for path in sorted(folder.glob(f"*/{MANIFEST}"))}
     if not splits:
@@ -117,7 +117,7 @@ def _print_shards(console: Console, folder: Path) -> None:
             console.print(table)
 
 
-def _print_model(console: Console, report: Path) -> None:
+def _print_model(console: Terminal, report: Path) -> None:
     """Print how the model was trained, and how well it predicts."""
     if not report.exists():
         return
@@ -138,8 +138,8 @@ def _numbers(values: Mapping[str, object]) -> Iterable[tuple[str, str]]:
             yield name.replace("_", " "), f"{value:,}" if isinstance(value, int) else f"{value:,.3f}"
 
 
-def _title(console: Console, text: str) -> None:
-    console.print(f"\n{text}", style="bold", markup=False)
+def _title(console: Terminal, text: str) -> None:
+    console.print(f"\n{text}", style="bold")
 
 
 def _table(*headings: str, words: int = 1) -> Table:

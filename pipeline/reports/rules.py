@@ -4,12 +4,12 @@ from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from typing import Literal
 
-from rich.console import Console
 from rich.table import Table
 
 from prep.corpus.errors import RunError
 from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep
+from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import plan_for, steps_folder
 from prep.pipeline.steps.checking import complete
 from prep.stages.quality.costs import FILE, Amount, Costs, RuleCost, read_costs
@@ -34,9 +34,9 @@ def quality_costs(configuration: Configuration) -> Iterator[tuple[GlobalStep, Co
         yield step, read_costs(f"{folder}/output/{FILE}")
 
 
-def print_costs(console: Console, title: str, costs: Costs) -> None:
+def print_costs(console: Terminal, title: str, costs: Costs) -> None:
     """Print for each rule what it rejects: in all, alone, and as the first rule."""
-    console.print(f"{title}: {_amount(costs.entered)} in, {_amount(costs.kept)} kept", markup=False)
+    console.print(f"{title}: {_amount(costs.entered)} in, {_amount(costs.kept)} kept")
     table = Table(box=None, pad_edge=False)
     for heading in ("rule", "threshold"):
         table.add_column(heading, no_wrap=True)
@@ -49,12 +49,12 @@ def print_costs(console: Console, title: str, costs: Costs) -> None:
     console.print(table)
     idle = [rule.name for rule in costs.rules if not rule.all.documents]
     if idle:
-        console.print(f"reject nothing: {', '.join(idle)}", markup=False)
+        console.print(f"reject nothing: {', '.join(idle)}")
     for language, documents in _without_thresholds(costs).items():
-        console.print(f"no thresholds of its own: language {language}, {documents:,} documents", markup=False)
+        console.print(f"no thresholds of its own: language {language}, {documents:,} documents")
 
 
-def print_costs_by(console: Console, by: By, costs: Costs) -> None:
+def print_costs_by(console: Terminal, by: By, costs: Costs) -> None:
     """Print what rules reject in each language or from each source: documents in all, and alone."""
     table = Table(box=None, pad_edge=False)
     for heading in (by, "documents in", "kept"):

@@ -6,6 +6,7 @@ marks that turn the direction of writing around could show a name as another. Ri
 
 import re
 from collections.abc import Iterable
+from typing import IO
 
 from rich.console import Console, ConsoleOptions, RenderableType
 from rich.segment import Segment
@@ -21,7 +22,29 @@ def visible(text: str) -> str:
 
 
 class Terminal(Console):
-    """A console that prints no control sequence but its own."""
+    """A console that prints no control sequence but its own, and text as it is: what looks like rich's markup stays."""
+
+    def __init__(
+        self,
+        *,
+        file: IO[str] | None = None,
+        stderr: bool = False,
+        soft_wrap: bool = False,
+        quiet: bool = False,
+        width: int | None = None,
+        force_terminal: bool | None = None,
+    ) -> None:
+        super().__init__(
+            file=file,
+            stderr=stderr,
+            soft_wrap=soft_wrap,
+            quiet=quiet,
+            width=width,
+            force_terminal=force_terminal,
+            markup=False,
+            emoji=False,
+            highlight=False,
+        )
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         """See `Console`."""

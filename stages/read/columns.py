@@ -1,6 +1,7 @@
 """Which columns the sources bring, and what keeps tables from being read together."""
 
 import difflib
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
 
@@ -145,13 +146,15 @@ def _table_problems(table: pa.Schema, origin: Origin, refused: frozenset[str]) -
         hint = f"set text_column to {near[0]!r}" if near else "set text_column"
         field = (*origin.field, "text_column")
         yield Problem(f"no column {options.text_column!r}", field, "a column of text", _names(table), hint)
-    for name in sorted(set(table.names)):
-        if table.names.count(name) > 1:
+    mapped = mapped_columns(table, options)
+    for name, times in sorted(Counter(table.names).items()):
+        if times > 1:
             yield Problem(f"several columns {name!r}", paths, hint="rename all but one")
         else:
-            yield from _column_problems(name, table, origin, refused)
+            yield from _column_problems(table.field(name), mapped, origin, refused)
+    known = frozenset(table.names)
     for name in options.keep or ():
-        if name not in table.names:
+        if name not in known:
             yield Problem(f"no column {name!r}", (*origin.field, "keep"), "names of its columns", _names(table))
     try:
         own_columns(table, options)
@@ -159,10 +162,9 @@ def _table_problems(table: pa.Schema, origin: Origin, refused: frozenset[str]) -
         yield Problem("a column that cannot be kept", paths, seen=str(error), hint="leave it out with keep")
 
 
-def _column_problems(name: str, table: pa.Schema, origin: Origin, refused: frozenset[str]) -> Iterator[Problem]:
-    options, kind = origin.options, table.field(name).type
+def _column_problems(column: pa.Field, mapped: Mapped, origin: Origin, refused: frozenset[str]) -> Iterator[Problem]:
+    options, name, kind = origin.options, column.name, column.type
     text, *scalars = _named(options)
-    mapped = mapped_columns(table, options)
     if name == text:
         if TEXT.name not in mapped:
             hint = "decode its bytes and write them as strings" if is_bytes(kind) else "set text_column"

@@ -241,3 +241,14 @@ def test_trees_are_removed(folder: str) -> None:
     storage.write_bytes(storage.join(folder, "sub", "a"), b"x")
     storage.remove_tree(storage.join(folder, "sub"))
     assert storage.expand(folder) == ()
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="this system has no device that is always full")
+def test_a_full_disk_is_said_with_the_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    opened = Path.open
+    monkeypatch.setattr(
+        Path, "open", lambda path, *mode: opened(Path("/dev/full") if path.suffix == ".tmp" else path, *mode)
+    )
+    path = str(tmp_path / "part.bin")
+    with pytest.raises(OSError, match=f"No space left on device: '{path}'"):
+        storage.write_bytes(path, b"content" * 10_000)

@@ -6,10 +6,10 @@ from io import StringIO
 from pathlib import Path
 
 import pytest
-from rich.console import Console
 
 from prep.pipeline import config, plan
 from prep.pipeline.reports.progress import Progress
+from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
 from prep.stages.read import cutting
 
@@ -47,7 +47,7 @@ def run_it(path: Path, *overrides: str) -> tuple[tuple[str, ...], str]:
     configuration, located = config.load(str(path), overrides)
     plan.check(configuration, located)
     said = StringIO()
-    result = run(configuration, Progress(Console(file=said, width=500)))
+    result = run(configuration, Progress(Terminal(file=said, width=500)))
     return result.ran, said.getvalue()
 
 

@@ -1,5 +1,6 @@
 """Runs from end to end: what is published, what the ledger says, what runs again, what survives a kill."""
 
+import errno
 import json
 import os
 import signal
@@ -9,15 +10,17 @@ import time
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from pathlib import Path
+from typing import ClassVar
 
 import pyarrow.parquet as pq
 import pytest
-from rich.console import Console
 
 from prep.corpus.errors import RunError, TaskError
 from prep.pipeline import config, plan
+from prep.pipeline.execution.tasks import Call
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.status import status
+from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import LOCK, Result, plan_for, run, steps_folder
 from prep.pipeline.steps import records
 
@@ -35,7 +38,7 @@ WHOLE: list[object] = ["shout", "short", "one_per_letter", "count", "needs"]
 def run_it(path: Path, *overrides: str) -> Result:
     configuration, located = config.load(str(path), overrides)
     plan.check(configuration, located)
-    return run(configuration, Progress(Console(quiet=True)))
+    return run(configuration, Progress(Terminal(quiet=True)))
 
 
 def tree(folder: Path) -> dict[str, str]:
@@ -297,3 +300,16 @@ def processes(session: int) -> dict[int, tuple[int, str]]:
             if int(its_session) == session:
                 found[int(folder.name)] = (int(parent), (folder / "cmdline").read_text())
     return found
+
+
+def test_an_error_that_cannot_be_written_down_is_raised_all_the_same(tmp_path: Path) -> None:
+    class Full:
+        notes: ClassVar[bool] = False
+
+        def run(self, task: int) -> None:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), "/disk/part.parquet")
+
+    (tmp_path / "logs").write_text("a file where the folder of error files should be")
+    call = Call(Full(), "read", (0,), str(tmp_path), "pass")
+    with pytest.raises(TaskError, match=r"read, task 0: OSError: .*No space left on device: '/disk/part\.parquet'"):
+        call(None, 0)

@@ -1,7 +1,11 @@
 """What documents hold reaches no terminal as a control sequence."""
 
 import io
+from pathlib import Path
 
+import orjson
+import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 from rich.table import Table
@@ -9,12 +13,14 @@ from rich.text import Text
 
 from prep.pipeline.reports.terminal import Terminal, visible
 
+from .test_cli import call
+
 STEERING = "\x1b]52;c;aGk=\x07", "\x9b31m", "a\u202egnp.exe", "\x1b[2J", "\x00", "e\u200bf", "\u2066x\u2069"
 
 
 def printed(value: object) -> str:
     out = io.StringIO()
-    Terminal(file=out, force_terminal=True, width=200, highlight=False).print(value, markup=False)
+    Terminal(file=out, force_terminal=True, width=200).print(value)
     return out.getvalue()
 
 
@@ -33,3 +39,51 @@ def test_text_that_is_seen_stays(text: str) -> None:
     seen = "".join(each for each in text if each.isprintable())
     assert visible(seen) == seen or any(not each.isprintable() for each in seen)
     assert "\x1b" not in visible(text)
+
+
+def test_text_that_looks_like_markup_stays() -> None:
+    for text in ("[bold]x[/bold]", "[/nothing]", ":smile:"):
+        assert printed(text).strip() == text
+        table = Table(title=text)
+        table.add_column(text)
+        table.add_row(text)
+        assert printed(table).count(text) == 3
+
+
+def test_no_command_prints_a_control_sequence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    steering = "[/x]\x1b]52;c;aGk=\x07\u202e"
+    (tmp_path / "in").mkdir()
+    texts = ["the same text twice, and long enough to be one", "the same text twice, and long enough to be one", "else"]
+    rows = [
+        {"id": f"{number}{steering}", "url": f"https://x.org/{number}{steering}", "text": text + steering}
+        for number, text in enumerate(texts)
+    ]
+    content = b"".join(orjson.dumps(row) + b"\n" for row in rows)
+    (tmp_path / "in" / "name\x1b]2;x\x9b.jsonl").write_bytes(content)
+    output = str(tmp_path / "out\x1b[2J")
+    stages = [
+        {"read": {"paths": str(tmp_path / "in"), "source": f"s{steering}"}},
+        {"minhash": {"audit": 5}},
+        "signals",
+        {"quality": {"recipe": "gopher"}},
+    ]
+    pipeline = tmp_path / "pipeline\x1b[31m.yaml"
+    pipeline.write_text(yaml.safe_dump({"output": output, "workers": 1, "stages": stages}))
+    name = str(pipeline)
+    works = [["check", name], ["run", name], ["run", name], ["status", name], ["report", output], ["inspect", name]]
+    works += [["dedup", "audit", output], ["quality", "report", name, "--by", "source"], ["clean", name, "--dry-run"]]
+    works += [["trace", output, "--id", rows[0]["id"]]]
+    fails = [
+        ["verify", output],
+        ["export", output, "--to", "x", "--output", output],
+        ["report", f"{output}/x"],
+        ["check", f"{output}/x"],
+    ]
+    for command in (*works, *fails):
+        status, out, err = call(monkeypatch, capsys, *command)
+        shown = out + err
+        assert (status == 0) == (command in works), (command, shown)
+        assert shown.strip(), command
+        assert not [char for char in shown if char in "\x1b\x07\x9b\u202e"], command

@@ -24,13 +24,13 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 import yaml
-from rich.console import Console
 
 from prep.corpus.arrow.documents import REJECTED
 from prep.corpus.files.storage import sha256
 from prep.pipeline import config, plan
 from prep.pipeline.plan import GlobalStep, PassStep
 from prep.pipeline.reports.progress import Progress
+from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import plan_for, run
 from prep.stages.stage import SourceStage, Stage, Tap
 
@@ -117,7 +117,7 @@ def _entry(item: object, inputs: Mapping[str, object]) -> object:
 
 def _run(pipeline: Pipeline, folder: Path) -> Iterator[tuple[str, Seen]]:
     configuration = _load(pipeline, folder / "all")
-    run(configuration, Progress(Console(file=StringIO())))
+    run(configuration, Progress(Terminal(file=StringIO())))
     steps = plan_for(configuration).steps
     step, stage = steps[-1], configuration.stages[-1]
     root = folder / "all" / "steps"
@@ -135,7 +135,7 @@ def _run(pipeline: Pipeline, folder: Path) -> Iterator[tuple[str, Seen]]:
         documents = _digest([sha256(file.path) for file in stage.list_files()])
     else:
         before = _load(pipeline[:-1], folder / "before")
-        run(before, Progress(Console(file=StringIO())))
+        run(before, Progress(Terminal(file=StringIO())))
         documents = _folder_digest(folder / "before" / "documents")
     output = _digest([_folder_digest(root / step.folder / part) for part in ("parts", "rejected", "findings")])
     yield stage.name, _seen(stage, _digest([documents, *_files(stage)]), output)

@@ -1,5 +1,6 @@
 """Which columns of a table hold what documents have here: text or a page, id, URL, date, and what it says of itself."""
 
+from collections import Counter
 from collections.abc import Mapping
 
 import pyarrow as pa
@@ -30,7 +31,8 @@ Mapped = Mapping[str, str]
 
 def mapped_columns(table: pa.Schema, options: SourceOptions) -> Mapped:
     """Return which columns of a table are read as which column here; those without a usable one are left out."""
-    kinds = {name: table.field(name).type for name in table.names if table.names.count(name) == 1}
+    times = Counter(table.names)
+    kinds = {field.name: field.type for field in table if times[field.name] == 1}
     mapped: dict[str, str] = {}
     if options.text_column in kinds and is_text(kinds[options.text_column]):
         mapped[TEXT.name] = options.text_column

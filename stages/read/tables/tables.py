@@ -186,8 +186,9 @@ class Shaper:
         mapped = mapped_columns(batch.schema, self._file.options)
         bad = pa.array(np.zeros(batch.num_rows, np.bool_))
         arrays: list[pa.Array] = []
+        names = frozenset(batch.schema.names)
         for column in self._schema:
-            array = self._find(batch, mapped.get(column.name, column.name), column)
+            array = self._find(batch, names, mapped.get(column.name, column.name), column)
             if is_text(column.type):
                 broken = _undecodable(array)
                 if broken is not None:
@@ -207,8 +208,8 @@ class Shaper:
     def _made_ids(self, rows: int) -> pa.Array:
         return pa.array([self._file.id_of(self.row + row) for row in range(rows)], ID.type)
 
-    def _find(self, batch: pa.RecordBatch, name: str, column: pa.Field) -> pa.Array:
-        if name not in batch.schema.names:
+    def _find(self, batch: pa.RecordBatch, names: frozenset[str], name: str, column: pa.Field) -> pa.Array:
+        if name not in names:
             return pa.nulls(batch.num_rows, column.type)
         found = batch.column(name)
         if column == AUTHOR and pa.types.is_nested(found.type):
