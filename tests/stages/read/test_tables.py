@@ -447,3 +447,12 @@ def test_one_mistake_in_many_tables_is_said_once(tmp_path: Path) -> None:
     assert "0.parquet has no column 'text' (as 4 more files)" in found
     (found,) = problems(Read(paths=parquet(tmp_path, {"text": pa.array([b"a"])}, "b.bytes.parquet")))
     assert "seen binary; decode its bytes" in found
+
+
+def test_a_table_of_very_many_columns(tmp_path: Path) -> None:
+    columns = {"text": ["one", "two", "three"], **{f"c{number}": [1, 2, number] for number in range(5000)}}
+    stage = Read(paths=[parquet(tmp_path, columns)])
+    assert problems(stage) == []
+    found = documents(stage)
+    assert [row["text"] for row in found] == ["one", "two", "three"]
+    assert [found[2][f"c{number}"] for number in range(5000)] == list(range(5000))
