@@ -74,9 +74,8 @@ def test_no_command_prints_a_control_sequence(
     name = str(pipeline)
     works = [["check", name], ["run", name], ["run", name], ["status", name], ["report", output], ["inspect", name]]
     works += [["dedup", "audit", output], ["quality", "report", name, "--by", "source"], ["clean", name, "--dry-run"]]
-    works += [["trace", output, "--id", rows[0]["id"]]]
+    works += [["trace", output, "--id", rows[0]["id"]], ["verify", output]]
     fails = [
-        ["verify", output],
         ["export", output, "--to", "x", "--output", output],
         ["report", f"{output}/x"],
         ["check", f"{output}/x"],
