@@ -13,9 +13,10 @@ from collections import Counter, deque
 from contextlib import suppress
 from multiprocessing import get_context, parent_process
 from multiprocessing.connection import Connection, wait
+from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from threading import Thread
-from time import monotonic
+from time import monotonic, sleep
 from typing import cast
 
 from prep.corpus.errors import RunError, TaskError
@@ -31,6 +32,8 @@ from prep.pipeline.execution.quarantine import (
 from prep.pipeline.execution.tasks import Call
 
 LOOK_SECONDS = 1.0
+STARTS, START_SECONDS = 10, 0.1
+"""How often a worker process is tried to be started, and how long is waited between two tries."""
 MOST_ELSEWHERE = 2
 """A task is given up whose process ends more often than that outside stages and readers, or before its first note."""
 
@@ -43,8 +46,7 @@ class _Worker:
     def __init__(self, call: bytes) -> None:
         self.rank = -1
         self.pipe, theirs = _CONTEXT.Pipe()
-        self.process = _CONTEXT.Process(target=_serve, args=(theirs,))
-        self.process.start()
+        self.process = _started(theirs)
         theirs.close()
         with suppress(ConnectionError):  # it has ended: `answer` says so
             self.pipe.send_bytes(call)
@@ -78,6 +80,17 @@ class _Worker:
         self.process.kill()
         self.process.join()
         self.pipe.close()
+
+
+def _started(pipe: Connection) -> ForkServerProcess:
+    """Start a process that serves a pipe; where the fork server was killed, the next try starts another one."""
+    for _ in range(STARTS):
+        process = _CONTEXT.Process(target=_serve, args=(pipe,))
+        with suppress(EOFError, ConnectionError):
+            process.start()
+            return process
+        sleep(START_SECONDS)  # until the system reports that the server has ended
+    raise RunError("no worker process can be started: the fork server ends each time; see the system's log for its end")
 
 
 def run_watched(call: Call, count: int) -> None:

@@ -3,6 +3,7 @@
 import os
 import signal
 from dataclasses import dataclass
+from multiprocessing import forkserver
 from pathlib import Path
 from typing import ClassVar
 
@@ -44,3 +45,11 @@ def test_a_killed_worker_outside_passes_is_replaced(tmp_path: Path) -> None:
 def test_a_worker_that_is_killed_again_and_again_ends_the_run(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"a worker process was killed \(SIGKILL\)"):
         run_watched(call(tmp_path, MOST_ELSEWHERE + 1), 2)
+
+
+def test_a_killed_fork_server_is_replaced(tmp_path: Path) -> None:
+    run_watched(call(tmp_path / "before", 0), 2)
+    server = forkserver._forkserver._forkserver_pid  # type: ignore[attr-defined]
+    os.kill(server, signal.SIGKILL)
+    run_watched(call(tmp_path / "after", 0), 2)
+    assert sorted(path.name for path in (tmp_path / "after").glob("done-*")) == ["done-0", "done-1", "done-2"]

@@ -92,7 +92,8 @@ def test_filters_decide_as_they_do_alone(kind: type[BaseFilter], arguments: Mapp
 
 @pytest.mark.filterwarnings("ignore:The 'registered_domain' property")
 def test_other_columns_are_metadata() -> None:
-    pytest.importorskip("tldextract", reason="URLFilter takes URLs apart with it: pip install -e '.[benchmarks]'")
+    for library in ("tldextract", "fasteners"):
+        pytest.importorskip(library, reason="datatrove's URLFilter needs it: pip install -e '.[benchmarks]'")
     stage = DatatroveStage(
         step=FILTERS + "URLFilter", arguments={"extra_domains": ["bad-site.com"], "use_integrated_lists": False}
     )
