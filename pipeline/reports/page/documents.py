@@ -1,11 +1,14 @@
 """The parts of the page about documents: the funnel, what was kept, samples to read, what each rule rejected."""
 
 import hashlib
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
@@ -17,11 +20,14 @@ from prep.pipeline.steps.ledger import Ledger
 
 SAMPLES = 6
 SAMPLE_CHARACTERS = 1500
+SHOWN = 5
+"""Documents named for each rule."""
 MOST_ROWS = 15
 MOST_RULES = 4
 """Rules named in the funnel; the others are added up."""
 LOOKED_AT = 20_000
-"""Documents whose lengths are counted and among which samples are drawn."""
+"""Documents whose lengths are counted and among which samples are drawn; of each rule, whose values are."""
+_KEYS = ["stage", "rule"]
 
 
 def funnel(ledger: Ledger) -> Markup:
@@ -58,8 +64,10 @@ def corpus(facts: CorpusFacts, output: str) -> Markup:
 
 def rejected(output: str, ledger: Ledger) -> Markup | None:
     """Return what rules rejected, with the values that they looked at."""
-    cards = [card for name in dict.fromkeys(ledger.names) for card in _rules_of(output, name)]
-    return section("Rejected", *cards) if cards else None
+    losses = _losses(output)
+    order = {name: place for place, name in enumerate(ledger.names)}
+    found = sorted(losses.items(), key=lambda item: (order.get(item[0][0], len(order)), -item[1].documents, item[0]))
+    return section("Rejected", *(_rule(stage, rule, loss) for (stage, rule), loss in found)) if found else None
 
 
 def _counts(name: str, counts: Mapping[str, int]) -> Markup:
@@ -121,34 +129,55 @@ def _sample(document: Mapping[str, str | None]) -> Markup:
     )
 
 
-def _rules_of(output: str, stage: str) -> Iterator[Markup]:
-    paths = sorted(Path(output, "rejected").glob("*.parquet"))
-    tables = [pq.read_table(path, filters=[("stage", "=", stage)]) for path in paths]
-    lost = pa.concat_tables(tables) if tables else None
-    if lost is None or not lost.num_rows:
-        return
-    for item in sorted(pc.value_counts(lost["rule"]).to_pylist(), key=lambda item: (-item["counts"], item["values"])):
-        yield _rule(stage, item["values"], lost.filter(pc.equal(lost["rule"], item["values"])))
+@dataclass
+class _Loss:
+    """What one rule of a stage rejected; of values, details and documents only so many are held."""
+
+    documents: int = 0
+    values: list[npt.NDArray[np.float64]] = field(default_factory=list)
+    details: Counter[str] = field(default_factory=Counter)
+    shown: list[dict[str, object]] = field(default_factory=list)
 
 
-def _rule(stage: str, rule: str, lost: pa.Table) -> Markup:
-    values = lost["value"].drop_null().to_numpy()
-    values = values[np.isfinite(values)]
-    thresholds = pc.value_counts(lost["detail"].drop_null()).to_pylist()
-    shown = sorted(thresholds, key=lambda item: (-item["counts"], item["values"]))[:3]
+def _losses(output: str) -> dict[tuple[str, str], _Loss]:
+    """Read what was rejected once, batch by batch, and return it by stage and rule."""
+    losses: dict[tuple[str, str], _Loss] = {}
+    for path in sorted(Path(output, "rejected").glob("*.parquet")):
+        for batch in pq.ParquetFile(path).iter_batches():
+            found = pa.Table.from_batches([batch]).group_by(_KEYS, use_threads=False).aggregate([])
+            for stage, rule in zip(*(found[name].to_pylist() for name in _KEYS), strict=True):
+                rows = batch.filter(pc.and_(pc.equal(batch["stage"], stage), pc.equal(batch["rule"], rule)))
+                _add_loss(losses.setdefault((stage, rule), _Loss()), rows)
+    return losses
+
+
+def _add_loss(loss: _Loss, rows: pa.RecordBatch) -> None:
+    if loss.documents < LOOKED_AT:
+        values = rows["value"].drop_null().to_numpy(zero_copy_only=False)
+        loss.values.append(values[np.isfinite(values)])
+        loss.details.update(rows["detail"].drop_null().to_pylist())
+    loss.shown += rows.slice(0, max(0, SHOWN - len(loss.shown))).to_pylist()
+    loss.documents += rows.num_rows
+
+
+def _rule(stage: str, rule: str, loss: _Loss) -> Markup:
+    values = np.concatenate([np.empty(0), *loss.values])
+    thresholds = sorted(loss.details.items(), key=lambda item: (-item[1], item[0]))[:3]
     chart = None
     if len(values) > 1 and values.min() < values.max():
         edges = np.linspace(values.min(), values.max(), 31)
         counts = np.histogram(values, edges)[0]
         chart = histogram(edges.tolist(), counts.tolist(), f"value that {rule} looked at")
     rows = [
-        (row["id"], "" if row["value"] is None else f"{row['value']:.4g}", row["detail"] or "")
-        for row in lost.slice(0, 5).to_pylist()
+        (str(row["id"]), "" if row["value"] is None else f"{row['value']:.4g}", str(row["detail"] or ""))
+        for row in loss.shown
     ]
     return element(
         "details",
-        element("summary", element("b", f"{stage}: {rule}"), f" {lost.num_rows:,} documents"),
-        element("p", "Recorded beside it: " + "; ".join(item["values"][:80] for item in shown)) if shown else None,
+        element("summary", element("b", f"{stage}: {rule}"), f" {loss.documents:,} documents"),
+        element("p", "Recorded beside it: " + "; ".join(detail[:80] for detail, _ in thresholds))
+        if thresholds
+        else None,
         chart,
         table(("id", "value", "recorded beside it"), rows, words=3),
     )
