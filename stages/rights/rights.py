@@ -20,7 +20,7 @@ from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.rights.licences import licence_name, licence_of_link
 from prep.stages.rights.markup_kernels import JSON_LD, LICENCE_LINK, META, PLAIN_LINK, find_statements
 from prep.stages.rights.site_records import read_records, record_files
-from prep.stages.rights.site_rules import Moment, SiteRules, SiteStatement, forbids_training
+from prep.stages.rights.site_rules import NOTHING_SAID, Moment, SiteRules, SiteStatement, forbids_training
 from prep.stages.rights.statements import Rights as Found
 from prep.stages.rights.statements import directives, place_of, read_headers, read_json_ld
 from prep.stages.shared.url.name_kernels import names
@@ -232,7 +232,7 @@ class Rights(RowStage):
             batch = set_column(batch, field.name, pa.array(values, field.type))
         batch = batch.select(self.output_schema(batch.schema).names)
         verdicts = [
-            self._verdict(rights or Found(), name, said[row] if said else SiteStatement())
+            self._verdict(rights or Found(), name, said[row] if said else NOTHING_SAID)
             for row, (rights, (name, _)) in enumerate(zip(rows, licences, strict=True))
         ]
         if all(rule is None for rule, _ in verdicts):
@@ -242,14 +242,17 @@ class Rights(RowStage):
 
     def _verdict(self, rights: Found, licence: str | None, said: SiteStatement) -> tuple[str | None, str | None]:
         """Return the rule that rejects a document and what it says, None where none does."""
-        forbidden: Mapping[str, tuple[bool, str | None]] = {
-            "tdm_reservation": (rights.reserved == 1, rights.policy),
-            "content_usage": (rights.usage is not None and forbids_training(rights.usage), rights.usage),
-            "robots_txt": (bool(said.disallowed), f"{', '.join(said.disallowed)}; {said.line}"),
-            "ai_txt": (said.ai_txt, None),
-        }
         for rule in self.reject:
-            applies, detail = forbidden.get(rule, (rule in rights.robots, ", ".join(sorted(rights.robots))))
+            if rule == "tdm_reservation":
+                applies, detail = rights.reserved == 1, rights.policy
+            elif rule == "content_usage":
+                applies, detail = rights.usage is not None and forbids_training(rights.usage), rights.usage
+            elif rule == "robots_txt":
+                applies, detail = bool(said.disallowed), f"{', '.join(said.disallowed)}; {said.line}"
+            elif rule == "ai_txt":
+                applies, detail = said.ai_txt, None
+            else:
+                applies, detail = rule in rights.robots, ", ".join(sorted(rights.robots))
             if applies:
                 return rule, detail
         if licence is None:

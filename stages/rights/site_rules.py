@@ -41,7 +41,7 @@ class SiteStatement(NamedTuple):
     policy: str | None = None
 
 
-_NOTHING = SiteStatement()
+NOTHING_SAID = SiteStatement()
 
 
 class SiteRules:
@@ -59,7 +59,7 @@ class SiteRules:
         """Return what the host of a URL says of it; `date` is when the page was fetched."""
         host = None if url is None else host_of(url)
         if url is None or host is None:
-            return _NOTHING
+            return NOTHING_SAID
         robots, ai_txt, reservations = (
             self._content(host, file, date) for file in ("robots.txt", "ai.txt", "tdmrep.json")
         )
