@@ -5,7 +5,7 @@ of parameters do not count. A domain covers its subdomains; a host stands for it
 however they are written. Cost per batch: one hash per URL, and one look-up per different host.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -85,20 +85,18 @@ class Targets:
         if self.domains or self.hosts:
             encoded = _hosts(column).dictionary_encode()
             names = [ascii_host(name) for name in encoded.dictionary.to_pylist()]
-            by_domain = [_covering(name, self.domains) for name in names]
-            for row, code in enumerate(encoded.indices.to_pylist()):
-                if code is not None and (domain := by_domain[code]) is not None:
-                    domains[row] = domain
-                if code is not None and names[code] in self.hosts:
-                    hosts[row] = names[code]
+            domains = _rows_of(encoded, [_covering(name, self.domains) for name in names])
+            hosts = _rows_of(encoded, [name if name in self.hosts else None for name in names])
         return self._same_urls(column), domains, hosts
 
     def _same_urls(self, column: pa.Array) -> dict[int, str]:
         if not self.urls:
             return {}
-        wanted = {key: url for key, url in zip(_keys(pa.array(self.urls)), self.urls, strict=True) if key is not None}
-        keys = _keys(column)
-        return {row: wanted[key] for row, key in enumerate(keys) if key is not None and key in wanted}
+        wanted = dict(_keys(*_hashes(pa.array(self.urls, pa.string()))))
+        named = {key: self.urls[row] for row, key in wanted.items()}
+        hashes, missing = _hashes(column)
+        missing |= ~np.isin(hashes[0], np.array([first for first, _ in named], np.uint64))
+        return {row: named[key] for row, key in _keys(hashes, missing) if key in named}
 
 
 def ascii_host(name: str) -> str:
@@ -129,7 +127,19 @@ def _covering(host: str, domains: frozenset[str]) -> str | None:
     return None
 
 
-def _keys(urls: pa.Array) -> list[tuple[int, int] | None]:
-    """Return the 128-bit hash of each URL's form, None where there is no URL."""
-    hashes, missing = url_hashes(*string_buffers(urls), _FORM, lower_table())
-    return [None if gone else (first, second) for first, second, gone in zip(*hashes.tolist(), missing, strict=True)]
+def _rows_of(hosts: pa.DictionaryArray, entries: list[str | None]) -> dict[int, str]:
+    """Return the rows whose host has an entry, and the entry; `entries` follow the dictionary of hosts."""
+    found = pa.DictionaryArray.from_arrays(hosts.indices, pa.array(entries, pa.string())).dictionary_decode()
+    rows = np.flatnonzero(found.is_valid().to_numpy(zero_copy_only=False))
+    return dict(zip(rows.tolist(), found.take(pa.array(rows)).to_pylist(), strict=True))
+
+
+def _hashes(urls: pa.Array) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+    """Return the halves of the hash of each URL's form (2 × rows), and which rows have no URL (rows)."""
+    return url_hashes(*string_buffers(urls), _FORM, lower_table())
+
+
+def _keys(hashes: Hashes, missing: npt.NDArray[np.bool_]) -> Iterator[tuple[int, tuple[int, int]]]:
+    """Yield the rows that have a URL, each with both halves of its hash."""
+    rows = np.flatnonzero(~missing)
+    return zip(rows.tolist(), zip(*hashes[:, rows].tolist(), strict=True), strict=True)
