@@ -6,7 +6,7 @@ a shard at a time; memory for a batch of rows.
 """
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
 import numpy as np
@@ -68,7 +68,8 @@ class _Tally:
     emptied: int = 0
     most: int = 0
     phase_rows: list[int] = field(default_factory=list)
-    phase_tokens: list[int] = field(default_factory=list)
+    phase_lost: list[Counter[int]] = field(default_factory=list)
+    """By phase: tokens of each document that goes, by its place."""
 
 
 def remove_documents(folder: str, output: str, removed: RemovedDocuments) -> Removal:
@@ -78,7 +79,7 @@ def remove_documents(folder: str, output: str, removed: RemovedDocuments) -> Rem
     """
     manifest = read_manifest(folder)
     bounds = np.cumsum([phase.rows for phase in manifest.phases], dtype=np.int64)
-    tally = _Tally(phase_rows=[0] * len(bounds), phase_tokens=[0] * len(bounds))
+    tally = _Tally(phase_rows=[0] * len(bounds), phase_lost=[Counter() for _ in bounds])
     schema = row_schema(manifest.length, manifest.dtype)
     files: list[ShardFile] = []
     first = 0
@@ -105,17 +106,15 @@ def _without(
     for batch in open_shard(folder, shard, manifest):
         rows = mapped_rows(batch)
         stays = ~np.isin(rows.documents, removed.numbers)
-        _count(rows, stays, removed, tally)
+        phases = np.searchsorted(bounds, first + np.arange(batch.num_rows), side="right")
+        _count(rows, stays, phases, removed, tally)
         left = np.diff(np.append(0, np.cumsum(stays))[rows.offsets])
         kept = (left > 0) | (np.diff(rows.offsets) == 0)
         tally.changed += int(np.count_nonzero(kept & (left != np.diff(rows.offsets))))
         tally.emptied += int(np.count_nonzero(~kept))
         tally.most = max(tally.most, int(left.max(initial=0)))
-        phases = np.searchsorted(bounds, first + np.arange(batch.num_rows), side="right")
-        tokens = np.diff(np.append(0, np.cumsum(np.where(stays, rows.lengths, 0), dtype=np.int64))[rows.offsets])
         for phase in range(len(bounds)):
             tally.phase_rows[phase] += int(np.count_nonzero(kept & (phases == phase)))
-            tally.phase_tokens[phase] += int(tokens[phases == phase].sum())
         first += batch.num_rows
         yield batch if stays.all() else rows_batch(_closed(rows, stays, kept, left, manifest.padding_id))
 
@@ -135,24 +134,25 @@ def _closed(rows: Rows, stays: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_
     )
 
 
-def _count(rows: Rows, stays: npt.NDArray[np.bool_], removed: RemovedDocuments, tally: _Tally) -> None:
-    for place, length in zip(
-        np.searchsorted(removed.numbers, rows.documents[~stays]).tolist(), rows.lengths[~stays].tolist(), strict=True
-    ):
+def _count(rows: Rows, stays: npt.NDArray[np.bool_], phases: Numbers, removed: RemovedDocuments, tally: _Tally) -> None:
+    gone = np.flatnonzero(~stays)
+    places = np.searchsorted(removed.numbers, rows.documents[gone])
+    phase_of = phases[np.searchsorted(rows.offsets, gone, side="right") - 1]
+    for place, length, phase in zip(places.tolist(), rows.lengths[gone].tolist(), phase_of.tolist(), strict=True):
         tally.tokens[place] += length
         tally.pieces[place] += 1
+        if phase < len(tally.phase_lost):
+            tally.phase_lost[phase][place] += length
 
 
 def _manifest(
     manifest: ShardManifest, files: tuple[ShardFile, ...], removed: RemovedDocuments, tally: _Tally
 ) -> ShardManifest:
-    by: dict[str, dict[str, int]] = {}
-    for label, counts in manifest.tokens_by.items():
-        left = dict(counts)
-        for place, tokens in tally.tokens.items() if label in removed.labels else ():
-            left[removed.labels[label][place]] -= tokens
-        by[label] = {value: tokens for value, tokens in left.items() if tokens}
-    phases = (PhaseFacts(rows, tokens, {}) for rows, tokens in zip(tally.phase_rows, tally.phase_tokens, strict=True))
+    by = {label: _left(counts, removed.labels[label], tally.tokens) for label, counts in manifest.tokens_by.items()}
+    phases = (
+        PhaseFacts(rows, phase.tokens - sum(lost.values()), _groups_left(phase, removed, lost))
+        for phase, rows, lost in zip(manifest.phases, tally.phase_rows, tally.phase_lost, strict=True)
+    )
     return replace(
         manifest,
         rows=sum(file.rows for file in files),
@@ -165,6 +165,27 @@ def _manifest(
         tokens_by=by,
         phases=tuple(phases),
     )
+
+
+def _left(counts: Mapping[str, int], values: Sequence[str], lost: Mapping[int, int]) -> dict[str, int]:
+    """Return tokens by a label's value without those of documents that go, whose values are given."""
+    left = dict(counts)
+    for place, tokens in lost.items():
+        left[values[place]] -= tokens
+    return {value: tokens for value, tokens in left.items() if tokens}
+
+
+def _groups_left(phase: PhaseFacts, removed: RemovedDocuments, lost: Mapping[int, int]) -> dict[str, int]:
+    """Return what is left of a mixture's groups: by the label whose values they are, none where it is no label.
+
+    Groups by a score cannot be found from the rows; where no document of the phase goes they stay as they are.
+    """
+    if not lost:
+        return dict(phase.groups)
+    for values in removed.labels.values():
+        if all(values[place] in phase.groups for place in lost):
+            return _left(phase.groups, values, lost)
+    return {}
 
 
 def _labels(folder: str, output: str, manifest: ShardManifest, removed: RemovedDocuments) -> ShardFile | None:
