@@ -1,5 +1,7 @@
 """Shards without some documents: what stays is what was there, and the folder is as packing would have left it."""
 
+from collections import Counter
+from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -8,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prep.corpus.shards.removal import RemovedDocuments, remove_documents
-from prep.corpus.shards.shards import ShardReader
+from prep.corpus.shards.shards import PhaseFacts, ShardReader, write_manifest
 from prep.corpus.shards.verification import verify_shards
 
 from ..packed_shards import PADDING, Tokens, random_documents, write_split
@@ -60,3 +62,31 @@ def test_rows_without_the_documents_are_the_same_bytes(tmp_path: Path) -> None:
     remove_documents(str(tmp_path / "before"), str(tmp_path / "after"), removal([], documents))
     for shard in manifest.shards:
         assert (tmp_path / "after" / shard.name).read_bytes() == (tmp_path / "before" / shard.name).read_bytes()
+
+
+def test_phases_keep_count_of_their_rows_and_groups(tmp_path: Path) -> None:
+    documents = dict(enumerate(random_documents(60, longest=30)))
+    sources = {number: ("even", "odd")[number % 2] for number in documents}
+    before = write_split(tmp_path / "before", documents, length=32)
+    reader = ShardReader(str(tmp_path / "before"))
+    half = before.rows // 2
+
+    def phase(rows: range, found: ShardReader) -> PhaseFacts:
+        groups: Counter[str] = Counter()
+        for row in rows:
+            for number, length in zip(found.documents(row).tolist(), found.lengths(row).tolist(), strict=True):
+                groups[sources[number]] += length
+        return PhaseFacts(len(rows), groups.total(), dict(groups))
+
+    phases = (phase(range(half), reader), phase(range(half, before.rows), reader))
+    by = {"source": dict(sum((Counter(each.groups) for each in phases), Counter()))}
+    write_manifest(str(tmp_path / "before"), replace(before, phases=phases, tokens_by=by))
+    gone = [*range(0, 60, 7), *range(1, 60, 7)]
+    removed = replace(removal(sorted(gone), documents), labels={"source": [sources[number] for number in sorted(gone)]})
+    remove_documents(str(tmp_path / "before"), str(tmp_path / "after"), removed)
+    after = ShardReader(str(tmp_path / "after"))
+    first = after.manifest.phases[0].rows
+    assert after.manifest.phases == (phase(range(first), after), phase(range(first, len(after)), after))
+    assert after.manifest.tokens_by == {
+        "source": dict(sum((Counter(each.groups) for each in after.manifest.phases), Counter()))
+    }
