@@ -122,13 +122,7 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
             at += 1
             continue
         ended = False
-        state = 0
-        first = at
-        while at < len(page) and page[at] > _SPACE and page[at] != _GREATER:
-            if (page[at] == _EQUALS and at > first) or page[at] == _SLASH:
-                break
-            state = (state * 31 + lower(page[at])) & _WORD
-            at += 1
+        at, state = _read_name(page, at)
         at, start, end = _read_value(page, at)
         if state in (_CLASS, _ID, _ROLE, _ITEMPROP):
             groups |= class_groups(page, start, end)
@@ -233,6 +227,19 @@ def _style_marks(page: Bytes, start: int, end: int) -> int:
 
 
 @leaf
+def _read_name(page: Bytes, at: int) -> tuple[int, int]:
+    """Return where the name of an attribute ends, and its hash."""
+    state = 0
+    first = at
+    while at < len(page) and page[at] > _SPACE and page[at] != _GREATER:
+        if (page[at] == _EQUALS and at > first) or page[at] == _SLASH:
+            break
+        state = (state * 31 + lower(page[at])) & _WORD
+        at += 1
+    return at, state
+
+
+@leaf
 def attribute_range(page: Bytes, at: int, name: int) -> tuple[int, int]:
     """Return the range of the value of an attribute, given by its name's hash, of the start tag that has it.
 
@@ -242,13 +249,7 @@ def attribute_range(page: Bytes, at: int, name: int) -> tuple[int, int]:
         if page[at] <= _SPACE or page[at] == _SLASH:
             at += 1
             continue
-        state = 0
-        first = at
-        while at < len(page) and page[at] > _SPACE and page[at] != _GREATER:
-            if (page[at] == _EQUALS and at > first) or page[at] == _SLASH:
-                break
-            state = (state * 31 + lower(page[at])) & _WORD
-            at += 1
+        at, state = _read_name(page, at)
         at, start, end = _read_value(page, at)
         if state == name:
             return start, end
