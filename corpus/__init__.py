@@ -5,8 +5,9 @@
 Names are imported when they are first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from prep.corpus.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from prep.corpus.errors import ConfigurationError, CorruptFileError, PrepError, RunError
@@ -22,37 +23,6 @@ if TYPE_CHECKING:
     )
     from prep.corpus.shards.shards import Pieces, Rows, ShardManifest, ShardReader, read_manifest
     from prep.corpus.shards.verification import Fault, verify_shards
-
-_MODULES = {
-    "prep.corpus.errors": (
-        "ConfigurationError",
-        "CorruptFileError",
-        "PrepError",
-        "RunError",
-    ),
-    "prep.corpus.shards.loader": (
-        "Batch",
-        "Loader",
-        "LoaderSettings",
-        "Rank",
-        "check_tokenizer",
-        "cu_seqlens",
-        "masked_labels",
-        "position_ids",
-    ),
-    "prep.corpus.shards.shards": (
-        "Pieces",
-        "Rows",
-        "ShardManifest",
-        "ShardReader",
-        "read_manifest",
-    ),
-    "prep.corpus.shards.verification": (
-        "Fault",
-        "verify_shards",
-    ),
-}
-_PLACES = {name: module for module, names in _MODULES.items() for name in names}
 
 __all__ = [
     "Batch",
@@ -76,12 +46,14 @@ __all__ = [
     "verify_shards",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "prep.corpus.errors": "ConfigurationError CorruptFileError PrepError RunError",
+        "prep.corpus.shards.loader": (
+            "Batch Loader LoaderSettings Rank check_tokenizer cu_seqlens masked_labels position_ids"
+        ),
+        "prep.corpus.shards.shards": "Pieces Rows ShardManifest ShardReader read_manifest",
+        "prep.corpus.shards.verification": "Fault verify_shards",
+    },
+)

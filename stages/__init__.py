@@ -5,8 +5,9 @@
 Names are imported when they are first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from prep.corpus.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from prep.corpus.errors import Problem
@@ -28,28 +29,6 @@ if TYPE_CHECKING:
         Watch,
     )
 
-_MODULES = {
-    "prep.corpus.errors": ("Problem",),
-    "prep.stages.stage": (
-        "CheckContext",
-        "GlobalStage",
-        "InputFile",
-        "Outcome",
-        "PartVerdicts",
-        "Partition",
-        "Phase",
-        "RowFunction",
-        "RowStage",
-        "Settings",
-        "SourceStage",
-        "Stage",
-        "Tap",
-        "Verdicts",
-        "Watch",
-    ),
-}
-_PLACES = {name: module for module, names in _MODULES.items() for name in names}
-
 __all__ = [
     "CheckContext",
     "GlobalStage",
@@ -69,12 +48,13 @@ __all__ = [
     "Watch",
 ]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "prep.corpus.errors": "Problem",
+        "prep.stages.stage": (
+            "CheckContext GlobalStage InputFile Outcome PartVerdicts Partition Phase RowFunction "
+            "RowStage Settings SourceStage Stage Tap Verdicts Watch"
+        ),
+    },
+)

@@ -6,8 +6,9 @@ A module and not the package's `__init__.py`: with one, the folder `tokenizers/`
 from every Python that runs in the root of the repository. Names are imported when they are first used.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from prep.corpus.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from prep.tokenizers.encoding.encode import Tokenizer, open_tokenizer
@@ -15,32 +16,14 @@ if TYPE_CHECKING:
     from prep.tokenizers.saving.existing import open_any
     from prep.tokenizers.training.train import TokenizerSettings, Trained, train
 
-_MODULES = {
-    "prep.tokenizers.encoding.encode": (
-        "Tokenizer",
-        "open_tokenizer",
-    ),
-    "prep.tokenizers.judging.evaluate": (
-        "Evaluation",
-        "evaluate",
-    ),
-    "prep.tokenizers.saving.existing": ("open_any",),
-    "prep.tokenizers.training.train": (
-        "TokenizerSettings",
-        "Trained",
-        "train",
-    ),
-}
-_PLACES = {name: module for module, names in _MODULES.items() for name in names}
-
 __all__ = ["Evaluation", "Tokenizer", "TokenizerSettings", "Trained", "evaluate", "open_any", "open_tokenizer", "train"]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "prep.tokenizers.encoding.encode": "Tokenizer open_tokenizer",
+        "prep.tokenizers.judging.evaluate": "Evaluation evaluate",
+        "prep.tokenizers.saving.existing": "open_any",
+        "prep.tokenizers.training.train": "TokenizerSettings Trained train",
+    },
+)

@@ -5,36 +5,22 @@
 Names are imported when they are first used: PyTorch is needed only then.
 """
 
-from importlib import import_module
 from typing import TYPE_CHECKING
+
+from prep.corpus.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from prep.trainer.network.model import ModelSettings, Transformer
     from prep.trainer.running.settings import Data, TrainSettings, Writing
     from prep.trainer.running.train import train
 
-_MODULES = {
-    "prep.trainer.network.model": (
-        "ModelSettings",
-        "Transformer",
-    ),
-    "prep.trainer.running.settings": (
-        "Data",
-        "TrainSettings",
-        "Writing",
-    ),
-    "prep.trainer.running.train": ("train",),
-}
-_PLACES = {name: module for module, names in _MODULES.items() for name in names}
-
 __all__ = ["Data", "ModelSettings", "TrainSettings", "Transformer", "Writing", "train"]
 
-
-def __getattr__(name: str) -> object:
-    if name not in _PLACES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(_PLACES[name]), name)
-
-
-def __dir__() -> list[str]:
-    return sorted(__all__)
+__getattr__, __dir__ = lazy_names(
+    __name__,
+    {
+        "prep.trainer.network.model": "ModelSettings Transformer",
+        "prep.trainer.running.settings": "Data TrainSettings Writing",
+        "prep.trainer.running.train": "train",
+    },
+)
