@@ -56,7 +56,7 @@ class Extract(RowStage):
     """
 
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
     produces: ClassVar[tuple[str, ...]] = ("text",)
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)

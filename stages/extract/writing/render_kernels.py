@@ -20,6 +20,7 @@ from prep.stages.extract.html.nesting_kernels import Elements, table_around
 from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, write_number
 
 _SPACE, _BAR, _NEWLINE, _DASH, _DOT, _SEMICOLON = 32, 124, 10, 45, 46, 59
+_EXCLAMATION, _COMMA, _COLON, _QUESTION = 33, 44, 58, 63
 _LI, _UL, _OL, _MENU, _DL = (number(name) for name in ("li", "ul", "ol", "menu", "dl"))
 _TR, _TD, _TH, _TABLE = (number(name) for name in ("tr", "td", "th", "table"))
 _PARAGRAPHS: Final = tuple(number(name) for name in ("p", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"))
@@ -61,7 +62,7 @@ def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: B
         begins_item = item > 0 and not has(elements, blocks, item, before)
         between = _between(elements, blocks, in_line, before, block, row, begins_item)
         if between == _SAME_CELL:
-            if begins_item and before >= 0:
+            if begins_item and before >= 0 and not _ends_clause(target[written - 1]):
                 target[written] = _SEMICOLON
                 written += 1
             target[written] = _SPACE
@@ -85,6 +86,12 @@ def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: B
             written += 1
         before = block
     return target[:written]
+
+
+@leaf
+def _ends_clause(byte: int) -> bool:
+    """Return whether a mark already stands where a semicolon would part the items of a list in a cell."""
+    return byte in (_COMMA, _DOT, _COLON, _SEMICOLON, _EXCLAMATION, _QUESTION)
 
 
 @inner

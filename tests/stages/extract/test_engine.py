@@ -68,6 +68,7 @@ def test_headings_and_paragraphs_stand_apart() -> None:
         ("<table><tr><th colspan=2>a<th>b<tr><td>c<td>d<td>e</table>", "a | | b\nc | d | e"),
         ("<table><tr><td>a<td>b<tr><td rowspan=2>c<td>d<tr><td>e</table>", "a | b\nc | d\n| e"),
         ("<table><tr><td>a<td><ul><li>b<li>c</ul><tr><td>d<td>e<br>f<p>g</table>", "a | b; c\nd | e f g"),
+        ("<table><tr><td>a<td>to:<ul><li>b.<li>c</ul></table>", "a | to: b. c"),
         ("<table><tr><td><img><td>only<tr><td><td>text</table>", "only\n\ntext"),
         ("<table><tr><td>a<td><table><tr><td>b<td>c</table></table>", "a\n\nb | c"),
         ("<p>so <math alttext='x^2'></math> it is", "so $x^2$ it is"),
