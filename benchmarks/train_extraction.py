@@ -26,13 +26,13 @@ import numpy.typing as npt
 from documentation_pages import TRAINED, read_documentation
 from labelled_pages import LabelledPage, label_page, transliterate_page
 from transliterated_pages import SCRIPTS
-from tree_export import export
 from web_pages import Page, folds, read_pages, read_snippet_pages
 
 from prep.stages.extract.engine import SURE, add_collective
 from prep.stages.extract.features.feature_kernels import ALL_FEATURES, FEATURES
 from prep.stages.extract.model.model import MODEL_FILE, BlockModel, model_bytes
-from prep.stages.extract.model.tree_kernels import Trees, probabilities
+from prep.stages.shared.trees.lightgbm_trees import export
+from prep.stages.shared.trees.tree_kernels import Trees, probabilities
 
 Reals = npt.NDArray[np.float64]
 

@@ -102,6 +102,8 @@ class GlobalStep(Step):
     """Folder of the pass whose documents it works on."""
     drops: tuple[str, ...]
     """Folders of the Global stages whose losses no pass has applied yet."""
+    columns: tuple[str, ...]
+    """Folders of the Global stages whose columns no pass has applied yet."""
     tap: TapPlan | None
     phases: tuple[Phase, ...]
     artefacts: Mapping[str, str]
@@ -112,7 +114,7 @@ class GlobalStep(Step):
     @property
     def reads(self) -> frozenset[str]:
         """The folders of the steps whose files it reads."""
-        return frozenset([self.previous, *self.drops, *self.artefacts.values()])
+        return frozenset([self.previous, *self.drops, *self.columns, *self.artefacts.values()])
 
     @property
     def changes(self) -> Changes | None:
@@ -260,9 +262,12 @@ class _Planner:
         return Plan(tuple(self._steps))
 
     def _global(self, position: int, stage: GlobalStage) -> None:
-        reads_text = stage.tap() is None and stage.reads_text
+        own_tap = stage.tap()
+        reads_text = own_tap is None and stage.reads_text
         cut = any(step.stage.cuts for step in self._changed)
-        if self._documents is None or self._rows or cut or (reads_text and self._changed):
+        added = {field.name for step in self._changed for field in step.stage.adds()}
+        taps_added = own_tap is not None and not added.isdisjoint(own_tap.reads())
+        if self._documents is None or self._rows or cut or taps_added or (reads_text and self._changed):
             self._pass(position)
         documents = self._documents
         assert documents is not None
@@ -287,6 +292,7 @@ class _Planner:
             parts=documents.tasks,
             previous=documents.folder,
             drops=tuple(before.folder for before in self._changed if before.stage.drops),
+            columns=tuple(before.folder for before in self._changed if before.stage.adds()),
             tap=tap,
             phases=stage.phases(documents.tasks),
             artefacts={name: made.folder for name, made in artefacts.items()},
@@ -352,16 +358,20 @@ class _Planner:
 
     def _following_taps(self, position: int, documents: str) -> Iterator[TapPlan]:
         """Yield the taps of the Global stages that will work on this pass's parts."""
+        added: set[str] = set()
         for stage in self._stages[position:]:
             if not isinstance(stage, GlobalStage):
                 return
             tap = self._tap(stage, documents)
             if tap is not None:
+                if not added.isdisjoint(tap.tap.reads()):
+                    return
                 yield tap
             elif stage.reads_text:
                 return
             if stage.cuts:
                 return
+            added |= {field.name for field in stage.adds()}
 
     @staticmethod
     def _tap(stage: GlobalStage, documents: str) -> TapPlan | None:

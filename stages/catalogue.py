@@ -26,6 +26,7 @@ _CLASSES: Mapping[str, str] = {
     "clean_lines": "quality.clean_lines.CleanLines",
     "quality": "quality.quality.Quality",
     "classifier": "classifier.classifier.ClassifierStage",
+    "signal_classifier": "classifier.signal_classifier.SignalClassifier",
     "perplexity": "perplexity.perplexity.Perplexity",
     "datatrove": "datatrove.datatrove_stage.DatatroveStage",
     "top_share": "sampling.top_share.TopShare",

@@ -280,9 +280,24 @@ class Tap(Settings):
     libraries: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[tuple[str, ...]] = ()
 
+    def reads(self) -> frozenset[str]:
+        """Return the names that may be columns it reads: `columns`, and every string among its settings."""
+        return frozenset((*self.columns, *_strings(self.model_dump())))
+
     def open(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         """Return a function from documents to one row each, in order; the table is stored as Arrow IPC."""
         raise NotImplementedError
+
+
+def _strings(value: object) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, Mapping):
+        for item in value.values():
+            yield from _strings(item)
+    elif isinstance(value, Sequence):
+        for item in value:
+            yield from _strings(item)
 
 
 @dataclass(frozen=True)

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from prep.corpus.arrow.columns import set_column
-from prep.corpus.arrow.documents import read_documents, select
+from prep.corpus.arrow.documents import read_documents, read_schema, select
 from prep.corpus.files.storage import read_arrow
 from prep.corpus.text.cuts import without
 
@@ -39,14 +39,33 @@ class Upstream:
     def documents(self, part: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
         """Yield a part's documents, all columns or these, in batches: changed, and without those that are lost."""
         lost = self.dropped(part)
+        start = 0
+        for batch in self.rows(part, columns):
+            end = start + batch.num_rows
+            yield batch if lost is None else select(batch, pa.array(~lost[start:end]))
+            start = end
+
+    def rows(self, part: int, columns: Sequence[str] | None = None) -> Iterator[pa.RecordBatch]:
+        """Yield a part's documents as `documents` does, and those that are lost as well: each row of the part."""
         cuts = [read_arrow(path) for path in (self.cuts[part] if self.cuts else ())]
         added = [read_arrow(path) for path in (self.columns[part] if self.columns else ())]
+        if columns is not None:
+            added = [table.select([name for name in table.column_names if name in columns]) for table in added]
+        new = {name for table in added for name in table.column_names}
+        stored = None if columns is None else [name for name in columns if name not in new] or ["id"]
         start = 0
-        for batch in read_documents(self.parts[part], columns):
-            end = start + batch.num_rows
-            changed = _changed(batch, cuts, added, start)
-            yield changed if lost is None else select(changed, pa.array(~lost[start:end]))
-            start = end
+        for batch in read_documents(self.parts[part], stored):
+            yield _changed(batch, cuts, added, start)
+            start += batch.num_rows
+
+    def schema(self, part: int) -> pa.Schema:
+        """Return the columns of a part's documents as `rows` yields them."""
+        schema = read_schema(self.parts[part])
+        for path in self.columns[part] if self.columns else ():
+            for added in read_arrow(path).schema:
+                index = schema.get_field_index(added.name)
+                schema = schema.append(added) if index < 0 else schema.set(index, added)
+        return schema
 
 
 def _changed(batch: pa.RecordBatch, cuts: list[pa.Table], added: list[pa.Table], start: int) -> pa.RecordBatch:

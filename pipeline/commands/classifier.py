@@ -1,20 +1,78 @@
-"""The commands about classifiers of text: `prep classifier train`."""
+"""The commands about classifiers of documents: `prep classifier train`."""
 
-from typing import Annotated, cast
+from enum import StrEnum
+from typing import TYPE_CHECKING, Annotated, cast
 
 import typer
 from rich.table import Table
 
 from prep.pipeline.reports.terminal import Terminal
 
-app = typer.Typer(help="Train classifiers of text for the stage `classifier`.", no_args_is_help=True)
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+app = typer.Typer(help="Train classifiers for the stages `classifier` and `signal_classifier`.", no_args_is_help=True)
 
 BARS = " ▁▂▃▄▅▆▇█"
+WEIGHTS = 12
+"""Features whose weights are printed; the card holds all."""
+
+
+class On(StrEnum):
+    """What a classifier looks at."""
+
+    TEXT = "text"
+    SIGNALS = "signals"
 
 
 @app.command()
-def train(file: Annotated[str, typer.Argument(metavar="CLASSIFIER.yaml", help="Examples and settings.")]) -> None:
-    """Train a fastText classifier on labelled texts and test it on texts held out; writes the model and its card."""
+def train(
+    file: Annotated[str, typer.Argument(metavar="CLASSIFIER.yaml", help="Examples and settings.")],
+    on: Annotated[On, typer.Option(help="The texts' words, or the signals that a run has stored.")] = On.TEXT,
+) -> None:
+    """Train a classifier on labelled documents and judge it on others; writes the model and its card.
+
+    On text, a fastText classifier for the stage `classifier`; on signals, a logistic regression or small trees over
+    the stored columns of a run, for the stage `signal_classifier`.
+    """
+    (_train_on_signals if on is On.SIGNALS else _train_on_text)(file)
+
+
+def _train_on_signals(file: str) -> None:
+    from prep.corpus.errors import ConfigurationError
+    from prep.pipeline import config
+    from prep.stages.classifier.signal_examples import SignalClassifierSettings
+    from prep.stages.classifier.signal_training import train_on_signals
+
+    settings, located = config.load_settings(file, SignalClassifierSettings)
+    problems = () if settings.labels is None else settings.labels.problems()
+    complaints = [f"{located.where(('labels', *problem.field))}: {problem}" for problem in problems]
+    if complaints:
+        raise ConfigurationError(complaints)
+    card = train_on_signals(settings)
+    console = Terminal()
+    print_card(console, card)
+    areas = ", ".join(f"{area:.3f}" for area in cast("Sequence[float]", card["auc_of_folds"]))
+    console.print(f"AUC on documents held out: {card['auc']:.3f}; by fold: {areas}")
+    for name in ("documents_without_label", "documents_of_other_labels", "labels_without_document"):
+        if card[name]:
+            console.print(f"{name.replace('_', ' ')}: {card[name]:,}")
+    _print_importance(console, cast("Sequence[dict[str, object]]", card["importance"]))
+    console.print(f"model and card: {settings.output}/")
+
+
+def _print_importance(console: Terminal, features: "Sequence[dict[str, object]]") -> None:
+    """Print what the strongest features do."""
+    table = Table(box=None, pad_edge=False)
+    measure = "weight" if "weight" in features[0] else "auc_lost"
+    table.add_column("feature")
+    table.add_column("weight per deviation" if measure == "weight" else "AUC lost without it", justify="right")
+    for each in features[:WEIGHTS]:
+        table.add_row(str(each["feature"]), f"{each[measure]:+.3f}")
+    console.print(table)
+
+
+def _train_on_text(file: str) -> None:
     from prep.corpus.errors import ConfigurationError
     from prep.pipeline import config
     from prep.stages.classifier import training

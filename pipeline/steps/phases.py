@@ -67,11 +67,13 @@ def context(step: GlobalStep, steps_folder: str) -> GlobalContext:
     folder = f"{steps_folder}/{step.folder}"
     tasks = range(step.parts)
     taps = () if step.tap is None else tuple(tap_path(steps_folder, step.tap, task) for task in tasks)
-    drops = tuple(
-        tuple(f"{steps_folder}/{drop}/output/drops/{task:05d}.arrow" for drop in step.drops) for task in tasks
+    parts = tuple(part_path(step, steps_folder, task) for task in tasks)
+    drops, columns = (
+        tuple(tuple(f"{steps_folder}/{name}/output/{kind}/{task:05d}.arrow" for name in folders) for task in tasks)
+        for kind, folders in (("drops", step.drops), ("columns", step.columns))
     )
     return GlobalContext(
-        upstream=Upstream(tuple(part_path(step, steps_folder, task) for task in tasks), taps, drops),
+        upstream=Upstream(parts, taps, drops, columns=columns),
         output=f"{folder}/output",
         scratch=f"{folder}/scratch",
         artefacts={name: f"{steps_folder}/{made}/output" for name, made in step.artefacts.items()},

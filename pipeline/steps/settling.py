@@ -7,12 +7,12 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import REJECTED, URL, DocumentWriter, read_documents, read_schema
+from prep.corpus.arrow.documents import REJECTED, URL, DocumentWriter
 from prep.corpus.errors import LedgerError
 from prep.corpus.files.storage import join, write_arrow
 from prep.pipeline.steps.accounting import LABELS, Account, rejects
 from prep.stages.stage import GlobalStage, PartVerdicts, Verdicts
-from prep.stages.upstream import GlobalContext
+from prep.stages.upstream import GlobalContext, Upstream
 
 REJECTS = "rejected"
 """Folder of what is lost, in a pass's folder and in a Global stage's output."""
@@ -39,7 +39,7 @@ def _settle(stage: GlobalStage, part: int, context: GlobalContext, found: PartVe
         if stage.drops or len(lost):
             path = join(context.output, REJECTS, f"{part:05d}.parquet")
             losses = stack.enter_context(DocumentWriter(path, REJECTED))
-        for start, batch in _documents(context.upstream.parts[part]):
+        for start, batch in _documents(context.upstream, part):
             rows = start + batch.num_rows
             stays = np.ones(batch.num_rows, np.bool_) if before is None else ~before[start:rows]
             account.enter(position, batch.filter(pa.array(stays)))
@@ -78,10 +78,11 @@ def _recorded(
     return rejects(documents, stage.name, taken)
 
 
-def _documents(part: str) -> Iterator[tuple[int, pa.RecordBatch]]:
+def _documents(upstream: Upstream, part: int) -> Iterator[tuple[int, pa.RecordBatch]]:
     """Yield a part's ids, labels and URLs in batches, each with its first row."""
-    columns = ["id", *(name for name in (*LABELS, URL.name) if name in read_schema(part).names)]
+    there = upstream.schema(part).names
+    columns = ["id", *(name for name in (*LABELS, URL.name) if name in there)]
     start = 0
-    for batch in read_documents(part, columns):
+    for batch in upstream.rows(part, columns):
         yield start, batch
         start += batch.num_rows

@@ -173,7 +173,7 @@ def evaluate(labels: tuple[str, ...], truth: Labels, scores: Scores) -> Mapping[
         own, score = truth == index, scores[:, index]
         report[label] = {
             **_precision_recall(own, best == index),
-            "auc": _area(own, score),
+            "auc": area_under_curve(own, score),
             "calibration_error": _calibration_error(own, score),
             "at_threshold": {str(least): _precision_recall(own, score >= least) for least in THRESHOLDS},
             "scores": {"own": _histogram(score[own]), "others": _histogram(score[~own])},
@@ -186,7 +186,7 @@ def evaluate(labels: tuple[str, ...], truth: Labels, scores: Scores) -> Mapping[
     }
 
 
-def _area(own: npt.NDArray[np.bool_], score: Scores) -> float | None:
+def area_under_curve(own: npt.NDArray[np.bool_], score: Scores) -> float | None:
     """Return how often a text of the label has a higher score than another; equal scores count half."""
     positive, negative = int(own.sum()), int((~own).sum())
     if not positive or not negative:

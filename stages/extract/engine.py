@@ -24,13 +24,13 @@ from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.metadata import is_discussion, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
-from prep.stages.extract.model.tree_kernels import probabilities
 from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
 from prep.stages.extract.writing.markdown_kernels import render_markdown
 from prep.stages.extract.writing.render_kernels import render
 from prep.stages.extract.writing.whole_kernels import keep_whole
 from prep.stages.shared.dates import LATEST
 from prep.stages.shared.markup.formulas import Delimiters, write_formulas
+from prep.stages.shared.trees.tree_kernels import probabilities
 
 Form = Literal["text", "markdown"]
 Comments = Literal["keep", "drop", "only"]

@@ -10,7 +10,6 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from prep.corpus.arrow.documents import read_documents, read_schema
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.storage import join, write_json
 from prep.stages.quality.account import Account, write_costs
@@ -129,12 +128,11 @@ class Quality(GlobalStage, JudgesByRecipe):
             parts = [_account(context, part) for part in range(len(context.upstream.parts))]
             write_costs(rules, self.seed, parts, context.output)
             return None
-        part = context.upstream.parts[task]
         account = Account(rules)
         found: list[PartVerdicts] = []
         start = 0
         before = context.upstream.dropped(task)
-        for batch in read_documents(part, columns(rules, read_schema(part))):
+        for batch in context.upstream.rows(task, columns(rules, context.upstream.schema(task))):
             end = start + batch.num_rows
             judged = judge(rules, batch, None if before is None else before[start:end])
             account.add(judged)

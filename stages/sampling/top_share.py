@@ -85,12 +85,9 @@ class TopShare(GlobalStage):
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Find columns that are not there, or hold no numbers."""
         names = context.schema.names
-        later = {field.name for stage in context.upstream if isinstance(stage, GlobalStage) for field in stage.adds()}
         for field, name in (("score", self.score), *(("within", name) for name in self.within)):
             if name not in names:
                 yield Problem(f"no earlier stage makes a column {name!r}", (field,), "one of " + ", ".join(names))
-            elif name in later:
-                yield Problem(f"column {name!r} is not in the documents yet", (field,), "none that deduplication adds")
         if self.score in names and not _is_number(context.schema.field(self.score).type):
             kind = str(context.schema.field(self.score).type)
             yield Problem(f"column {self.score!r} cannot be ranked by", ("score",), "numbers", kind)

@@ -92,9 +92,9 @@ class Targets:
     def _same_urls(self, column: pa.Array) -> dict[int, str]:
         if not self.urls:
             return {}
-        wanted = dict(_keys(*_hashes(pa.array(self.urls, pa.string()))))
+        wanted = dict(_keys(*url_keys(pa.array(self.urls, pa.string()))))
         named = {key: self.urls[row] for row, key in wanted.items()}
-        hashes, missing = _hashes(column)
+        hashes, missing = url_keys(column)
         missing |= ~np.isin(hashes[0], np.array([first for first, _ in named], np.uint64))
         return {row: named[key] for row, key in _keys(hashes, missing) if key in named}
 
@@ -134,7 +134,7 @@ def _rows_of(hosts: pa.DictionaryArray, entries: list[str | None]) -> dict[int, 
     return dict(zip(rows.tolist(), found.take(pa.array(rows)).to_pylist(), strict=True))
 
 
-def _hashes(urls: pa.Array) -> tuple[Hashes, npt.NDArray[np.bool_]]:
+def url_keys(urls: pa.Array) -> tuple[Hashes, npt.NDArray[np.bool_]]:
     """Return the halves of the hash of each URL's form (2 × rows), and which rows have no URL (rows)."""
     return url_hashes(*string_buffers(urls), _FORM, lower_table())
 

@@ -53,6 +53,46 @@ def test_a_trained_classifier_becomes_a_stage(
     assert pq.read_table(tmp_path / "out" / "documents").column("id").to_pylist() == ["0-1", "0-1~2", "0-2", "0-2~2"]
 
 
+def test_a_classifier_over_signals_judges_stored_columns(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    prose = [f"The ship of {number} sails went down in the storm, and the crew was saved." for number in range(40)]
+    lists = [f"menu {number}\nhome\nnews\nprices 1 2 3" for number in range(40)]
+    assert call(monkeypatch, capsys, "run", str(write_pipeline(["signals"], prose + lists)))[0] == 0
+    rows = [{"id": f"0-{row}", "kind": "prose" if row < 40 else "list"} for row in range(80)]
+    (tmp_path / "kinds.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+    settings = {"output": str(tmp_path / "model"), "documents": str(tmp_path / "out" / "documents"), "column": "kind"}
+    labels = {"labels": {"paths": str(tmp_path / "kinds.jsonl")}, "positive": "prose"}
+    (tmp_path / "signals.yaml").write_bytes(orjson.dumps({**settings, **labels}))
+    status, out, err = call(
+        monkeypatch, capsys, "classifier", "train", str(tmp_path / "signals.yaml"), "--on", "signals"
+    )
+    assert (status, err) == (0, "")
+    assert "AUC on documents held out: 1.000; by fold: 1.000, 1.000" in out
+    assert "weight per deviation" in out
+    scoring = {"signal_classifier": {"model": str(tmp_path / "model"), "min_score": 0.5}}
+    stages = [
+        "signals",
+        scoring,
+        {"quality": {"recipe": "code", "rules": {"short_doc": {"min": 5}}}},
+        {"top_share": {"score": "signal_score", "share": 0.5}},
+    ]
+    path = write_pipeline(stages, prose + lists)
+    status, out, err = call(monkeypatch, capsys, "run", str(path))
+    assert (status, err) == (0, "")
+    assert "signal_score 40" in out
+    kept = pq.read_table(tmp_path / "out" / "documents")
+    assert min(kept.column("signal_score").to_pylist()) > 0.5
+    assert set(kept.column("id").to_pylist()) <= {f"0-{row}" for row in range(40)}
+    status, out, _ = call(monkeypatch, capsys, "status", str(path), "--set", "signal_classifier.min_score=0.6")
+    assert status == 0
+    assert "signal_classifier.min_score 0.5 → 0.6" in out
+    (tmp_path / "kinds.jsonl").write_bytes(orjson.dumps(rows[0]) + b"\n" + orjson.dumps(rows[0]))
+    status, _, err = call(monkeypatch, capsys, "classifier", "train", str(tmp_path / "signals.yaml"), "--on", "signals")
+    assert status == 2
+    assert "1 of the ids come more than once: '0-0'" in err
+
+
 def test_mistakes_name_the_line(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:

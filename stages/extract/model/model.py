@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from prep.stages.extract.features.feature_kernels import ALL_FEATURES
-from prep.stages.extract.model.tree_kernels import Trees
+from prep.stages.shared.trees.tree_kernels import Trees
 
 MODEL_FILE = Path(__file__).with_name("blocks.npz")
 

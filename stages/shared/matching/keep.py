@@ -59,7 +59,7 @@ class Policy(NamedTuple):
         made = {field.name for stage in context.upstream if isinstance(stage, GlobalStage) for field in stage.adds()}
         if self.column not in context.schema.names or self.column in made:
             seen = ", ".join(name for name in context.schema.names if name not in made)
-            expected = "a column of the documents that no deduplication before it adds"
+            expected = "a column that 'read' or a stage that works on single documents makes"
             yield Problem(f"keep: {self.keep} looks at the column '{self.column}'", ("keep",), expected, seen)
         elif self.keep == "best" and not _is_number(context.schema.field(self.column).type):
             kind = str(context.schema.field(self.column).type)

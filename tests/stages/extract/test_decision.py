@@ -13,7 +13,7 @@ from prep.stages.extract.engine import add_collective, features_of, read_page
 from prep.stages.extract.features.feature_kernels import ALL_FEATURES, FEATURES
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import MODEL_FILE, BlockModel, load_model, model_bytes
-from prep.stages.extract.model.tree_kernels import Features, Trees, probabilities
+from prep.stages.shared.trees.tree_kernels import Features, Trees, probabilities
 
 SHIPPED = load_model()
 
@@ -50,7 +50,7 @@ def test_rows_are_judged_alone_as_among_others(rows: int) -> None:
 
 def test_exported_trees_say_what_lightgbm_says() -> None:
     lightgbm = pytest.importorskip("lightgbm")
-    from tree_export import export
+    from prep.stages.shared.trees.lightgbm_trees import export
 
     random = np.random.default_rng(0)
     features = random.integers(-3, 4, (2000, 6)).astype(np.float32) + random.choice([0, 0.1], (2000, 6)).astype("f4")

@@ -15,7 +15,6 @@ from hypothesis import strategies as st
 
 from prep.corpus.arrow.documents import write_table
 from prep.corpus.files.storage import read_arrow, write_arrow
-from prep.stages.dedup.exact import Exact
 from prep.stages.results import Counts
 from prep.stages.sampling.chance import id_hashes
 from prep.stages.sampling.top_share import TopShare, rank_keys
@@ -125,13 +124,10 @@ def test_rank_keys_keep_the_order(scores: list[float]) -> None:
 def test_what_cannot_work_is_found_before() -> None:
     def problems(stage: TopShare, **columns: pa.DataType) -> list[str]:
         schema = pa.schema({"id": pa.string(), **columns})
-        upstream = (Exact(),) if "exact_cluster_size" in columns else ()
-        return [str(problem) for problem in stage.problems(CheckContext(schema, 0, frozenset(), upstream))]
+        return [str(problem) for problem in stage.problems(CheckContext(schema, 0, frozenset()))]
 
     assert problems(TopShare(share=0.1, score="s"), s=pa.int8()) == []
     assert "no earlier stage makes a column 'classifier_score'" in problems(TopShare(share=0.1))[0]
     assert "cannot be ranked by; expected numbers, seen string" in problems(TopShare(share=0.1, score="id"))[0]
     grouped = TopShare(share=0.1, score="s", within=("language",))
     assert "no earlier stage makes a column 'language'" in problems(grouped, s=pa.int8())[0]
-    late = TopShare(share=0.1, score="exact_cluster_size")
-    assert "'exact_cluster_size' is not in the documents yet" in problems(late, exact_cluster_size=pa.int64())[0]

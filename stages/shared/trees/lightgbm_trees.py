@@ -1,11 +1,13 @@
-"""Boosted trees of LightGBM as flat arrays that the extractor's own kernel evaluates."""
+"""Boosted trees of LightGBM as flat arrays, which `tree_kernels` evaluates without the library."""
 
-from typing import NotRequired, TypedDict
+from typing import TYPE_CHECKING, NotRequired, TypedDict
 
-import lightgbm
 import numpy as np
 
-from prep.stages.extract.model.tree_kernels import Trees
+from prep.stages.shared.trees.tree_kernels import Trees
+
+if TYPE_CHECKING:
+    import lightgbm
 
 
 class Node(TypedDict):
@@ -18,7 +20,7 @@ class Node(TypedDict):
     leaf_value: NotRequired[float]
 
 
-def export(booster: lightgbm.Booster) -> Trees:
+def export(booster: "lightgbm.Booster") -> Trees:
     """Return the trees as flat arrays, the children of a node beside each other."""
     roots: list[int] = []
     depths: list[int] = []
