@@ -48,7 +48,7 @@ class PrepStages(PipelineStep):  # type: ignore[misc]
         exclusion_writer: gets the dropped documents, with the rule as `filter_reason` in their metadata
         batch_bytes: documents travel in batches of about so many bytes of text
 
-    Raises ConfigurationError where the stages cannot work. Tables of findings (of `decontaminate`) are not kept.
+    Raises ConfigurationError where the stages cannot work. Tables of findings (of `pii`) are not kept.
 
     """
 

@@ -36,8 +36,7 @@ def fingerprint(identity: Identity) -> str:
 
 def stage_identity(stage: Stage | Tap) -> Identity:
     """Return what decides a stage's output: settings, version, libraries' versions, and the files it reads."""
-    settings = stage.identity() if isinstance(stage, Stage) else stage.model_dump(mode="json")
-    files = stage.files() if isinstance(stage, Stage) else {}
+    settings, files = stage.identity(), stage.files()
     settings = {name: _without_places(value, tuple(files.values())) for name, value in settings.items()}
     refuse_unstable(stage.name, settings)
     kind = type(stage)

@@ -284,6 +284,14 @@ class Tap(Settings):
         """Return the names that may be columns it reads: `columns`, and every string among its settings."""
         return frozenset((*self.columns, *_strings(self.model_dump())))
 
+    def files(self) -> Mapping[str, str]:
+        """Return other files whose content decides the table, by option name."""
+        return {}
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings that decide the table, as JSON-ready values."""
+        return self.model_dump(mode="json")
+
     def open(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         """Return a function from documents to one row each, in order; the table is stored as Arrow IPC."""
         raise NotImplementedError
@@ -333,8 +341,11 @@ class GlobalStage(Stage):
     reads_text: ClassVar[bool] = True
     """Whether it reads the documents' text. One that does not, and has no tap, reads other columns of the parts and
     minds what is lost already, so that no pass need write the documents before it."""
-    cuts: ClassVar[bool] = False
-    """Whether the stage takes pieces out of texts (repeated lines)."""
+
+    @property
+    def cuts(self) -> bool:
+        """Whether the stage takes pieces out of texts (repeated lines)."""
+        return False
 
     def adds(self) -> tuple[pa.Field, ...]:
         """Return the columns that the stage adds to the documents, or replaces."""

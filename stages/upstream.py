@@ -102,6 +102,8 @@ class GlobalContext:
       rising, without overlap, at the borders of characters, and `break` (bool): a line break takes their place;
     - `columns/{part:05d}.arrow`, where it `adds` columns: these, a row per document.
 
+    What it found in documents it may write to `findings/{part:05d}.parquet`; it is published in the folder `findings`.
+
     What its verdicts lose the engine writes beside them: `drops/{part:05d}.arrow`, one boolean column `drop`, where the
     stage `drops`, and `rejected/{part:05d}.parquet` (schema `prep.corpus.arrow.documents.REJECTED`).
 

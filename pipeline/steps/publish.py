@@ -79,8 +79,15 @@ def _rejected(plan: Plan, steps: Path) -> list[tuple[int, Path]]:
 
 
 def _findings(plan: Plan, steps: Path) -> list[tuple[Path, str]]:
-    folders = [steps / step.folder / FINDINGS for step in plan.steps if isinstance(step, PassStep)]
-    return [(path, str(path.relative_to(folder))) for folder in folders for path in _files(folder)]
+    found = list[tuple[Path, str]]()
+    for step in plan.steps:
+        if isinstance(step, PassStep):
+            folder = steps / step.folder / FINDINGS
+            found += [(path, str(path.relative_to(folder))) for path in _files(folder)]
+        else:
+            files = _files(steps / step.folder / "output" / FINDINGS)
+            found += [(path, f"{step.position:02d}-{step.title}/{path.name}") for path in files]
+    return found
 
 
 def _results(output: Path) -> list[tuple[Path, str]]:

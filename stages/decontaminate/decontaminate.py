@@ -1,66 +1,54 @@
-"""Finds evaluation items in documents by the n-grams of words they share, and takes them out of the training data."""
+"""Finds evaluation items in documents by the n-grams of words they share, and takes them out of the training data.
+
+The tap notes, while documents pass, where they hold n-grams of items, so that no text is read again but that of the
+documents in which an item was found. See `decisions.py` for what is common, and for the phases.
+"""
 
 from collections.abc import Iterator, Mapping
 from typing import ClassVar, Literal
 
 import numpy as np
-import numpy.typing as npt
-import pyarrow as pa
+import pyarrow.parquet as pq
 from pydantic import Field, field_validator
 
-from prep.corpus.arrow.columns import Bytes, Offsets, set_column, string_buffers
-from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.corpus.text.cuts import without
+from prep.corpus.files.storage import join
+from prep.stages.decontaminate import decisions
 from prep.stages.decontaminate.evaluation_sets import EvaluationSet
-from prep.stages.decontaminate.folding import UNICODE, folding
-from prep.stages.decontaminate.index import ItemIndex, Numbers, Spans
-from prep.stages.decontaminate.known_sets import columns_of
-from prep.stages.decontaminate.overlap_kernels import widen
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.decontaminate.items import Items
+from prep.stages.decontaminate.taps import OverlapTap
+from prep.stages.results import Results, RunWarning
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.upstream import GlobalContext
 
-FINDINGS = pa.schema(
-    [
-        pa.field("id", pa.string()),
-        pa.field("set", pa.string()),
-        pa.field("item", pa.int64()),
-        pa.field("ngrams", pa.int64()),
-        pa.field("item_ngrams", pa.int64()),
-        pa.field("share", pa.float64()),
-        pa.field("verdict", pa.string()),
-        pa.field("start", pa.int64()),
-        pa.field("end", pa.int64()),
-        pa.field("text", pa.large_string()),
-    ]
-)
-"""One row per span: the document, the evaluation set, the item's number in it from 0, how many different n-grams of
-the item the span holds and how many the item has, the share of the item's words that the document holds, what became of
-the document (`reject`, `cut`, or `keep` where the share is too small), and where in the text the span was (bytes of
-UTF-8)."""
+LIST, COUNT, ADD_UP, DECIDE, REPORT = "list", "count", "add_up", "decide", "report"
 
 
-class Decontaminate(RowStage):
+class Decontaminate(GlobalStage):
     """Find evaluation items in documents, by n-grams of words; reject those documents or cut the items out.
 
     Documents and items are compared as sequences of normalised words: each code point becomes the letters and digits
     of NFKD(casefold(NFKD(c))), marks and format characters are left out, and everything else (punctuation, white space,
     HTML tags) separates words, as does a change between letters and digits. A letter of a script written without spaces
-    is a word. Escapes of JSON and source code, LaTeX commands, character references, words broken at a line's end and
-    groups of digits are read as what they stand for. An item of fewer than `ngram` words is looked for as a whole.
+    is a word. Escapes of JSON, URLs and source code, LaTeX commands, character references, words broken at a line's
+    end, numbered lines and groups of digits are read as what they stand for. An item of fewer than `ngram` words is
+    looked for as a whole. One of several fields is looked for as the whole of them, with letters before a list of
+    choices, and as its first field alone (the question) where that has `ngram` words.
 
-    An item is found where a document's n-grams of it cover `min_share` of its words. N-grams that are common, such as
-    imports or licences, count for nothing.
+    An item is found where a document's n-grams of it cover `min_share` of its words. N-grams that are common in the
+    corpus, such as imports or licences, count for nothing.
 
     A rejected document goes under the rule `contaminated_` and the name of the first set it holds items of; `value` is
     the number of n-grams of the item it holds most of, `detail` names that item. What was found in which document and
     where, how much of the item it is, and what became of it is published in the folder `findings`, for documents
-    rejected and cut, and for those that hold half of what it takes.
+    rejected and cut, and for those that hold half of what it takes; `audit/…/items.parquet` sums up by item.
     """
 
     name: ClassVar[str] = "decontaminate"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
+    drops: ClassVar[bool] = True
 
     sets: dict[str, EvaluationSet] = Field(min_length=1)
     """Evaluation sets by name, each with `path` and `columns`, or the path alone. A set named after a usual benchmark
@@ -70,10 +58,11 @@ class Decontaminate(RowStage):
     min_share: float = Field(0.5, ge=0, le=1)
     """Smallest share of an item's words that a document must hold in n-grams; 0: a single n-gram is enough."""
     common: int = Field(10, ge=1)
-    """An n-gram that more items have than this, or more documents of `reference`, says nothing."""
+    """An n-gram says nothing that more items than this have, or more documents which hold less than four fifths of the
+    item; nor one that ten times as many documents have, and one in a hundred, whatever else they hold."""
     reference: EvaluationSet | None = None
-    """Documents like those of the corpus, such as a sample of it from before the benchmarks appeared, with `path` and
-    `columns` (`text` where none are given): what they have in common is no contamination."""
+    """Other documents in which n-grams may be common, such as a sample from before the benchmarks appeared, with `path`
+    and `columns` (`text` where none are given), for a corpus too small to tell."""
     shortest: int = Field(8, ge=1)
     """Fewest words of an item that is looked for: shorter ones stand in clean text too."""
     skip_short: bool = False
@@ -89,22 +78,27 @@ class Decontaminate(RowStage):
             return value
         return {name: {"path": item} if isinstance(item, str) else item for name, item in value.items()}
 
+    @property
+    def cuts(self) -> bool:
+        """Whether items are cut out of texts."""
+        return self.action == "cut"
+
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Find sets that cannot be read, and items too short to be looked for."""
         for name, evaluation_set in self.sets.items():
             try:
-                items = evaluation_set.items(name)
+                versions = evaluation_set.versions(name)
             except (ConfigurationError, OSError, ValueError) as error:
                 yield Problem(str(error), ("sets", name))
                 continue
-            index = ItemIndex({name: items}, self.ngram, self.shortest)
-            short = np.flatnonzero(index.words < self.shortest)
-            if len(short) == len(items):
+            items = Items.of({name: versions}, self.ngram, self.shortest)
+            short = np.flatnonzero(items.item_words < self.shortest)
+            if len(short) == len(versions):
                 yield Problem(f"no item has {self.shortest} words", ("sets", name), hint="lower 'shortest'")
             elif len(short) and not self.skip_short:
                 yield Problem(
-                    f"{len(short)} of {len(items)} items have fewer than {self.shortest} words and would be found in "
-                    f"clean text, such as item {short[0]}: {items[short[0]][:60]!r}",
+                    f"{len(short)} of {len(versions)} items have fewer than {self.shortest} words and would be found "
+                    f"in clean text, such as item {short[0]}: {versions[short[0]][0][:60]!r}",
                     ("sets", name),
                     hint="set skip_short: true to leave them out, or lower 'shortest'",
                 )
@@ -112,133 +106,57 @@ class Decontaminate(RowStage):
     def remarks(self, context: CheckContext) -> Iterator[str]:
         """Say how many items are looked for, and how many are too short."""
         for name, evaluation_set in self.sets.items():
-            ngrams = ItemIndex({name: evaluation_set.items(name)}, self.ngram, self.shortest).ngrams
-            short = f"; {(ngrams == 0).sum():,} shorter than {self.shortest} words are left out" if 0 in ngrams else ""
-            yield f"{name}: {len(ngrams):,} items{short}"
+            sought = Items.of({name: evaluation_set.versions(name)}, self.ngram, self.shortest).sought
+            short = "" if sought.all() else f"; {(~sought).sum():,} shorter than {self.shortest} words are left out"
+            yield f"{name}: {len(sought):,} items{short}"
 
     def files(self) -> Mapping[str, str]:
         """Return the sets' files: their content decides the output, their place does not."""
-        sets = {f"sets.{name}": evaluation_set for name, evaluation_set in self.sets.items()}
-        if self.reference is not None:
-            sets["reference"] = self.reference
-        return {f"{name}.{number}": path for name, files in sets.items() for number, path in enumerate(files.files())}
+        return self.tap().files()
 
     def identity(self) -> dict[str, object]:
         """Return the settings without the files' places, and the version of Unicode."""
         settings = self.model_dump(mode="json", exclude={"sets", "reference"})
-        columns = {name: _columns(name, evaluation_set) for name, evaluation_set in self.sets.items()}
-        reference = self.reference and _columns("", self.reference)
-        return {**settings, "sets": columns, "reference": reference, "unicode": UNICODE}
+        return {**settings, **self.tap().identity()}
 
-    def output_schema(self, schema: pa.Schema) -> pa.Schema:
-        """Return the schema with `text` as large_string where it may be cut."""
-        index = schema.get_field_index("text")
-        return schema.set(index, TEXT) if self.action == "cut" and index >= 0 else schema
+    def tap(self) -> OverlapTap:
+        """Return the tap that finds n-grams of items."""
+        return OverlapTap(
+            sets=self.sets, ngram=self.ngram, shortest=self.shortest, common=self.common, reference=self.reference
+        )
 
-    def findings_schema(self) -> pa.Schema:
-        """Return FINDINGS."""
-        return FINDINGS
+    def phases(self, parts: int) -> tuple[Phase, ...]:
+        """Return the phases."""
+        rounds = [
+            phase
+            for around in range(len(decisions.ROUNDS))
+            for phase in (Phase(f"{COUNT}_{around}", parts), Phase(f"{ADD_UP}_{around}", 1))
+        ]
+        return (Phase(LIST, 1), *rounds, Phase(DECIDE, parts), Phase(REPORT, 1))
 
-    def _index(self) -> ItemIndex:
-        sets = {name: evaluation_set.items(name) for name, evaluation_set in self.sets.items()}
-        reference = None if self.reference is None else self.reference.items()
-        return ItemIndex(sets, self.ngram, self.shortest, self.common, reference)
-
-    def open(self) -> RowFunction:
-        """Return the function over batches, the sets indexed."""
-        index = self._index()
-
-        def decontaminate(batch: pa.RecordBatch) -> Outcome:
-            data, offsets = string_buffers(batch.column("text"))
-            near = index.find(data, offsets, self.min_share / 2)
-            enough = near.share >= self.min_share
-            findings = _findings(batch, index, near, np.where(enough, self.action, "keep"), data, offsets)
-            spans = near.where(enough)
-            if self.action == "reject":
-                rejected = np.unique(spans.rows)
-            else:
-                batch, rejected = _cut(batch, spans, data, offsets)
-            return Outcome(batch, _verdicts(batch.num_rows, index, spans, rejected, findings))
-
-        return decontaminate
-
-
-def _columns(name: str, evaluation_set: EvaluationSet) -> list[list[str]]:
-    """Return the fields that an item's text may be made of."""
-    return [list(columns) for columns in ((evaluation_set.columns,) if evaluation_set.columns else columns_of(name))]
-
-
-def _findings(
-    batch: pa.RecordBatch,
-    index: ItemIndex,
-    spans: Spans,
-    verdicts: npt.NDArray[np.str_],
-    data: Bytes,
-    offsets: Offsets,
-) -> pa.RecordBatch:
-    order = np.lexsort((spans.begins, spans.rows))
-    rows, items, ngrams, share, begins, ends = (column[order] for column in spans)
-    places = [index.place(int(item)) for item in items]
-    bounds = zip((offsets[rows] + begins).tolist(), (offsets[rows] + ends).tolist(), strict=True)
-    columns = [
-        batch.column("id").cast(pa.string()).take(pa.array(rows)),
-        [name for name, _ in places],
-        [number for _, number in places],
-        ngrams,
-        index.ngrams[items],
-        share,
-        verdicts[order],
-        begins,
-        ends,
-        [data[begin:end].tobytes().decode() for begin, end in bounds],
-    ]
-    arrays = [pa.array(column, field.type) for column, field in zip(columns, FINDINGS, strict=True)]
-    return pa.RecordBatch.from_arrays(arrays, schema=FINDINGS)
-
-
-def _cut(batch: pa.RecordBatch, spans: Spans, data: Bytes, offsets: Offsets) -> tuple[pa.RecordBatch, Numbers]:
-    """Return the batch with the spans cut out of its texts, and the rows of which no word is left."""
-    wide = widen(data, offsets, folding(), spans.rows, spans.begins, spans.ends)
-    kept = without(batch.column("text"), *_union(spans.rows, *wide))
-    changed = np.unique(spans.rows)
-    blank = [row for row, text in zip(changed, kept.take(changed), strict=True) if not _has_words(text.as_py())]
-    return set_column(batch, "text", kept), np.array(blank, np.int64)
-
-
-def _has_words(text: str) -> bool:
-    return any(character.isalnum() for character in text)
-
-
-def _union(rows: Numbers, begins: Numbers, ends: Numbers) -> tuple[Numbers, Numbers, Numbers]:
-    """Return spans in order, those that overlap or touch joined."""
-    joined: list[list[int]] = []
-    for row, begin, end in sorted(zip(rows.tolist(), begins.tolist(), ends.tolist(), strict=True)):
-        if joined and joined[-1][0] == row and begin <= joined[-1][2]:
-            joined[-1][2] = max(end, joined[-1][2])
+    def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
+        """Run one task; those of the phase `decide` return verdicts."""
+        if phase == DECIDE:
+            return decisions.decide(task, self.min_share, self.action, context)
+        if phase == LIST:
+            decisions.list_items(self.tap().items(), context)
+        elif phase == REPORT:
+            decisions.report(context)
+        elif phase.startswith(COUNT):
+            decisions.count(task, int(phase.removeprefix(f"{COUNT}_")), context)
         else:
-            joined.append([row, begin, end])
-    all_rows, all_begins, all_ends = np.array(joined, np.int64).reshape(-1, 3).T.copy()
-    return all_rows, all_begins, all_ends
+            decisions.add_up(self.common, int(phase.removeprefix(f"{ADD_UP}_")), context)
+        return None
 
-
-def _verdicts(rows: int, index: ItemIndex, spans: Spans, rejected: Numbers, findings: pa.RecordBatch) -> Verdicts:
-    """Reject some rows: under the first set they hold an item of, with the item they hold most n-grams of."""
-    rule, detail = np.full((2, rows), None, object)
-    value = np.zeros(rows)
-    by_item = np.lexsort((spans.items, spans.rows))
-    by_ngrams = np.lexsort((spans.items, -spans.ngrams, spans.rows))
-    with_items, first = np.unique(spans.rows, return_index=True)
-    inside = np.isin(with_items, rejected)
-    for row, lowest, most in zip(
-        with_items[inside], spans.items[by_item][first[inside]], by_ngrams[first[inside]], strict=True
-    ):
-        name, number = index.place(int(spans.items[most]))
-        rule[row] = f"contaminated_{index.place(int(lowest))[0]}"
-        value[row] = spans.ngrams[most]
-        detail[row] = f"{name} {number}"
-    return Verdicts(
-        pa.array(rule, pa.string()),
-        value=pa.array(value, pa.float64(), mask=value == 0),
-        detail=pa.array(detail, pa.string()),
-        findings=findings,
-    )
+    def warnings(self, results: Results) -> Iterator[RunWarning]:
+        """Name the items that documents hold and keep because what they hold is common in the corpus."""
+        table = pq.read_table(join(results.output, "audit", "items.parquet")).to_pylist()
+        kept = sorted((row for row in table if row["common"]), key=lambda row: -row["common"])
+        if kept:
+            named = ", ".join(f"{row['set']} {row['item']} ({row['common']:,} documents)" for row in kept[:3])
+            yield RunWarning(
+                "common_items",
+                f"decontaminate: documents that hold {self.min_share:.0%} of one of {len(kept):,} items are kept, "
+                f"since what they hold of it is common in the corpus: {named}; raise 'common' if it is no boilerplate",
+                "prep report {output}",
+            )

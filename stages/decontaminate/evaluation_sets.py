@@ -1,6 +1,7 @@
 """Evaluation sets: the items whose text must not be in the training data, read from JSON Lines or Parquet."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from string import ascii_uppercase
 
 import orjson
 import pyarrow as pa
@@ -36,6 +37,13 @@ class EvaluationSet(Settings):
 
         Raises ConfigurationError, with file and record, for what cannot be read and for fields that are not there.
         """
+        return [versions[0] for versions in self.versions(name)]
+
+    def versions(self, name: str = "") -> list[tuple[str, ...]]:
+        """Return the items' texts in all versions: whole, with letters before choices, and the first field alone.
+
+        Raises ConfigurationError, with file and record, for what cannot be read and for fields that are not there.
+        """
         alternatives = (self.columns,) if self.columns else columns_of(name)
         texts = []
         for path in self.files():
@@ -45,9 +53,27 @@ class EvaluationSet(Settings):
                     missing = next(name for name in alternatives[0] if name not in record)
                     there = ", ".join(map(str, record)) or "none"
                     raise ConfigurationError([f"{path}: record {number} has no field {missing!r}; it has {there}"])
-                strings = [string for name in columns for string in _strings(record[name])]
-                texts.append("\n".join(strings))
+                texts.append(_versions([record[name] for name in columns]))
         return texts
+
+
+def _versions(values: Sequence[object]) -> tuple[str, ...]:
+    """Return the text of an item with such fields, and others by which it is found, without those that are equal."""
+    whole, lettered, first = (
+        "\n".join(string for value in some for string in _strings(value))
+        for some in (values, [_lettered(value) for value in values], values[:1])
+    )
+    return tuple(dict.fromkeys((whole, lettered, first)))
+
+
+def _lettered(value: object) -> object:
+    """Return a list of choices with a letter before each, or with the labels that they have; else the value."""
+    match value:
+        case {"text": [*choices], "label": [*labels]} if len(choices) == len(labels):
+            return [part for pair in zip(labels, choices, strict=True) for part in pair]
+        case [*choices] if 1 < len(choices) <= len(ascii_uppercase) and all(isinstance(one, str) for one in choices):
+            return [part for pair in zip(ascii_uppercase, choices, strict=False) for part in pair]
+    return value
 
 
 def _records(path: str) -> Iterator[dict[str, object]]:

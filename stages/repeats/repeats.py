@@ -24,7 +24,6 @@ EXPAND, SORT_RUNS, MATCH_RUNS = "expand", "sort_runs", "match_runs"
 class _Repeated(GlobalStage):
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True
-    cuts: ClassVar[bool] = True
 
     at_least: int = Field(2, ge=2)
     """In how many documents a piece must stand to be a repeat."""
@@ -32,6 +31,11 @@ class _Repeated(GlobalStage):
     """`one` leaves a repeat in the document with the smallest id, compared byte by byte; `none` takes it out of all."""
     memory: ByteSize = Field(ByteSize(2 << 30), ge=16 << 20)
     """What a task that matches may take, such as `2GiB`; changes no result."""
+
+    @property
+    def cuts(self) -> bool:
+        """Whether the stage takes pieces out of texts: always."""
+        return True
 
     def identity(self) -> dict[str, object]:
         """Return the settings without the memory, which changes no result."""

@@ -51,7 +51,7 @@ def test_a_set_with_other_content_makes_the_step_run_again(write_pipeline: Write
     run_it(path)
     write_set(tmp_path / "set.jsonl", OTHER)
     configuration, _ = config.load(str(path))
-    (item,) = status(plan_for(configuration), steps_folder(configuration))
+    _, item, _ = status(plan_for(configuration), steps_folder(configuration))
     assert not item.complete
     assert "content of sets.robes.0" in item.reasons[0]
     assert run_it(path).ledger.counts[1].rejected == {"contaminated_robes": 2}

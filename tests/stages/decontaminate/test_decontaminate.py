@@ -17,7 +17,10 @@ from prep.corpus.errors import ConfigurationError
 from prep.stages.decontaminate.decontaminate import Decontaminate
 from prep.stages.decontaminate.evaluation_sets import EvaluationSet
 from prep.stages.extract.extract import Extract
-from prep.stages.stage import CheckContext, Outcome, Verdicts
+from prep.stages.results import Counts, Results, Thresholds
+from prep.stages.stage import CheckContext
+
+from .driving import Outcome, run, run_parts
 
 QUESTIONS = [
     "Ann has 3 red marbles and twice as many blue ones. She gives half of the blue ones to Bo. How many are left?",
@@ -38,14 +41,6 @@ def stage(folder: Path, **options: object) -> Decontaminate:
     path = folder / "own.jsonl"
     path.write_bytes(b"\n".join(orjson.dumps({"question": question, "answer": "7"}) for question in QUESTIONS))
     return Decontaminate.model_validate({"sets": {"own": {"path": str(path), "columns": ["question"]}}, **options})
-
-
-def run(of: Decontaminate, *texts: str | None) -> tuple[pa.RecordBatch, Verdicts, list[dict[str, object]]]:
-    ids = [f"d{row}" for row in range(len(texts))]
-    outcome = of.open()(pa.record_batch({"id": ids, "text": pa.array(texts, pa.large_string())}))
-    assert outcome.verdicts is not None
-    assert outcome.verdicts.findings is not None
-    return outcome.batch, outcome.verdicts, outcome.verdicts.findings.to_pylist()
 
 
 def context() -> CheckContext:
@@ -76,13 +71,11 @@ def test_a_question_in_disguise_is_found_with_its_place(disguise: Callable[[str]
 def test_every_gsm8k_question_is_found_in_five_disguises_and_none_in_clean_text(test_data: Path) -> None:
     path = test_data / "decontamination" / "gsm8k-test.jsonl"
     questions = [orjson.loads(line)["question"] for line in path.read_bytes().splitlines()]
-    function = Decontaminate(sets={"gsm8k": EvaluationSet(path=str(path), columns=("question",))}).open()
+    own = Decontaminate(sets={"gsm8k": EvaluationSet(path=str(path), columns=("question",))})
     books = [book.read_text("utf-8", errors="replace") for book in sorted((test_data / "books").glob("*.txt"))]
 
     def rejected(texts: list[str]) -> list[bool]:
-        outcome = function(pa.record_batch({"id": list(map(str, range(len(texts)))), "text": pa.array(texts)}))
-        assert outcome.verdicts is not None
-        return [rule is not None for rule in outcome.verdicts.rule.to_pylist()]
+        return [rule is not None for rule in run(own, *texts)[1].rule.to_pylist()]
 
     for name in ("40 columns", "upper case", "punctuation", "full width", "HTML list"):
         texts = [f"{books[0][900:1300]}\n{DISGUISES[name](question)}\n{books[1][900:1300]}" for question in questions]
@@ -127,22 +120,92 @@ def code(number: int) -> str:
     return f"def {names[0]}(" + ", ".join(names[1:]) + "):\n    return " + " + ".join(reversed(names))
 
 
-def test_what_many_items_or_documents_share_finds_nothing(tmp_path: Path) -> None:
-    """Items are functions below a licence that is longer than they are, and so are the clean documents."""
-    files = {"items": range(3), "reference": range(100, 120)}
-    for name, numbers in files.items():
-        rows = [orjson.dumps({"text": f"{LICENCE}\n\n{code(number)}"}) for number in numbers]
-        (tmp_path / f"{name}.jsonl").write_bytes(b"\n".join(rows))
+def licensed(folder: Path, **options: object) -> Decontaminate:
+    """Return the stage with three items: functions below a licence that is longer than they are."""
+    rows = [orjson.dumps({"text": f"{LICENCE}\n\n{code(number)}"}) for number in range(3)]
+    (folder / "items.jsonl").write_bytes(b"\n".join(rows))
+    return Decontaminate.model_validate({"sets": {"own": str(folder / "items.jsonl")}, **options})
+
+
+def test_what_many_items_or_documents_of_a_reference_share_finds_nothing(tmp_path: Path) -> None:
+    rows = [orjson.dumps({"text": f"{LICENCE}\n\n{code(number)}"}) for number in range(100, 120)]
+    (tmp_path / "reference.jsonl").write_bytes(b"\n".join(rows))
     clean, contaminated = f"{LICENCE}\n\n{code(50)}", f"{LICENCE}\n\nx = 1\n{code(1)}"
-    sets = {"own": str(tmp_path / "items.jsonl")}
-    blind = Decontaminate.model_validate({"sets": sets})
-    assert run(blind, clean, contaminated)[1].rule.null_count == 0
-    referenced = {"sets": sets, "reference": {"path": str(tmp_path / "reference.jsonl")}}
-    for options in (referenced, {"sets": sets, "common": 2}):
-        _, verdicts, _ = run(Decontaminate.model_validate(options), clean, contaminated, LICENCE)
+    assert run(licensed(tmp_path), clean, contaminated)[1].rule.null_count == 0
+    for options in ({"reference": {"path": str(tmp_path / "reference.jsonl")}}, {"common": 2}):
+        _, verdicts, _ = run(licensed(tmp_path, **options), clean, contaminated, LICENCE)
         assert verdicts.rule.to_pylist() == [None, "contaminated_own", None]
         assert verdicts.detail is not None
         assert verdicts.detail.to_pylist() == [None, "own 1", None]
+
+
+def test_what_is_common_in_the_corpus_rejects_nothing_and_copies_are_not_common(tmp_path: Path) -> None:
+    """The licence stands in 110 documents without an item; one item stands in 30, in half of them without it."""
+    clean = [f"{LICENCE}\n\n{code(number)}" for number in range(50, 160)]
+    copies = [f"{'' if number % 2 else LICENCE}\n\nx{number} = 1\n{code(1)}" for number in range(30)]
+    own = licensed(tmp_path)
+    _, verdicts, findings = run_parts(own, [clean[:7], [*clean[7:], *copies]], tmp_path)
+    assert verdicts.rule.to_pylist() == [None] * 110 + ["contaminated_own"] * 30
+    assert {(row["item"], row["verdict"]) for row in findings} == {(1, "reject")}
+    items = pq.read_table(tmp_path / "output" / "audit" / "items.parquet").to_pylist()
+    counts = [(row["item"], row["contaminated"], row["near"], row["common"]) for row in items]
+    assert counts == [(0, 0, 0, 125), (1, 30, 0, 110), (2, 0, 0, 125)]
+    results = Results(Counts(), (), (), str(tmp_path / "output"), (), (), Thresholds())
+    (warning,) = own.warnings(results)
+    assert "one of 3 items are kept" in warning.message
+    assert "own 0 (125 documents)" in warning.message
+
+    _, verdicts, _ = run_parts(own, [clean[:11]], tmp_path / "few", lost=["d0"])
+    assert verdicts.rule.to_pylist() == [None, *["contaminated_own"] * 10]
+
+
+def test_a_sentence_that_one_in_a_hundred_documents_has_rejects_nothing(tmp_path: Path) -> None:
+    rows = [orjson.dumps({"question": question}) for question in (QUESTIONS[0], QUESTIONS[2])]
+    (tmp_path / "set.jsonl").write_bytes(b"\n".join(rows))
+    own = Decontaminate.model_validate({"sets": {"gsm8k": str(tmp_path / "set.jsonl")}, "common": 1})
+    texts = [f"{QUESTIONS[2]} {number}" for number in range(11)] + [QUESTIONS[0]] * 10 + ["Clean."] * 100
+    _, verdicts, _ = run(own, *texts)
+    assert verdicts.rule.to_pylist() == [None] * 11 + ["contaminated_gsm8k"] * 10 + [None] * 100
+    assert run(own, *texts[:10])[1].rule.null_count == 0
+
+
+CHOICES = ["the mean is moved to the right", "a value lies far away", "half of them are equal", "none of these holds"]
+
+
+@pytest.mark.parametrize(
+    ("question", "choices", "text", "found"),
+    [
+        (
+            "Why is the mean of a sample larger than its median, although most of its values are small?",
+            CHOICES[:0],
+            "{q} Say why.",
+            True,
+        ),
+        (
+            "Why is the mean of a sample larger than its median, although most of its values are small?",
+            CHOICES,
+            "{q}\n(1) {3}\n(2) {2}\n(3) {1}\n(4) {0}",
+            True,
+        ),
+        ("Why is the mean larger than the median?", CHOICES, "{q}\n{0}\n{1}\n{2}\n{3}", True),
+        ("Why is the mean larger than the median?", CHOICES, "{q}\nA. {0}\nB. {1}\nC. {2}\nD. {3}", True),
+        (
+            "Why is the mean larger than the median?",
+            {"text": CHOICES, "label": list("1234")},
+            "{q}\n1) {0}\n2) {1}\n3) {2}\n4) {3}",
+            True,
+        ),
+        ("Why is the mean larger than the median?", CHOICES, "{q} It is not.", False),
+    ],
+)
+def test_a_question_is_found_alone_or_with_its_choices(
+    question: str, choices: list[str] | dict[str, list[str]], text: str, found: bool, tmp_path: Path
+) -> None:
+    (tmp_path / "set.jsonl").write_bytes(orjson.dumps({"question": question, "choices": choices}))
+    own = Decontaminate.model_validate({"sets": {"mmlu": str(tmp_path / "set.jsonl")}})
+    _, verdicts, findings = run(own, "Well: " + text.format(*CHOICES, q=question))
+    assert (verdicts.rule.null_count == 0) == found
+    assert [row["item"] for row in findings] == [0] * found
 
 
 @pytest.mark.parametrize(("name", "field"), [("gsm8k", "question"), ("HumanEval", "prompt"), ("math_test", "problem")])
@@ -225,17 +288,18 @@ def test_cutting_takes_out_the_spans_and_keeps_the_rest(tmp_path: Path) -> None:
     assert [(row["id"], row["item"]) for row in findings] == [("d0", 0), ("d0", 2), ("d2", 1)]
 
 
-def test_the_outcome_of_a_document_does_not_depend_on_its_batch(tmp_path: Path) -> None:
-    texts = ["Clean.", QUESTIONS[2], f"{QUESTIONS[0]} {QUESTIONS[1]}", "", QUESTIONS[1].lower()]
-    function = stage(tmp_path).open()
-    batch = pa.record_batch({"id": list("abcde"), "text": pa.array(texts, pa.large_string())})
+def test_the_outcome_does_not_depend_on_parts_and_batches(tmp_path: Path) -> None:
+    texts = ["Clean.", QUESTIONS[2], f"{QUESTIONS[0]} {QUESTIONS[1]}", "", QUESTIONS[1].lower(), QUESTIONS[0][:80]] * 3
+    own = stage(tmp_path, common=2)
 
-    def decisions(outcomes: list[Outcome]) -> list[list[dict[str, object]]]:
-        tables = [outcome.verdicts for outcome in outcomes if outcome.verdicts is not None]
-        rules = [{"rule": rule} for item in tables for rule in item.rule.to_pylist()]
-        return [rules, [row for item in tables if item.findings is not None for row in item.findings.to_pylist()]]
+    def decisions(outcome: Outcome) -> list[object]:
+        _, verdicts, findings = outcome
+        assert verdicts.detail is not None
+        return [verdicts.rule.to_pylist(), verdicts.detail.to_pylist(), findings]
 
-    assert decisions([function(batch)]) == decisions([function(batch.slice(row, 1)) for row in range(5)])
+    whole = decisions(run_parts(own, [texts], tmp_path / "whole"))
+    cut = [texts[:5], [], texts[5:6], texts[6:]]
+    assert decisions(run_parts(own, cut, tmp_path / "cut", rows=1)) == whole
 
 
 def test_sets_are_read_from_json_lines_and_parquet(tmp_path: Path) -> None:
