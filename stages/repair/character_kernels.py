@@ -56,7 +56,7 @@ _JOINING = (
 _WITHOUT_SPACES = ("Thai", "Lao", "Khmer", "Myanmar", "Tai_Le", "New_Tai_Lue", "Tai_Tham", "Javanese", "Balinese")
 _SPACES = np.uint64(_SPACE) * ONES
 _NEWLINES = np.uint64(_NEWLINE) * ONES
-_DELETES = np.uint64(0x7F) * ONES
+_DELETES = _UP_TO_127 = np.uint64(0x7F) * ONES
 
 
 class Characters(NamedTuple):
@@ -166,7 +166,7 @@ def _needs(data: Bytes, at: int, end: int, characters: Characters) -> int:
 def _is_plain(word: np.uint64) -> bool:
     """Return whether eight bytes are ASCII without control characters but newlines."""
     below = (word - _SPACES) & ~word & HIGH_BITS
-    newlines = ((word ^ _NEWLINES) - ONES) & ~(word ^ _NEWLINES) & HIGH_BITS
+    newlines = ~((word ^ _NEWLINES) + _UP_TO_127) & HIGH_BITS  # exact, where subtracting borrows from the next byte
     deletes = ((word ^ _DELETES) - ONES) & ~(word ^ _DELETES) & HIGH_BITS
     return not (word & HIGH_BITS or below & ~newlines or deletes)
 

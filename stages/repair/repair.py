@@ -50,7 +50,7 @@ class Repair(RowStage):
     document is rejected where all that it held were lines of boilerplate (rule `only_boilerplate`).
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     name: ClassVar[str] = "repair"
     libraries: ClassVar[tuple[str, ...]] = ("ftfy", "pyarrow", "regex")
     columns: ClassVar[tuple[str, ...]] = ("text",)

@@ -87,6 +87,7 @@ TEXTS = st.lists(st.one_of(PIECES, st.text()), max_size=5)
 @example(
     ["a" * 7 + "\x7f", "a" * 8 + "\r", "12345678\n\n12345\r\r\n", "\x1b[0;31mred\x1b[m", "\x1b[31", "\ufffe\U0002ffff"]
 )
+@example([f"{first}{chr(code)}plain words" for first in "\n a" for code in range(0x80)])
 def test_control_characters_and_breaks(texts: list[str]) -> None:
     controls = re.compile(
         "\x1b\\[[ -?]*[@-~]|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufff9-\ufffb\u206a-\u206f"
