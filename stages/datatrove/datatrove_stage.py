@@ -47,7 +47,7 @@ class DatatroveStage(RowStage):
     """
 
     name: ClassVar[str] = "datatrove"
-    libraries: ClassVar[tuple[str, ...]] = ("datatrove",)
+    libraries: ClassVar[tuple[str, ...]] = ("datatrove", "spacy")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
 
     step: str = Field(pattern=r"^[A-Za-z_]\w*(\.[A-Za-z_]\w*)+$")
