@@ -75,7 +75,7 @@ def run(experiment: ModuleType, monkeypatch: pytest.MonkeyPatch) -> list[str]:
     return [" ".join(call[:2]) for call in experiment.calls]
 
 
-def test_the_experiment_ends_with_its_report_and_does_nothing_twice(
+def test_the_experiment_ends_with_its_report_brings_only_what_is_new_and_does_nothing_twice(
     experiment: ModuleType, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     commands = run(experiment, monkeypatch)
@@ -94,25 +94,22 @@ def test_the_experiment_ends_with_its_report_and_does_nothing_twice(
     manifest = ShardReader(str(runs / "few" / "shards" / "train")).manifest
     assert manifest.tokens == 4000
 
+    only_what_is_new_is_brought_and_replay_keeps_the_old_validation_out(runs)
+
     written = {path: path.read_bytes() for path in runs.glob("*.*")}
     again = run(experiment, monkeypatch)
     assert {command.split()[0] for command in again} == {"run"}
     assert {path: path.read_bytes() for path in runs.glob("*.*")} == written
 
 
-def test_the_second_crawl_brings_only_what_is_new_and_replay_keeps_the_old_validation_out(
-    experiment: ModuleType, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    for name in ("general", "crawl", "replay"):
-        experiment.run(name, {"train.steps": 1} if name == "general" else {})
-    ledger = json.loads((experiment.RUNS / "crawl" / "ledger.json").read_text())
+def only_what_is_new_is_brought_and_replay_keeps_the_old_validation_out(runs: Path) -> None:
+    ledger = json.loads((runs / "crawl" / "ledger.json").read_text())
     lost = {stage["name"]: sum(stage["rejected"].values()) for stage in ledger["stages"]}
     assert lost["minhash"] >= 2  # shlex and textwrap, which the first crawl has
-    manifest = ShardReader(str(experiment.RUNS / "replay" / "shards" / "train")).manifest
+    manifest = ShardReader(str(runs / "replay" / "shards" / "train")).manifest
     groups = manifest.phases[0].groups
     assert groups["new"] == pytest.approx(3 * groups["old"], abs=3)
     validation = [
-        ShardReader(str(experiment.RUNS / name / "shards" / "validation")).manifest
-        for name in ("general", "crawl", "replay")
+        ShardReader(str(runs / name / "shards" / "validation")).manifest for name in ("general", "crawl", "replay")
     ]
     assert validation[0].documents + validation[1].documents == validation[2].documents
