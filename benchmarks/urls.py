@@ -1,10 +1,14 @@
-"""URL rules, PII and text repair beside datatrove: loading four million domains, URLs/s, MB/s on real text.
+"""URL rules, PII and text repair beside datatrove, forms of URLs beside ada-url: URLs/s, MB/s on real text, agreement.
 
     python benchmarks/urls.py [--domains 4000000]
 
 CPU seconds of one core, each function run once before for its compilation. Domains are made up with a fixed seed; URLs
 are made of them, one in ten listed. Texts are the pages and books of the data folder (PREP_TEST_DATA). datatrove's
 domain list is a Python set, here given the same entries; its load time is that of reading the file into it.
+
+Forms of URLs: each real URL of the data folder is written in other ways that lead to the same page by the WHATWG's URL
+standard, or by RFC 3986 alone, or by custom. `found` is the share that an engine takes for the same as the original,
+`merged` how many different originals it takes for one.
 """
 
 import argparse
@@ -13,16 +17,25 @@ import random
 import resource
 import tempfile
 from collections.abc import Callable, Sequence
+from operator import eq
 from pathlib import Path
 from string import ascii_lowercase
 from time import process_time
+from urllib.parse import urlsplit
 
+import orjson
 import pyarrow as pa
 from texts import books, megabytes, pages
 
+from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.arrow.documents import TEXT, URL
+from prep.corpus.text.hashing import lower_table
+from prep.stages.dedup.unique_url import UniqueUrl
 from prep.stages.pii.pii import Pii
 from prep.stages.repair.repair import Repair
+from prep.stages.shared.matching.exact_kernels import CodePoints
+from prep.stages.shared.url.form_kernels import Form, form
+from prep.stages.shared.url.hash_kernels import url_hashes
 from prep.stages.stage import RowFunction
 from prep.stages.url.lists import load_domains
 from prep.stages.url.url_filter import UrlFilter
@@ -116,6 +129,61 @@ def compare_texts(texts: Sequence[str]) -> None:
         print(f"datatrove  {name:24} {size / time:8.1f}")
 
 
+def real_urls(data: Path) -> list[str]:
+    """Return the different URLs of the labelled pages, in order."""
+    files = [data / folder / "gold.jsonl" for folder in ("web", "web-more", "news")]
+    lines = (line for file in files if file.exists() for line in file.read_bytes().splitlines())
+    urls = (orjson.loads(line).get("url") for line in lines)
+    return sorted({url for url in urls if url and url.startswith("http")})
+
+
+def respelled(url: str) -> dict[str, str]:
+    """Return other ways to write a URL, by who says that they lead to the same page."""
+    parts = urlsplit(url)
+    port = 443 if parts.scheme == "https" else 80
+    segments = parts.path.rpartition("/")
+    escaped = parts.path.replace("-", "%2D").replace("e", "%65", 1)
+    return {
+        "WHATWG: case, port": parts._replace(
+            scheme=parts.scheme.upper(), netloc=f"{parts.netloc.upper()}:{port}"
+        ).geturl(),
+        "WHATWG: dot segments": parts._replace(path=f"{segments[0]}/x/../{segments[2]}").geturl(),
+        "RFC 3986: escapes": parts._replace(path=escaped).geturl(),
+        "custom: www, tracking": parts._replace(
+            netloc=parts.netloc.removeprefix("www."), query="&".join(filter(None, (parts.query, "utm_source=a")))
+        ).geturl(),
+    }
+
+
+def compare_forms(urls: Sequence[str]) -> None:
+    """Print which spellings of real URLs are found to be the same, beside ada-url, and URLs/s."""
+    import ada_url
+
+    spellings = [respelled(url) for url in urls]
+    column = pa.array([*urls, *(other for each in spellings for other in each.values())], URL.type)
+    lower, written = lower_table(), column.to_pylist()
+    engines: dict[str, Callable[[], Sequence[object]]] = {
+        "prep, plain": lambda: _hashes(column, form(), lower),
+        "prep, unique_url": lambda: _hashes(column, UniqueUrl().compiled(), lower),
+        "ada-url": lambda: [ada_url.normalize_url(url) for url in written],
+    }
+    kinds = list(spellings[0])
+    print(f"{len(urls)} real URLs, each spelled in {len(kinds)} other ways")
+    print(f"{'':18}{'URLs/s':>12} {'merged':>7}  found: {'; '.join(kinds)}")
+    for name, engine in engines.items():
+        forms = engine()
+        speed = len(written) / seconds(engine)
+        others = [forms[len(urls) + place :: len(kinds)] for place in range(len(kinds))]
+        found = (sum(map(eq, forms, other)) / len(urls) for other in others)
+        merged = len(urls) - len(set(forms[: len(urls)]))
+        print(f"{name:18}{speed:12,.0f} {merged:7}  {'; '.join(f'{share:.1%}' for share in found)}")
+
+
+def _hashes(urls: pa.Array, like: Form, lower: CodePoints) -> Sequence[object]:
+    hashes, _ = url_hashes(*string_buffers(urls), like, lower)
+    return list(zip(*hashes.tolist(), strict=True))
+
+
 def main() -> None:
     """Run all comparisons."""
     parser = argparse.ArgumentParser(description=__doc__)
@@ -126,6 +194,7 @@ def main() -> None:
         write_domains(path, arguments.domains)
         compare_filters(path)
     data = Path(os.environ["PREP_TEST_DATA"])
+    compare_forms(real_urls(data))
     compare_texts([*pages(data / "web"), *books(data / "books")])
 
 
