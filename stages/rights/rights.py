@@ -36,13 +36,14 @@ DISAGREEMENT = pa.field("licence_disagreement", pa.bool_())
 USAGE = pa.field("content_usage", pa.string())
 ROBOTS_TXT = pa.field("robots_txt", pa.string())
 ROBOTS_LINE = pa.field("robots_txt_line", pa.string())
+ROBOTS_DATE = pa.field("robots_txt_date", pa.string())
 AI_TXT = pa.field("ai_txt", pa.bool_())
 
 Directive = Literal["noindex", "nofollow", "noarchive", "nosnippet", "noimageindex", "noai", "noimageai"]
 _RESERVATIONS = ("tdm-reservation", "tdm-policy")
 _LICENCES = ("license", "licence", "dcterms.license", "dc.license", "dcterms:license", "cc:license", "og:license")
 _RIGHTS = ("rights", "copyright", "dc.rights", "dcterms.rights", "dc.rights.license", "citation_license")
-_ASKED_HEADERS = r"(?m)^(?:content-usage|x-robots-tag|tdm-reservation|tdm-policy|link):"
+_ASKED_HEADERS = r"(?m)^(?:content-usage|content-signal|x-robots-tag|tdm-reservation|tdm-policy|link):"
 SiteRule = Literal["tdm_reservation", "content_usage", "robots_txt", "ai_txt"]
 AI_AGENTS = (
     *("GPTBot", "CCBot", "Google-Extended", "ClaudeBot", "anthropic-ai", "Applebot-Extended", "Meta-ExternalAgent"),
@@ -56,7 +57,7 @@ class Sites(Settings):
 
     paths: tuple[str, ...] = Field(min_length=1)
     """Web archives with the hosts' robots.txt, ai.txt and tdmrep.json; folders of `HOST/robots.txt`; or tables
-    (Parquet, JSON Lines, CSV) with the columns url, content and date."""
+    (Parquet, JSON Lines, CSV, TSV) with the columns url, content and, where it is known, date."""
     agents: tuple[str, ...] = AI_AGENTS
     """Agents of robots.txt whose rules count; where a host names none of them, its rules for `*` do."""
     moment: Moment = "newest"
@@ -77,16 +78,17 @@ class Rights(RowStage):
 
     - `licence_place`: `head`, `body` or `footer` of the page, null where it is in a header; `licence_disagreement`:
       whether places name different licences.
-    - `content_usage`: AIPREF preferences (`train-ai=n`), from the header of that name, else from robots.txt.
+    - `content_usage`: AIPREF preferences (`train-ai=n`), from the header of that name, else from robots.txt; what
+      `Content-Signal` says counts like them (`ai-train=n`).
     - With `sites`: `robots_txt`, the agents that robots.txt keeps from the page; `robots_txt_line`, the line that keeps
-      the first of them out; `ai_txt`, whether ai.txt forbids training. tdmrep.json counts as the page's reservation
-      where the page itself makes none.
+      the first of them out; `robots_txt_date`, when the file that applies was fetched; `ai_txt`, whether ai.txt forbids
+      training. tdmrep.json counts as the page's reservation where the page itself makes none.
 
     Headers are read where the documents have a column `headers`. Of documents that came as text only their host speaks.
     """
 
     name: ClassVar[str] = "rights"
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("orjson", "protego")
     opt_outs: ClassVar[str] = "licences, directives to robots and reservations of text and data mining"
     columns: ClassVar[tuple[str, ...]] = ("html",)
@@ -133,7 +135,7 @@ class Rights(RowStage):
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema with the columns of rights."""
         fields = [LICENCE, ORIGIN, PLACE, DISAGREEMENT, ROBOTS, RESERVATION, POLICY, USAGE]
-        fields += [ROBOTS_TXT, ROBOTS_LINE, AI_TXT] if self.sites else []
+        fields += [ROBOTS_TXT, ROBOTS_LINE, ROBOTS_DATE, AI_TXT] if self.sites else []
         made = {field.name for field in fields}
         return pa.schema([*(field for field in schema if field.name not in made), *fields])
 
@@ -227,6 +229,7 @@ class Rights(RowStage):
         if self.sites is not None:
             columns[ROBOTS_TXT] = [", ".join(each.disallowed) or None for each in said]
             columns[ROBOTS_LINE] = [each.line for each in said]
+            columns[ROBOTS_DATE] = [each.robots_date for each in said]
             columns[AI_TXT] = [each.ai_txt for each in said]
         for field, values in columns.items():
             batch = set_column(batch, field.name, pa.array(values, field.type))
@@ -248,9 +251,10 @@ class Rights(RowStage):
             elif rule == "content_usage":
                 applies, detail = rights.usage is not None and forbids_training(rights.usage), rights.usage
             elif rule == "robots_txt":
-                applies, detail = bool(said.disallowed), f"{', '.join(said.disallowed)}; {said.line}"
+                when = f" (fetched {said.robots_date})" if said.robots_date else ""
+                applies, detail = bool(said.disallowed), f"{', '.join(said.disallowed)}; {said.line}{when}"
             elif rule == "ai_txt":
-                applies, detail = said.ai_txt, None
+                applies, detail = said.ai_txt, said.ai_txt_line
             else:
                 applies, detail = rule in rights.robots, ", ".join(sorted(rights.robots))
             if applies:

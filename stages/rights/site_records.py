@@ -4,17 +4,19 @@ They come from web archives (responses for these paths, as crawlers keep them), 
 host (`example.org/robots.txt`), or from a table with the columns `url` and `content` and, where it has one, `date`.
 """
 
+import re
 from collections.abc import Iterator
-from pathlib import Path, PurePosixPath
+from itertools import repeat
+from pathlib import PurePosixPath
 from typing import Literal, NamedTuple
 from urllib.parse import urlsplit
 
-import pyarrow as pa
-import pyarrow.parquet as pq
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import expand, open_input
+from prep.stages.shared.columns_of_files import is_table, read_columns
+from prep.stages.shared.dates import read_date
 from prep.stages.shared.targets import ascii_host
 
 SiteFile = Literal["robots.txt", "ai.txt", "tdmrep.json"]
@@ -27,7 +29,8 @@ _PATHS: dict[str, SiteFile] = {
 MOST_BYTES = 512 << 10
 """What is read of a file; RFC 9309 asks parsers for 500 kibibytes at least."""
 _ARCHIVES = (".warc", ".warc.gz", ".warc.zst")
-_TABLES = (".parquet", ".jsonl", ".jsonl.gz", ".csv")
+_DIGITS = re.compile(r"(\d{4})(\d\d)(\d\d)(\d\d)(\d\d)(\d\d)")
+_ISO = re.compile(r"\d{4}(?:-\d\d(?:-\d\d(?:[T ].*)?)?)?")
 
 
 class SiteRecord(NamedTuple):
@@ -45,7 +48,7 @@ def record_files(paths: tuple[str, ...]) -> list[str]:
     """Return the files that hold site-wide statements, sorted. Raises ConfigurationError for a path without any."""
     found: list[str] = []
     for path in paths:
-        here = [name for name in expand(path) if name.endswith((*_ARCHIVES, *_TABLES)) or _in_folder(name) is not None]
+        here = [name for name in expand(path) if _holds_statements(name)]
         if not here:
             raise ConfigurationError(
                 [f"{path}: expected web archives, tables, or HOST/robots.txt, HOST/ai.txt, HOST/tdmrep.json; seen none"]
@@ -58,7 +61,7 @@ def read_records(path: str) -> Iterator[SiteRecord]:
     """Yield the site-wide statements in a file."""
     if path.endswith(_ARCHIVES):
         yield from _from_archive(path)
-    elif path.endswith(_TABLES):
+    elif is_table(path):
         yield from _from_table(path)
     else:
         file = _in_folder(path)
@@ -66,6 +69,10 @@ def read_records(path: str) -> Iterator[SiteRecord]:
         with open_input(path) as source:
             text = source.read(MOST_BYTES).decode("utf-8-sig", "replace")
         yield SiteRecord(ascii_host(PurePosixPath(path).parent.name), file, "", text)
+
+
+def _holds_statements(path: str) -> bool:
+    return path.endswith(_ARCHIVES) or is_table(path) or _in_folder(path) is not None
 
 
 def _in_folder(path: str) -> SiteFile | None:
@@ -95,29 +102,24 @@ def _from_archive(path: str) -> Iterator[SiteRecord]:
 
 
 def _from_table(path: str) -> Iterator[SiteRecord]:
-    table = _read_table(path)
-    missing = {"url", "content"} - set(table.column_names)
-    if missing:
-        raise ConfigurationError(
-            [f"{path}: expected the columns url and content, seen {', '.join(table.column_names)}"]
-        )
-    dates = table.column("date").cast(pa.string()).to_pylist() if "date" in table.column_names else [""] * len(table)
-    for url, content, date in zip(
-        table.column("url").to_pylist(), table.column("content").to_pylist(), dates, strict=True
-    ):
-        found = _record(url or "", date or "", (content or "")[:MOST_BYTES])
-        if found is not None:
-            yield found
+    found = read_columns(path, ("url", "content", "date"))
+    if not {"url", "content"} <= found.keys():
+        raise ConfigurationError([f"{path}: expected the columns url and content, seen only {', '.join(found)}"])
+    dates = found.get("date") or repeat(None)
+    for url, content, date in zip(found["url"], found["content"], dates, strict=False):
+        record = _record(url or "", iso_date(date or ""), (content or "")[:MOST_BYTES])
+        if record is not None:
+            yield record
 
 
-def _read_table(path: str) -> pa.Table:
-    import pyarrow.csv
-    import pyarrow.json
-
-    with open_input(path) as source:
-        if path.endswith(".parquet"):
-            return pq.read_table(source)
-        if path.endswith(".csv"):
-            return pyarrow.csv.read_csv(source)
-        stream = pa.CompressedInputStream(source, "gzip") if Path(path).suffix == ".gz" else source
-        return pyarrow.json.read_json(stream)
+def iso_date(written: str) -> str:
+    """Return a date as ISO 8601, so that dates of all sources sort; empty where it is none."""
+    text = written.strip()
+    digits = _DIGITS.fullmatch(text)
+    if digits is not None:
+        year, month, day, hour, minute, second = digits.groups()
+        return f"{year}-{month}-{day}T{hour}:{minute}:{second}Z"
+    if _ISO.fullmatch(text):
+        return text.replace(" ", "T", 1)
+    date = read_date(text)
+    return "" if date is None else date.isoformat()

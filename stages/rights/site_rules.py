@@ -1,9 +1,10 @@
 """What a host's site-wide statements say of a URL: robots.txt by agent, AIPREF preferences, ai.txt, tdmrep.json.
 
 Sources: RFC 9309 (robots.txt); IETF AIPREF, "Associating AI Usage Preferences with Content in HTTP" (`Content-Usage`
-in headers and robots.txt); Spawning's ai.txt, which has the syntax of robots.txt; W3C community group report "TDM
-Reservation Protocol" (`/.well-known/tdmrep.json`). Whether an agent may fetch a URL is decided by protego; which line
-decided is found again by asking it about each line alone. Cost: one parse per file, 5 to 50 µs per URL and agent.
+in headers and robots.txt) and Cloudflare's `Content-Signal`, which says the same in other words; Spawning's ai.txt,
+which has the syntax of robots.txt; W3C community group report "TDM Reservation Protocol" (`/.well-known/tdmrep.json`).
+Whether an agent may fetch a URL is decided by protego; which line decided is found again by asking it about each line
+alone. Cost: one parse per file, 5 to 50 µs per URL and agent.
 """
 
 import re
@@ -20,9 +21,10 @@ from prep.stages.rights.site_records import SiteFile, SiteRecord
 from prep.stages.shared.targets import host_of
 
 Moment = Literal["newest", "fetched"]
-TRAINING = ("train-ai", "train-genai", "ai", "tdm", "bots")
-"""AIPREF categories that cover training, the most specific first."""
-_PREFERENCE = re.compile(r"([a-z][a-z-]*)\s*=\s*([yn])\b", re.IGNORECASE)
+TRAINING = ("train-ai", "train-genai", "ai-train", "ai", "tdm", "bots")
+"""AIPREF categories that cover training, the most specific first; `ai-train` is Cloudflare's."""
+_PREFERENCE = re.compile(r"([a-z][a-z-]*)\s*=\s*(y|n)(?:es|o)?\b", re.IGNORECASE)
+_PREFERENCES = ("content-usage", "content-signal")
 
 
 class SiteStatement(NamedTuple):
@@ -32,10 +34,14 @@ class SiteStatement(NamedTuple):
     """The agents that robots.txt keeps out, of those asked about."""
     line: str | None = None
     """The line of robots.txt that keeps the first of them out."""
+    robots_date: str | None = None
+    """When the robots.txt that applies was fetched; None where there is none or its date is not known."""
     usage: str | None = None
     """AIPREF preferences that apply, as `train-ai=n, search=y`."""
     ai_txt: bool = False
     """Whether ai.txt forbids to train on it."""
+    ai_txt_line: str | None = None
+    """The line of ai.txt that does."""
     reserved: int | None = None
     """The reservation in tdmrep.json: 1, 0, or None where it says nothing."""
     policy: str | None = None
@@ -60,29 +66,32 @@ class SiteRules:
         host = None if url is None else host_of(url)
         if url is None or host is None:
             return NOTHING_SAID
-        robots, ai_txt, reservations = (
-            self._content(host, file, date) for file in ("robots.txt", "ai.txt", "tdmrep.json")
-        )
+        robots, robots_date = self._content(host, "robots.txt", date)
+        ai_txt, _ = self._content(host, "ai.txt", date)
+        reservations, _ = self._content(host, "tdmrep.json", date)
         disallowed = () if robots is None else tuple(agent for agent in self._agents if not allows(robots, url, agent))
         reserved, policy = (None, None) if reservations is None else reservation(reservations, url)
         return SiteStatement(
             disallowed,
             deciding_line(robots, url, disallowed[0]) if robots is not None and disallowed else None,
+            robots_date,
             None if robots is None else usage_of(robots, url, self._agents),
             ai_txt is not None and not allows_training(ai_txt, url),
+            None if ai_txt is None else line_against_training(ai_txt, url),
             reserved,
             policy,
         )
 
-    def _content(self, host: str, file: SiteFile, date: str | None) -> str | None:
-        """Return a host's file: the newest, or the newest that was there when the page was fetched."""
+    def _content(self, host: str, file: SiteFile, date: str | None) -> tuple[str | None, str | None]:
+        """Return a host's file and its date: the newest, or the newest when the page was fetched; None for none."""
         dated = self._contents.get((host, file))
         if dated is None:
-            return None
-        if self._moment == "newest" or not date:
-            return dated[-1][1]
-        place = bisect_right([each for each, _ in dated], date + "\x7f")
-        return dated[max(place - 1, 0)][1]
+            return None, None
+        place = len(dated)
+        if self._moment == "fetched" and date:
+            place = max(bisect_right([each for each, _ in dated], date + "\x7f"), 1)
+        when, content = dated[place - 1]
+        return content, when or None
 
 
 @lru_cache(maxsize=4096)
@@ -97,8 +106,19 @@ def allows(robots: str, url: str, agent: str) -> bool:
 
 def allows_training(ai_txt: str, url: str) -> bool:
     """Say whether ai.txt lets a page be trained on: pages count as `.html`, whatever their address ends in."""
-    page = re.sub(r"[?#].*", "", url)
-    return allows(ai_txt, url, "*") and allows(ai_txt, f"{page.rstrip('/')}.html", "*")
+    return allows(ai_txt, url, "*") and allows(ai_txt, _as_html(url), "*")
+
+
+def line_against_training(ai_txt: str, url: str) -> str | None:
+    """Return the line of ai.txt that keeps a page from training, with its number; None where none does."""
+    for address in (url, _as_html(url)):
+        if not allows(ai_txt, address, "*"):
+            return deciding_line(ai_txt, address, "*")
+    return None
+
+
+def _as_html(url: str) -> str:
+    return re.sub(r"[?#].*", "", url).rstrip("/") + ".html"
 
 
 class _Line(NamedTuple):
@@ -122,7 +142,7 @@ def usage_of(robots: str, url: str, agents: Sequence[str]) -> str | None:
     found: dict[str, tuple[int, str]] = {}
     for agent in ("*", *agents):
         for line in _group_of(robots, agent):
-            if line.field != "content-usage":
+            if line.field not in _PREFERENCES:
                 continue
             path = line.value.split()[0] if line.value.startswith("/") else ""
             if path and allows(f"User-agent: *\nDisallow: {path}", url, "*"):
@@ -135,7 +155,7 @@ def usage_of(robots: str, url: str, agents: Sequence[str]) -> str | None:
 
 
 def preferences(value: str) -> dict[str, str]:
-    """Return the AIPREF preferences in a value of `Content-Usage`: `y` or `n` by category."""
+    """Return the preferences in a value of `Content-Usage` or `Content-Signal`: `y` or `n` by category."""
     return {category.lower(): answer.lower() for category, answer in _PREFERENCE.findall(value)}
 
 
@@ -167,7 +187,7 @@ def _lines(robots: str) -> tuple[_Line, ...]:
         if field == "user-agent":
             agents = agents | {value.lower()} if open_group else frozenset({value.lower()})
             open_group = True
-        elif field in {"allow", "disallow", "content-usage"}:
+        elif field in {"allow", "disallow", *_PREFERENCES}:
             open_group = False
             found.append(_Line(agents, field, value, f"line {number}: {text.strip()}"))
     return tuple(found)

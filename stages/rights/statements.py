@@ -98,7 +98,7 @@ def read_headers(headers: str, agents: frozenset[str], page: str | None, rights:
                 rights.robots |= directives(agent[2]) if agent[1].lower() in agents else frozenset()
             else:
                 rights.robots |= directives(value)
-        elif name == "content-usage":
+        elif name in {"content-usage", "content-signal"}:
             rights.usage = ", ".join(filter(None, (rights.usage, " ".join(value.split())))) or None
         elif name == "tdm-reservation":
             rights.add_reservation(value)

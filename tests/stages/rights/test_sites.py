@@ -8,19 +8,23 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
 
+from prep.corpus.errors import ConfigurationError
 from prep.stages.rights.rights import Rights, Sites
-from prep.stages.rights.site_records import SiteRecord, read_records, record_files
+from prep.stages.rights.site_records import SiteRecord, iso_date, read_records, record_files
 from prep.stages.rights.site_rules import (
     SiteRules,
     allows,
     allows_training,
     deciding_line,
     forbids_training,
+    line_against_training,
     reservation,
     usage_of,
 )
 from prep.stages.rights.statements import place_of
 from prep.stages.stage import CheckContext
+
+from ..shared.tables import write_table
 
 ROBOTS = """\
 # our rules
@@ -96,7 +100,8 @@ def test_preferences_follow_the_longest_path() -> None:
 @pytest.mark.parametrize(
     ("usage", "forbidden"),
     [("train-ai=n", True), ("train-ai=y, search=n", False), ("search=n", False), ("bots=n", True),
-     ("bots=n, train-ai=y", False), ("tdm=n", True), ("Train-AI=N", True), ("", False)],
+     ("bots=n, train-ai=y", False), ("tdm=n", True), ("Train-AI=N", True), ("ai-train=no,search=yes", True),
+     ("ai-train=yes", False), ("", False)],
 )  # fmt: skip
 def test_the_most_specific_category_that_covers_training_decides(usage: str, forbidden: bool) -> None:
     assert forbids_training(usage) is forbidden
@@ -107,6 +112,17 @@ def test_pages_count_as_html_in_ai_txt() -> None:
     assert not allows_training(ai_txt, "https://a.org/story?page=2")
     assert allows_training("User-Agent: *\nDisallow: *.pdf\n", "https://a.org/story")
     assert not allows_training("User-Agent: *\nDisallow: /\n", "https://a.org/story")
+
+
+def test_the_line_of_ai_txt_is_named() -> None:
+    ai_txt = "User-Agent: *\nDisallow: *.html\nAllow: *.png\n"
+    assert line_against_training(ai_txt, "https://a.org/story?page=2") == "line 2: Disallow: *.html"
+    assert line_against_training("User-Agent: *\nDisallow: *.pdf\n", "https://a.org/story") is None
+
+
+def test_content_signals_count_like_preferences() -> None:
+    robots = "User-Agent: *\nContent-Signal: search=yes,ai-train=no\nAllow: /\n"
+    assert usage_of(robots, "https://a.org/x", ()) == "ai-train=n, search=y"
 
 
 def test_the_longest_location_reserves() -> None:
@@ -134,6 +150,8 @@ def test_which_of_several_statements_applies() -> None:
     assert fetched.statement(url, "2024-06-01").disallowed == ()
     assert fetched.statement(url, "2026-01-01T00:00:00Z").disallowed == ("CCBot",)
     assert fetched.statement(url, "2023-01-01").disallowed == ()
+    assert newest.statement(url, None).robots_date == "2026-01-01T00:00:00Z"
+    assert fetched.statement(url, "2024-06-01").robots_date == "2024-01-01T00:00:00Z"
     assert newest.statement("https://b.org/", None).disallowed == ()
     assert newest.statement(None, None).line is None
 
@@ -168,6 +186,39 @@ def test_statements_come_from_archives_folders_and_tables(tmp_path: Path) -> Non
     assert found[0].content == ROBOTS
 
 
+@pytest.mark.parametrize(
+    "name", ["sites.csv", "sites.tsv", "sites.csv.gz", "sites.jsonl", "sites.ndjson.zst", "sites.parquet"]
+)
+def test_long_files_over_many_lines_come_from_every_kind_of_table(tmp_path: Path, name: str) -> None:
+    paths = "".join(f'Disallow: /"{number}",\t/\n' for number in range(9000))
+    robots = f"User-agent: *\n{paths}"
+    rows = [(f"https://{host}.org/robots.txt", "2025-02-01", robots) for host in "abcdefgh"]
+    write_table(tmp_path / name, ("url", "date", "content"), rows)
+    found = list(read_records(str(tmp_path / name)))
+    assert found == [SiteRecord(f"{host}.org", "robots.txt", "2025-02-01", robots) for host in "abcdefgh"]
+
+
+@pytest.mark.parametrize(
+    ("written", "expected"),
+    [("20250201101112", "2025-02-01T10:11:12Z"), ("2025-02-01 10:11:12", "2025-02-01T10:11:12"), ("2025", "2025"),
+     ("Sat, 01 Feb 2025 10:11:12 GMT", "2025-02-01"), ("some day", ""), ("", "")],
+)  # fmt: skip
+def test_dates_of_all_sources_sort(written: str, expected: str) -> None:
+    assert iso_date(written) == expected
+
+
+def test_what_is_no_table_of_statements_is_said(tmp_path: Path) -> None:
+    (tmp_path / "sites.csv").write_text("url,when\nhttps://a.org/robots.txt,2025\n")
+    with pytest.raises(ConfigurationError, match="expected the columns url and content, seen only url"):
+        list(read_records(str(tmp_path / "sites.csv")))
+    (tmp_path / "sites.jsonl").write_text("[1, 2]\n")
+    with pytest.raises(ConfigurationError, match="line 1: expected an object"):
+        list(read_records(str(tmp_path / "sites.jsonl")))
+    (tmp_path / "sites.parquet").write_bytes(b"PAR1 and no more")
+    with pytest.raises(ConfigurationError, match="cannot be read as the table"):
+        list(read_records(str(tmp_path / "sites.parquet")))
+
+
 def stage(tmp_path: Path, *rules: str) -> Rights:
     (tmp_path / "a.org").mkdir(exist_ok=True)
     (tmp_path / "a.org" / "robots.txt").write_text(ROBOTS)
@@ -186,6 +237,7 @@ def test_hosts_speak_for_their_pages(tmp_path: Path) -> None:
     found = stage(tmp_path).open()(batch).batch.to_pydict()
     assert found["robots_txt"] == ["GPTBot, CCBot"] * 3 + [None]
     assert found["robots_txt_line"] == ["line 4: Disallow: /"] * 3 + [None]
+    assert found["robots_txt_date"] == [None] * 4
     assert found["content_usage"] == ["train-ai=n", "train-ai=n", "train-ai=n", None]
     assert found["tdm_reservation"] == [None, None, 1, None]
     verdicts = stage(tmp_path, "content_usage", "robots_txt").open()(batch).verdicts
