@@ -1,8 +1,9 @@
 """New shards without some documents, from the stored tokens: nothing is tokenized or packed again.
 
 The pieces of the documents are taken out of their rows and the gaps closed; a row of which nothing is left goes, the
-others keep their order and so their phase. The documents that stay keep their numbers. Cost: one pass over the shards,
-a shard at a time; memory for a batch of rows.
+others keep their order and so their phase. The documents that stay keep their numbers, unless the corpus that these
+count is written without the others too (`Renumbering`). Cost: one pass over the shards, a shard at a time; memory for a
+batch of rows.
 """
 
 from collections import Counter
@@ -36,6 +37,25 @@ Numbers = npt.NDArray[np.int64]
 
 
 @dataclass(frozen=True)
+class Renumbering:
+    """New numbers for the documents that stay, as if the corpus had never held the others.
+
+    A document's number is its place in the corpus, plus the size of the corpus for each time that it came before.
+    """
+
+    total: int
+    """Documents in the corpus before."""
+    gone: Numbers
+    """Places of those that go, rising, whether packed or not."""
+
+    def __call__(self, numbers: Numbers) -> Numbers:
+        """Return the new numbers of documents that stay."""
+        places = numbers % self.total
+        closed = places - np.searchsorted(self.gone, places)
+        return np.asarray(closed + numbers // self.total * (self.total - len(self.gone)), np.int64)
+
+
+@dataclass(frozen=True)
 class RemovedDocuments:
     """The documents that go."""
 
@@ -45,6 +65,8 @@ class RemovedDocuments:
     """UTF-8 bytes of their texts (documents)."""
     labels: Mapping[str, list[str]] = field(default_factory=dict)
     """Their values in the columns by which the manifest counts tokens (documents)."""
+    renumber: Renumbering | None = None
+    """What gives the others new numbers; None keeps the old."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +138,12 @@ def _without(
         for phase in range(len(bounds)):
             tally.phase_rows[phase] += int(np.count_nonzero(kept & (phases == phase)))
         first += batch.num_rows
-        yield batch if stays.all() else rows_batch(_closed(rows, stays, kept, left, manifest.padding_id))
+        if stays.all() and removed.renumber is None:
+            yield batch
+            continue
+        closed = rows if stays.all() else _closed(rows, stays, kept, left, manifest.padding_id)
+        numbers = closed.documents if removed.renumber is None else removed.renumber(closed.documents)
+        yield rows_batch(closed._replace(documents=numbers))
 
 
 def _closed(rows: Rows, stays: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], left: Numbers, padding: int) -> Rows:
@@ -194,5 +221,9 @@ def _labels(folder: str, output: str, manifest: ShardManifest, removed: RemovedD
     check_shard(folder, manifest.labels)
     with open_input(join(folder, manifest.labels.name)) as source:
         table = pq.read_table(source)
-    gone = np.isin(table.column("document").to_numpy(), removed.numbers)
-    return write_labels(output, table.filter(pa.array(~gone)))
+    table = table.filter(pa.array(~np.isin(table.column("document").to_numpy(), removed.numbers)))
+    if removed.renumber is not None:
+        place = table.column_names.index("document")
+        numbers = removed.renumber(table.column("document").to_numpy())
+        table = table.set_column(place, table.field(place), pa.array(numbers))
+    return write_labels(output, table)

@@ -6,13 +6,30 @@ shards/README.md                                            of the shards, so th
 
 from collections.abc import Sequence
 
-from prep.corpus.files.storage import write_bytes, write_json
+from prep.corpus.errors import RunError
+from prep.corpus.files.storage import read_json, write_bytes, write_json
 from prep.pipeline.cards.croissant import croissant
 from prep.pipeline.cards.facts import read_facts
 from prep.pipeline.cards.hub import corpus_readme, shards_readme
 from prep.pipeline.cards.summary import training_content_summary
+from prep.pipeline.steps.ledger import read_ledger
 
 README, CROISSANT, SUMMARY = "README.md", "croissant.json", "training_content_summary.json"
+
+
+def card_facts(output: str) -> tuple[str, list[str]]:
+    """Return the title of a corpus and which wishes of owners each stage respects, as its cards say them.
+
+    Raises RunError where a card is missing or is none.
+    """
+    names = read_ledger(output).names
+    try:
+        title = read_json(f"{output}/{CROISSANT}")["name"]
+        processing = read_json(f"{output}/{SUMMARY}")["3_data_processing"]
+        respected = {each["stage"]: each["respects"] for each in processing["opt_outs_respected"]}  # type: ignore[index]
+    except (FileNotFoundError, KeyError, TypeError) as error:
+        raise RunError(f"{output}: expected the cards {CROISSANT} and {SUMMARY}; run the pipeline again") from error
+    return str(title), [respected.get(name, "") for name in names]
 
 
 def write_cards(output: str, title: str, opt_outs: Sequence[str]) -> None:

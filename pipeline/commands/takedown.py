@@ -18,7 +18,11 @@ Domains = Annotated[list[str] | None, typer.Option("--domain", help="A domain wi
 Hosts = Annotated[list[str] | None, typer.Option("--host", help="A host alone. May be repeated.")]
 From = Annotated[
     list[str] | None,
-    typer.Option("--from", metavar="KIND=FILE", help="A list file: ids=, urls=, domains= or hosts=. May be repeated."),
+    typer.Option(
+        "--from",
+        metavar="KIND=FILE",
+        help="A list file, ids=, urls=, domains= or hosts=: text, CSV, JSON Lines or Parquet.",
+    ),
 ]
 SHOWN = 8
 """Rows of shards that are shown for a document."""
@@ -33,14 +37,19 @@ def trace(
     from_: From = None,
 ) -> None:
     """Show what became of documents: the stage that lost each, what stands for it, or where its tokens lie."""
+    from prep.pipeline.takedown.requests import find_removed
     from prep.pipeline.takedown.tracing import trace as find
 
     console = Terminal(soft_wrap=True)
-    found = list(find(run, _targets(id_, url, domain, host, from_)))
+    targets = _targets(id_, url, domain, host, from_)
+    found = list(find(run, targets))
     for each in found:
         for line in _lines(each):
             console.print(line)
-    if not found:
+    removed = list(find_removed(run, targets))
+    for request in removed:
+        console.print(f"{request.asked}: removed on request ({request.kind}: {request.entry})", markup=False)
+    if not found and not removed:
         console.print("no document of this run is named so")
 
 
@@ -53,21 +62,28 @@ def remove(
     host: Hosts = None,
     from_: From = None,
 ) -> None:
-    """Write a run's shards again without some documents, from the stored tokens, and a report of what went."""
-    from prep.pipeline.takedown.removal import REPORT
+    """Write a run's results without some documents: documents, records of losses, shards, cards, and what went."""
     from prep.pipeline.takedown.removal import remove as take_out
+    from prep.pipeline.takedown.requests import REPORT
 
     report = take_out(run, _targets(id_, url, domain, host, from_), output)
     console = Terminal(soft_wrap=True)
-    console.print(f"{report.documents:,} published documents are named")
+    console.print(f"{report.documents:,} published documents and {report.rejected:,} records of lost ones are named")
     for name, split in report.splits.items():
         console.print(
             f"{name}: {split.documents:,} documents of {split.tokens:,} tokens went; {split.rows_changed:,} rows "
             f"changed, {split.rows_removed:,} removed",
             markup=False,
         )
-    console.print(f"new shards: {output}/shards; report: {output}/{REPORT}")
-    console.print(f"compare them with: prep verify {output}/shards")
+    if report.stand_ins:
+        console.print(f"{len(report.stand_ins):,} documents stay of which lost ones that are named were copies:")
+        console.print("  " + ", ".join(report.stand_ins[:SHOWN]) + (" …" if len(report.stand_ins) > SHOWN else ""))
+    for folder in report.exports:
+        console.print(f"{folder} holds an export of the old shards: export {output}/shards again in its place")
+    console.print(f"new results: {output}; report: {output}/{REPORT}")
+    if report.splits:
+        console.print(f"compare the shards with: prep verify {output}/shards")
+    console.print(f"{run} itself still holds everything: delete it when nothing needs it any more")
 
 
 def _targets(
@@ -79,6 +95,7 @@ def _targets(
 ) -> "Targets":
     """Return what was named. Raises ConfigurationError where nothing was, or a list cannot be read."""
     from prep.corpus.errors import ConfigurationError
+    from prep.stages.shared.target_lists import read_list
     from prep.stages.shared.targets import KINDS, Targets
 
     entries = {"ids": ids or [], "urls": urls or [], "domains": domains or [], "hosts": hosts or []}
@@ -87,7 +104,7 @@ def _targets(
         if kind not in KINDS or not Path(path).is_file():
             expected = ", ".join(f"{name}=FILE" for name in KINDS)
             raise ConfigurationError([f"--from: expected {expected} with a file that is there, seen {item}"])
-        entries[kind] = [*entries[kind], *Path(path).read_text(encoding="utf-8-sig").splitlines()]
+        entries[kind] = [*entries[kind], *read_list(kind, path)]
     targets = Targets.of(entries)
     if not targets:
         raise ConfigurationError(["nothing is named; expected --id, --url, --domain, --host or --from"])
@@ -103,6 +120,8 @@ def _lines(found: "Trace") -> list[str]:
         word = "failed in" if loss.failed else "rejected by"
         lines.append(f"  kept by {', '.join(found.passed) or 'no stage'}")
         lines.append(f"  {word} {loss.stage}: {loss.rule}{value}{detail}")
+        if found.stand_in is not None:
+            lines += [f"  in its place: {line.removeprefix('  ')}" for line in _lines(found.stand_in)]
         return lines
     lines.append(f"  kept by every stage: document {found.number} of documents/")
     lines += [f"  {stage}: stands for {size} documents" for stage, size in found.clusters.items() if size > 1]

@@ -2,7 +2,8 @@
 
 Everything is read from what a run has published. A document that stays is a row of `documents/`; its number among the
 packed documents is its place there, so its tokens are the pieces of that number in the shards' rows (a mixture that
-repeats documents adds a multiple of their count for each time). Cost: one pass over ids and URLs, and one over the
+repeats documents adds a multiple of their count for each time). A lost document that names another, as duplicates do,
+is followed to that one. Cost: one pass over ids and URLs, and one over the
 columns `documents` and `lengths` of the shards.
 """
 
@@ -62,6 +63,8 @@ class Trace:
     number: int | None = None
     """Its place among the published documents."""
     places: tuple[Place, ...] = ()
+    stand_in: "Trace | None" = None
+    """What became of the document that was kept in the place of a lost one."""
 
 
 class Kept(NamedTuple):
@@ -71,6 +74,8 @@ class Kept(NamedTuple):
     id: str
     url: str | None
     clusters: Mapping[str, int]
+    kind: int
+    """Place in `KINDS` of the kind of entry that names it."""
 
 
 def trace(output: str, targets: Targets) -> Iterator[Trace]:
@@ -78,15 +83,24 @@ def trace(output: str, targets: Targets) -> Iterator[Trace]:
 
     Raises RunError where no run has ended in the output folder.
     """
+    yield from _trace(output, targets, frozenset())
+
+
+def _trace(output: str, targets: Targets, known: frozenset[str]) -> Iterator[Trace]:
+    """Yield the traces of the documents that targets name; what stands for those that are known is not looked for."""
     stages = tuple(read_ledger(output).names)
     kept = list(find_kept(output, targets))
     places = find_places(output, [each.number for each in kept])
     for each in kept:
         where = tuple(places.get(each.number, ()))
         yield Trace(each.id, each.url, stages, clusters=each.clusters, number=each.number, places=where)
-    for each_id, url, loss in _find_lost(output, targets):
+    lost = list(_find_lost(output, targets))
+    known |= {each_id for each_id, _, _ in lost}
+    named = frozenset(loss.detail for *_, loss in lost if loss.detail) - known
+    stand_ins = {each.id: each for each in _trace(output, Targets(ids=named), known)} if named else {}
+    for each_id, url, loss in lost:
         passed = stages[: stages.index(loss.stage)] if loss.stage in stages else ()
-        yield Trace(each_id, url, passed, loss)
+        yield Trace(each_id, url, passed, loss, stand_in=stand_ins.get(loss.detail or ""))
 
 
 def find_kept(output: str, targets: Targets) -> Iterator[Kept]:
@@ -98,10 +112,11 @@ def find_kept(output: str, targets: Targets) -> Iterator[Kept]:
         columns = [name for name in ("id", "url", *sizes) if name in file.schema_arrow.names]
         for group in range(file.num_row_groups):
             for batch in file.read_row_group(group, columns).to_batches():
-                rows = np.flatnonzero(targets.match(batch).kind >= 0)
+                kinds = targets.match(batch).kind
+                rows = np.flatnonzero(kinds >= 0)
                 for row, found in zip(rows.tolist(), batch.take(pa.array(rows)).to_pylist(), strict=True):
                     clusters = {name.removesuffix(CLUSTER_SIZE): found[name] for name in sizes if found[name]}
-                    yield Kept(first + row, found["id"], found.get("url"), clusters)
+                    yield Kept(first + row, found["id"], found.get("url"), clusters, int(kinds[row]))
                 first += batch.num_rows
 
 

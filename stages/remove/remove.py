@@ -5,9 +5,10 @@ from typing import ClassVar
 
 import pyarrow as pa
 
-from prep.corpus.errors import Problem
-from prep.corpus.files.storage import exists, open_input
-from prep.stages.shared.targets import KINDS, Targets
+from prep.corpus.errors import ConfigurationError, Problem
+from prep.corpus.files.storage import exists
+from prep.stages.shared.target_lists import read_list, read_targets
+from prep.stages.shared.targets import KINDS
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
 
 RULES = tuple(f"removed_by_{kind[:-1]}" for kind in KINDS)
@@ -16,10 +17,11 @@ RULES = tuple(f"removed_by_{kind[:-1]}" for kind in KINDS)
 class Remove(RowStage):
     """Reject the documents that people or authorities have asked to remove.
 
-    Each option names a list file: one entry per line, UTF-8; empty lines and lines that begin with `#` are left out.
-    The rules are `removed_by_id`, `removed_by_url`, `removed_by_domain` and `removed_by_host`; `detail` is the list's
-    entry. Put it early to save work on what goes anyway, or late to see what would have been kept. `prep remove` does
-    the same to a run that has ended.
+    Each option names a list file: text with one entry per line, where empty lines and lines that begin with `#` are
+    left out; or a CSV, TSV, JSON Lines or Parquet table with a column `id`, `url`, `domain` or `host`. The rules are
+    `removed_by_id`, `removed_by_url`, `removed_by_domain` and `removed_by_host`; `detail` is the list's entry. Put it
+    early to save work on what goes anyway, or late to see what would have been kept. `prep remove` does the same to a
+    run that has ended.
     """
 
     name: ClassVar[str] = "remove"
@@ -43,6 +45,8 @@ class Remove(RowStage):
         for kind, path in files.items():
             if not exists(path):
                 yield Problem("there is no such file", (kind,), "a file with one entry per line", path)
+            else:
+                yield from _unreadable(kind, path)
             if kind != "ids" and "url" not in context.schema.names:
                 yield Problem("the documents have no column 'url'", (kind,), hint="name documents by id")
 
@@ -63,10 +67,8 @@ class Remove(RowStage):
         return remove
 
 
-def read_targets(files: Mapping[str, str]) -> Targets:
-    """Read list files by kind. Raises OSError where one cannot be read."""
-    entries: dict[str, list[str]] = {}
-    for kind, path in files.items():
-        with open_input(path) as source:
-            entries[kind] = source.read().decode("utf-8-sig").splitlines()
-    return Targets.of(entries)
+def _unreadable(kind: str, path: str) -> Iterator[Problem]:
+    try:
+        read_list(kind, path)
+    except ConfigurationError as error:
+        yield Problem(str(error), (kind,))

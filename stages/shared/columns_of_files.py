@@ -30,9 +30,10 @@ def is_table(path: str) -> bool:
     return path.endswith(".parquet") or _bare(path).endswith((*_DELIMITERS, *_LINES))
 
 
-def read_columns(path: str, wanted: Sequence[str]) -> Columns:
+def read_columns(path: str, wanted: Sequence[str], lone: bool = False) -> Columns:
     """Return those of the wanted columns that a table has, as text; null where a row has no value.
 
+    With `lone`, the only column of a CSV file counts as the first that is wanted, its first row among its values.
     Raises ConfigurationError where the file cannot be read as what its name says, or has none of the columns.
     """
     bare = _bare(path)
@@ -46,10 +47,19 @@ def read_columns(path: str, wanted: Sequence[str]) -> Columns:
                 found, names = _from_csv(_decompressed(source, path), _DELIMITERS[bare[-4:]], wanted)
         except (pa.ArrowInvalid, orjson.JSONDecodeError) as error:
             raise ConfigurationError([f"{path}: cannot be read as the table that its name says: {error}"]) from error
+    if not found and lone and len(names) == 1 and bare.endswith(tuple(_DELIMITERS)):
+        return {wanted[0]: _first_column(path)}
     if not found:
         seen = ", ".join(names) or "none"
         raise ConfigurationError([f"{path}: expected a column {' or '.join(wanted)}, seen {seen}"])
     return found
+
+
+def _first_column(path: str) -> Sequence[str | None]:
+    with open_input(path) as source:
+        reading = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=["entry"])
+        types = pyarrow.csv.ConvertOptions(column_types={"entry": pa.string()})
+        return pyarrow.csv.read_csv(_decompressed(source, path), reading, None, types).column("entry").to_pylist()
 
 
 def _bare(path: str) -> str:

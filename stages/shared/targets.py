@@ -1,10 +1,13 @@
 """Documents named by their owners or by authorities: by id, by URL, by domain or by host.
 
 URLs are compared in one form (`prep.stages.shared.url.form_kernels`): scheme, `www.`, a slash at the end and the order
-of parameters do not count. A domain covers its subdomains; a host stands for itself alone. International names match
-however they are written. Cost per batch: one hash per URL, and one look-up per different host.
+of parameters do not count. A domain covers its subdomains, `www.` before it does not count; a host stands for itself
+alone. Ports do not count in domains and hosts; international names match however they are written. Cost per batch: one
+hash per URL, and one look-up per different host.
 """
 
+import re
+import unicodedata
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -13,14 +16,22 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
+from courlan import extract_domain
 
 from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.errors import ConfigurationError
 from prep.corpus.text.hashing import lower_table
 from prep.stages.shared.url.form_kernels import form
 from prep.stages.shared.url.hash_kernels import url_hashes
 
 KINDS = ("ids", "urls", "domains", "hosts")
-_HOST = r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@]*@)?(?P<host>[^/?#:]+)"
+_HOST = r"^(?:[A-Za-z][A-Za-z0-9+.-]*:)?//(?:[^/?#@\\]*@)?(?P<host>\[[^\]/?#]*\]|[^/?#:\\]+)"
+_BARE_HOST = r"^(?P<host>[\pL\pN_-]+(?:\.[\pL\pN_-]+)+)\.?(?::[0-9]+)?(?:[/?#]|$)"
+"""The host of a URL that is written without a scheme and slashes."""
+_HOST_NAME = re.compile(r"[\w-]+(?:\.[\w-]+)*|\[[0-9a-f:.]+\]")
+_HOST_ENTRY = re.compile(r"(?:[a-z][a-z0-9+.-]*:)?//([^/?#@]+)/?|([^/?#@]+)", re.IGNORECASE)
+_PORT = re.compile(r":[0-9]*$")
+_DOTS = str.maketrans("\u3002\uff0e\uff61", "...")
 _FORM = form(ignore_scheme=True, ignore_www=True, ignore_slash=True, fragments="keep_hashbang", sort=True)
 
 Hashes = npt.NDArray[np.uint64]
@@ -46,15 +57,23 @@ class Targets:
 
     @staticmethod
     def of(entries: Mapping[str, Iterable[str]]) -> "Targets":
-        """Build from entries by kind; empty lines and lines that begin with `#` are no entries."""
+        """Build from entries by kind; empty lines and lines that begin with `#` are no entries.
+
+        Raises ConfigurationError for an entry that cannot name anything.
+        """
         kept = {kind: [line.strip() for line in lines] for kind, lines in entries.items()}
         kept = {kind: [line for line in lines if line and not line.startswith("#")] for kind, lines in kept.items()}
         return Targets(
             frozenset(kept.get("ids", ())),
-            tuple(sorted(set(kept.get("urls", ())))),
-            frozenset(map(ascii_host, kept.get("domains", ()))),
-            frozenset(map(ascii_host, kept.get("hosts", ()))),
+            tuple(sorted(set(map(_url_entry, kept.get("urls", ()))))),
+            frozenset(_without_www(_host_entry(entry, "domain")) for entry in kept.get("domains", ())),
+            frozenset(_host_entry(entry, "host") for entry in kept.get("hosts", ())),
         )
+
+    def entries(self) -> dict[str, tuple[str, ...]]:
+        """Return the entries by kind, sorted, without kinds that have none; `Targets.of` reads them back."""
+        found = {"ids": self.ids, "urls": self.urls, "domains": self.domains, "hosts": self.hosts}
+        return {kind: tuple(sorted(entries)) for kind, entries in found.items() if entries}
 
     def __bool__(self) -> bool:
         return bool(self.ids or self.urls or self.domains or self.hosts)
@@ -101,11 +120,35 @@ class Targets:
 
 def ascii_host(name: str) -> str:
     """Return a host's name in lower case, without a full stop at its end, international labels as `xn--`."""
-    lowered = name.strip().lower().strip(".").removeprefix("*.")
-    try:
-        return lowered.encode("idna").decode()
-    except UnicodeError:
-        return lowered
+    lowered = unicodedata.normalize("NFKC", name.strip().translate(_DOTS)).lower().strip(".").removeprefix("*.")
+    labels = lowered.split(".")
+    return ".".join(label if label.isascii() else f"xn--{label.encode('punycode').decode()}" for label in labels)
+
+
+def _host_entry(entry: str, kind: str) -> str:
+    """Return the host that an entry of a list of domains or hosts names, which may be written as its address."""
+    written = _HOST_ENTRY.fullmatch(entry)
+    if written is None:
+        hint = "list it under urls" if "@" not in entry else "mail addresses name no documents"
+        raise ConfigurationError([f"expected a {kind}, such as example.org, seen {entry}; {hint}"])
+    name = ascii_host(_PORT.sub("", written[1] or written[2]))
+    if not _HOST_NAME.fullmatch(name):
+        raise ConfigurationError([f"expected a {kind}, such as example.org, seen {entry}"])
+    return name
+
+
+def _without_www(domain: str) -> str:
+    """Return a domain without `www.`, unless a public suffix would be left."""
+    rest = domain.removeprefix("www.")
+    below = f"any.{rest}"
+    return rest if "." in rest and extract_domain(f"http://{below}") != below else domain
+
+
+def _url_entry(entry: str) -> str:
+    """Return a URL of a list as it is compared: with two slashes before its host."""
+    if host_of(entry) is None and ":" not in entry.partition("/")[0]:
+        raise ConfigurationError([f"expected a URL, such as https://example.org/page, seen {entry}"])
+    return entry
 
 
 def host_of(url: str) -> str | None:
@@ -115,7 +158,8 @@ def host_of(url: str) -> str | None:
 
 
 def _hosts(column: pa.Array) -> pa.Array:
-    return pc.struct_field(pc.extract_regex(column, _HOST), [0])
+    whole, bare = (pc.struct_field(pc.extract_regex(column, pattern), [0]) for pattern in (_HOST, _BARE_HOST))
+    return pc.coalesce(whole, bare)
 
 
 def _covering(host: str, domains: frozenset[str]) -> str | None:

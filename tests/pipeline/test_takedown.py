@@ -1,11 +1,13 @@
 """`prep trace` and `prep remove` on a run that has ended, and the cards beside what it has published."""
 
 import json
+import re
 from pathlib import Path
 
 import datasets
 import numpy as np
 import orjson
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -84,6 +86,14 @@ def test_a_copy_names_the_document_that_stands_for_it(
     assert "exact: stands for 2 documents" in out
 
 
+def test_a_lost_copy_is_followed_to_the_rows_of_what_stands_for_it(
+    made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    _, out, _ = call(monkeypatch, capsys, "trace", str(made), "--url", "site3.example/harbour3/3")
+    assert "  in its place: copy-of-3  https://elsewhere.example/copy\n" in out
+    assert "  in its place: shards/" in out
+
+
 def test_a_lost_document_is_found_by_its_url(
     made: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
@@ -114,7 +124,7 @@ def test_removal_leaves_nothing_of_a_domain(
         monkeypatch, capsys, "remove", str(made), "--domain", "site1.example", "--output", str(output)
     )
     assert (status, err) == (0, "")
-    assert "published documents are named" in out
+    assert "10 published documents and 0 records of lost ones are named" in out
     status, out, _ = call(monkeypatch, capsys, "verify", str(output / "shards"))
     assert status == 0
     gone = [number for number in range(40) if number % 4 == 1]
@@ -123,10 +133,48 @@ def test_removal_leaves_nothing_of_a_domain(
     for number in set(range(40)) - {*gone, 3}:
         assert text.count(f"Entry {number} of line 5.") == 1
     report = json.loads((output / "removed.json").read_text())
-    assert report["documents"] == len(gone)
+    assert report["removals"][0]["documents"] == len(gone)
     status, _, err = call(monkeypatch, capsys, "remove", str(made), "--id", "page-2", "--output", str(output))
     assert status == 1
     assert "expected an empty folder" in err
+
+
+def test_removal_reaches_everything_that_is_published(
+    made: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    """Two removals, one after the other: a domain and a lost copy, then a page by URL from a list."""
+    first, second = tmp_path / "first", tmp_path / "second"
+    call(monkeypatch, capsys, "export", str(made / "shards"), "--to", "nanogpt", "--output", str(made / "exported"))
+    named = ("--domain", "WWW.site1.example.", "--id", "page-3", "--output", str(first))
+    _, out, err = call(monkeypatch, capsys, "remove", str(made), *named)
+    assert err == ""
+    assert "10 published documents and 1 records of lost ones are named" in out
+    assert "1 documents stay of which lost ones that are named were copies:\n  copy-of-3\n" in out
+    assert f"{made / 'exported'} holds an export of the old shards" in out
+    (tmp_path / "urls.csv").write_text("url\nhttp://site2.example/harbour6/6/\n")
+    _, out, _ = call(
+        monkeypatch, capsys, "remove", str(first), "--from", f"urls={tmp_path / 'urls.csv'}", "--output", str(second)
+    )
+    assert "1 published documents and 0 records of lost ones are named" in out
+    assert call(monkeypatch, capsys, "verify", str(second / "shards"))[0] == 0
+    left = datasets.load_dataset(str(second), cache_dir=str(tmp_path / "cache"))["train"]
+    assert len(left) == 29
+    assert not [row for row in left if "site1." in row["url"] or row["id"] == "page-6"]
+    assert pq.read_table(second / "rejected").num_rows == 0
+    for name in ("README.md", "croissant.json", "training_content_summary.json"):
+        assert "site1.example" not in (second / name).read_text()
+    assert "| removal | 30 | 29 | removed\\_by\\_url 1 |" in (second / "README.md").read_text()
+    for asked, answer in (
+        (("--domain", "site1.example"), "site1.example: removed on request (domains: site1.example)\n"),
+        (("--host", "www.site1.example"), "www.site1.example: removed on request (domains: site1.example)\n"),
+        (("--id", "page-6"), "page-6: removed on request (ids: page-6)\n"),
+        (("--id", "page-3"), "page-3: removed on request (ids: page-3)\n"),
+    ):
+        assert call(monkeypatch, capsys, "trace", str(second), *asked)[1] == answer
+    _, out, _ = call(monkeypatch, capsys, "trace", str(second), "--id", "page-38")
+    split, row, start, end = re.findall(r"shards/(\w+)/\S+ row (\d+), tokens (\d+) to (\d+)", out)[0]
+    ids = ShardReader(str(second / "shards" / split)).ids(int(row))[int(start) : int(end) + 1]
+    assert "Harbour38" in open_tokenizer(str(second / "tokenizer")).decode(ids.tolist())
 
 
 def test_hubs_open_documents_and_shards(made: Path, tmp_path: Path) -> None:
