@@ -59,7 +59,9 @@ def _first_column(path: str) -> Sequence[str | None]:
     with open_input(path) as source:
         reading = pyarrow.csv.ReadOptions(block_size=_BLOCK_BYTES, column_names=["entry"])
         types = pyarrow.csv.ConvertOptions(column_types={"entry": pa.string()})
-        return pyarrow.csv.read_csv(_decompressed(source, path), reading, None, types).column("entry").to_pylist()
+        table = pyarrow.csv.read_csv(_decompressed(source, path), reading, None, types)
+        entries: list[str | None] = table.column("entry").to_pylist()
+        return entries
 
 
 def _bare(path: str) -> str:
