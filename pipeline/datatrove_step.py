@@ -29,7 +29,7 @@ from prep.corpus.arrow.documents import DATE, ID, SOURCE, TEXT, URL
 from prep.corpus.errors import ConfigurationError
 from prep.pipeline import config
 from prep.pipeline.execution.isolation import isolate
-from prep.pipeline.steps.passes import opened, repeated
+from prep.pipeline.steps.passes import opened, repeated, tagged
 from prep.stages.stage import CheckContext, RowStage, Verdicts
 
 METADATA: Mapping[str, pa.DataType] = {field.name: field.type for field in (URL, DATE, SOURCE)} | {
@@ -90,7 +90,8 @@ class PrepStages(PipelineStep):  # type: ignore[misc]
         self.stat_update(StatHints.total, value=len(documents))
         batch, dropped = self._batch(documents), list[tuple[Document, str]]()
         for stage in self._stages:
-            batch, verdicts = isolate(opened(stage), batch)
+            outcome = isolate(opened(stage), batch)
+            batch, verdicts = outcome if stage.tag is None else tagged(outcome, stage.tag)
             if verdicts is not None:
                 batch, documents, lost = _settle(batch, documents, verdicts)
                 dropped += lost
@@ -128,7 +129,7 @@ def _row_stages(stages: Sequence[object] | str, schema: pa.Schema) -> tuple[RowS
             continue
         problems = list(stage.problems(CheckContext(schema, 0, frozenset(), found[:position])))
         complaints += [f"{label}: {problem}" for problem in problems]
-        schema = schema if problems else stage.output_schema(schema)
+        schema = schema if problems else stage.columns_after(schema)
     if complaints:
         raise ConfigurationError(complaints)
     return tuple(stage for stage in found if isinstance(stage, RowStage))

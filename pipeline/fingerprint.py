@@ -18,7 +18,7 @@ import pyarrow as pa
 
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import sha256
-from prep.stages.stage import InputFile, Stage, Tap
+from prep.stages.stage import InputFile, Stage, Tagging, Tap
 
 Identity = Mapping[str, object]
 
@@ -37,6 +37,8 @@ def fingerprint(identity: Identity) -> str:
 def stage_identity(stage: Stage | Tap) -> Identity:
     """Return what decides a stage's output: settings, version, libraries' versions, and the files it reads."""
     settings, files = stage.identity(), stage.files()
+    if isinstance(stage, Tagging):
+        settings = _with_tags(settings, stage)
     settings = {name: _without_places(value, tuple(files.values())) for name, value in settings.items()}
     refuse_unstable(stage.name, settings)
     kind = type(stage)
@@ -48,6 +50,13 @@ def stage_identity(stage: Stage | Tap) -> Identity:
         **{f"content of {option}": sha256(path) for option, path in files.items()},
         **{f"content of {path.name}": sha256(str(path)) for path in _data_files(kind)},
     }
+
+
+def _with_tags(settings: dict[str, object], stage: Tagging) -> dict[str, object]:
+    """Return a stage's settings with the column in which it notes rules, and without that where it rejects."""
+    usual = {"action": "reject", "tag_column": None}
+    kept = {name: value for name, value in settings.items() if name not in usual or value != usual[name]}
+    return kept if stage.tag is None else {**kept, "action": "tag", "tag_column": stage.tag}
 
 
 def _without_places(value: object, files: tuple[str, ...]) -> object:

@@ -22,7 +22,18 @@ from prep.pipeline.config import Configuration, complaint, stage_path
 from prep.pipeline.fingerprint import FORMAT, Identity, columns_identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import CheckContext, GlobalStage, InputFile, Partition, Phase, RowStage, SourceStage, Stage, Tap
+from prep.stages.stage import (
+    CheckContext,
+    GlobalStage,
+    InputFile,
+    Partition,
+    Phase,
+    RowStage,
+    SourceStage,
+    Stage,
+    Tagging,
+    Tap,
+)
 
 Identify = Callable[[Sequence[InputFile]], tuple[InputFile, ...]]
 
@@ -63,7 +74,8 @@ class Changes:
     """Of its step."""
     drops: bool
     cuts: bool
-    columns: bool
+    columns: tuple[str, ...]
+    """Folders below the steps' folder with columns for the documents, by part."""
 
 
 @dataclass(frozen=True)
@@ -100,10 +112,8 @@ class GlobalStep(Step):
     parts: int
     previous: str
     """Folder of the pass whose documents it works on."""
-    drops: tuple[str, ...]
-    """Folders of the Global stages whose losses no pass has applied yet."""
-    columns: tuple[str, ...]
-    """Folders of the Global stages whose columns no pass has applied yet."""
+    waiting: tuple[Changes, ...]
+    """What Global stages before it wrote and no pass has applied yet."""
     tap: TapPlan | None
     phases: tuple[Phase, ...]
     artefacts: Mapping[str, str]
@@ -114,12 +124,14 @@ class GlobalStep(Step):
     @property
     def reads(self) -> frozenset[str]:
         """The folders of the steps whose files it reads."""
-        return frozenset([self.previous, *self.drops, *self.columns, *self.artefacts.values()])
+        return frozenset([self.previous, *(change.folder for change in self.waiting), *self.artefacts.values()])
 
     @property
     def changes(self) -> Changes | None:
         """What the next pass has to apply."""
-        drops, cuts, columns = self.stage.drops, self.stage.cuts, bool(self.stage.adds())
+        drops, cuts = self.stage.drops, self.stage.cuts
+        kinds = [*(["columns"] if self.stage.adds() else []), *(["tags"] if self.stage.tag else [])]
+        columns = tuple(f"{self.folder}/output/{kind}" for kind in kinds)
         return Changes(self.folder, drops, cuts, columns) if drops or cuts or columns else None
 
 
@@ -180,7 +192,7 @@ def _problems(configuration: Configuration) -> Iterator[tuple[int | None, Proble
         found = [*_contract_problems(stage, context, removers), *stage.problems(context)]
         yield from ((position, problem) for problem in found)
         if isinstance(stage, RowStage | GlobalStage) and not found:
-            before, schema = schema, stage.output_schema(schema)
+            before, schema = schema, stage.columns_after(schema)
             removers |= {column: stage.name for column in before.names if column not in schema.names}
         if isinstance(stage, GlobalStage) and stage.makes:
             artefacts |= {stage.makes}
@@ -194,7 +206,7 @@ def remarks(configuration: Configuration, position: int) -> Iterator[str]:
     schema = first.output_schema(files)
     for stage in configuration.stages[1:position]:
         if isinstance(stage, RowStage | GlobalStage):
-            schema = stage.output_schema(schema)
+            schema = stage.columns_after(schema)
     input_bytes = sum(file.size for file in files)
     context = CheckContext(schema, input_bytes, frozenset(), configuration.stages[:position])
     yield from configuration.stages[position].remarks(context)
@@ -219,9 +231,24 @@ def _contract_problems(stage: Stage, context: CheckContext, removers: Mapping[st
                 seen=f"the columns {', '.join(context.schema.names)}",
                 hint=_maker_of(column),
             )
+    if isinstance(stage, Tagging):
+        yield from _tag_problems(stage, context)
     for artefact in stage.needs if isinstance(stage, GlobalStage) else ():
         if artefact not in context.artefacts:
             yield Problem(f"needs a '{artefact}' that no earlier stage makes", hint=_maker_of(artefact))
+
+
+def _tag_problems(stage: Tagging, context: CheckContext) -> Iterator[Problem]:
+    if stage.tag is None:
+        if stage.tag_column is not None:
+            hint = "set it, or take tag_column out"
+            yield Problem("'tag_column' has a meaning only with action: tag", ("tag_column",), hint=hint)
+        return
+    if not stage.has_rules():
+        yield Problem("no rule is set that could be noted", ("action",), hint="set one, or take action: tag out")
+    if stage.tag in context.schema.names:
+        hint = "name another one: tag_column"
+        yield Problem(f"the documents have a column {stage.tag!r} already", ("action",), hint=hint)
 
 
 def _maker_of(product: str) -> str:
@@ -265,7 +292,7 @@ class _Planner:
         own_tap = stage.tap()
         reads_text = own_tap is None and stage.reads_text
         cut = any(step.stage.cuts for step in self._changed)
-        added = {field.name for step in self._changed for field in step.stage.adds()}
+        added = {name for step in self._changed for name in step.stage.added_columns()}
         taps_added = own_tap is not None and not added.isdisjoint(own_tap.reads())
         if self._documents is None or self._rows or cut or taps_added or (reads_text and self._changed):
             self._pass(position)
@@ -280,7 +307,7 @@ class _Planner:
             **({f"tap of {stage.name}": stage_identity(tap.tap)} if tap else {}),
             "after": {before.title: before.fingerprint for before in self._changed},
             "uses": {name: step.fingerprint for name, step in artefacts.items()},
-            **({"columns": columns_identity(pa.schema(stage.adds()))} if stage.adds() else {}),
+            **({"columns": columns_identity(stage.columns_after(pa.schema([])))} if stage.added_columns() else {}),
         }
         step = GlobalStep(
             index=len(self._steps),
@@ -291,8 +318,7 @@ class _Planner:
             stage=stage,
             parts=documents.tasks,
             previous=documents.folder,
-            drops=tuple(before.folder for before in self._changed if before.stage.drops),
-            columns=tuple(before.folder for before in self._changed if before.stage.adds()),
+            waiting=tuple(before.changes for before in self._changed if before.changes),
             tap=tap,
             phases=stage.phases(documents.tasks),
             artefacts={name: made.folder for name, made in artefacts.items()},
@@ -320,11 +346,11 @@ class _Planner:
             changes = {before.title: before.fingerprint for before in self._changed}
             schema = previous.schema
             for before in self._changed:
-                schema = before.stage.output_schema(schema)
+                schema = before.stage.columns_after(schema)
             origin = {"documents": previous.fingerprint, "without": changes}
         first = schema
         for _, stage in self._rows:
-            schema = stage.output_schema(schema)
+            schema = stage.columns_after(schema)
         identity = {
             "format": FORMAT,
             **origin,
@@ -371,7 +397,7 @@ class _Planner:
                 return
             if stage.cuts:
                 return
-            added |= {field.name for field in stage.adds()}
+            added |= stage.added_columns()
 
     @staticmethod
     def _tap(stage: GlobalStage, documents: str) -> TapPlan | None:

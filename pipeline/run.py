@@ -79,7 +79,8 @@ def run(configuration: Configuration, progress: Progress) -> Result:
             raise RunError(f"strict: {len(found)} warnings, nothing is published\n{lines}")
         publish(plan, ledger, folder, configuration.settings.output)
         settings = configuration.settings
-        write_cards(settings.output, settings.title, [stage.opt_outs for stage in configuration.stages])
+        opt_outs = ["" if stage.tag else stage.opt_outs for stage in configuration.stages]
+        write_cards(settings.output, settings.title, opt_outs)
         for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
             leftover.unlink(missing_ok=True)
     return Result(ledger, tuple(dict.fromkeys(steps.ran)), tuple(found))

@@ -28,6 +28,8 @@ _CLASSES: Mapping[str, str] = {
     "classifier": "classifier.classifier.ClassifierStage",
     "signal_classifier": "classifier.signal_classifier.SignalClassifier",
     "perplexity": "perplexity.perplexity.Perplexity",
+    "join": "annotations.join.Join",
+    "filter": "annotations.filter.Filter",
     "datatrove": "datatrove.datatrove_stage.DatatroveStage",
     "top_share": "sampling.top_share.TopShare",
     "sample": "sampling.sample.Sample",

@@ -32,6 +32,8 @@ class Counts:
     failed: Mapping[str, int] = field(default_factory=dict)
     repeated: int = 0
     """Copies made of documents, beside the documents themselves."""
+    tagged: Mapping[str, int] = field(default_factory=dict)
+    """Documents kept of which something was noted, such as a rule with `action: tag`, by what it is."""
 
 
 @dataclass(frozen=True)

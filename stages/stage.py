@@ -19,7 +19,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, ConfigDict
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from prep.corpus.errors import Problem
 from prep.corpus.files.compression import START, Place
@@ -75,6 +75,8 @@ class PartVerdicts:
     """The documents that the verdicts are about, by their rows in the part, rising; all others stay as they are."""
     verdicts: Verdicts
     """One entry per row of `rows`. Copies are counted; making them is the stage's own affair (packing)."""
+    tagged: Mapping[str, int] = field(default_factory=dict)
+    """What the stage noted of documents that it keeps, for the ledger: how many, by name."""
 
     @staticmethod
     def keeping(entered: int) -> "PartVerdicts":
@@ -177,6 +179,11 @@ class Stage(Settings):
     produces: ClassVar[tuple[str, ...]] = ()
     """Columns and artefacts for which somebody who misses them is sent to this stage."""
 
+    @property
+    def tag(self) -> str | None:
+        """The column in which rules are noted that would reject, for `Tagging` stages so configured; else None."""
+        return None
+
     def implied_by(self, later: Sequence["Stage"]) -> "Stage":
         """Return the stage with options set that it was not given and that the stages after it imply."""
         return self
@@ -203,6 +210,31 @@ class Stage(Settings):
     def identity(self) -> dict[str, object]:
         """Return the settings that decide the output, as JSON-ready values."""
         return self.model_dump(mode="json")
+
+
+class Tagging(Settings):
+    """Options of a stage whose rules may be noted instead of applied. A base class beside the stage's kind.
+
+    The engine does it: of a document that a rule would reject, the rule goes into a column, the ledger counts it, and
+    the document stays. What a stage breaks on fails all the same.
+    """
+
+    name: ClassVar[str]
+
+    action: Literal["reject", "tag"] = "reject"
+    """What rules do. `reject` loses the documents; `tag` keeps them all and writes the rule that would have rejected
+    each to a column, null where none would: the stage `filter` applies it later."""
+    tag_column: str | None = Field(None, min_length=1)
+    """The column of `action: tag`; left out, the stage's name and `_rule`."""
+
+    @property
+    def tag(self) -> str | None:
+        """The column in which rules are noted, None where they reject."""
+        return (self.tag_column or f"{self.name}_rule") if self.action == "tag" else None
+
+    def has_rules(self) -> bool:
+        """Whether the stage is configured to reject anything at all."""
+        return True
 
 
 class Watch(Protocol):
@@ -257,6 +289,10 @@ class RowStage(Stage):
         """Return the columns after this stage."""
         return schema
 
+    def columns_after(self, schema: pa.Schema) -> pa.Schema:
+        """Return the columns after this stage, with that of its tags."""
+        return _with_field(self.output_schema(schema), self.tag)
+
     def findings_schema(self) -> pa.Schema | None:
         """Return the columns of a table that the stage fills beside the documents, or None where it has none.
 
@@ -295,6 +331,11 @@ class Tap(Settings):
     def open(self) -> Callable[[pa.RecordBatch], pa.RecordBatch]:
         """Return a function from documents to one row each, in order; the table is stored as Arrow IPC."""
         raise NotImplementedError
+
+
+def _with_field(schema: pa.Schema, name: str | None) -> pa.Schema:
+    """Return the columns with one of strings at the end, where it has a name."""
+    return schema if name is None else schema.append(pa.field(name, pa.string()))
 
 
 def _strings(value: object) -> Iterator[str]:
@@ -357,6 +398,14 @@ class GlobalStage(Stage):
             index = schema.get_field_index(added.name)
             schema = schema.append(added) if index < 0 else schema.set(index, added)
         return schema
+
+    def columns_after(self, schema: pa.Schema) -> pa.Schema:
+        """Return the columns after this stage, with that of its tags."""
+        return _with_field(self.output_schema(schema), self.tag)
+
+    def added_columns(self) -> frozenset[str]:
+        """Return the names of the columns that the stage adds, with that of its tags."""
+        return frozenset([field.name for field in self.adds()] + ([self.tag] if self.tag else []))
 
     def documents_in(self, output: str) -> int | None:
         """Return how many documents the stage's result holds, by its files; None where it holds none.

@@ -50,11 +50,12 @@ class Upstream:
         cuts = [read_arrow(path) for path in (self.cuts[part] if self.cuts else ())]
         added = [read_arrow(path) for path in (self.columns[part] if self.columns else ())]
         if columns is not None:
-            added = [table.select([name for name in table.column_names if name in columns]) for table in added]
+            asked = {*columns, *(name.partition(".")[0] for name in columns)}
+            added = [table.select([name for name in table.column_names if name in asked]) for table in added]
         new = {name for table in added for name in table.column_names}
-        stored = None if columns is None else [name for name in columns if name not in new] or ["id"]
+        stored = None if columns is None else [each for each in columns if not {each, each.partition(".")[0]} & new]
         start = 0
-        for batch in read_documents(self.parts[part], stored):
+        for batch in read_documents(self.parts[part], ["id"] if stored == [] else stored):
             yield _changed(batch, cuts, added, start)
             start += batch.num_rows
 
@@ -104,8 +105,9 @@ class GlobalContext:
 
     What it found in documents it may write to `findings/{part:05d}.parquet`; it is published in the folder `findings`.
 
-    What its verdicts lose the engine writes beside them: `drops/{part:05d}.arrow`, one boolean column `drop`, where the
-    stage `drops`, and `rejected/{part:05d}.parquet` (schema `prep.corpus.arrow.documents.REJECTED`).
+    What its verdicts lose or tag the engine writes beside them: `drops/{part:05d}.arrow`, one boolean column `drop`,
+    where the stage `drops`; `tags/{part:05d}.arrow`, one column of rules, where it has a `tag`; and
+    `rejected/{part:05d}.parquet` (schema `prep.corpus.arrow.documents.REJECTED`).
 
     `scratch` is for files between phases and is deleted when the stage is complete.
     """

@@ -30,10 +30,11 @@ def print_funnel(console: Terminal, ledger: Ledger, shown: int | None = SHOWN) -
     table.add_column("why", overflow="fold")
     for name, counts in zip(ledger.names, ledger.counts, strict=True):
         rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
-        losses = sorted({**counts.rejected, **counts.failed}.items(), key=lambda item: (-item[1], item[0]))
+        losses = _most_first({**counts.rejected, **counts.failed})
         why = [f"{rule} {count:,}" for rule, count in losses[:shown]]
         if counts.repeated:
             why.insert(0, f"{counts.repeated:,} copies made")
+        why += [f"tagged {rule} {count:,}" for rule, count in _most_first(counts.tagged)[:shown]]
         if len(losses) > len(losses[:shown]):
             rest = losses[shown:]
             why.append(f"{len(rest)} more {sum(count for _, count in rest):,}")
@@ -41,6 +42,10 @@ def print_funnel(console: Terminal, ledger: Ledger, shown: int | None = SHOWN) -
     console.print(table)
     for record in ledger.truncated:
         console.print(f"truncated input: {record}")
+
+
+def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
+    return sorted(counts.items(), key=lambda item: (-item[1], item[0]))
 
 
 def print_warnings(console: Terminal, warnings: Sequence[RunWarning]) -> None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -25,6 +26,7 @@ class Account:
         self._rejected: dict[int, Counter[str]] = {position: Counter() for position in positions}
         self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
         self._repeated = dict.fromkeys(positions, 0)
+        self._tagged: dict[int, Counter[str]] = {position: Counter() for position in positions}
         self._groups: dict[int, Counter[Label]] = {position: Counter() for position in positions}
         self._left: dict[int, Counter[Label]] = {position: Counter() for position in positions}
         self._lost: dict[int, Counter[tuple[Label, str]]] = {position: Counter() for position in positions}
@@ -52,6 +54,16 @@ class Account:
         """Count copies that a stage made of documents."""
         self._repeated[position] += copies
 
+    def tag(self, position: int, rules: pa.Array) -> None:
+        """Count rules that a stage noted of documents and did not apply; null is none."""
+        for item in pc.value_counts(rules).to_pylist():
+            if item["values"] is not None:
+                self._tagged[position][item["values"]] += item["counts"]
+
+    def note(self, position: int, tags: Mapping[str, int]) -> None:
+        """Count what a stage itself says it noted of documents, by name."""
+        self._tagged[position].update(tags)
+
     def counts(self) -> Mapping[int, Counts]:
         """Return the counts by the stages' positions."""
         return {position: self._counts(position) for position in self._entered}
@@ -68,7 +80,7 @@ class Account:
         rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))
         entered, repeated = self._entered[position], self._repeated[position]
         kept = entered + repeated - sum(rejected.values()) - sum(failed.values())
-        return Counts(entered, kept, rejected, failed, repeated)
+        return Counts(entered, kept, rejected, failed, repeated, dict(sorted(self._tagged[position].items())))
 
     def _group(self, position: int, label: Label) -> Group:
         lost = {rule: count for (of, rule), count in self._lost[position].items() if of == label}
@@ -100,6 +112,15 @@ def rejects(documents: pa.RecordBatch, stage: str, verdicts: Verdicts) -> pa.Rec
         _strings(documents, URL.name),
     ]
     return pa.RecordBatch.from_arrays(columns, schema=REJECTED)
+
+
+def noted(verdicts: Verdicts) -> tuple[pa.StringArray, Verdicts]:
+    """Part verdicts into rules to be noted (null: none), and the verdicts without these: what fails is lost still."""
+    failed = pa.array(np.zeros(len(verdicts.rule), np.bool_)) if verdicts.failed is None else _array(verdicts.failed)
+    failed = failed.fill_null(False)
+    none = pa.scalar(None, pa.string())
+    rule = _array(verdicts.rule).cast(pa.string())
+    return pc.if_else(failed, none, rule), replace(verdicts, rule=pc.if_else(failed, rule, none))
 
 
 def _array(column: pa.Array | pa.ChunkedArray) -> pa.Array:

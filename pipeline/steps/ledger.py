@@ -23,13 +23,16 @@ def add(counts: Iterable[Counts]) -> Counts:
     entered = kept = repeated = 0
     rejected: Counter[str] = Counter()
     failed: Counter[str] = Counter()
+    tagged: Counter[str] = Counter()
     for item in counts:
         entered += item.entered
         kept += item.kept
         rejected.update(item.rejected)
         failed.update(item.failed)
         repeated += item.repeated
-    return Counts(entered, kept, dict(sorted(rejected.items())), dict(sorted(failed.items())), repeated)
+        tagged.update(item.tagged)
+    by_rule, by_error, by_tag = (dict(sorted(counter.items())) for counter in (rejected, failed, tagged))
+    return Counts(entered, kept, by_rule, by_error, repeated, by_tag)
 
 
 def to_json(counts: Counts) -> dict[str, object]:
@@ -40,13 +43,14 @@ def to_json(counts: Counts) -> dict[str, object]:
         "rejected": dict(counts.rejected),
         "failed": dict(counts.failed),
     }
-    return {**value, "repeated": counts.repeated} if counts.repeated else value
+    repeated = {"repeated": counts.repeated} if counts.repeated else {}
+    return {**value, **repeated, **({"tagged": dict(counts.tagged)} if counts.tagged else {})}
 
 
 def from_json(value: Mapping[str, object]) -> Counts:
     """Read counts back."""
-    repeated = value.get("repeated", 0)
-    return Counts(value["in"], value["kept"], value["rejected"], value["failed"], repeated)  # type: ignore[arg-type]
+    repeated, tagged = value.get("repeated", 0), value.get("tagged", {})
+    return Counts(value["in"], value["kept"], value["rejected"], value["failed"], repeated, tagged)  # type: ignore[arg-type]
 
 
 @dataclass(frozen=True)

@@ -24,7 +24,7 @@ from prep.pipeline.execution.isolation import Guard
 from prep.pipeline.execution.quarantine import Note, read_incidents
 from prep.pipeline.plan import PassStep, TapPlan
 from prep.pipeline.steps import records
-from prep.pipeline.steps.accounting import Account, rejects
+from prep.pipeline.steps.accounting import Account, noted, rejects
 from prep.pipeline.steps.inputs import confirm
 from prep.stages.stage import Outcome, RowFunction, RowStage, Tap
 from prep.stages.upstream import Upstream
@@ -120,13 +120,13 @@ class PassTask:
             return
         part = f"{self.steps_folder}/{self.step.previous}/parts/{task:05d}.parquet"
         changes = self.step.changes
-        drops = self._changes(task, "drops", [change.folder for change in changes if change.drops])
-        cuts = self._changes(task, "cuts", [change.folder for change in changes if change.cuts])
-        columns = self._changes(task, "columns", [change.folder for change in changes if change.columns])
+        drops = self._changes(task, [f"{change.folder}/output/drops" for change in changes if change.drops])
+        cuts = self._changes(task, [f"{change.folder}/output/cuts" for change in changes if change.cuts])
+        columns = self._changes(task, [folder for change in changes for folder in change.columns])
         yield from map(Outcome, Upstream((part,), drops=(drops,), cuts=(cuts,), columns=(columns,)).documents(0))
 
-    def _changes(self, task: int, kind: str, folders: list[str]) -> tuple[str, ...]:
-        return tuple(f"{self.steps_folder}/{folder}/output/{kind}/{task:05d}.arrow" for folder in folders)
+    def _changes(self, task: int, folders: list[str]) -> tuple[str, ...]:
+        return tuple(f"{self.steps_folder}/{folder}/{task:05d}.arrow" for folder in folders)
 
     def _apply(
         self, outcome: Outcome, losing: "Losing", guard: Guard, found: Mapping[int, DocumentWriter]
@@ -142,7 +142,7 @@ class PassTask:
             outcome = guard.apply(position, opened(stage, self.step.fingerprint), batch, losing.rows)
             if outcome.verdicts is not None and outcome.verdicts.findings is not None:
                 found[position].write(outcome.verdicts.findings)
-            batch = losing.settle(position, stage.name, outcome, batch)
+            batch = losing.settle(position, stage.name, outcome, batch, stage.tag)
         if batch.num_rows == 0:
             return batch
         columns = [batch.column(field.name) for field in self.step.schema]
@@ -168,8 +168,16 @@ class Losing:
         """The rows left, by their documents' numbers in the task."""
         self._lost: list[tuple[npt.NDArray[np.int64], pa.RecordBatch]] = []
 
-    def settle(self, position: int, name: str, outcome: Outcome, entered: pa.RecordBatch) -> pa.RecordBatch:
-        """Drop the rows that the verdicts lose and copy those they repeat; return the rows kept."""
+    def settle(
+        self, position: int, name: str, outcome: Outcome, entered: pa.RecordBatch, tag: str | None = None
+    ) -> pa.RecordBatch:
+        """Drop the rows that the verdicts lose and copy those they repeat; return the rows kept.
+
+        With a column `tag`, rules go into it, and only what fails is lost.
+        """
+        if tag is not None:
+            outcome = tagged(outcome, tag)
+            self._account.tag(position, outcome.batch.column(tag))
         batch, verdicts = outcome
         self._account.enter(position, entered)
         if verdicts is None:
@@ -207,6 +215,15 @@ class Losing:
             order = np.argsort(np.concatenate([rows for rows, _ in self._lost]))
             table = pa.Table.from_batches([recorded for _, recorded in self._lost]).take(pa.array(order))
             losses.write(table.combine_chunks().to_batches()[0])
+
+
+def tagged(outcome: Outcome, column: str) -> Outcome:
+    """Return what a stage makes of a batch with its rules in a column; what fails is lost as before."""
+    batch, verdicts = outcome
+    if verdicts is None:
+        return Outcome(set_column(batch, column, pa.nulls(batch.num_rows, pa.string())))
+    rules, left = noted(verdicts)
+    return Outcome(set_column(batch, column, rules), left)
 
 
 def repeated(batch: pa.RecordBatch, copies: npt.NDArray[np.int64]) -> pa.RecordBatch:

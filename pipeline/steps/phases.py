@@ -69,8 +69,11 @@ def context(step: GlobalStep, steps_folder: str) -> GlobalContext:
     taps = () if step.tap is None else tuple(tap_path(steps_folder, step.tap, task) for task in tasks)
     parts = tuple(part_path(step, steps_folder, task) for task in tasks)
     drops, columns = (
-        tuple(tuple(f"{steps_folder}/{name}/output/{kind}/{task:05d}.arrow" for name in folders) for task in tasks)
-        for kind, folders in (("drops", step.drops), ("columns", step.columns))
+        tuple(tuple(f"{steps_folder}/{folder}/{task:05d}.arrow" for folder in folders) for task in tasks)
+        for folders in (
+            [f"{change.folder}/output/drops" for change in step.waiting if change.drops],
+            [folder for change in step.waiting for folder in change.columns],
+        )
     )
     return GlobalContext(
         upstream=Upstream(parts, taps, drops, columns=columns),

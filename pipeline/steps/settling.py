@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from contextlib import ExitStack
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,7 @@ import pyarrow as pa
 from prep.corpus.arrow.documents import REJECTED, URL, DocumentWriter
 from prep.corpus.errors import LedgerError
 from prep.corpus.files.storage import join, write_arrow
-from prep.pipeline.steps.accounting import LABELS, Account, rejects
+from prep.pipeline.steps.accounting import LABELS, Account, noted, rejects
 from prep.stages.stage import GlobalStage, PartVerdicts, Verdicts
 from prep.stages.upstream import GlobalContext, Upstream
 
@@ -29,6 +30,12 @@ def run_task(stage: GlobalStage, phase: str, task: int, context: GlobalContext, 
 
 def _settle(stage: GlobalStage, part: int, context: GlobalContext, found: PartVerdicts, position: int) -> Account:
     account = Account((position,))
+    account.note(position, found.tagged)
+    if stage.tag is not None:
+        rules, left = noted(found.verdicts)
+        _write_tags(stage.tag, rules, found.rows, part, context)
+        account.tag(position, rules)
+        found = replace(found, verdicts=left)
     before = context.upstream.dropped(part)
     lost = found.rows[found.verdicts.rule.is_valid().to_numpy(zero_copy_only=False)]
     if before is not None and before[found.rows].any():
@@ -62,6 +69,15 @@ def _settle(stage: GlobalStage, part: int, context: GlobalContext, found: PartVe
     if found.verdicts.copies is not None:
         account.repeat(position, int(found.verdicts.copies.sum()) - len(found.rows))
     return account
+
+
+def _write_tags(column: str, rules: pa.Array, rows: npt.NDArray[np.int64], part: int, context: GlobalContext) -> None:
+    """Write the column of rules for all documents of a part, given those of some rows."""
+    count = sum(batch.num_rows for batch in context.upstream.rows(part, ["id"]))
+    of_row = np.full(count, -1, np.int64)
+    of_row[rows] = np.arange(len(rows))
+    tags = rules.take(pa.array(of_row, mask=of_row < 0))
+    write_arrow(join(context.output, "tags", f"{part:05d}.arrow"), pa.table({column: tags}))
 
 
 def _recorded(

@@ -14,10 +14,10 @@ from prep.stages.classifier.training import MODEL
 from prep.stages.results import Results, RunWarning
 from prep.stages.shared.fasttext.classifier import TextClassifier
 from prep.stages.shared.fasttext.file_format import read_classifier
-from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Tagging, Verdicts
 
 
-class ClassifierStage(RowStage):
+class ClassifierStage(Tagging, RowStage):
     """Score documents with a fastText classifier: adds a column with the probability of a label.
 
     With `min_score`, documents below it are rejected (rule: the column's name), and so are those without any word that
@@ -53,6 +53,10 @@ class ClassifierStage(RowStage):
     @property
     def _path(self) -> str:
         return str(Path(self.model, MODEL)) if Path(self.model).is_dir() else self.model
+
+    def has_rules(self) -> bool:
+        """Whether documents can be rejected."""
+        return self.min_score is not None
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
         """Warn of a model that gives all documents the same score."""

@@ -21,13 +21,13 @@ from prep.stages.classifier.signal_model import (
     read_signal_model,
 )
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, PathName, Phase, Verdicts
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, PathName, Phase, Tagging, Verdicts
 from prep.stages.upstream import GlobalContext
 
 SCORE = "score"
 
 
-class SignalClassifier(GlobalStage):
+class SignalClassifier(Tagging, GlobalStage):
     """Score documents by their signals: adds a column with the probability that a document is like the positive ones.
 
     The model is one that `prep classifier train --on signals` has made; its weights are in its file and its card. No
@@ -86,6 +86,10 @@ class SignalClassifier(GlobalStage):
     def adds(self) -> tuple[pa.Field, ...]:
         """Return the column of scores."""
         return (pa.field(self.column, pa.float32()),)
+
+    def has_rules(self) -> bool:
+        """Whether documents can be rejected."""
+        return self.min_score is not None
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
         """Warn of a model that gives all documents the same score."""

@@ -139,8 +139,8 @@ class _Labels:
         self._files, self._column = settings.labels, settings.column
         if settings.labels is None:
             return
-        if self._column not in settings.labels.columns.names:
-            names = ", ".join(settings.labels.columns.names)
+        if self._column not in settings.labels.value_schema.names:
+            names = ", ".join(settings.labels.value_schema.names)
             raise ConfigurationError([f"{settings.labels.paths_found[0]}: no column {self._column!r}; it has {names}"])
         labels = settings.labels.read([self._column])
         self._index = LabelIndex.of(settings.labels.hashes(labels.table.column("key"))[0])

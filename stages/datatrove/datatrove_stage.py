@@ -13,7 +13,7 @@ from pydantic import Field, JsonValue
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Tagging, Verdicts
 
 TYPES: Mapping[str, pa.DataType] = {
     "string": pa.string(),
@@ -37,7 +37,7 @@ Decide = Callable[[list[Document]], list[str | None]]
 """From documents, which it may change, to the rule that drops each (None: kept)."""
 
 
-class DatatroveStage(RowStage):
+class DatatroveStage(Tagging, RowStage):
     """Run a filter or formatter written for datatrove: exact, and as slow as it is there.
 
     Documents become `datatrove.data.Document` objects, with all columns but binary ones as metadata. A filter drops a

@@ -156,7 +156,7 @@ def decide(part: int, min_share: float, action: str, context: GlobalContext) -> 
         table = dict(zip(names, (changes.rows, changes.starts, changes.ends), strict=True))
         breaks = np.zeros(len(changes.rows), np.bool_)
         write_arrow(join(context.output, "cuts", f"{part:05d}.arrow"), pa.table({**table, "break": breaks}))
-    return _verdicts(entered, rare, spans, np.unique(spans.rows) if action == "reject" else changes.blank)
+    return _verdicts(entered, rare, spans, changes.blank if action == "cut" else np.unique(spans.rows))
 
 
 def report(context: GlobalContext) -> None:

@@ -18,13 +18,13 @@ from prep.stages.decontaminate.evaluation_sets import EvaluationSet
 from prep.stages.decontaminate.items import Items
 from prep.stages.decontaminate.taps import OverlapTap
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tagging
 from prep.stages.upstream import GlobalContext
 
 LIST, COUNT, ADD_UP, DECIDE, REPORT = "list", "count", "add_up", "decide", "report"
 
 
-class Decontaminate(GlobalStage):
+class Decontaminate(Tagging, GlobalStage):
     """Find evaluation items in documents, by n-grams of words; reject those documents or cut the items out.
 
     Documents and items are compared as sequences of normalised words: each code point becomes the letters and digits
@@ -67,9 +67,10 @@ class Decontaminate(GlobalStage):
     """Fewest words of an item that is looked for: shorter ones stand in clean text too."""
     skip_short: bool = False
     """Leave out the items that are shorter; otherwise they are refused when the configuration is checked."""
-    action: Literal["reject", "cut"] = "reject"
-    """`reject` loses the document. `cut` takes the span out of its text, from the first shared word to the last and
-    the punctuation around them; a document of which no word is left is rejected."""
+    action: Literal["reject", "tag", "cut"] = "reject"  # type: ignore[assignment]
+    """`reject` loses the document. `tag` keeps it as it is, and the rule goes into a column. `cut` takes the span out
+    of its text, from the first shared word to the last and the punctuation around them; a document of which no word is
+    left is rejected."""
 
     @field_validator("sets", mode="before")
     @classmethod

@@ -18,7 +18,7 @@ from prep.stages.language.segments import language_shares
 from prep.stages.language.serbo_croatian import standard
 from prep.stages.results import Results, RunWarning
 from prep.stages.shared.languages import SERBO_CROATIAN, is_known, related_codes
-from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Tagging, Verdicts
 
 LANGUAGE = pa.field("language", pa.string())
 SCORE = pa.field("language_score", pa.float32())
@@ -30,7 +30,7 @@ RULES = ("language", "language_score", "language_share")
 Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class Language(RowStage):
+class Language(Tagging, RowStage):
     """Identify languages: adds the columns `language` (a code), `language_score` (its probability) and `script`.
 
     Rejects documents in a language that is not in `keep` (rule `language`), those whose probability is below the
@@ -85,6 +85,11 @@ class Language(RowStage):
                     "one of its codes, which are ISO 639-1 where there is one",
                     hint=f"did you mean {near!r}?" if near else "its codes are " + ", ".join(sorted(known)),
                 )
+
+    def has_rules(self) -> bool:
+        """Whether documents can be rejected."""
+        thresholds = self.threshold.values() if isinstance(self.threshold, Mapping) else [self.threshold]
+        return bool(self.keep) or any(thresholds) or self.min_share > 0
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
         """Warn of languages to keep of which there is no document, and of a model that tells none apart."""

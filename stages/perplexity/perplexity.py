@@ -14,7 +14,7 @@ from prep.corpus.errors import Problem
 from prep.corpus.text.words import Splitter
 from prep.stages.perplexity.ngram_model import NgramModel
 from prep.stages.shared.text_source import TextSource
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Tagging, Verdicts
 
 EVERY_OTHER = "*"
 RULES = ("low_perplexity", "high_perplexity")
@@ -23,7 +23,7 @@ Limit = Annotated[float, Field(gt=0)]
 Limits = Limit | dict[str, Limit]
 
 
-class Perplexity(RowStage):
+class Perplexity(Tagging, RowStage):
     """Measure how well a model of reference texts foretells a document: adds a column with its perplexity.
 
     For each language, an n-gram model with interpolated Kneser-Ney smoothing is trained on the reference when the stage
@@ -67,6 +67,10 @@ class Perplexity(RowStage):
             for language in limits if isinstance(limits, Mapping) else ():
                 if language not in self.references:
                     yield Problem(f"no reference for {language!r}", (name, language), ", ".join(self.references))
+
+    def has_rules(self) -> bool:
+        """Whether documents can be rejected."""
+        return self.min_perplexity is not None or self.max_perplexity is not None
 
     def files(self) -> Mapping[str, str]:
         """Return the references' files: their content decides the output, their place does not."""

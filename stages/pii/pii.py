@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterator
 from importlib.util import find_spec
-from typing import Annotated, ClassVar
+from typing import Annotated, ClassVar, Literal
 
 import numpy as np
 import numpy.typing as npt
@@ -57,6 +57,8 @@ class Pii(RowStage):
     fineweb: bool = False
     """Whether e-mail and IP addresses are exactly what FineWeb's regular expressions take for them: also
     `logo@2x.png` and `Version 5.10.15.20`, and no address directly beside a letter that is not in ASCII."""
+    action: Literal["mask", "tag"] = "mask"
+    """`mask` replaces what is found; `tag` leaves the text as it is and only counts."""
     email_mask: Mask = "email@example.com"
     """What stands in place of an e-mail address."""
     ip_mask: Mask = "22.214.171.124"
@@ -109,7 +111,7 @@ class Pii(RowStage):
             found = _taken(found, np.argsort(found.starts, kind="stable"))
             if is_phone is not None:
                 found = _taken(found, _checked(data, found, is_phone))
-            if len(found.rows):
+            if len(found.rows) and self.action == "mask":
                 masked = string_array(*mask(data, offsets, found, mask_data, mask_offsets))
                 masked = pc.if_else(texts.is_valid(), masked, None) if texts.null_count else masked
                 batch = set_column(batch, TEXT.name, masked)

@@ -20,13 +20,13 @@ from prep.stages.quality.recipe import JudgesByRecipe, LanguageChange, Recipe, R
 from prep.stages.quality.rules import signals_of
 from prep.stages.quality.signals.measures import SIGNALS, measured
 from prep.stages.quality.signals.signals import Signals
-from prep.stages.stage import CheckContext, GlobalStage, NearThreshold, PartVerdicts, Phase
+from prep.stages.stage import CheckContext, GlobalStage, NearThreshold, PartVerdicts, Phase, Tagging
 from prep.stages.upstream import GlobalContext
 
 JUDGE, COST = "judge", "cost"
 
 
-class Quality(GlobalStage, JudgesByRecipe):
+class Quality(Tagging, GlobalStage, JudgesByRecipe):
     """Reject documents by rules over their signals: a published recipe, changed as you like.
 
     Recipes are `gopher`, `c4`, `fineweb`, `fineweb2` (thresholds per language), `dclm` and `dolma3`, and for what is

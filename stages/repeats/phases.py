@@ -186,8 +186,12 @@ def _byte_numbers() -> Values:
     return np.frombuffer(drawn, "<u8").astype(np.uint64).reshape(2, 256)
 
 
-def cut(level: Level, share: float | None, tasks: int, part: int, context: GlobalContext) -> PartVerdicts:
+def cut(
+    level: Level, share: float | None, tasks: int, part: int, context: GlobalContext, noted: str | None = None
+) -> PartVerdicts:
     """Write where a part's texts are cut; return the documents that go because nothing is left of them.
+
+    With the name of a column `noted`, that is written as well: how many bytes of each text are to be cut.
 
     With a share, the first piece of each document is one that all documents of its host have; then only what more than
     such a share of these have is cut.
@@ -207,6 +211,9 @@ def cut(level: Level, share: float | None, tasks: int, part: int, context: Globa
     names = ("row", "start", "end", "break")
     table = {name: column[stays] for name, column in zip(names, cuts, strict=True)}
     write_arrow(join(context.output, "cuts", f"{part:05d}.arrow"), pa.table(table))
+    if noted is not None:
+        lengths = np.bincount(cuts.rows, cuts.ends - cuts.starts, len(empty)).astype(np.int64)
+        write_arrow(join(context.output, "columns", f"{part:05d}.arrow"), pa.table({noted: lengths}))
     lost = np.flatnonzero(empty)
     before = context.upstream.dropped(part)
     entered = len(empty) - (0 if before is None else int(before.sum()))

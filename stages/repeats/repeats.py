@@ -8,23 +8,27 @@ how repeats are found within bounded memory, and `piece_kernels` for what a piec
 from collections.abc import Iterator
 from typing import ClassVar, Literal
 
+import pyarrow as pa
 from pydantic import ByteSize, Field
 
 from prep.stages.repeats import audit, phases
 from prep.stages.repeats.phases import Level
 from prep.stages.repeats.taps import HostLineTap, LineTap, Unit, WindowTap
 from prep.stages.shared.matching.matching import ranges
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tap
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tagging, Tap
 from prep.stages.upstream import GlobalContext
 
 SORT, MATCH, CUT, AUDIT = "sort", "match", "cut", "audit"
 EXPAND, SORT_RUNS, MATCH_RUNS = "expand", "sort_runs", "match_runs"
 
 
-class _Repeated(GlobalStage):
+class _Repeated(Tagging, GlobalStage):
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True
 
+    action: Literal["reject", "tag"] = "reject"
+    """`reject` takes repeats out of texts and loses documents of which nothing is left. `tag` leaves all texts as they
+    are: a column of the stage's name and `_bytes` says how many bytes of each are repeats, another names the rule."""
     at_least: int = Field(2, ge=2)
     """In how many documents a piece must stand to be a repeat."""
     keep: Literal["one", "none"] = "one"
@@ -34,8 +38,8 @@ class _Repeated(GlobalStage):
 
     @property
     def cuts(self) -> bool:
-        """Whether the stage takes pieces out of texts: always."""
-        return True
+        """Whether the stage takes pieces out of texts."""
+        return self.action != "tag"
 
     def identity(self) -> dict[str, object]:
         """Return the settings without the memory, which changes no result."""
@@ -44,6 +48,14 @@ class _Repeated(GlobalStage):
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return the phases."""
         return (Phase(SORT, parts), Phase(MATCH, ranges(parts)), Phase(CUT, parts), Phase(AUDIT, 1))
+
+    def adds(self) -> tuple[pa.Field, ...]:
+        """Return the column that says how much of each text would be cut."""
+        return () if self._noted is None else (pa.field(self._noted, pa.int64()),)
+
+    @property
+    def _noted(self) -> str | None:
+        return f"{self.name}_bytes" if self.action == "tag" else None
 
     def level(self) -> Level:
         """Return what is cut."""
@@ -58,7 +70,7 @@ class _Repeated(GlobalStage):
         tasks = ranges(len(context.upstream.parts))
         repeats = phases.Repeats(self.at_least, self.keep == "one", self.memory)
         if phase == CUT:
-            return phases.cut(self.level(), self.least_share(), tasks, task, context)
+            return phases.cut(self.level(), self.least_share(), tasks, task, context, self._noted)
         if phase in (SORT, SORT_RUNS):
             phases.sort("pieces" if phase == SORT else "runs", task, context)
         elif phase in (MATCH, MATCH_RUNS):

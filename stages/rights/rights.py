@@ -24,7 +24,7 @@ from prep.stages.rights.site_rules import NOTHING_SAID, Moment, SiteRules, SiteS
 from prep.stages.rights.statements import Rights as Found
 from prep.stages.rights.statements import directives, place_of, read_headers, read_json_ld
 from prep.stages.shared.url.name_kernels import names
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Settings, Verdicts
+from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Settings, Tagging, Verdicts
 
 LICENCE = pa.field("licence", pa.string())
 ORIGIN = pa.field("licence_origin", pa.string())
@@ -65,7 +65,7 @@ class Sites(Settings):
     that stood when the page was `fetched`."""
 
 
-class Rights(RowStage):
+class Rights(Tagging, RowStage):
     """Record what pages say of rights in columns, and reject documents by it. It must stand before `extract`.
 
     - `licence`: the licence's name as SPDX writes it, in lower case (`cc-by-sa-4.0`), or its URL where it is another;
@@ -108,6 +108,10 @@ class Rights(RowStage):
 
     sites: Sites | None = None
     """The site-wide statements of hosts; left out: pages and headers alone speak."""
+
+    def has_rules(self) -> bool:
+        """Whether documents can be rejected."""
+        return bool(self.reject or self.require or self.licences)
 
     def files(self) -> Mapping[str, str]:
         """Return the files with site-wide statements."""

@@ -22,7 +22,7 @@ from pydantic import Field
 from prep.corpus.errors import Problem
 from prep.corpus.files.storage import join, read_arrow, write_arrow
 from prep.stages.sampling.chance import id_hashes
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tap, Verdicts
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tagging, Tap, Verdicts
 from prep.stages.upstream import GlobalContext
 
 COUNT, CUT, DROP = "count", "cut", "drop"
@@ -63,7 +63,7 @@ def _groups(batch: pa.RecordBatch, names: Sequence[str]) -> pa.StringArray:
     return pc.binary_join_element_wise(*columns, "\x1f")
 
 
-class TopShare(GlobalStage):
+class TopShare(Tagging, GlobalStage):
     """Keep the share of the documents with the highest scores, in all or for each language or source by itself.
 
     Others are rejected under the rule `below_top_share`, with their score as `value`. Documents without a score come

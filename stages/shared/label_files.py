@@ -68,7 +68,7 @@ class LabelFiles(Settings):
         return tuple(dict.fromkeys(found))
 
     @cached_property
-    def columns(self) -> pa.Schema:
+    def value_schema(self) -> pa.Schema:
         """The columns beside the key. Reads JSON Lines whole, of Parquet only the footers.
 
         Raises ConfigurationError where files cannot be read, hold no key, or disagree about a column's type.
@@ -79,7 +79,7 @@ class LabelFiles(Settings):
     def read(self, names: Sequence[str] | None = None) -> "Labels":
         """Return the rows of all files, the key first as a string, then these columns, or all.
 
-        Raises ConfigurationError as `columns` does, and where a key comes more than once and that is an error.
+        Raises ConfigurationError as `value_schema` does, and where a key comes more than once and that is an error.
         """
         tables = [self._read(path) for path in self.paths_found]
         schema = self._unified([table.schema for table in tables])

@@ -12,7 +12,7 @@ from prep.corpus.errors import Problem
 from prep.corpus.text.hashing import lower_table
 from prep.stages.shared.url.name_kernels import names
 from prep.stages.shared.url.word_kernels import letter_table
-from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Tagging, Verdicts
 from prep.stages.url.lists import (
     EXACT,
     ListKind,
@@ -39,7 +39,7 @@ _KINDS: Mapping[str, ListKind] = {
 }
 
 
-class UrlFilter(RowStage):
+class UrlFilter(Tagging, RowStage):
     """Reject documents by their URL. The rules come in the order of the fields; the first that applies rejects.
 
     Lists are files of one entry per line, plain or compressed (.gz, .zst, .bz2, .lz4); a `#` at the beginning of a
@@ -99,8 +99,13 @@ class UrlFilter(RowStage):
                 f"at most {self.max_length}",
                 str(self.min_length),
             )
-        if all(getattr(self, option) == field.default for option, field in type(self).model_fields.items()):
+        if not self.has_rules():
             yield Problem("no rule is set", expected="a list or a limit", hint="set one, or take the stage out")
+
+    def has_rules(self) -> bool:
+        """Whether documents can be rejected."""
+        options = type(self).model_fields.keys() - Tagging.model_fields.keys()
+        return any(getattr(self, option) != type(self).model_fields[option].default for option in options)
 
     def files(self) -> Mapping[str, str]:
         """Return the lists: their content decides the output, their place does not."""

@@ -39,7 +39,7 @@ def test_cuts_at_global_stages_and_fuses_between(write_pipeline: WritePipeline) 
     assert second.previous == first.folder
     assert isinstance(count, GlobalStep)
     assert count.previous == second.folder
-    assert count.drops == ()
+    assert count.waiting == ()
     assert isinstance(needs, GlobalStep)
     assert needs.artefacts == {"tokenizer": count.folder}
 
@@ -52,7 +52,7 @@ def test_deduplications_in_a_row_share_a_pass(write_pipeline: WritePipeline) -> 
     assert [change.folder for change in last.changes] == [steps[1].folder, steps[2].folder]
     second = steps[2]
     assert isinstance(second, GlobalStep)
-    assert second.drops == (steps[1].folder,)
+    assert [change.folder for change in second.waiting if change.drops] == [steps[1].folder]
 
 
 def test_a_stage_after_one_that_cuts_texts_works_on_a_pass_that_has_cut_them(write_pipeline: WritePipeline) -> None:
@@ -81,7 +81,19 @@ def test_rules_over_signals_need_no_pass_and_let_taps_through(write_pipeline: Wr
     assert [step.title for step in steps] == ["read-signals", "one_per_letter", "quality", "documents"]
     judging = steps[2]
     assert isinstance(judging, GlobalStep)
-    assert judging.drops == (steps[1].folder,)
+    assert [change.folder for change in judging.waiting if change.drops] == [steps[1].folder]
+
+
+def test_a_ranking_by_a_column_that_is_added_first_has_a_pass_before_it(write_pipeline: WritePipeline) -> None:
+    exact: dict[str, object] = {"exact": {"origins": True}}
+    stages: list[object] = [exact, {"top_share": {"score": "exact_cluster_size", "share": 0.5}}]
+    steps = planned(write_pipeline(stages, TEXTS)).steps
+    assert [step.title for step in steps] == ["read", "exact", "documents", "top_share", "documents"]
+    first, between = steps[0], steps[2]
+    assert isinstance(first, PassStep)
+    assert isinstance(between, PassStep)
+    assert [tap.tap.name for tap in first.taps] == ["exact"]
+    assert [tap.tap.name for tap in between.taps] == ["score"]
 
 
 def test_a_pipeline_of_documents_ends_with_a_pass(write_pipeline: WritePipeline) -> None:

@@ -40,6 +40,8 @@ def funnel(ledger: Ledger) -> Markup:
         others = sum(count for _, count in losses[MOST_RULES:])
         why = ", ".join(f"{rule} {count:,}" for rule, count in losses[:MOST_RULES])
         why += f", {len(losses) - MOST_RULES} more {others:,}" if others else ""
+        noted = ", ".join(f"{rule} {count:,}" for rule, count in counts.tagged.items())
+        why += f"{'; ' if why else ''}tagged: {noted}" if noted else ""
         rows.append((name, why, f"{counts.entered:,}", f"{counts.kept:,}", f"{gone:,}", share(gone, counts.entered)))
     return section(
         "Funnel",

@@ -22,7 +22,7 @@ def test_json_lines_and_parquet_are_read_together(tmp_path: Path) -> None:
     pq.write_table(pa.table({"id": ["c"], "topic": ["sea"]}), tmp_path / "b.parquet")
     (tmp_path / "README.md").write_text("about these labels")
     files = LabelFiles(paths=str(tmp_path))
-    assert files.columns == pa.schema({"score": pa.float64(), "topic": pa.string()})
+    assert files.value_schema == pa.schema({"score": pa.float64(), "topic": pa.string()})
     labels = files.read()
     assert labels.table.to_pylist() == [
         {"key": "7", "score": 1.0, "topic": "law"},
@@ -81,7 +81,7 @@ def test_files_that_cannot_be_used_are_named(tmp_path: Path, name: str, text: st
     with pytest.raises(ConfigurationError, match=message):
         LabelFiles(paths=path).read()
     with pytest.raises(ConfigurationError, match="matches no Parquet or JSON Lines file"):
-        _ = LabelFiles(paths=str(tmp_path / "none*")).columns
+        _ = LabelFiles(paths=str(tmp_path / "none*")).value_schema
 
 
 def test_columns_of_other_types_are_an_error(tmp_path: Path) -> None:
