@@ -157,13 +157,13 @@ def test_bytes_that_are_not_text_do_no_harm(raw: bytes) -> None:
 
 
 def test_every_code_point_between_letters_and_digits() -> None:
-    """Every code point of the table, against the regex library's own word boundaries.
+    """Every code point of the planes that hold any, against the regex library's own word boundaries.
 
     Apart from the apostrophe, which the library joins to a vowel that follows, and regional indicators, which it joins
     to anything that follows.
     """
     pattern = regex.compile(r"\b", regex.V1 | regex.WORD)
-    for begin in range(0, 0x110000, 0x4000):
+    for begin in (*range(0, 0x34000, 0x4000), 0xDC000, 0xE0000, 0x10C000):
         codes = [code for code in range(begin, begin + 0x4000) if not 0xD800 <= code < 0xE000]
         characters = [c for c in map(chr, codes) if c not in "'’" and not "🇦" <= c <= "🇿"]
         text = "\n".join(f"a{character}b{character}1{character}2" for character in characters)
@@ -174,7 +174,7 @@ def test_every_code_point_between_letters_and_digits() -> None:
 
 @pytest.mark.parametrize("unit", ["a", "a.", "\u0301", "a.\u0301", "🇩", "a ", "’", "你"])
 def test_long_runs_are_split_in_linear_time(unit: str) -> None:
-    text = unit * (4_000_000 // len(unit.encode()))
+    text = unit * (1_000_000 // len(unit.encode()))
     assert len(kernel_words(text, "whitespace")) == len(text.split())
     assert sum(len(word) for word, _ in kernel_words(text, "unicode")) == len(text.replace(" ", ""))
 

@@ -3,6 +3,7 @@
 import re
 import unicodedata
 from collections.abc import Sequence
+from functools import cache
 
 import ftfy
 import pyarrow as pa
@@ -15,7 +16,7 @@ from prep.corpus.arrow.documents import TEXT
 from prep.corpus.text.hashing import lower_table
 from prep.stages.repair.mojibake import fixer
 from prep.stages.repair.repair import Repair
-from prep.stages.stage import CheckContext, Outcome
+from prep.stages.stage import CheckContext, Outcome, RowFunction
 
 CONTEXT = CheckContext(pa.schema([TEXT]), 0, frozenset())
 NOTHING = {
@@ -28,9 +29,14 @@ NOTHING = {
 }
 
 
+@cache
+def opened(stage: Repair) -> RowFunction:
+    return stage.open()
+
+
 def repair(stage: Repair, texts: Sequence[str | None]) -> Outcome:
     batch = pa.record_batch({"text": pa.array(texts, TEXT.type)})
-    outcome = stage.open()(batch)
+    outcome = opened(stage)(batch)
     assert outcome.batch.schema == stage.output_schema(batch.schema)
     return outcome
 
