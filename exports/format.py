@@ -71,6 +71,8 @@ class Format:
     """Raised when the files change for the same shards and settings."""
     documents: ClassVar[bool] = True
     """Whether it reads `split.stream`."""
+    masks: ClassVar[bool] = False
+    """Whether its reader is told which tokens of conversations are to be learnt."""
 
     def __init__(self, settings: ExportSettings) -> None:
         self.settings = settings

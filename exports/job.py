@@ -23,7 +23,7 @@ from prep.corpus.files.storage import exists, join, read_json, remove_tree, writ
 from prep.corpus.shards.shards import MANIFEST, read_manifest
 from prep.corpus.shards.splits import SPLITS, TRAIN
 from prep.exports.format import ExportSettings, Format, Split
-from prep.exports.formats.catalogue import open_format
+from prep.exports.formats.catalogue import FORMATS, open_format
 
 PhaseName = Literal["collect", "merge", "measure", "write", "finish"]
 PHASES: tuple[PhaseName, ...] = ("collect", "merge", "measure", "write", "finish")
@@ -104,6 +104,14 @@ class Export:
                     if split.name != TRAIN
                     else [f"--to {self.format_name}: {split.folder} holds no documents; {hint}"]
                 )
+        if not self.format.masks and any(split.reader.manifest.loss_mask for split in self.splits):
+            able = ", ".join(kind.name for kind in FORMATS.values() if kind.masks)
+            raise ConfigurationError(
+                [
+                    f"--to {self.format_name}: the shards hold conversations, whose answers are to be learnt, and "
+                    f"{self.format.reader} would learn the questions too; export to {able}, or pack them as text"
+                ]
+            )
         problem = self.format.problem(self.splits)
         if problem is not None:
             raise ConfigurationError([f"--to {self.format_name}: {problem}"])

@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
+from prep.corpus.shards.hugging_face import write_splits
 from prep.corpus.shards.shards import (
     Rows,
     ShardManifest,
@@ -15,7 +16,6 @@ from prep.corpus.shards.shards import (
     token_dtype,
     write_manifest,
     write_shard,
-    write_splits,
 )
 
 SEPARATOR = 0

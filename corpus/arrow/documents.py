@@ -28,6 +28,8 @@ CHARSET = pa.field("charset", pa.string())
 HEADERS = pa.field("headers", pa.string())
 """The response's headers that later stages ask about (rights, language, date): lines of `name: value`, names in lower
 case, in the order they came; null where there are none."""
+CONVERSATION = pa.field("conversation", pa.large_string())
+"""The turns of a document that is a conversation, as JSON: `messages`, each with `role` and `content`, and `tools`."""
 URL = pa.field("url", pa.string())
 DATE = pa.field("date", pa.string())
 """When the document was fetched or published, as ISO 8601, as precisely as the source says."""

@@ -23,7 +23,7 @@ import numpy.typing as npt
 from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.files.storage import join
 from prep.corpus.shards.permutation_kernels import permuted
-from prep.corpus.shards.row_kernels import mask_labels, write_boundaries, write_positions
+from prep.corpus.shards.row_kernels import IGNORED, mask_labels, write_boundaries, write_positions
 from prep.corpus.shards.shards import MANIFEST, Pieces, ShardReader, check_shard
 
 
@@ -69,7 +69,7 @@ class Batch(NamedTuple):
     """(rows, length) Counted from the beginning of each document's piece; padding counts like a piece."""
     labels: npt.NDArray[np.int64] | None
     """(rows, length) The ids, −100 where nothing is predicted: padding, the first id of a document that another one
-    precedes, the first id of a row that continues a document."""
+    precedes, the first id of a row that continues a document, and what a loss mask leaves out."""
     cu_seqlens: npt.NDArray[np.int32] | None
     """Where pieces begin in the rows laid end to end, then the end, repeated: of the same size for every batch."""
     max_seqlen: int
@@ -163,7 +163,7 @@ class Loader:
         if settings.positions or settings.labels or settings.boundaries:
             pieces = self.reader.pieces(rows)
             positions = position_ids(pieces, manifest.length) if settings.positions else None
-            labels = masked_labels(pieces, ids) if settings.labels else None
+            labels = masked_labels(pieces, ids, self.reader.loss_mask(rows)) if settings.labels else None
             most = settings.batch_rows // self.rank.count * (manifest.max_documents_per_row + 1) + 1
             boundaries = cu_seqlens(pieces, manifest.length, most) if settings.boundaries else None
         end = self._clip(consumed + settings.batch_rows)
@@ -204,10 +204,14 @@ def position_ids(pieces: Pieces, length: int) -> npt.NDArray[np.int32]:
     return out
 
 
-def masked_labels(pieces: Pieces, ids: npt.NDArray[np.integer]) -> npt.NDArray[np.int64]:
+def masked_labels(
+    pieces: Pieces, ids: npt.NDArray[np.integer], loss_mask: npt.NDArray[np.uint8] | None = None
+) -> npt.NDArray[np.int64]:
     """Return the ids of rows (rows, length), `IGNORED` where nothing is predicted (see `Batch.labels`)."""
     labels = ids.astype(np.int64)
     mask_labels(pieces.offsets, pieces.lengths, pieces.continued, labels)
+    if loss_mask is not None:
+        labels[loss_mask == 0] = IGNORED
     return labels
 
 

@@ -102,7 +102,7 @@ def remove_documents(folder: str, output: str, removed: RemovedDocuments) -> Rem
     manifest = read_manifest(folder)
     bounds = np.cumsum([phase.rows for phase in manifest.phases], dtype=np.int64)
     tally = _Tally(phase_rows=[0] * len(bounds), phase_lost=[Counter() for _ in bounds])
-    schema = row_schema(manifest.length, manifest.dtype)
+    schema = row_schema(manifest.length, manifest.dtype, manifest.loss_mask)
     files: list[ShardFile] = []
     first = 0
     for shard in manifest.shards:
@@ -149,6 +149,10 @@ def _without(
 def _closed(rows: Rows, stays: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_], left: Numbers, padding: int) -> Rows:
     ids = np.empty(rows.ids.shape, rows.ids.dtype)
     close_gaps(rows.ids, rows.offsets, rows.lengths, stays, padding, ids)
+    mask = None
+    if rows.loss_mask is not None:
+        mask = np.empty(rows.ids.shape, np.uint8)
+        close_gaps(rows.loss_mask, rows.offsets, rows.lengths, stays, 0, mask)
     filled = np.diff(rows.offsets) > 0
     opening = np.zeros(len(ids), np.bool_)
     opening[filled] = stays[rows.offsets[:-1][filled]]
@@ -158,6 +162,7 @@ def _closed(rows: Rows, stays: npt.NDArray[np.bool_], kept: npt.NDArray[np.bool_
         lengths=rows.lengths[stays],
         documents=rows.documents[stays],
         continued=np.where(opening, rows.continued, 0)[kept],
+        loss_mask=None if mask is None else mask[kept],
     )
 
 

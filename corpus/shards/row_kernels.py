@@ -30,6 +30,8 @@ class Table(NamedTuple):
     lengths: Addresses
     documents: Addresses
     continued: Addresses
+    loss_mask: Addresses
+    """Zeros where rows have no loss mask."""
 
 
 @kernel

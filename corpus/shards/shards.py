@@ -9,6 +9,7 @@ end is padding. Only its first piece may continue a document from another row. C
 - `documents`: the number of each piece's document, counted from zero over all documents that were packed. A document
   that comes more than once has a number of its own each time.
 - `continued`: how many tokens of the first piece's document lie in rows elsewhere before it; zero where it begins here.
+- `loss_mask`, of conversations alone: 1 for the ids that are to be learnt, what the assistant says; 0 for all others.
 
 `documents` and `continued` say where every token came from: a document is its pieces in the order of `continued`.
 `manifest.json` beside the files says what the rows are and what each file must hold. Source: Arrow columnar format,
@@ -28,6 +29,7 @@ import pyarrow as pa
 from prep.corpus.arrow.addresses import address
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import atomic_output, join, read_json, sha256, size, write_json
+from prep.corpus.shards.hugging_face import list_feature, write_dataset
 from prep.corpus.shards.row_kernels import Table, are_rows, copy_ids, copy_pieces
 
 LARGEST_16_BIT_VOCABULARY = 65_499
@@ -66,6 +68,8 @@ class Rows(NamedTuple):
     """(pieces)"""
     continued: npt.NDArray[np.int64]
     """(rows)"""
+    loss_mask: npt.NDArray[np.uint8] | None = None
+    """(rows, length) 1 for ids that are to be learnt, else 0; None where all are."""
 
 
 @dataclass(frozen=True)
@@ -116,7 +120,8 @@ class ShardManifest:
     """UTF-8 bytes of the documents' text."""
     shards: tuple[ShardFile, ...]
     separator: str = "after"
-    """Where the separator stands: "before" or "after" each document; with "both", `begin_id` stands before it too."""
+    """Where the separator stands: "before" or "after" each document; with "both", `begin_id` stands before it too. With
+    "none" the documents are conversations, which their template delimits."""
     begin_id: int | None = None
     """The id that begins each document where `separator` is "both"."""
     cropped_documents: int = 0
@@ -127,6 +132,8 @@ class ShardManifest:
     """Tokens by source and by language, where the documents had these columns."""
     phases: tuple[PhaseFacts, ...] = ()
     """In the order of the rows; empty where packing recorded none."""
+    loss_mask: bool = False
+    """Whether rows say which ids are to be learnt."""
     labels: ShardFile | None = None
     """The table of the documents' labels (`prep.corpus.shards.labels`), beside the shards of evaluation splits."""
     format: int = FORMAT
@@ -148,8 +155,8 @@ def token_dtype(vocabulary: int) -> str:
     return "uint16" if vocabulary <= LARGEST_16_BIT_VOCABULARY else "uint32"
 
 
-def row_schema(length: int, dtype: str) -> pa.Schema:
-    """Return the columns of a shard."""
+def row_schema(length: int, dtype: str, loss_mask: bool = False) -> pa.Schema:
+    """Return the columns of a shard, without or with a loss mask."""
     item = pa.uint16() if dtype == "uint16" else pa.uint32()
     return pa.schema(
         [
@@ -157,6 +164,7 @@ def row_schema(length: int, dtype: str) -> pa.Schema:
             pa.field("lengths", pa.list_(pa.int32())),
             pa.field("documents", pa.list_(pa.int64())),
             pa.field("continued", pa.int64()),
+            *([pa.field("loss_mask", pa.list_(pa.uint8(), length))] if loss_mask else []),
         ]
     )
 
@@ -171,7 +179,11 @@ def rows_batch(rows: Rows) -> pa.RecordBatch:
         pa.ListArray.from_arrays(offsets, pa.array(rows.documents, pa.int64())),
         pa.array(rows.continued, pa.int64()),
     ]
-    return pa.RecordBatch.from_arrays(columns, schema=row_schema(length, str(rows.ids.dtype)))
+    if rows.loss_mask is not None:
+        mask = pa.array(np.ascontiguousarray(rows.loss_mask).reshape(-1))
+        columns.append(pa.FixedSizeListArray.from_arrays(mask, length))
+    schema = row_schema(length, str(rows.ids.dtype), rows.loss_mask is not None)
+    return pa.RecordBatch.from_arrays(columns, schema=schema)
 
 
 def write_shard(folder: str, name: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch]) -> ShardFile:
@@ -193,6 +205,8 @@ def write_manifest(folder: str, manifest: ShardManifest) -> None:
         "documents": list_feature("int64"),
         "continued": {"dtype": "int64", "_type": "Value"},
     }
+    if manifest.loss_mask:
+        features["loss_mask"] = list_feature("uint8", manifest.length)
     write_dataset(folder, [shard.name for shard in manifest.shards], features, state_fingerprint(manifest))
     write_json(join(folder, MANIFEST), {**asdict(manifest), "utilisation": manifest.utilisation})
 
@@ -200,32 +214,6 @@ def write_manifest(folder: str, manifest: ShardManifest) -> None:
 def state_fingerprint(manifest: ShardManifest) -> str:
     """Return what `state.json`, which is written with a manifest, calls the rows."""
     return manifest.shards[0].sha256[:16] if manifest.shards else "empty"
-
-
-def write_dataset(folder: str, files: Sequence[str], features: Mapping[str, object], fingerprint: str) -> None:
-    """Write what makes a folder of Arrow stream files one that `datasets.load_from_disk` opens."""
-    state: dict[str, object] = {
-        "_data_files": [{"filename": name} for name in files],
-        "_fingerprint": fingerprint,
-        "_format_columns": None,
-        "_format_kwargs": {},
-        "_format_type": None,
-        "_output_all_columns": False,
-        "_split": None,
-    }
-    write_json(join(folder, "state.json"), state)
-    information = {"citation": "", "description": "", "features": features, "homepage": "", "license": ""}
-    write_json(join(folder, "dataset_info.json"), information)
-
-
-def write_splits(folder: str, names: Sequence[str]) -> None:
-    """Make a folder of folders of shards one that `datasets.load_from_disk` opens as a `DatasetDict`."""
-    write_json(join(folder, "dataset_dict.json"), {"splits": list(names)})
-
-
-def list_feature(dtype: str, length: int = -1) -> dict[str, object]:
-    """Return how `datasets` describes a column of lists of numbers; −1 stands for any length."""
-    return {"feature": {"dtype": dtype, "_type": "Value"}, "length": length, "_type": "List"}
 
 
 def read_manifest(folder: str) -> ShardManifest:
@@ -275,7 +263,7 @@ def open_shard(folder: str, shard: ShardFile, manifest: ShardManifest) -> list[p
         batches = list(stream)
     except (OSError, pa.ArrowInvalid) as error:
         raise CorruptFileError(f"{path}: cannot be read as a shard ({error}); {HINT}") from error
-    schema = row_schema(manifest.length, manifest.dtype)
+    schema = row_schema(manifest.length, manifest.dtype, manifest.loss_mask)
     if not stream.schema.equals(schema):
         raise CorruptFileError(f"{path}: expected the columns {_words(schema)}, seen {_words(stream.schema)}; {HINT}")
     seen = sum(batch.num_rows for batch in batches)
@@ -349,6 +337,18 @@ class ShardReader:
         copy_ids(self.table, wanted, np.empty(0, self.manifest.dtype), out)
         return out
 
+    def loss_mask(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> npt.NDArray[np.uint8] | None:
+        """Copy the loss mask of rows, in any order: (rows, length), 1 for ids to be learnt; None where all are.
+
+        Raises IndexError for a row that there is not.
+        """
+        if not self.manifest.loss_mask:
+            return None
+        wanted = self._existing(rows)
+        out = np.empty((len(wanted), self.manifest.length), np.uint8)
+        copy_ids(self.table._replace(ids=self.table.loss_mask), wanted, np.empty(0, np.uint8), out)
+        return out
+
     def pieces(self, rows: Sequence[int] | npt.NDArray[np.int64]) -> Pieces:
         """Copy what is known of the pieces in rows, in any order. Raises IndexError for a row that there is not."""
         return Pieces(*copy_pieces(self.table, self._existing(rows)))
@@ -370,11 +370,19 @@ def mapped_rows(batch: pa.RecordBatch) -> Rows:
         pieces.values.to_numpy(),
         batch.column("documents").values.to_numpy(),
         batch.column("continued").to_numpy(),
+        _loss_mask(batch, ids.type.list_size),
     )
 
 
+def _loss_mask(batch: pa.RecordBatch, length: int) -> npt.NDArray[np.uint8] | None:
+    if "loss_mask" not in batch.schema.names:
+        return None
+    mask: npt.NDArray[np.uint8] = batch.column("loss_mask").flatten().to_numpy().reshape(-1, length)
+    return mask
+
+
 def _table(starts: npt.NDArray[np.int64], batches: Sequence[Rows]) -> Table:
-    addresses = [[address(column) for column in batch] for batch in batches]
+    addresses = [[0 if column is None else address(column) for column in batch] for batch in batches]
     return Table(starts, *np.array(addresses, np.uint64).reshape(-1, len(Rows._fields)).T.copy())
 
 

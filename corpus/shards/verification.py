@@ -152,6 +152,10 @@ def _wrong(rows: Rows, manifest: ShardManifest) -> str | None:
         return f"expected the padding {manifest.padding_id} after the pieces, seen other ids"
     if len(rows.documents) != len(rows.lengths):
         return "expected a document for each piece"
+    if rows.loss_mask is not None:
+        beyond = rows.loss_mask[np.arange(manifest.length) >= used[:, None]]
+        if rows.loss_mask.max(initial=0) > 1 or beyond.any():
+            return "expected a loss mask of 0 and 1, and 0 for padding"
     return None
 
 

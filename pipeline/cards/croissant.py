@@ -57,7 +57,7 @@ def croissant(facts: CorpusFacts, title: str) -> dict[str, object]:
     records = [_records("documents", facts.schema)]
     for split, manifest in facts.shards.items():
         sets.append(_files(split, f"shards/{split}/*.arrow", "application/vnd.apache.arrow.stream"))
-        records.append(_records(split, row_schema(manifest.length, manifest.dtype)))
+        records.append(_records(split, row_schema(manifest.length, manifest.dtype, manifest.loss_mask)))
     described: dict[str, object] = {
         "@context": dict(CONTEXT),
         "@type": "sc:Dataset",

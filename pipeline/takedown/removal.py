@@ -26,8 +26,9 @@ import pyarrow.parquet as pq
 from prep.corpus.arrow.documents import REJECTED, DocumentWriter, read_documents, read_rows, read_schema
 from prep.corpus.errors import RunError
 from prep.corpus.files.storage import read_json, write_json
+from prep.corpus.shards.hugging_face import write_splits
 from prep.corpus.shards.removal import Numbers, Removal, RemovedDocuments, Renumbering, remove_documents
-from prep.corpus.shards.shards import ShardManifest, mapped_rows, open_shard, write_splits
+from prep.corpus.shards.shards import ShardManifest, mapped_rows, open_shard
 from prep.exports.job import DESCRIPTION
 from prep.pipeline.cards.publish_cards import card_facts, write_cards
 from prep.pipeline.steps.ledger import LEDGER, Ledger, read_ledger

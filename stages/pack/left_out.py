@@ -1,12 +1,14 @@
-"""What a mixture makes of a part's documents, for the ledger: how often each comes, and which are left out."""
+"""What becomes of a part's documents, for the ledger: how often each comes, and which are left out by which rule."""
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prep.corpus.shards.splits import TRAIN
 from prep.stages.pack.mixture import epochs, taken
 from prep.stages.pack.plan import PlanTask, candidates, read_phases, read_split_rule
-from prep.stages.pack.tokens import read_part
+from prep.stages.pack.tokens import PartDocuments, read_part
 from prep.stages.stage import PartVerdicts, Verdicts
 from prep.stages.upstream import GlobalContext
 
@@ -14,11 +16,40 @@ NOT_IN_MIXTURE = "not_in_mixture"
 """Rule: no phase names the document's group."""
 OVER_BUDGET = "over_budget"
 """Rule: the budgets of the document's group were spent before its turn came."""
+LONG_DOCUMENT = "long_document"
+"""Rule: the document does not fit into a row."""
 
 
 def left_out(part: int, context: GlobalContext, plan: PlanTask) -> PartVerdicts:
-    """Return which of a part's documents no phase takes, and how often those come that come again."""
+    """Return which of a part's documents are in no row, and how often those come that come again."""
     documents = read_part(context.scratch, part, plan.dtype)
+    count = len(documents.tokens)
+    rule, detail = documents.lost.rule, documents.lost.detail
+    times = np.ones(count, np.int64)
+    value = pa.nulls(count, pa.float64())
+    if plan.packing.drop:
+        long = pa.array(documents.tokens > plan.packing.length)
+        rule = pc.if_else(long, pa.scalar(LONG_DOCUMENT), rule)
+        value = pc.if_else(long, pa.array(documents.tokens.astype(np.float64)), value)
+    if plan.mixture is not None:
+        times, outside, groups = _mixed(documents, context, plan)
+        rule = pc.coalesce(rule, outside)
+        detail = pc.coalesce(detail, groups)
+    rows = np.flatnonzero(rule.is_valid().to_numpy(zero_copy_only=False) | (times > 1))
+    verdicts = Verdicts(
+        rule.take(pa.array(rows)),
+        failed=documents.lost.failed.take(pa.array(rows)),
+        value=value.take(pa.array(rows)),
+        detail=detail.take(pa.array(rows)),
+        copies=np.maximum(times[rows], 1),
+    )
+    return PartVerdicts(count, rows, verdicts)
+
+
+def _mixed(
+    documents: PartDocuments, context: GlobalContext, plan: PlanTask
+) -> tuple[npt.NDArray[np.int64], pa.Array, pa.Array]:
+    """Return how often a mixture takes each document, the rule by which it leaves it out, and its group."""
     there = candidates(documents, read_split_rule(context.scratch), TRAIN, plan.packing)
     phases = read_phases(context.scratch)
     times = np.zeros(len(there.tokens), np.int64)
@@ -27,7 +58,5 @@ def left_out(part: int, context: GlobalContext, plan: PlanTask) -> PartVerdicts:
             times += taken(phase, epoch, there) > 0
     lost = (times == 0) & (there.tokens > 0)
     named = np.isin(there.codes, [code for code, group in enumerate(there.groups) if any(group in p for p in phases)])
-    rows = np.flatnonzero(lost | (times > 1))
-    rule = pa.array(np.where(named[rows], OVER_BUDGET, NOT_IN_MIXTURE), pa.string(), mask=~lost[rows])
-    groups = pa.array(there.groups, pa.string()).take(pa.array(there.codes[rows]))
-    return PartVerdicts(len(times), rows, Verdicts(rule, detail=groups, copies=np.maximum(times[rows], 1)))
+    rule = pa.array(np.where(named, OVER_BUDGET, NOT_IN_MIXTURE), pa.string(), mask=~lost)
+    return times, rule, pa.array(there.groups, pa.string()).take(pa.array(there.codes))

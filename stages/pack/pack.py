@@ -1,20 +1,22 @@
 """Packs documents into rows of one length: the shards that trainers read."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Annotated, ClassVar, Literal
 
 import pyarrow as pa
 from pydantic import Field
 
+from prep.corpus.arrow.documents import CONVERSATION
 from prep.corpus.errors import Problem, RunError
-from prep.corpus.files.storage import join
+from prep.corpus.files.storage import exists, join
 from prep.corpus.shards.shards import read_manifest, token_dtype
 from prep.corpus.shards.splits import SPLITS, TRAIN, VALIDATION
+from prep.stages.pack.chat import Chat, ConversationEncoder
 from prep.stages.pack.left_out import left_out
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.plan import Packing, PlanTask, Strategy
 from prep.stages.pack.scatter import scatter_share
-from prep.stages.pack.tokens import Drawing, RowFormat, read_part, read_row_format, tokenize_part
+from prep.stages.pack.tokens import Drawing, EncodedBatch, RowFormat, read_row_format, tokenize_part
 from prep.stages.pack.write import write_manifests, write_share
 from prep.stages.results import Results, RunWarning
 from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
@@ -34,13 +36,19 @@ class Pack(GlobalStage):
     is in exactly one row. A document longer than a row is cut; its first piece takes what does not fill a whole row, so
     that only the first piece of a row can continue a document from another row. Each row records the lengths of its
     pieces, their documents and where in its document the first piece begins (`prep.corpus.shards.shards`). All rows are
-    shuffled. The folders `validation` and `test` also hold `labels.parquet`, the source and language of each document.
+    shuffled. With `chat` the documents are conversations, and each row has a mask of what is learnt. The folders
+    `validation` and `test` also hold `labels.parquet`, the source and language of each document.
+
+    With `chat`, rejected are documents that are `no_conversation`, those whose text a stage has changed
+    (`text_changed`), that name a `control_token`, or have `no_answer` to learn; `bad_conversation` is an error of the
+    template. Documents that do not fit into a row are rejected as `long_document` with `long_documents: drop`;
+    `not_in_mixture` and `over_budget` are what a mixture leaves out.
     """
 
     name: ClassVar[str] = "pack"
     produces: ClassVar[tuple[str, ...]] = ("shards",)
-    version: ClassVar[int] = 6
-    libraries: ClassVar[tuple[str, ...]] = ("numpy", "sentencepiece", "tokenizers")
+    version: ClassVar[int] = 7
+    libraries: ClassVar[tuple[str, ...]] = ("jinja2", "numpy", "sentencepiece", "tokenizers")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "shards"
     needs: ClassVar[tuple[str, ...]] = ("tokenizer",)
@@ -57,12 +65,17 @@ class Pack(GlobalStage):
     some 100 bytes each."""
     minimum_piece: int = Field(default=1, ge=1)
     """No cut leaves a piece of fewer tokens; `concatenate` leaves places free instead. At most half a row."""
-    long_documents: Literal["split", "crop"] = "split"
-    """What becomes of documents longer than a row: cut into pieces, all of which are kept; or only the beginning is."""
+    long_documents: Literal["split", "crop", "drop"] | None = None
+    """What becomes of documents longer than a row: cut into pieces, all of which are kept (`split`); only the
+    beginning is kept (`crop`); or they are rejected as `long_document` (`drop`). Left out: `split`, and `crop` of
+    conversations."""
     separator: Literal["after", "before", "both"] = "after"
     """Whether the separator ends each document or begins it. `both`: the tokenizer's beginning token begins it and the
     separator ends it, as Llama 3 and Gemma have them; they are different tokens. A cropped document has its separator
     too, in place of its last token."""
+    chat: Chat | None = None
+    """How conversations become tokens (`read` with `conversations: true`), by the tokenizer's chat template; `chat: {}`
+    takes it as it is. Only what the assistant says is learnt. Left out: documents are text."""
     mixture: Mixture | None = None
     """How many tokens of which documents the training rows hold, how often they may come, and in which order. Left
     out: every document once. Validation and test are not mixed."""
@@ -108,6 +121,7 @@ class Pack(GlobalStage):
         for location, column in looked_at.items():
             if column not in names:
                 yield Problem("no stage before makes this column", location, f"one of {', '.join(names)}", column)
+        yield from self._chat_problems(names)
         if self.mixture is not None and self.mixture.by in names:
             numeric = _is_number(context.schema.field(self.mixture.by).type)
             if numeric != (self.mixture.buckets is not None):
@@ -117,6 +131,34 @@ class Pack(GlobalStage):
                     "names and least values" if numeric else "nothing",
                     str(self.mixture.buckets),
                 )
+
+    def _chat_problems(self, names: Sequence[str]) -> Iterator[Problem]:
+        if self.chat is None:
+            return
+        if CONVERSATION.name not in names:
+            hint = "set conversations: true in read"
+            yield Problem("no stage before makes conversations", ("chat",), f"a column {CONVERSATION.name}", hint=hint)
+        if self.strategy == "concatenate" or self.long_documents == "split":
+            option = "strategy" if self.strategy == "concatenate" else "long_documents"
+            expected = "best_fit or one_per_row" if self.strategy == "concatenate" else "crop or drop"
+            yield Problem("conversations are not continued in other rows", (option,), expected, getattr(self, option))
+        if "separator" in self.model_fields_set:
+            yield Problem("the template delimits conversations", ("separator",), hint="take it out")
+        if self.chat.template and not exists(self.chat.template):
+            yield Problem("the chat template", ("chat", "template"), "a file", self.chat.template)
+
+    def remarks(self, context: CheckContext) -> Iterator[str]:
+        """Yield that conversations are packed as text, where they are."""
+        if self.chat is None and CONVERSATION.name in context.schema.names:
+            yield "conversations are packed as text, without their turns; set pack.chat to learn the answers alone"
+
+    def files(self) -> Mapping[str, str]:
+        """Return the chat template, where it is not the tokenizer's."""
+        return {"chat.template": self.chat.template} if self.chat is not None and self.chat.template else {}
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings without the template's path."""
+        return self.model_dump(mode="json", exclude={"chat": {"template"}})
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return the phases: tokens part by part, a plan of the rows, rows scattered, shards, manifests."""
@@ -136,7 +178,7 @@ class Pack(GlobalStage):
 
             tokenizer = open_tokenizer(context.artefacts["tokenizer"])
             begin_id = tokenizer.begin_id if self.separator == "both" else None
-            if self.separator == "both" and begin_id is None:
+            if self.separator == "both" and self.chat is None and begin_id is None:
                 raise RunError(
                     "pack.separator: both needs a tokenizer with a token of its own that begins documents; seen one "
                     "token for both ends; set tokenizer.begin_token, or separator to after or before"
@@ -146,13 +188,25 @@ class Pack(GlobalStage):
                 dtype=token_dtype(tokenizer.vocabulary),
                 vocabulary=tokenizer.vocabulary,
                 separator_id=tokenizer.separator_id,
-                separator=self.separator,
+                separator=self.separator if self.chat is None else "none",
                 begin_id=begin_id,
                 padding_id=tokenizer.padding_id,
                 tokenizer_sha256=tokenizer.sha256,
+                loss_mask=self.chat is not None,
             )
             drawing = Drawing(self.seed, self.split_by, self.mixture)
-            tokenize_part(task, context, tokenizer.encode_column, rows, drawing)
+            if self.chat is None:
+                tokenize_part(
+                    task,
+                    context,
+                    lambda batch: EncodedBatch(*tokenizer.encode_column(batch.column("text"))),
+                    rows,
+                    drawing,
+                )
+                return None
+            longest = self.length if self._long_documents == "crop" else None
+            encoder = ConversationEncoder(context.artefacts["tokenizer"], self.chat, rows.dtype, longest)
+            tokenize_part(task, context, encoder.encode, rows, drawing, ("text", CONVERSATION.name))
             return None
         rows = read_row_format(context.scratch)
         plan = PlanTask(context.scratch, parts, rows.dtype, self._packing(), self.mixture, self.validation, self.test)
@@ -160,9 +214,7 @@ class Pack(GlobalStage):
             plan.run()
         elif phase == SCATTER:
             scatter_share(task, parts, context.scratch, rows, self.seed, self._splits)
-            if self.mixture is not None:
-                return left_out(task, context, plan)
-            return PartVerdicts.keeping(len(read_part(context.scratch, task, rows.dtype).tokens))
+            return left_out(task, context, plan)
         elif phase == WRITE:
             write_share(task, context, rows, self.shard_bytes, self._splits)
         else:
@@ -178,6 +230,12 @@ class Pack(GlobalStage):
                 + (f"set pack.length to {max(2, tokens)} or less, or give more documents" if tokens else "it is empty")
             )
             yield RunWarning("training_tokens", message, "prep report {output}")
+        cropped = sum(read_manifest(join(results.output, split)).cropped_documents for split in self._splits)
+        if self.chat is not None and self.mixture is None and cropped:
+            message = (
+                f"{self.name}: {cropped:,} conversations are longer than {self.length:,} tokens and lose their end"
+            )
+            yield RunWarning("cropped_conversations", message, "prep report {output}")
         rows = read_manifest(join(results.output, VALIDATION)).rows
         if self.validation and rows < results.thresholds.validation_rows:
             message = f"{self.name}: the validation split has {rows:,} rows of {self.length} tokens; its loss is noise"
@@ -188,9 +246,15 @@ class Pack(GlobalStage):
         return sum(read_manifest(join(output, split)).documents for split in self._splits)
 
     def _packing(self) -> Packing:
-        crop = self.long_documents == "crop"
+        long = self._long_documents
         separators = 2 if self.separator == "both" else 1
-        return Packing(self.strategy, self.length, self.minimum_piece, self.window, crop, separators)
+        return Packing(
+            self.strategy, self.length, self.minimum_piece, self.window, long == "crop", long == "drop", separators
+        )
+
+    @property
+    def _long_documents(self) -> Literal["split", "crop", "drop"]:
+        return self.long_documents or ("split" if self.chat is None else "crop")
 
 
 def _is_number(kind: pa.DataType) -> bool:

@@ -53,6 +53,8 @@ class Packing:
     """Documents that best fit looks at together."""
     crop: bool
     """Whether only as much of a document is taken as fits into a row."""
+    drop: bool = False
+    """Whether documents longer than a row are left out."""
     separators: int = 1
     """Ids that stand before and after each document, together: the fewest tokens of it that a budget may take."""
 
@@ -113,7 +115,8 @@ class PlanTask(NamedTuple):
 
     def run(self) -> None:
         """Draw the splits, pack each of them and write its plan."""
-        rule = make_split_rule(self.validation, self.test, (part.split_hashes for part in self._documents()))
+        hashes = (part.split_hashes[_lengths(part, self.packing) > 0] for part in self._documents())
+        rule = make_split_rule(self.validation, self.test, hashes)
         write_json(_split_rule_path(self.scratch), rule._asdict())
         total = sum(len(part.tokens) for part in self._documents())
         for split in rule.splits:
@@ -146,11 +149,18 @@ def candidates(part: PartDocuments, rule: SplitRule, split: str, packing: Packin
 
     Only those for training are in groups.
     """
-    tokens = np.minimum(part.tokens, packing.length) if packing.crop else part.tokens
+    tokens = _lengths(part, packing)
     codes, groups = Column(np.zeros(len(tokens), np.int32), ("",))
     if split == TRAIN and GROUP in part.labels:
         codes, groups = part.labels[GROUP]
     return Candidates(codes, groups, np.where(rule.chosen(part.split_hashes, split), tokens, 0), part.order_hashes)
+
+
+def _lengths(part: PartDocuments, packing: Packing) -> Integers:
+    """Return how many tokens of each document there are to take (documents)."""
+    if packing.drop:
+        return np.where(part.tokens > packing.length, 0, part.tokens)
+    return np.minimum(part.tokens, packing.length) if packing.crop else part.tokens
 
 
 class PlanWriter(AbstractContextManager["PlanWriter"]):

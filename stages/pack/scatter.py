@@ -56,12 +56,13 @@ def runs(scratch: str, split: str, rows: int, tasks: int, row_bytes: int) -> Ite
 def scatter_share(task: int, tasks: int, scratch: str, rows: RowFormat, seed: int, splits: tuple[str, ...]) -> None:
     """Write a task's runs of all splits."""
     tokens = TokenSequence(scratch, tasks, rows.dtype)
+    masks = TokenSequence(scratch, tasks, "uint8", "masks") if rows.loss_mask else None
     for split in splits:
         facts, plan = read_facts(scratch, split), read_plan(scratch, split)
         for run in list(runs(scratch, split, facts.rows, tasks, rows.row_bytes))[task]:
             places = places_of(run, facts, split, seed)
             order = np.argsort(places)
-            batch = rows_batch(_gather(run, order, plan, tokens, rows))
+            batch = rows_batch(_gather(run, order, plan, tokens, masks, rows))
             table = pa.Table.from_batches([batch]).append_column("place", pa.array(places[order]))
             write_arrow(run.path, table)
 
@@ -79,7 +80,14 @@ def places_of(run: Run, facts: SplitFacts, split: str, seed: int) -> Integers:
     return np.concatenate([np.empty(0, np.int64), *places])
 
 
-def _gather(run: Run, order: npt.NDArray[np.int64], plan: Pieces, tokens: TokenSequence, rows: RowFormat) -> Rows:
+def _gather(
+    run: Run,
+    order: npt.NDArray[np.int64],
+    plan: Pieces,
+    tokens: TokenSequence,
+    masks: TokenSequence | None,
+    rows: RowFormat,
+) -> Rows:
     """Return a run's rows in another order."""
     offsets, pieces = reorder(plan.offsets[run.first : run.end + 1], order)
     lengths = plan.lengths[pieces]
@@ -88,13 +96,18 @@ def _gather(run: Run, order: npt.NDArray[np.int64], plan: Pieces, tokens: TokenS
     tokens.copy(plan.positions[pieces], lengths, places, ids.reshape(-1))
     if rows.after != NO_ID:  # what is cropped ends like other documents
         ids.reshape(-1)[(places + lengths - 1)[plan.cropped[pieces] > 0]] = rows.after
-    starts = plan.starts[pieces]
-    return Rows(ids, offsets.astype(np.int32), lengths.astype(np.int32), plan.documents[pieces], starts[offsets[:-1]])
+    mask = None
+    if masks is not None:
+        mask = np.zeros(ids.shape, np.uint8)
+        masks.copy(plan.positions[pieces], lengths, places, mask.reshape(-1))
+    starts = plan.starts[pieces][offsets[:-1]]
+    return Rows(ids, offsets.astype(np.int32), lengths.astype(np.int32), plan.documents[pieces], starts, mask)
 
 
 def collect(runs: Sequence[Run], first: int, end: int, rows: RowFormat) -> Rows:
     """Return the rows that the shuffle puts at the places from `first` to `end`, out of all runs."""
     ids = np.empty((end - first, rows.length), rows.dtype)
+    mask = np.empty(ids.shape, np.uint8) if rows.loss_mask else None
     places, counts, lengths, documents, continued = [], [], [], [], []
     for run in runs:
         table = read_arrow(run.path)
@@ -105,6 +118,8 @@ def collect(runs: Sequence[Run], first: int, end: int, rows: RowFormat) -> Rows:
         run_rows = mapped_rows(table.drop_columns("place").to_batches()[0])
         run_pieces = slice(run_rows.offsets[start], run_rows.offsets[stop])
         ids[run_places[start:stop] - first] = run_rows.ids[start:stop]
+        if mask is not None and run_rows.loss_mask is not None:
+            mask[run_places[start:stop] - first] = run_rows.loss_mask[start:stop]
         places.append(run_places[start:stop])
         counts.append(np.diff(run_rows.offsets[start : stop + 1]))
         lengths.append(run_rows.lengths[run_pieces])
@@ -118,4 +133,5 @@ def collect(runs: Sequence[Run], first: int, end: int, rows: RowFormat) -> Rows:
         np.concatenate(lengths)[pieces],
         np.concatenate(documents)[pieces],
         np.concatenate(continued)[order],
+        mask,
     )

@@ -1,6 +1,7 @@
 """The first phase of packing: each part's documents as token ids, in files that the later phases map into memory.
 
     scratch/tokens/00000.bin        the part's ids, each document with its separators, nothing else
+    scratch/masks/00000.bin         of conversations, a byte for each id: 1 where it is to be learnt, else 0
     scratch/documents/00000.arrow   one row per document: see `PartDocuments`
     scratch/rows.json               of the first part, for phases without the tokenizer: see `RowFormat`
 
@@ -9,10 +10,12 @@ document's number is its place among all documents.
 """
 
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from prep.corpus.arrow.columns import Offsets, string_buffers
@@ -35,8 +38,23 @@ UNKNOWN = "unknown"
 SPLIT_PURPOSE = np.uint64(0x7061636B)
 ORDER_PURPOSE = np.uint64(0x6F72646572)
 
-Encode = Callable[[pa.Array], tuple[Offsets, Ids]]
-"""From a column of texts to where each text's ids begin and end (rows + 1), and the ids of all."""
+
+class EncodedBatch(NamedTuple):
+    """The documents of a batch as ids; those that are lost have none."""
+
+    offsets: Offsets
+    """(rows + 1) Where each document's ids begin and end."""
+    ids: Ids
+    learnt: npt.NDArray[np.uint8] | None = None
+    """1 for each of the ids that is to be learnt, else 0; None where all are."""
+    rule: pa.Array | None = None
+    failed: pa.Array | None = None
+    detail: pa.Array | None = None
+    """(rows) By which rule or error a document is lost, null for all others; None where none is."""
+
+
+Encode = Callable[[pa.RecordBatch], EncodedBatch]
+"""From documents to their ids."""
 
 
 @dataclass(frozen=True)
@@ -51,6 +69,7 @@ class RowFormat:
     padding_id: int
     tokenizer_sha256: str
     begin_id: int | None = None
+    loss_mask: bool = False
 
     @property
     def before(self) -> int:
@@ -62,7 +81,7 @@ class RowFormat:
     @property
     def after(self) -> int:
         """The id after each document, or NO_ID."""
-        return NO_ID if self.separator == "before" else self.separator_id
+        return NO_ID if self.separator in ("before", "none") else self.separator_id
 
     @property
     def separators(self) -> int:
@@ -90,6 +109,15 @@ class Drawing:
         return tuple({"id": None, self.split_by: None, **({self.mixture.by: None} if self.mixture else {})})
 
 
+class Lost(NamedTuple):
+    """Documents that could not be encoded; all arrays (documents,), null for those that could."""
+
+    rule: pa.Array
+    failed: pa.Array
+    """False for those that could."""
+    detail: pa.Array
+
+
 class PartDocuments(NamedTuple):
     """A part's documents in order; every array has one entry per document."""
 
@@ -107,20 +135,38 @@ class PartDocuments(NamedTuple):
     """Decide the order in which a mixture takes documents."""
     labels: dict[str, Column]
     """By column; `GROUP` is what the mixture goes by."""
+    lost: Lost
 
 
-def tokenize_part(part: int, context: GlobalContext, encode: Encode, rows: RowFormat, drawing: Drawing) -> None:
-    """Write the token ids and the table of those of a part's documents that no earlier stage has dropped."""
+def tokenize_part(
+    part: int,
+    context: GlobalContext,
+    encode: Encode,
+    rows: RowFormat,
+    drawing: Drawing,
+    read: Sequence[str] = ("text",),
+) -> None:
+    """Write the token ids and the table of those of a part's documents that no earlier stage has dropped.
+
+    `read` are the columns that `encode` looks at.
+    """
     labels = [name for name in LABELS if name in read_schema(context.upstream.parts[part]).names]
-    columns = tuple(dict.fromkeys(["text", *drawing.columns, *labels]))
-    tables = [_table(_no_documents(columns), np.empty(0, np.int64), labels, drawing)]
-    with atomic_output(_tokens_path(context.scratch, part)) as sink:
+    columns = tuple(dict.fromkeys(["text", *read, *drawing.columns, *labels]))
+    nothing = EncodedBatch(np.zeros(1, np.int64), np.empty(0, rows.dtype))
+    tables = [_table(_no_documents(columns), nothing, np.empty(0, np.int64), labels, drawing)]
+    with ExitStack() as stack:
+        sink = stack.enter_context(atomic_output(token_path(context.scratch, "tokens", part)))
+        masks = (
+            stack.enter_context(atomic_output(token_path(context.scratch, "masks", part))) if rows.loss_mask else None
+        )
         for batch in context.upstream.documents(part, columns):
-            offsets, ids = encode(batch.column("text"))
-            delimited = np.empty(len(ids) + rows.separators * batch.num_rows, rows.dtype)
-            tokens = delimit(offsets, ids, rows.before, rows.after, delimited)
+            encoded = encode(batch)
+            delimited = np.empty(len(encoded.ids) + rows.separators * batch.num_rows, rows.dtype)
+            tokens = delimit(encoded.offsets, encoded.ids, rows.before, rows.after, delimited)
             sink.write(delimited.data)
-            tables.append(_table(batch, tokens, labels, drawing))
+            if masks is not None and encoded.learnt is not None:
+                masks.write(encoded.learnt.data)
+            tables.append(_table(batch, encoded, tokens, labels, drawing))
     write_arrow(_documents_path(context.scratch, part), pa.concat_tables(tables).unify_dictionaries().combine_chunks())
     if part == 0:
         write_json(join(context.scratch, ROW_FORMAT), vars(rows))
@@ -135,7 +181,9 @@ def _no_documents(columns: Sequence[str]) -> pa.RecordBatch:
     return pa.RecordBatch.from_pylist([], pa.schema([pa.field(name, pa.string()) for name in columns]))
 
 
-def _table(batch: pa.RecordBatch, tokens: Integers, labels: Sequence[str], drawing: Drawing) -> pa.Table:
+def _table(
+    batch: pa.RecordBatch, encoded: EncodedBatch, tokens: Integers, labels: Sequence[str], drawing: Drawing
+) -> pa.Table:
     seed = np.uint64(drawing.seed)
     split_by = batch.column(drawing.split_by).cast(pa.string()).fill_null("")
     columns: dict[str, pa.Array] = {
@@ -143,6 +191,9 @@ def _table(batch: pa.RecordBatch, tokens: Integers, labels: Sequence[str], drawi
         "text_bytes": pa.array(np.diff(string_buffers(batch.column("text"))[1])),
         "split_hash": pa.array(document_hashes(*string_buffers(split_by), seed, SPLIT_PURPOSE)),
         "order_hash": pa.array(document_hashes(*string_buffers(batch.column("id")), seed, ORDER_PURPOSE)),
+        "rule": pa.nulls(len(batch), pa.string()) if encoded.rule is None else encoded.rule,
+        "failed": pa.repeat(False, len(batch)) if encoded.failed is None else encoded.failed,
+        "detail": pa.nulls(len(batch), pa.string()) if encoded.detail is None else encoded.detail,
     }
     named = {name: batch.column(name) for name in labels}
     if drawing.mixture:
@@ -170,7 +221,7 @@ def read_part(scratch: str, part: int, dtype: str, first: int = 0, position: int
     table = read_arrow(_documents_path(scratch, part))
     tokens = table.column("tokens").to_numpy()
     expected = int(tokens.sum()) * np.dtype(dtype).itemsize
-    path = _tokens_path(scratch, part)
+    path = token_path(scratch, "tokens", part)
     if size(path) != expected:
         raise CorruptFileError(f"{path}: expected {expected} bytes, seen {size(path)}; delete the step's folder")
     return PartDocuments(
@@ -181,6 +232,7 @@ def read_part(scratch: str, part: int, dtype: str, first: int = 0, position: int
         table.column("split_hash").to_numpy(),
         table.column("order_hash").to_numpy(),
         {name: _labels(table.column(name)) for name in (*LABELS, GROUP) if name in table.column_names},
+        Lost(*(table.column(name).combine_chunks() for name in Lost._fields)),
     )
 
 
@@ -190,10 +242,10 @@ def _labels(column: pa.ChunkedArray) -> Column:
 
 
 class TokenSequence:
-    """The ids of all parts as one sequence; a part is mapped into memory when it is first read."""
+    """The ids of all parts as one sequence, or their masks; a part is mapped into memory when it is first read."""
 
-    def __init__(self, scratch: str, parts: int, dtype: str) -> None:
-        self._paths = [_tokens_path(scratch, part) for part in range(parts)]
+    def __init__(self, scratch: str, parts: int, dtype: str, kind: Literal["tokens", "masks"] = "tokens") -> None:
+        self._paths = [token_path(scratch, kind, part) for part in range(parts)]
         self._dtype = np.dtype(dtype)
         sizes = [size(path) // self._dtype.itemsize for path in self._paths]
         self._starts = np.cumsum([0, *sizes], dtype=np.int64)
@@ -219,8 +271,9 @@ def map_numbers(path: str) -> Integers:
     return np.asarray(np.memmap(path, np.int64, "r")) if size(path) else np.empty(0, np.int64)
 
 
-def _tokens_path(scratch: str, part: int) -> str:
-    return join(scratch, "tokens", f"{part:05d}.bin")
+def token_path(scratch: str, kind: Literal["tokens", "masks"], part: int) -> str:
+    """Return where the ids of a part lie, or what is to be learnt of them."""
+    return join(scratch, kind, f"{part:05d}.bin")
 
 
 def _documents_path(scratch: str, part: int) -> str:

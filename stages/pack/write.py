@@ -12,6 +12,7 @@ import numpy as np
 import pyarrow as pa
 
 from prep.corpus.files.storage import join, read_json, write_json
+from prep.corpus.shards.hugging_face import write_splits
 from prep.corpus.shards.shards import (
     Rows,
     ShardFile,
@@ -20,7 +21,6 @@ from prep.corpus.shards.shards import (
     rows_batch,
     write_manifest,
     write_shard,
-    write_splits,
 )
 from prep.stages.pack.label_tables import write_split_labels
 from prep.stages.pack.plan import read_facts
@@ -59,7 +59,7 @@ def planned_shards(scratch: str, split: str, rows: RowFormat, shard_bytes: int) 
 def write_share(task: int, context: GlobalContext, rows: RowFormat, shard_bytes: int, splits: tuple[str, ...]) -> None:
     """Write a task's share of the shards of all splits; there are as many tasks as parts."""
     scratch, parts = context.scratch, len(context.upstream.parts)
-    schema = row_schema(rows.length, rows.dtype)
+    schema = row_schema(rows.length, rows.dtype, rows.loss_mask)
     shards = [shard for split in splits for shard in planned_shards(scratch, split, rows, shard_bytes)]
     for shard in shards[task::parts]:
         total = read_facts(scratch, shard.split).rows
@@ -104,6 +104,7 @@ def _batches(shard: Shard, scattered: list[Run], rows: RowFormat) -> Iterator[pa
                 lengths=found.lengths[pieces],
                 documents=found.documents[pieces],
                 continued=found.continued[first:end],
+                loss_mask=None if found.loss_mask is None else found.loss_mask[first:end],
             )
         )
 

@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import ABOUT, DATE, HTML, ID, SOURCE, TEXT, URL, storable
+from prep.corpus.arrow.documents import ABOUT, CONVERSATION, DATE, HTML, ID, SOURCE, TEXT, URL, storable
 from prep.corpus.errors import Problem
-from prep.stages.read.formats import COLUMNS, columns_of, input_of, kind_of, table_schema
+from prep.stages.read.formats import COLUMNS, JSON, columns_of, input_of, kind_of, table_schema
 from prep.stages.read.rows import METADATA
 from prep.stages.read.sources import Origin, SourceOptions
 from prep.stages.read.tables.mapping import PAGE, Mapped, is_bytes, is_scalar, mapped_columns, plain_type
@@ -31,7 +31,11 @@ class Tables:
 
     def __init__(self, origins: Sequence[Origin], files: Sequence[InputFile]) -> None:
         self._origins = {origin.name: origin for origin in origins}
-        self._formats = frozenset(kind_of(file, self._origins[file.source].options) for file in files)
+        kinds = [(kind_of(file, self._origins[file.source].options), file) for file in files]
+        self._formats = frozenset(kind for kind, _ in kinds)
+        self._conversing = frozenset(
+            file.source for kind, file in kinds if kind in JSON and self._origins[file.source].options.conversations
+        )
         self._schemas: dict[str, tuple[InputFile, pa.Schema]] = {}
         self._errors: dict[str, tuple[InputFile, str]] = {}
         for file in files:
@@ -52,6 +56,8 @@ class Tables:
         tables = [(schema, self._mapped(file, schema)) for file, schema in self._usable()]
         if tables and self._formats <= _TABLES and not any(TEXT.name in mapped for _, mapped in tables):
             del brought[TEXT.name]
+        if self._conversing:
+            brought[CONVERSATION.name] = CONVERSATION
         for _, mapped in tables:
             brought |= {field.name: field for field in _SHARED if field.name in mapped}
         shown = [field for field in COLUMNS if field.name in brought]
@@ -86,6 +92,10 @@ class Tables:
                     found.append((Problem(other, field, str(kind), str(column.type), hint), file.path))
         yield from _said_once(found)
         yield from self._unreadable()
+        for origin in self._origins.values():
+            if origin.options.conversations and origin.name not in self._conversing:
+                hint = "write them as JSON Lines"
+                yield Problem("conversations", (*origin.field, "conversations"), "files of JSON", "none", hint)
 
     def _mapped(self, file: InputFile, schema: pa.Schema) -> Mapped:
         return mapped_columns(schema, self._origins[file.source].options)

@@ -7,7 +7,7 @@ from typing import cast
 
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import ABOUT, CHARSET, HEADERS, HTML, TEXT, read_schema
+from prep.corpus.arrow.documents import ABOUT, CHARSET, CONVERSATION, HEADERS, HTML, TEXT, read_schema
 from prep.corpus.files.compression import strip_codec
 from prep.corpus.files.storage import map_input
 from prep.stages.read.archives.arc import arc_rows
@@ -89,11 +89,13 @@ _BRINGS: Mapping[FormatName, Sequence[pa.Field]] = {
     **dict.fromkeys(("jsonl", "json", "epub", "mediawiki"), (TEXT, *ABOUT, METADATA)),
     "pdf": (TEXT, *ABOUT, METADATA, ROUTE),
 }
+JSON: frozenset[FormatName | None] = frozenset({"jsonl", "json"})
+"""The formats whose records may be conversations."""
 UNKNOWN = "unknown"
 """The format of a listed file whose bytes and name do not tell, or that is of a kind that is not read."""
 _PAGES = re.compile(r"-p\d+p\d+$")
 """What names the pages in a part of a MediaWiki dump: `…-articles1.xml-p1p41242.bz2`."""
-COLUMNS = (HTML, CHARSET, HEADERS, TEXT, *ABOUT, METADATA, ROUTE)
+COLUMNS = (HTML, CHARSET, HEADERS, TEXT, CONVERSATION, *ABOUT, METADATA, ROUTE)
 """The columns that formats bring, in their order."""
 
 

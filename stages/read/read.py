@@ -44,12 +44,13 @@ class Read(SourceStage, SourceOptions):
     `ragged_row`, `no_text_column`, `encrypted`, `entity_declaration`, `unreadable`, `bad_` and a format's or codec's
     name, or `bad_chapter`; `crashed` and `timed_out` are records, files and row groups at which a library ended the
     process or hung. Pages of wikis are also rejected as `redirect`, `namespace` or `content_model`, PDF files as
-    `no_text_layer` or `too_many_pages`.
+    `no_text_layer` or `too_many_pages`. Of `conversations`, those in which an assistant says nothing are rejected as
+    `no_answer`, those with pictures as `not_text`; `unknown_role` and `bad_conversation` are errors.
     """
 
     name: ClassVar[str] = "read"
     produces: ClassVar[tuple[str, ...]] = ("html",)
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     libraries: ClassVar[tuple[str, ...]] = (
         "fastwarc",
         "orjson",

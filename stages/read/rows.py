@@ -9,7 +9,7 @@ from typing import NamedTuple
 
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import ABOUT, CHARSET, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL
+from prep.corpus.arrow.documents import ABOUT, CHARSET, CONVERSATION, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL
 from prep.corpus.files.compression import START, Piece, Place, codec_of, pieces
 from prep.stages.read.sources import SourceOptions
 from prep.stages.stage import Outcome, Verdicts, Watch
@@ -17,7 +17,9 @@ from prep.stages.stage import Outcome, Verdicts, Watch
 METADATA = pa.field("metadata", pa.string())
 """What a source says of a document beyond the columns it has here, as a JSON object."""
 
-_FIELDS = frozenset(column.name for column in (ID, URL, DATE, HTML, CHARSET, HEADERS, TEXT, *ABOUT, METADATA))
+_FIELDS = frozenset(
+    column.name for column in (ID, URL, DATE, HTML, CHARSET, HEADERS, TEXT, CONVERSATION, *ABOUT, METADATA)
+)
 
 ROW_BYTES = 200
 """What a row is taken to cost beside its payload, so that batches of tiny rows are bounded too."""
@@ -40,6 +42,7 @@ class Row(NamedTuple):
     declared_language: str | None = None
     own: Mapping[str, str] | None = None
     """Values of columns that the source brings beside these."""
+    conversation: str | None = None
     rule: str | None = None
     """Null: a document. Otherwise the rule that rejects the record, or the error that broke it."""
     failed: bool = False
@@ -50,7 +53,8 @@ class Row(NamedTuple):
     def size(self) -> int:
         """About how many bytes the row takes in a batch."""
         size = ROW_BYTES + len(self.html or b"")
-        for value in (self.id, self.url, self.headers, self.text, self.metadata, self.title, self.author, self.detail):
+        texts = (self.id, self.url, self.headers, self.text, self.conversation)
+        for value in (*texts, self.metadata, self.title, self.author, self.detail):
             if value is not None:
                 size += len(value) if value.isascii() else len(value.encode())
         if self.own is not None:

@@ -9,19 +9,20 @@ from typing import Annotated, ClassVar
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.errors import PrepError, Problem
+from prep.corpus.errors import PrepError, Problem, RunError
 from prep.corpus.files.storage import join, read_json, write_batches
 from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
 from prep.stages.results import Results, RunWarning
 from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, PathName, Phase
 from prep.stages.upstream import GlobalContext
+from prep.tokenizers.chat.template import ChatTemplate
 from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
 from prep.tokenizers.encoding.encode import open_files
 from prep.tokenizers.encoding.pattern import PatternError, parse
 from prep.tokenizers.judging.evaluate import evaluate
 from prep.tokenizers.saving.config import CONFIG, KEPT_FILES, separator_of, separator_warning, token_name
 from prep.tokenizers.saving.existing import existing_files, find_existing
-from prep.tokenizers.saving.folder import LIBRARIES, Files, write_folder
+from prep.tokenizers.saving.folder import LIBRARIES, Files, with_template, write_folder
 from prep.tokenizers.saving.identity import check_identity
 from prep.tokenizers.saving.sentencepiece_model import SPACE
 from prep.tokenizers.training.sample import (
@@ -52,7 +53,7 @@ IDS_OF_16_BITS = 1 << 16
 
 BYTE_LEVEL_ONLY = ("pre_tokenizer", "pattern", "memory", "begin_token")
 SENTENCEPIECE_ONLY = ("character_coverage", "user_symbols")
-TAKES = ("existing", "pre_tokenizer", "pattern", "separator")
+TAKES = ("existing", "pre_tokenizer", "pattern", "separator", "chat_template")
 """Options that an existing tokenizer takes."""
 SAMPLED = ("id", "text", "source", "language")
 """Columns that decide the sample, the last two where there are any."""
@@ -102,6 +103,9 @@ class TrainTokenizer(GlobalStage):
     begin_token: str = ""
     """One of `special_tokens` that begins each document where `pack.separator` is `both`. For `bpe`, which otherwise
     has one token for both ends; the sentencepiece kinds have `<s>`."""
+    chat_template: PathName = ""
+    """A file with the chat template that the tokenizer's folder gets, Jinja as transformers has it; its control tokens
+    are `special_tokens`. Left out: that of an existing tokenizer, if it has one."""
     reserved: int = Field(default=0, ge=0, le=100_000)
     """Further control tokens without a meaning yet: `<|reserved_0|>` and so on."""
     split_digits: bool = False
@@ -140,6 +144,11 @@ class TrainTokenizer(GlobalStage):
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield a vocabulary that cannot be learnt or stored well, and options that have no use or no meaning."""
+        if self.chat_template:
+            try:
+                ChatTemplate(Path(self.chat_template).read_text(encoding="utf-8"), {})
+            except (OSError, ValueError, RunError) as error:
+                yield Problem(f"the chat template cannot be read: {error}", ("chat_template",), "a file of Jinja")
         if self.existing:
             yield from self._problems_of_existing()
             return
@@ -202,12 +211,18 @@ class TrainTokenizer(GlobalStage):
                 )
 
     def files(self) -> Mapping[str, str]:
-        """Return the files that define an existing tokenizer."""
+        """Return the files that define an existing tokenizer, and the chat template."""
+        template = {"chat_template": self.chat_template} if self.chat_template else {}
         if not self.existing:
-            return {}
+            return template
         file = find_existing(self.existing)
         beside = {name: str(Path(file).with_name(name)) for name in KEPT_FILES}
-        return {"existing": file, **{f"existing: {name}": path for name, path in beside.items() if Path(path).exists()}}
+        found = {f"existing: {name}": path for name, path in beside.items() if Path(path).exists()}
+        return {"existing": file, **found, **template}
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings without the template's path."""
+        return self.model_dump(mode="json", exclude={"chat_template"})
 
     @property
     def _unused(self) -> tuple[str, ...]:
@@ -297,7 +312,7 @@ class TrainTokenizer(GlobalStage):
         sample = read_sample(tables)
         trained = train(sample, self.settings())
         card = {
-            "settings": self.model_dump(mode="json", exclude=set(self._unused)),
+            "settings": self.model_dump(mode="json", exclude={"chat_template", *self._unused}),
             "control_tokens": {token: index for index, token in enumerate((*control_tokens(self.kind), *self.control))},
             "sample": [{name: vars(stratum)[name] for name in IN_CARD} for stratum in strata],
             "dropped_pretokens": trained.dropped,
@@ -308,7 +323,7 @@ class TrainTokenizer(GlobalStage):
             texts = held_out if len(held_out) else sample
             evaluation = evaluate("", open_files(trained.files), texts.batches())
             card["evaluation"] = {"on": "held out" if len(held_out) else "the sample", **evaluation.as_json()}
-        write_folder(context.output, trained.files, card)
+        write_folder(context.output, self._with_template(trained.files), card)
 
     def _take(self, context: GlobalContext, files: Files) -> None:
         """Write an existing tokenizer's folder."""
@@ -320,7 +335,12 @@ class TrainTokenizer(GlobalStage):
             "identity": check_identity(files),
         }
         warning = None if self.separator else separator_warning(separator, eos)
-        write_folder(context.output, files, card if warning is None else {**card, "warning": warning})
+        card = card if warning is None else {**card, "warning": warning}
+        write_folder(context.output, self._with_template(files), card)
+
+    def _with_template(self, files: Files) -> Files:
+        """Return a folder's files with the chat template of the options, if there is one, in place of another."""
+        return with_template(files, Path(self.chat_template).read_bytes()) if self.chat_template else files
 
 
 def _counted(batches: Iterator[pa.RecordBatch], counts: list[int]) -> Iterator[pa.RecordBatch]:

@@ -15,6 +15,7 @@ from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.files.storage import exists, join, open_input, write_bytes
 from prep.corpus.shards.shards import MANIFEST, ShardManifest, ShardReader
 from prep.stages.stage import CheckContext, GlobalStage, PathName, Phase
+from prep.stages.train.prompts import begin
 from prep.stages.upstream import PROGRESS, GlobalContext
 
 if TYPE_CHECKING:
@@ -108,7 +109,7 @@ class Train(GlobalStage):
     sample_tokens: int = Field(default=300, ge=0)
     """Tokens that the trained model writes into sample.txt."""
     prompt: str = ""
-    """How the sample begins; empty begins as documents do."""
+    """How the sample begins; empty begins as documents do. To a model of conversations it is what a user says."""
     temperature: float = Field(default=0.8, gt=0)
     """Below 1 the sample prefers likely tokens more than the model does."""
     recompute: bool = False
@@ -174,14 +175,15 @@ class Train(GlobalStage):
 
         tokenizer = open_tokenizer(tokenizer_folder)
         training, validation = ShardReader(join(shards, "train")), _validation(shards)
+        prompt = begin(tokenizer, tokenizer_folder, self.prompt, chat=training.manifest.loss_mask)
         train(
             Data(training, validation, tokenizer.sha256, token_bytes(tokenizer_folder)),
             self._model_settings(training.manifest),
             self._train_settings(),
             Writing(
                 tokenizer.decode,
-                tuple(tokenizer.encode(self.prompt)) if self.prompt else (),
-                SampleSettings(self.sample_tokens, self.temperature, seed=self.seed),
+                prompt.ids,
+                SampleSettings(self.sample_tokens, self.temperature, seed=self.seed, stops=prompt.stops),
             ),
             output,
             report,

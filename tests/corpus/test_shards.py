@@ -14,6 +14,7 @@ import pytest
 import torch
 
 from prep.corpus.errors import CorruptFileError
+from prep.corpus.shards.hugging_face import write_splits
 from prep.corpus.shards.shards import (
     Ids,
     Rows,
@@ -26,7 +27,6 @@ from prep.corpus.shards.shards import (
     token_dtype,
     write_manifest,
     write_shard,
-    write_splits,
 )
 
 LENGTH = 4

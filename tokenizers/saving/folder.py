@@ -22,7 +22,7 @@ import orjson
 from prep.corpus.files.storage import join, write_bytes, write_json
 from prep.tokenizers.encoding import byte_level
 from prep.tokenizers.encoding.token_bytes import TokenBytes, byte_level_token_bytes, sentencepiece_token_bytes
-from prep.tokenizers.saving.config import CONFIG, Existing, choose_separator, config_bytes
+from prep.tokenizers.saving.config import CONFIG, TEMPLATE, Existing, choose_separator, config_bytes
 from prep.tokenizers.saving.ranks import merges_in_order_of_ids
 from prep.tokenizers.saving.sentencepiece_json import as_tokenizer, can_be_converted
 from prep.tokenizers.saving.sentencepiece_model import with_control
@@ -111,6 +111,12 @@ def _tiktoken(tokenizer: "Tokenizer", token_bytes: TokenBytes, pattern: str) -> 
     lines = [base64.b64encode(token) + b" %d\n" % index for token, index in ranks]
     options = {"pat_str": pattern, "special_tokens": control, "explicit_n_vocab": len(token_bytes)}
     return {TIKTOKEN: b"".join(lines), TIKTOKEN_OPTIONS: _json(options)}
+
+
+def with_template(files: Files, template: bytes) -> Files:
+    """Return a folder's files with a chat template, in place of another."""
+    config = {name: value for name, value in orjson.loads(files[CONFIG]).items() if name != "chat_template"}
+    return {**files, CONFIG: _json(config), TEMPLATE: template}
 
 
 def write_folder(folder: str, files: Files, made: Mapping[str, object]) -> None:

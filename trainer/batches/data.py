@@ -81,7 +81,7 @@ def batches_of(loader: Loader, objective: Objective) -> Iterator[Batch]:
 def batch_of(reader: ShardReader, rows: npt.NDArray[np.int64], objective: Objective) -> Batch:
     """Return the given rows as a batch."""
     ids, pieces = reader.gather(rows), reader.pieces(rows)
-    labels, positions = masked_labels(pieces, ids), position_ids(pieces, ids.shape[1])
+    labels, positions = masked_labels(pieces, ids, reader.loss_mask(rows)), position_ids(pieces, ids.shape[1])
     return _batch(reader.manifest, ids, labels, positions, objective, (0, int(rows[0]) if len(rows) else 0))
 
 

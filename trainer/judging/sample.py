@@ -24,6 +24,8 @@ class SampleSettings:
     top: int = 40
     """Tokens considered at each place."""
     seed: int = 0
+    stops: tuple[int, ...] = ()
+    """Ids that end a text as the separator does, such as that which ends an answer."""
 
 
 @torch.no_grad()
@@ -47,7 +49,7 @@ def draw(
         likely, ids = logits.float().cpu().topk(min(settings.top, len(logits)))
         chosen = torch.multinomial((likely / settings.temperature).softmax(0), 1, generator=generator)
         token = int(ids[chosen])
-        if token == separator:
+        if token == separator or token in settings.stops:
             texts.append(list(prompt))
         else:
             texts[-1].append(token)

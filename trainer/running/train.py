@@ -193,6 +193,11 @@ def _check(data: Data, model: ModelSettings, settings: TrainSettings) -> None:
             f"the tokenizer has {len(data.token_bytes)} tokens, the shards were written with {manifest.vocabulary}; "
             "train on shards that this tokenizer wrote"
         )
+    if not settings.task.causal and manifest.loss_mask:
+        raise RunError(
+            f"the shards hold conversations, of which the answers are learnt, and the objective {settings.objective} "
+            "hides tokens anywhere; set objective to next_token"
+        )
     if not settings.task.causal and manifest.padding_id == manifest.separator_id:
         raise RunError(
             "the objective hides tokens behind the padding's id, which is the separator's too in this tokenizer; "

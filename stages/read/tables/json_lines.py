@@ -13,7 +13,9 @@ from prep.stages.read.about import calendar_date, language_tag, names, one_line
 from prep.stages.read.plain.lines import filled_lines
 from prep.stages.read.rows import Input, Row, failed, record_rows, rejected
 from prep.stages.read.sources import SourceOptions
+from prep.stages.read.tables.conversations import FORMS, NoConversationError, has_conversation, take_conversation
 from prep.stages.read.tables.json_values import BadJsonError, Value, parse, spelled, written
+from prep.stages.shared.conversations import conversation_text
 
 REPAIRS = "json_repairs"
 """The field of `metadata` that counts the values of a record that are no JSON: each became null or U+FFFD, and of
@@ -43,11 +45,21 @@ def _document(options: SourceOptions, row_id: str, record: dict[str, Value], rep
     given = frozenset(record)
     row_id = _scalar(record, options.id_column) or row_id
     url, date = _scalar(record, options.url_column), _scalar(record, options.date_column)
-    text = record.pop(options.text_column, None)
+    conversation = said = None
+    if options.conversations:
+        try:
+            found = take_conversation(record)
+        except NoConversationError as error:
+            return (failed if error.broken else rejected)(row_id, error.rule, detail=str(error))
+        conversation = written(found.as_json())
+        said = conversation_text(found.messages)
+    text = record.pop(options.text_column, None) if said is None else said
     if not isinstance(text, str):
         seen = f"a value that is no string: {_kind(text)}"
         if options.text_column not in given:
             seen = "no such field; there are " + (", ".join(sorted(given)[:20]) or "none")
+        if has_conversation(record):
+            seen += f"; for {FORMS} set read.conversations to true"
         return rejected(row_id, "no_text", detail=f"field {options.text_column!r}: {seen}")
     if not text or text.isspace():
         return rejected(row_id, "no_text", detail=f"field {options.text_column!r}: an empty text")
@@ -60,6 +72,7 @@ def _document(options: SourceOptions, row_id: str, record: dict[str, Value], rep
         date=date,
         text=text,
         metadata=written(record) if record else None,
+        conversation=conversation,
         title=title,
         author=author,
         published=published,
