@@ -16,6 +16,7 @@ from prep.pipeline.commands import (
     quality,
     recipes,
     shards,
+    start,
     takedown,
     tokenizer,
     training,
@@ -25,7 +26,6 @@ from prep.pipeline.reports.terminal import Terminal
 app = typer.Typer(
     help="Prepares text for pretraining language models: from raw sources to packed shards and a trained model.",
     no_args_is_help=True,
-    add_completion=False,
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -50,7 +50,7 @@ def _options(
 
 for command in (
     *(pipelines.run, pipelines.check, pipelines.status, pipelines.clean, pipelines.report, pipelines.stages),
-    recipes.recipes,
+    *(recipes.recipes, start.init, start.schema),
     *(documents.inspect, takedown.trace, takedown.remove, shards.verify, shards.export, training.train),
 ):
     app.command()(command)

@@ -170,6 +170,8 @@ class Stage(Settings):
     """The key in the YAML."""
     version: ClassVar[int] = 1
     """Raised whenever the stage's output changes for the same input and settings."""
+    example: ClassVar[str] = ""
+    """How it stands in a pipeline's `stages`, as YAML, for its reference; empty: its name alone."""
     libraries: ClassVar[tuple[str, ...]] = ()
     """Distributions whose version decides the output; part of the fingerprint."""
     opt_outs: ClassVar[str] = ""

@@ -1,17 +1,22 @@
 """The reference of the stages, read from the stages themselves."""
 
 import ast
+import difflib
 import inspect
+import json
 import textwrap
 from collections.abc import Iterator
 from itertools import pairwise
-from typing import get_args
+from typing import NamedTuple, get_args
 
-from pydantic_core import PydanticUndefined
+from pydantic import BaseModel
+from pydantic.fields import FieldInfo
+from pydantic_core import to_jsonable_python
 
 from prep.corpus.errors import ConfigurationError
+from prep.pipeline.reports.option_types import in_words
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import Settings
+from prep.stages.stage import Settings, Stage
 
 
 def overview() -> str:
@@ -28,28 +33,70 @@ def _summary_of(name: str) -> str:
 
 
 def describe(name: str) -> str:
-    """Return one stage's docstring and its options with defaults, those of groups below the option that takes them.
+    """Return one stage's docstring, an example and its options: what each takes, its default, what it is for.
 
-    Raises ConfigurationError for an unknown name.
+    Options of a group stand below the option that takes it. Raises ConfigurationError for an unknown name.
     """
     kind = STAGES.get(name)
     if kind is None:
-        raise ConfigurationError([f"unknown stage '{name}'; there are {', '.join(STAGES)}"])
-    heading = [f"{name}: {inspect.cleandoc(kind.__doc__ or '')}", "", "options:"]
-    return "\n".join([*heading, *_options(kind, "  ")])
+        close = difflib.get_close_matches(name, list(STAGES), n=1)
+        meant = f"; did you mean '{close[0]}'?" if close else ""
+        raise ConfigurationError([f"unknown stage '{name}'{meant}; there are {', '.join(STAGES)}"])
+    heading = [f"{name}: {inspect.cleandoc(kind.__doc__ or '')}", ""]
+    example = ["example:", *(f"  {line}" for line in example_of(kind).splitlines()), ""]
+    return "\n".join([*heading, *example, "options:", *_options(kind, "  ")])
+
+
+def example_of(kind: type[Stage]) -> str:
+    """Return a stage as a pipeline's list `stages` holds it: the item of YAML that the stage gives as its example."""
+    return inspect.cleandoc(kind.example) or f"- {kind.name}"
 
 
 def _options(kind: type[Settings], indent: str) -> Iterator[str]:
-    texts = _docstrings(kind)
-    for option, field in kind.model_fields.items():
-        default = field.get_default(call_default_factory=True, validated_data={})
-        yield f"{indent}{option} ({'required' if default is PydanticUndefined else default})"
-        yield from (f"{indent}    {line}" for line in texts.get(option, "").splitlines())
-        for group in _groups(field.annotation):
+    for option in options_of(kind):
+        yield f"{indent}{option.name} ({option.takes}; {option.default})"
+        yield from (f"{indent}    {line}" for line in option.text.splitlines())
+        for group in option.groups:
             yield from _options(group, f"{indent}    ")
 
 
-def _docstrings(kind: type[Settings]) -> dict[str, str]:
+class Option(NamedTuple):
+    """An option of a stage or of a group."""
+
+    name: str
+    takes: str
+    """Its type, choices, bounds and unit, in words."""
+    default: str
+    """`required`, or `default` and the value that stands for it where it is left out."""
+    text: str
+    """Its docstring."""
+    groups: tuple[type[Settings], ...]
+    """The groups of options that its type is made of."""
+
+
+def options_of(kind: type[Settings]) -> Iterator[Option]:
+    """Yield the options of a stage or of a group, in their order."""
+    texts = docstrings(kind)
+    schemas = kind.model_json_schema()["properties"]
+    for name, field in kind.model_fields.items():
+        takes = in_words(name, schemas[name])
+        yield Option(name, takes, _default(field), texts.get(name, ""), tuple(groups(field.annotation)))
+
+
+def _default(field: FieldInfo) -> str:
+    if field.is_required():
+        return "required"
+    value = field.get_default(call_default_factory=True, validated_data={})
+    if value is None:
+        return "left out by default"
+    if isinstance(value, BaseModel):
+        given = ", ".join(f"{name}: {item}" for name, item in value.model_dump(mode="json").items())
+        return f"default {{{given}}}"
+    written = json.dumps(to_jsonable_python(value), ensure_ascii=False)
+    return f"default {written[1:-1] if isinstance(value, str) and value else written}"
+
+
+def docstrings(kind: type[Settings]) -> dict[str, str]:
     """Return the options' docstrings, read from the source: pydantic would read it whenever a stage is imported."""
     found = {}
     for base in reversed(kind.__mro__):
@@ -63,12 +110,12 @@ def _docstrings(kind: type[Settings]) -> dict[str, str]:
     return found
 
 
-def _groups(annotation: object) -> Iterator[type[Settings]]:
+def groups(annotation: object) -> Iterator[type[Settings]]:
     """Yield the groups of options that an option's type is made of, such as `tuple[Group, ...]`."""
     if isinstance(annotation, type) and issubclass(annotation, Settings):
         yield annotation
     for part in get_args(annotation):
-        yield from _groups(part)
+        yield from groups(part)
 
 
 def _summary(kind: type) -> str:

@@ -38,6 +38,7 @@ class Join(GlobalStage):
     belong to no document. A key that comes more than once is an error, with its rows, before any data moves.
     """
 
+    example: ClassVar[str] = "- join: {labels: {paths: scores.parquet, by: url}}"
     name: ClassVar[str] = "join"
     columns: ClassVar[tuple[str, ...]] = ("id",)
     drops: ClassVar[bool] = True

@@ -24,6 +24,7 @@ class ClassifierStage(Tagging, RowStage):
     the classifier knows, whose score is null. To keep the best share of the documents, put `top_share` behind it.
     """
 
+    example: ClassVar[str] = "- classifier: {model: quality.bin, min_score: 0.5}"
     name: ClassVar[str] = "classifier"
     columns: ClassVar[tuple[str, ...]] = ("text",)
 

@@ -35,6 +35,7 @@ class SignalClassifier(Tagging, GlobalStage):
     (rule: the column's name). To keep the best share of the documents, put `top_share` behind it.
     """
 
+    example: ClassVar[str] = "- signal_classifier: {model: quality.json, min_score: 0.5}"
     name: ClassVar[str] = "signal_classifier"
     columns: ClassVar[tuple[str, ...]] = ("id", SIGNALS)
     drops: ClassVar[bool] = True

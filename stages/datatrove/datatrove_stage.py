@@ -46,6 +46,9 @@ class DatatroveStage(Tagging, RowStage):
     replacements in turn, and the result may not depend on the documents before.
     """
 
+    example: ClassVar[str] = (
+        '- datatrove: {step: datatrove.pipeline.filters.RegexFilter, arguments: {regex_exp: "lorem ipsum"}}'
+    )
     name: ClassVar[str] = "datatrove"
     libraries: ClassVar[tuple[str, ...]] = ("datatrove", "spacy")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")

@@ -44,6 +44,7 @@ class Decontaminate(Tagging, GlobalStage):
     rejected and cut, and for those that hold half of what it takes; `audit/…/items.parquet` sums up by item.
     """
 
+    example: ClassVar[str] = "- decontaminate: {sets: {gsm8k: gsm8k.jsonl}}"
     name: ClassVar[str] = "decontaminate"
     version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
@@ -72,7 +73,7 @@ class Decontaminate(Tagging, GlobalStage):
     of its text, from the first shared word to the last and the punctuation around them; a document of which no word is
     left is rejected."""
 
-    @field_validator("sets", mode="before")
+    @field_validator("sets", mode="before", json_schema_input_type=dict[str, str | EvaluationSet])
     @classmethod
     def _paths_alone(cls, value: object) -> object:
         if not isinstance(value, dict):

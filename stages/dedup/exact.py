@@ -15,6 +15,7 @@ class Exact(Deduplication):
     null for a document alone) and `exact_cluster_size` stay with the documents.
     """
 
+    example: ClassVar[str] = "- exact"
     name: ClassVar[str] = "exact"
     rule: ClassVar[str] = "exact_duplicate"
 

@@ -94,6 +94,7 @@ class UniqueUrl(Deduplication, UrlForm):
     """
 
     version: ClassVar[int] = 4
+    example: ClassVar[str] = "- unique_url: {keep: newest}"
     name: ClassVar[str] = "unique_url"
     rule: ClassVar[str] = "duplicate_url"
     libraries: ClassVar[tuple[str, ...]] = ()

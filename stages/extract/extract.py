@@ -55,6 +55,7 @@ class Extract(RowStage):
     pages that would cost too much (rule `too_complex`) and pages without text (`no_text`).
     """
 
+    example: ClassVar[str] = "- extract: {format: markdown}"
     name: ClassVar[str] = "extract"
     version: ClassVar[int] = 11
     produces: ClassVar[tuple[str, ...]] = ("text",)

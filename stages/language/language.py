@@ -40,6 +40,7 @@ class Language(Tagging, RowStage):
     Croatian or Bosnian, as far as they can.
     """
 
+    example: ClassVar[str] = '- language: {keep: [da, "no", sv]}'
     name: ClassVar[str] = "language"
     produces: ClassVar[tuple[str, ...]] = ("language",)
     version: ClassVar[int] = 2

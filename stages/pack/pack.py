@@ -45,6 +45,7 @@ class Pack(GlobalStage):
     `not_in_mixture` and `over_budget` are what a mixture leaves out.
     """
 
+    example: ClassVar[str] = "- pack: {length: 2048, validation: 0.01}"
     name: ClassVar[str] = "pack"
     produces: ClassVar[tuple[str, ...]] = ("shards",)
     version: ClassVar[int] = 7

@@ -33,6 +33,7 @@ class Perplexity(Tagging, RowStage):
     a reference, and those without words, have none (null) and are kept.
     """
 
+    example: ClassVar[str] = "- perplexity: {references: {en: {paths: reference/*.txt}}, max_perplexity: 1000}"
     name: ClassVar[str] = "perplexity"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)

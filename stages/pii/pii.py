@@ -36,6 +36,7 @@ class Pii(RowStage):
     """
 
     version: ClassVar[int] = 2
+    example: ClassVar[str] = "- pii: {national_phones: [DE, FR]}"
     name: ClassVar[str] = "pii"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)

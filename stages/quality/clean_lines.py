@@ -47,6 +47,7 @@ class CleanLines(RowStage):
     FineWeb's rules look at in the text that is left goes into the column `signals` (fields `cleaned_…`).
     """
 
+    example: ClassVar[str] = "- clean_lines: {terminal_punctuation: true}"
     name: ClassVar[str] = "clean_lines"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)

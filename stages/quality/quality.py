@@ -36,6 +36,7 @@ class Quality(Tagging, GlobalStage, JudgesByRecipe):
     and alone, is in `prep quality report`.
     """
 
+    example: ClassVar[str] = "- quality: {recipe: fineweb, rules: {short_doc: {min: 80}}}"
     name: ClassVar[str] = "quality"
     columns: ClassVar[tuple[str, ...]] = ("id", SIGNALS)
     version: ClassVar[int] = 2

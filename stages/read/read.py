@@ -48,6 +48,7 @@ class Read(SourceStage, SourceOptions):
     `no_answer`, those with pictures as `not_text`; `unknown_role` and `bad_conversation` are errors.
     """
 
+    example: ClassVar[str] = '- read: {paths: "crawl/*.warc.gz"}'
     name: ClassVar[str] = "read"
     produces: ClassVar[tuple[str, ...]] = ("html",)
     version: ClassVar[int] = 7

@@ -24,6 +24,7 @@ class Remove(RowStage):
     run that has ended.
     """
 
+    example: ClassVar[str] = "- remove: {domains: removed-domains.txt}"
     name: ClassVar[str] = "remove"
     columns: ClassVar[tuple[str, ...]] = ("id",)
     opt_outs: ClassVar[str] = "requests for removal"

@@ -51,6 +51,7 @@ class Repair(RowStage):
     """
 
     version: ClassVar[int] = 3
+    example: ClassVar[str] = "- repair: {encoding: true}"
     name: ClassVar[str] = "repair"
     libraries: ClassVar[tuple[str, ...]] = ("ftfy", "pyarrow", "regex")
     columns: ClassVar[tuple[str, ...]] = ("text",)

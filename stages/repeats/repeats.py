@@ -87,6 +87,7 @@ class RepeatedLines(_Repeated):
     space is left goes (rule `nothing_left`). Lines that one document repeats within itself are no matter of this stage.
     """
 
+    example: ClassVar[str] = "- repeated_lines: {unit: paragraph, at_least: 20}"
     name: ClassVar[str] = "repeated_lines"
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
@@ -111,6 +112,7 @@ class TemplateLines(_Repeated):
     single blanks, by 128-bit hashes. A document of which nothing but white space is left goes (rule `nothing_left`).
     """
 
+    example: ClassVar[str] = "- template_lines: {share: 0.3}"
     name: ClassVar[str] = "template_lines"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text", "url")
@@ -145,6 +147,7 @@ class RepeatedSubstrings(_Repeated):
     stands between. A document of which nothing but white space is left goes (rule `nothing_left`).
     """
 
+    example: ClassVar[str] = "- repeated_substrings: {length: 800}"
     name: ClassVar[str] = "repeated_substrings"
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("regex",)

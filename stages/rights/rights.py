@@ -87,6 +87,7 @@ class Rights(Tagging, RowStage):
     Headers are read where the documents have a column `headers`. Of documents that came as text only their host speaks.
     """
 
+    example: ClassVar[str] = "- rights: {reject: [noai, tdm_reservation]}"
     name: ClassVar[str] = "rights"
     version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("orjson", "protego")

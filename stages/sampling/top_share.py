@@ -70,6 +70,7 @@ class TopShare(Tagging, GlobalStage):
     last. Of a group, ceil(share · documents) stay.
     """
 
+    example: ClassVar[str] = "- top_share: {share: 0.3, within: [language]}"
     name: ClassVar[str] = "top_share"
     columns: ClassVar[tuple[str, ...]] = ("id",)
     drops: ClassVar[bool] = True

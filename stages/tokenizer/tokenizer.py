@@ -74,6 +74,7 @@ class TrainTokenizer(GlobalStage):
     same however the documents are split among files and workers, and so is the tokenizer, to the byte.
     """
 
+    example: ClassVar[str] = "- tokenizer: {kind: bpe, vocabulary: 32768}"
     name: ClassVar[str] = "tokenizer"
     produces: ClassVar[tuple[str, ...]] = ("tokenizer",)
     version: ClassVar[int] = 5

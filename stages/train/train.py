@@ -46,6 +46,7 @@ class Train(GlobalStage):
     products run in bfloat16.
     """
 
+    example: ClassVar[str] = "- train: {size: tiny, steps: 1000}"
     name: ClassVar[str] = "train"
     version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy", "matplotlib")

@@ -47,6 +47,7 @@ class UrlFilter(Tagging, RowStage):
     Documents without a URL pass unless `require_url` is set.
     """
 
+    example: ClassVar[str] = "- url_filter: {domains: [blocked.txt], soft_words: [words.txt]}"
     name: ClassVar[str] = "url_filter"
     columns: ClassVar[tuple[str, ...]] = ("url",)
     libraries: ClassVar[tuple[str, ...]] = ("regex",)

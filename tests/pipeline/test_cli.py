@@ -1,5 +1,6 @@
 """The command line: exit status, messages, frozen commands."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -97,14 +98,32 @@ def test_stages_are_explained(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Ca
     assert status == 0
     assert "quality" in out
     status, out, _ = call(monkeypatch, capsys, "stages", "quality")
-    assert "recipe (required)" in out
+    assert "recipe (text; required)" in out
     assert "The name of a shipped recipe" in out
     status, out, _ = call(monkeypatch, capsys, "stages", "decontaminate")
-    assert "\n  sets (required)\n      Evaluation sets by name" in out
-    assert "\n      path (required)\n" in out
+    assert "\n  sets (mapping of names to texts or groups of the options below; required)\n      Evaluation sets" in out
+    assert "\n      path (text; required)\n" in out
     status, _, err = call(monkeypatch, capsys, "stages", "gopher")
     assert status == 2
     assert "unknown stage 'gopher'; there are read, " in err
+    status, _, err = call(monkeypatch, capsys, "stages", "min_hash")
+    assert "unknown stage 'min_hash'; did you mean 'minhash'?" in err
+
+
+def test_the_schema_for_editors_is_written(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    status, out, _ = call(monkeypatch, capsys, "schema")
+    assert status == 0
+    assert json.loads(out)["title"] == "A pipeline of prep"
+    assert call(monkeypatch, capsys, "schema", "--output", str(tmp_path / "s.json"))[:2] == (0, "")
+    assert json.loads((tmp_path / "s.json").read_text()) == json.loads(out)
+
+
+def test_shells_can_complete_commands(monkeypatch: pytest.MonkeyPatch) -> None:
+    environment = {"_PREP_COMPLETE": "complete_bash", "COMP_WORDS": "prep sta", "COMP_CWORD": "1"}
+    shown = CliRunner().invoke(app, [], prog_name="prep", env=environment).output
+    assert sorted(shown.split()) == ["stages", "status"]
 
 
 def test_the_commands_and_their_flags_are_frozen() -> None:
@@ -115,6 +134,8 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "status": ["--set"],
         "report": ["--html", "--open"],
         "stages": [],
+        "init": ["--from", "--output", "--force"],
+        "schema": ["--output"],
         "verify": ["--tokenizer", "--workers"],
         "export": ["--to", "--output", "--length", "--file-bytes", "--tokenizer", "--workers"],
         "inspect": ["--set", "--rule", "--number", "--seed"],

@@ -4,6 +4,7 @@ import re
 
 import pytest
 
+from prep.pipeline.reports.option_types import in_words
 from prep.pipeline.reports.reference import describe, overview
 from prep.stages.catalogue import STAGES
 from prep.stages.url.rule_kernels import RULES
@@ -30,3 +31,30 @@ def test_every_stage_has_its_line() -> None:
 
 def test_the_rules_of_url_filter_are_named() -> None:
     assert all(f"`{rule}`" in describe("url_filter") for rule in RULES)
+
+
+@pytest.mark.parametrize(
+    ("option", "schema", "words"),
+    [
+        ("ngram", {"type": "integer", "minimum": 1}, "integer, at least 1"),
+        ("max_bytes", {"type": "integer", "minimum": 1}, "integer of bytes, at least 1"),
+        ("hang_seconds", {"type": "number", "exclusiveMinimum": 0}, "number of seconds, above 0"),
+        ("share", {"type": "number", "minimum": 0, "maximum": 1}, "number, 0 to 1"),
+        ("keep", {"enum": ["one", "none"], "type": "string"}, "one of one, none"),
+        ("keep", {"items": {"type": "string"}, "type": "array"}, "list of texts"),
+        ("paths", {"anyOf": [{"type": "string"}, {"type": "null"}]}, "text"),
+        ("buckets", {"items": {"$ref": "#/$defs/Bucket"}, "type": "array"}, "list of groups of the options below"),
+        (
+            "audit",
+            {"anyOf": [{"minimum": 0, "type": "integer"}, {"const": "all"}]},
+            "one of all or integer, at least 0",
+        ),
+        (
+            "threshold",
+            {"anyOf": [{"type": "number"}, {"additionalProperties": {"type": "number"}, "type": "object"}]},
+            "number or mapping of names to numbers",
+        ),
+    ],
+)
+def test_what_an_option_takes_is_said_in_words(option: str, schema: dict[str, object], words: str) -> None:
+    assert in_words(option, schema) == words

@@ -38,6 +38,7 @@ class MinHash(Deduplication):
     at similarity 0.68 match, 92 % at 0.8.
     """
 
+    example: ClassVar[str] = "- minhash: {ngram: 5, bands: 14, rows: 8}"
     name: ClassVar[str] = "minhash"
     rule: ClassVar[str] = "near_duplicate"
 

@@ -34,6 +34,7 @@ class Signals(RowStage):
     """
 
     version: ClassVar[int] = 3
+    example: ClassVar[str] = "- signals: {recipe: fineweb}"
     name: ClassVar[str] = "signals"
     produces: ClassVar[tuple[str, ...]] = ("signals",)
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
