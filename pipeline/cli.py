@@ -10,6 +10,7 @@ import typer
 from prep.corpus.errors import PrepError, RunError
 from prep.pipeline.commands import (
     classifier,
+    comparing,
     dedup,
     documents,
     pipelines,
@@ -51,7 +52,7 @@ def _options(
 for command in (
     *(pipelines.run, pipelines.check, pipelines.status, pipelines.clean, pipelines.report, pipelines.stages),
     *(recipes.recipes, start.init, start.schema),
-    *(documents.inspect, takedown.trace, takedown.remove, shards.verify, shards.export, training.train),
+    *(documents.inspect, comparing.diff, takedown.trace, takedown.remove, shards.verify, shards.export, training.train),
 ):
     app.command()(command)
 app.add_typer(classifier.app, name="classifier")

@@ -1,62 +1,117 @@
 """The command about documents: `prep inspect`."""
 
-from collections.abc import Sequence
+import os
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prep.pipeline.commands.pipelines import Pipeline, Set
+from prep.pipeline.commands.pipelines import Set
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
-    from prep.pipeline.reports.inspection import Shown
+    from prep.pipeline.config import Configuration
+    from prep.pipeline.inspecting.drawing import Shown
+    from prep.pipeline.inspecting.following import Story
+    from prep.pipeline.plan import Plan
 
-LENGTH = 200
-"""Characters of a text that are shown."""
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A pipeline's configuration, or the output folder of a run.")]
+Several = list[str] | None
 
 
 def inspect(
-    pipeline: Pipeline,
+    run: Run,
     set_: Set = None,
+    id_: Annotated[Several, typer.Option("--id", help="Follow this document. May be repeated.")] = None,
+    url: Annotated[Several, typer.Option(help="Follow the documents of this URL. May be repeated.")] = None,
+    search: Annotated[str | None, typer.Option(metavar="TEXT", help="Follow documents that hold this text.")] = None,
     rule: Annotated[str | None, typer.Option(help="Show this rule alone, on both sides of its threshold.")] = None,
-    number: Annotated[int, typer.Option(min=1, help="Documents shown of each kind.")] = 3,
+    stage: Annotated[str | None, typer.Option(help="Show what this stage rejected, by rule.")] = None,
+    number: Annotated[int, typer.Option(min=1, help="Documents shown of each kind, or found.")] = 3,
     seed: Annotated[int, typer.Option(min=0, help="Decides which documents are drawn.")] = 1,
+    full: Annotated[bool, typer.Option("--full", help="Show whole texts and all differences.")] = False,
+    json: Annotated[
+        bool, typer.Option("--json", help="Print one JSON object, texts in full, and nothing else.")
+    ] = False,
 ) -> None:
-    """Show documents of a run: kept ones, and those that each rule rejected, with value and threshold."""
-    from prep.pipeline import config, plan
-    from prep.pipeline.reports import inspection
+    """Show documents of a run; of those that are named or searched for, what each stage did to them, and why."""
+    from prep.pipeline.inspecting import drawing, searching
+    from prep.pipeline.inspecting.following import follow
+    from prep.pipeline.inspecting.runs import opened_run
     from prep.pipeline.run import plan_for
 
-    configuration, located = config.load(pipeline, set_ or [])
-    plan.check(configuration, located)
-    console = Terminal(soft_wrap=True)
-    planned = plan_for(configuration)
-    inspection.require_complete(planned, configuration)
-    if rule is None:
-        _show(console, "kept", inspection.kept(planned, configuration, number, seed))
-    rejected = inspection.rejected(planned, configuration, number, seed, rule)
-    for stage, name in dict.fromkeys((each.stage, each.rule) for each in rejected):
-        _show(
-            console,
-            f"rejected by {stage}: {name}",
-            [each for each in rejected if (each.stage, each.rule) == (stage, name)],
-        )
-    for title, shown in inspection.near(planned, configuration, rule) if rule else ():
-        _show(console, title, shown[:number])
+    with opened_run(run, set_ or []) as configuration:
+        planned = plan_for(configuration)
+        drawing.require_read(planned, configuration)
+        if id_ or url or search:
+            ids = [*(id_ or ()), *searching.by_url(planned, configuration, url or ())]
+            stories = follow(planned, configuration, ids)
+            if search:
+                stories += searching.by_text(planned, configuration, search, number)
+            _tell(stories, full=full, json=json)
+        else:
+            _list(planned, configuration, rule, stage, number, seed, json=json)
 
 
-def _show(console: Terminal, title: str, shown: Sequence["Shown"]) -> None:
-    console.print(title, style="bold")
-    for each in shown:
-        value = "" if each.value is None else f"  value {each.value:g}"
-        detail = f"  ({each.detail})" if each.detail else ""
-        console.print(f"  {each.id}{value}{detail}")
-        console.print(f"    {_excerpt(each.text)}", style="dim")
+def _tell(stories: "Sequence[Story]", *, full: bool, json: bool) -> None:
+    from prep.pipeline.inspecting.stories import print_story, story_as_json
+
+    if json:
+        _print_json({"documents": [story_as_json(story) for story in stories]})
+        return
+    with paged() as console:
+        for story in stories:
+            print_story(console, story, full=full)
+        if not stories:
+            console.print("no document of this run is so named, or holds this text")
 
 
-def _excerpt(text: str | None) -> str:
-    """Return the beginning of a text in one line."""
-    if text is None:
-        return "(its text is not kept)"
-    line = " ".join(text[: 4 * LENGTH].split())
-    return line if len(line) <= LENGTH else f"{line[:LENGTH]} …"
+def _list(
+    planned: "Plan",
+    configuration: "Configuration",
+    rule: str | None,
+    stage: str | None,
+    number: int,
+    seed: int,
+    *,
+    json: bool,
+) -> None:
+    from prep.pipeline.inspecting import drawing
+    from prep.pipeline.inspecting.stories import print_shown
+
+    drawing.require_known(planned, configuration, rule, stage)
+    groups: dict[str, list[Shown]] = {}
+    if rule is None and stage is None:
+        groups["kept"] = drawing.kept(planned, configuration, number, seed)
+    for each in drawing.rejected(planned, configuration, number, seed, rule, stage):
+        groups.setdefault(f"rejected by {each.stage}: {each.rule}", []).append(each)
+    for title, shown in drawing.near(planned, configuration, rule) if rule else ():
+        groups[title] = shown[:number]
+    if json:
+        _print_json({title: [vars(each) for each in shown] for title, shown in groups.items()})
+        return
+    with paged() as console:
+        for title, shown in groups.items():
+            print_shown(console, title, shown)
+        some = next((each.id for shown in groups.values() for each in shown), None)
+        if some is not None:
+            console.print(f"follow one with: --id {some!r}", soft_wrap=True)
+
+
+@contextmanager
+def paged() -> Iterator[Terminal]:
+    """Give a console whose output is paged where it goes to a terminal and fills it."""
+    console = Terminal()
+    if not console.is_terminal:
+        yield console
+        return
+    os.environ.setdefault("LESS", "-RFX")
+    with console.pager(styles=True):
+        yield console
+
+
+def _print_json(value: object) -> None:
+    import json
+
+    typer.echo(json.dumps(value, indent=2))

@@ -9,7 +9,9 @@ from collections.abc import Iterable
 from typing import IO
 
 from rich.console import Console, ConsoleOptions, RenderableType
+from rich.padding import Padding
 from rich.segment import Segment
+from rich.text import Text
 
 _UNSEEN = re.compile(
     "[\x00-\x08\x0b-\x1f\x7f-\x9f\u061c\u200b\u200e\u200f\u2028-\u202e\u2060-\u206f\ufeff\U000e0000-\U000e007f]"
@@ -19,6 +21,11 @@ _UNSEEN = re.compile(
 def visible(text: str) -> str:
     """Return text with control characters, marks of direction and invisible characters written as escapes."""
     return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
+
+
+def indented(text: str, by: int, style: str = "") -> Padding:
+    """Return text that is wrapped within its indentation; escapes are written first, so that they are wrapped too."""
+    return Padding(Text(visible(text), style=style), (0, 0, 0, by), expand=False)
 
 
 class Terminal(Console):

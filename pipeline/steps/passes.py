@@ -5,7 +5,7 @@ deduplication stages that follow take what they need on the way.
 """
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import cache
@@ -22,7 +22,7 @@ from prep.corpus.files.retrying import StorageAccess, storage_access
 from prep.corpus.files.storage import atomic_output, noting_outputs
 from prep.pipeline.execution.isolation import Guard
 from prep.pipeline.execution.quarantine import Note, read_incidents
-from prep.pipeline.plan import PassStep, TapPlan
+from prep.pipeline.plan import Changes, PassStep, TapPlan
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account, noted, rejects
 from prep.pipeline.steps.inputs import confirm
@@ -118,15 +118,10 @@ class PassTask:
             for file in files:
                 confirm(file)
             return
-        part = f"{self.steps_folder}/{self.step.previous}/parts/{task:05d}.parquet"
-        changes = self.step.changes
-        drops = self._changes(task, [f"{change.folder}/output/drops" for change in changes if change.drops])
-        cuts = self._changes(task, [f"{change.folder}/output/cuts" for change in changes if change.cuts])
-        columns = self._changes(task, [folder for change in changes for folder in change.columns])
-        yield from map(Outcome, Upstream((part,), drops=(drops,), cuts=(cuts,), columns=(columns,)).documents(0))
-
-    def _changes(self, task: int, folders: list[str]) -> tuple[str, ...]:
-        return tuple(f"{self.steps_folder}/{folder}/{task:05d}.arrow" for folder in folders)
+        assert self.step.previous is not None
+        yield from map(
+            Outcome, upstream_of(self.step.previous, self.step.changes, self.steps_folder, task).documents(0)
+        )
 
     def _apply(
         self, outcome: Outcome, losing: "Losing", guard: Guard, found: Mapping[int, DocumentWriter]
@@ -147,6 +142,20 @@ class PassTask:
             return batch
         columns = [batch.column(field.name) for field in self.step.schema]
         return pa.RecordBatch.from_arrays(columns, schema=self.step.schema)
+
+
+def upstream_of(previous: str, changes: Sequence[Changes], steps_folder: str, task: int) -> Upstream:
+    """Return the part that a task of an earlier pass wrote, with what Global stages have changed of it since."""
+
+    def paths(folders: list[str]) -> tuple[tuple[str, ...]]:
+        return (tuple(f"{steps_folder}/{folder}/{task:05d}.arrow" for folder in folders),)
+
+    return Upstream(
+        (f"{steps_folder}/{previous}/parts/{task:05d}.parquet",),
+        drops=paths([f"{change.folder}/output/drops" for change in changes if change.drops]),
+        cuts=paths([f"{change.folder}/output/cuts" for change in changes if change.cuts]),
+        columns=paths([folder for change in changes for folder in change.columns]),
+    )
 
 
 def findings_paths(step: PassStep, task: int) -> Mapping[int, tuple[str, pa.Schema]]:

@@ -138,7 +138,11 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "schema": ["--output"],
         "verify": ["--tokenizer", "--workers"],
         "export": ["--to", "--output", "--length", "--file-bytes", "--tokenizer", "--workers"],
-        "inspect": ["--set", "--rule", "--number", "--seed"],
+        "inspect": [
+            *("--set", "--id", "--url", "--search", "--rule", "--stage"),
+            *("--number", "--seed", "--full", "--json"),
+        ],
+        "diff": ["--number", "--html", "--open", "--json"],
         "train": ["--tokenizer", "--output", "--set"],
         "classifier train": [],
         "dedup audit": [],

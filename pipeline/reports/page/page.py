@@ -3,7 +3,7 @@
 Everything is read from what the run has published: counts, aggregates and samples, never all of the text.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 
 from prep.pipeline.cards.facts import CorpusFacts, read_facts
@@ -30,22 +30,21 @@ def report_page(output: str) -> str:
     there = [(title, part) for title, part in parts if part is not None]
     links = [element("a", title, href=f"#{anchor(title)}") for title, _ in there]
     name = Path(output).resolve().name
-    body = element(
-        "body",
-        element("h1", name),
-        element("div", *_tiles(facts), kind="tiles"),
-        *_warnings(output),
-        element("nav", *links),
-        *(part for _, part in there),
-        Markup(f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>"),
-    )
+    above = (element("div", *_tiles(facts), kind="tiles"), *_warnings(output), element("nav", *links))
+    script = Markup(f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>")
+    return whole_page(name, f"{name}: report", (*above, *(part for _, part in there), script))
+
+
+def whole_page(heading: str, title: str, parts: Iterable[Markup]) -> str:
+    """Return a page of these parts in the reports' style, which needs nothing but itself."""
     head = element(
         "head",
         element("meta", charset="utf-8"),
         element("meta", name_="viewport", content="width=device-width, initial-scale=1"),
-        element("title", f"{name}: report"),
+        element("title", title),
         Markup(f"<style>{STYLE.read_text(encoding='utf-8')}</style>"),
     )
+    body = element("body", element("h1", heading), *parts)
     return "<!DOCTYPE html>\n" + element("html", head, body, lang="en").html + "\n"
 
 

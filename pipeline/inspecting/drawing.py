@@ -1,15 +1,17 @@
 """Documents of a run to look at: kept ones, and rejected ones with rule, value and threshold, drawn by a seed.
 
 A document is drawn by the hash of seed and id, so that the same ones are shown again whatever the order of the files.
-Texts are found in the parts of the pass on which the rejecting stage worked; what a row stage rejects is not written
-anywhere, so that only its id is left.
+Texts are found in the parts of the pass on which the rejecting stage worked; what a row stage rejects is written
+nowhere, and read again from its source (`prep.pipeline.inspecting.following`).
 """
 
+import difflib
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from heapq import nsmallest
+from itertools import takewhile
 from pathlib import Path
 
 import numpy as np
@@ -20,8 +22,10 @@ import pyarrow.parquet as pq
 from prep.corpus.arrow.documents import read_documents
 from prep.corpus.errors import RunError
 from prep.pipeline.config import Configuration
+from prep.pipeline.inspecting.following import follow
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
+from prep.pipeline.steps import records
 from prep.pipeline.steps.checking import complete
 
 SIDES = {True: "near the threshold, rejected by this rule alone", False: "near the threshold, kept"}
@@ -42,16 +46,42 @@ class Shown:
     """The threshold, or what else the stage had to say."""
 
 
-def require_complete(plan: Plan, configuration: Configuration) -> None:
-    """Raise RunError where a step has not run as it is configured now."""
-    for step in plan.steps:
-        if not complete(f"{steps_folder(configuration)}/{step.folder}"):
-            raise RunError(f"the step {step.title} has not run as it is configured now; run 'prep run'")
+def require_read(plan: Plan, configuration: Configuration) -> None:
+    """Raise RunError where not even the first step has run as it is configured now."""
+    first = plan.steps[0]
+    if not complete(f"{steps_folder(configuration)}/{first.folder}"):
+        raise RunError(f"the step {first.title} has not run as it is configured now; run 'prep run'")
+
+
+def require_known(plan: Plan, configuration: Configuration, rule: str | None, stage: str | None) -> None:
+    """Raise RunError for a rule or stage that no document of the run was lost by, with those that there are."""
+    names = [each.name for each in configuration.stages]
+    if stage is not None and stage not in names:
+        raise RunError(f"--stage {stage}: no such stage{_nearest(stage, names)}; there are {', '.join(names)}")
+    root = steps_folder(configuration)
+    manifests = [records.read_manifest(f"{root}/{step.folder}") for step in complete_steps(plan, configuration)]
+    rules = sorted({rule for each in manifests for of in each.counts.values() for rule in (*of.rejected, *of.failed)})
+    known = rule is None or rule in rules or any(near(plan, configuration, rule))
+    if not known:
+        there = ", ".join(rules) or "none"
+        raise RunError(f"--rule {rule}: no document was lost by it{_nearest(str(rule), rules)}; there are {there}")
+
+
+def complete_steps(plan: Plan, configuration: Configuration) -> list[PassStep | GlobalStep]:
+    """Return the steps that have run as they are configured now, up to the first that has not."""
+    root = steps_folder(configuration)
+    return list(takewhile(lambda step: complete(f"{root}/{step.folder}"), plan.steps))
+
+
+def _nearest(name: str, known: Sequence[str]) -> str:
+    close = difflib.get_close_matches(name, known, n=1)
+    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def kept(plan: Plan, configuration: Configuration, number: int, seed: int) -> list[Shown]:
-    """Return some of the documents that survive."""
-    parts = _parts(f"{steps_folder(configuration)}/{plan.documents.folder}")
+    """Return some of the documents that survive the last pass that has run."""
+    passes = [step for step in complete_steps(plan, configuration) if isinstance(step, PassStep)]
+    parts = _parts(f"{steps_folder(configuration)}/{passes[-1].folder}")
     found: list[Shown] = []
     for part in parts:
         ids = pq.read_table(part, columns=["id"]).column("id").to_pylist()
@@ -59,19 +89,31 @@ def kept(plan: Plan, configuration: Configuration, number: int, seed: int) -> li
     return with_texts(found, parts)
 
 
-def rejected(plan: Plan, configuration: Configuration, number: int, seed: int, rule: str | None = None) -> list[Shown]:
-    """Return some of the documents that each rule rejected, or one rule alone; errors are rules too."""
+def rejected(
+    plan: Plan,
+    configuration: Configuration,
+    number: int,
+    seed: int,
+    rule: str | None = None,
+    stage: str | None = None,
+) -> list[Shown]:
+    """Return some of the documents that each rule rejected, or one rule or stage alone; errors are rules too."""
     shown: list[Shown] = []
-    for step in plan.steps:
+    for step in complete_steps(plan, configuration):
         folder = f"{steps_folder(configuration)}/{step.folder}"
         drawn = _drawn(folder if isinstance(step, PassStep) else f"{folder}/output", number, seed, rule)
-        shown += drawn if isinstance(step, PassStep) else with_texts(drawn, worked_on(step, configuration))
+        drawn = [each for each in drawn if stage in (None, each.stage)]
+        if isinstance(step, GlobalStep):
+            shown += with_texts(drawn, worked_on(step, configuration))
+        elif drawn:
+            texts = {story.id: story.text for story in follow(plan, configuration, [each.id for each in drawn])}
+            shown += [replace(each, text=texts.get(each.id)) for each in drawn]
     return shown
 
 
 def near(plan: Plan, configuration: Configuration, rule: str) -> Iterator[tuple[str, list[Shown]]]:
     """Yield documents on both sides of a rule's threshold whose fate hangs on this rule alone, with a title."""
-    for step in plan.steps:
+    for step in complete_steps(plan, configuration):
         if not isinstance(step, GlobalStep):
             continue
         samples = list(step.stage.near(f"{steps_folder(configuration)}/{step.folder}/output", rule))
