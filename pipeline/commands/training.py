@@ -31,7 +31,8 @@ def train(shards: Shards, tokenizer: TokenizerFolder, output: Output, set_: Set 
 
     stage = settings_of(Train, set_ or [])
     console = Terminal(quiet=os.environ.get("RANK", "0") != "0")
-    stage.train(shards, tokenizer, output, Narration(stage.steps, partial(console.print, soft_wrap=True)).report)
+    say = partial(console.print, soft_wrap=True)
+    stage.train(shards, tokenizer, output, Narration(stage.steps, say).report, say=say)
     console.print(f"model: {output}/")
 
 

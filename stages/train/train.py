@@ -48,7 +48,7 @@ class Train(GlobalStage):
 
     example: ClassVar[str] = "- train: {size: tiny, steps: 1000}"
     name: ClassVar[str] = "train"
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy", "matplotlib")
     makes: ClassVar[str | None] = "model"
     pictures: ClassVar[tuple[str, ...]] = ("loss.svg",)
@@ -86,7 +86,8 @@ class Train(GlobalStage):
     learning_rate: float = Field(default=6e-3, gt=0, le=1)
     """The highest rate, reached after the warm-up."""
     schedule: Literal["cosine", "wsd"] = "cosine"
-    """How the rate falls: along a half wave, or not until the last steps (warm-up, stable, decay)."""
+    """How the rate falls: along a half wave, or not until the last steps (warm-up, stable, decay). With `wsd` a run of
+    which only `steps` was changed goes on from where the decay of the other began, to the same result."""
     warmup: int = Field(default=100, ge=0)
     """Steps over which the rate rises."""
     decay: float = Field(default=0.2, gt=0, le=1)
@@ -165,10 +166,18 @@ class Train(GlobalStage):
         """Train, going on from the checkpoint in the output folder if a killed run left one."""
         shards, tokenizer = context.artefacts["shards"], context.artefacts["tokenizer"]
         heartbeat = Heartbeat(join(context.scratch, PROGRESS), self.steps)
-        self.train(shards, tokenizer, context.output, heartbeat.report)
+        self.train(shards, tokenizer, context.output, heartbeat.report, earlier_outputs(context.output), heartbeat.say)
 
-    def train(self, shards: str, tokenizer_folder: str, output: str, report: "Callable[[Progress], None]") -> None:
-        """Train on a folder of shards that the tokenizer in another folder wrote."""
+    def train(
+        self,
+        shards: str,
+        tokenizer_folder: str,
+        output: str,
+        report: "Callable[[Progress], None]",
+        earlier: Sequence[str] = (),
+        say: "Callable[[str], None]" = lambda _: None,
+    ) -> None:
+        """Train on a folder of shards that the tokenizer in another folder wrote (see `prep.trainer.train`)."""
         from prep.tokenizers.encoding.encode import open_tokenizer
         from prep.trainer.judging.sample import SampleSettings
         from prep.trainer.running.settings import Data, Writing
@@ -188,6 +197,8 @@ class Train(GlobalStage):
             ),
             output,
             report,
+            earlier=earlier,
+            say=say,
         )
 
     def _train_settings(self) -> "TrainSettings":
@@ -255,6 +266,10 @@ class Heartbeat:
         self._measured = ""
         self._written = monotonic()
 
+    def say(self, line: str) -> None:
+        """Write a line at once."""
+        write_bytes(self._path, f"{line}\n".encode())
+
     def report(self, progress: "Progress") -> None:
         """Note a step that is done."""
         if progress.validation is not None:
@@ -263,6 +278,14 @@ class Heartbeat:
             self._written = monotonic()
             line = f"step {progress.step} of {self._steps}, loss {progress.loss:.3f}{self._measured}\n"
             write_bytes(self._path, line.encode())
+
+
+def earlier_outputs(output: str) -> tuple[str, ...]:
+    """Return where the step's folder for other settings has its output: `NN-train-<fingerprint>/output`."""
+    step = Path(output).parent
+    name, dash, _ = step.name.rpartition("-")
+    others = sorted(step.parent.glob(f"{name}{dash}*")) if dash else []
+    return tuple(str(other / "output") for other in others if other != step)
 
 
 def _validation(shards: str) -> ShardReader | None:

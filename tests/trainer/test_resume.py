@@ -166,3 +166,38 @@ def test_a_checkpoint_of_another_run_is_refused(data: Data, tmp_path: Path) -> N
         train(data, MODEL, SETTINGS, WRITING, str(tmp_path), kill_at(6))
     with pytest.raises(RunError, match=r"another run \(seed: 0 there, 1 here\)"):
         train(data, MODEL, replace(SETTINGS, seed=1), WRITING, str(tmp_path))
+
+
+@pytest.mark.parametrize("same_folder", [True, False])
+def test_a_run_made_longer_goes_on_from_before_the_decay(data: Data, tmp_path: Path, same_folder: bool) -> None:
+    short = replace(SETTINGS, schedule="wsd", decay=0.25)
+    long = replace(short, steps=28)
+    train(data, MODEL, long, WRITING, str(tmp_path / "whole"))
+    train(data, MODEL, short, WRITING, str(tmp_path / "short"))
+    output = tmp_path / ("short" if same_folder else "long")
+    said: list[str] = []
+    steps: list[int] = []
+    earlier = () if same_folder else (str(tmp_path / "short"),)
+    train(
+        data, MODEL, long, WRITING, str(output), lambda done: steps.append(done.step), earlier=earlier, say=said.append
+    )
+    assert "goes on from step 15 of a run of 20 steps" in said[0]
+    assert steps == list(range(16, 29))
+    assert hashes(output) == hashes(tmp_path / "whole")
+
+
+def test_a_run_of_another_schedule_or_setting_starts_anew_and_says_why(data: Data, tmp_path: Path) -> None:
+    said: list[str] = []
+    train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "short"))
+    longer = replace(SETTINGS, steps=22)
+    earlier = (str(tmp_path / "short"),)
+    train(data, MODEL, longer, WRITING, str(tmp_path / "long"), earlier=earlier, say=said.append)
+    assert "starts anew: the rates of the schedule cosine are others with 22 steps than with 20" in said[0]
+    assert "schedule wsd" in said[0]
+    train(data, MODEL, longer, WRITING, str(tmp_path / "whole"))
+    assert hashes(tmp_path / "long") == hashes(tmp_path / "whole")
+    with pytest.raises(RunError, match="the rates of the schedule cosine"):
+        train(data, MODEL, replace(SETTINGS, steps=21), WRITING, str(tmp_path / "short"))
+    other = replace(SETTINGS, seed=5, steps=3)
+    train(data, MODEL, other, WRITING, str(tmp_path / "other"), earlier=earlier, say=said.append)
+    assert len(said) == 1

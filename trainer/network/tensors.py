@@ -78,6 +78,17 @@ def read_tensors(path: str) -> tuple[dict[str, Tensor], dict[str, str]]:
     return tensors, metadata
 
 
+def read_metadata(path: str) -> dict[str, str]:
+    """Return a file's metadata without reading its tensors. Raises CorruptFileError where the header is damaged."""
+    with open_input(path) as source:
+        length = int.from_bytes(source.read(8), "little")
+        header = source.read(min(length, 1 << 30))
+    try:
+        return {key: str(value) for key, value in orjson.loads(header)["__metadata__"].items()}
+    except (ValueError, KeyError, TypeError, AttributeError) as error:
+        raise CorruptFileError(f"{path}: the header cannot be read ({error}); {HINT}") from error
+
+
 def _array(tensor: Tensor) -> npt.NDArray[np.generic]:
     """Return a tensor's elements in row-major order (elements,)."""
     elements: npt.NDArray[np.generic] = tensor.detach().cpu().contiguous().reshape(-1).numpy()

@@ -9,7 +9,7 @@ first, so a run may go on with other ranks.
     checkpoint-00001500.safetensors   after 1,500 steps
 """
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -82,7 +82,7 @@ def save_checkpoint(folder: str, step: int, tensors: Mapping[str, Tensor], ident
 
     `identity` is what must be equal for a run to be continued, JSON-ready.
     """
-    write_tensors(join(folder, f"checkpoint-{step:08d}.safetensors"), tensors, {"identity": _json(identity)})
+    write_tensors(join(folder, f"checkpoint-{step:08d}.safetensors"), tensors, {"identity": identity_text(identity)})
     for old in checkpoints(folder)[:-keep]:
         Path(old).unlink()
 
@@ -92,13 +92,13 @@ def checkpoints(folder: str) -> list[str]:
     return sorted(str(path) for path in Path(folder).glob("checkpoint-*.safetensors"))
 
 
-def load_checkpoint(path: str, state: State, identity: Identity) -> None:
-    """Bring a fresh state to where the checkpoint was written.
+def load_checkpoint(path: str, state: State, identity: Identity, besides: Collection[str] = ()) -> None:
+    """Bring a fresh state to where the checkpoint was written; settings named in `besides` may differ.
 
     Raises CorruptFileError where the file is damaged, RunError where it belongs to a run with other settings.
     """
     tensors, metadata = read_tensors(path)
-    differences = _differences(metadata.get("identity", "{}"), identity)
+    differences = _differences(metadata.get("identity", "{}"), identity, besides)
     if differences:
         raise RunError(f"{path}: a checkpoint of another run ({differences}); {HINT}, or write to another folder")
     try:
@@ -141,15 +141,16 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def _json(identity: Identity) -> str:
+def identity_text(identity: Identity) -> str:
+    """Return what a checkpoint says of its run."""
     return orjson.dumps(identity, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _differences(seen: str, expected: Identity) -> str:
+def _differences(seen: str, expected: Identity, besides: Collection[str]) -> str:
     """Return which values differ, as the user reads it; empty where none do."""
-    before, after = orjson.loads(seen), orjson.loads(_json(expected))
+    before, after = orjson.loads(seen), orjson.loads(identity_text(expected))
     return ", ".join(
         f"{key}: {before.get(key)} there, {after.get(key)} here"
-        for key in sorted(before.keys() | after.keys())
+        for key in sorted((before.keys() | after.keys()) - set(besides))
         if before.get(key) != after.get(key)
     )

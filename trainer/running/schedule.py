@@ -25,6 +25,12 @@ class Schedule:
     decay: float = 0.2
     """Share of the steps over which `wsd` falls."""
 
+    @property
+    def stable_until(self) -> int | None:
+        """The steps after which `wsd` begins to fall; None where a run of another length has other rates before."""
+        until = self.steps - max(round(self.steps * self.decay), 1)
+        return until if self.kind == "wsd" and until > self.warmup else None
+
     def share(self, step: int) -> float:
         """Return the share of the peak at a step, counted from 0."""
         if step < self.warmup:

@@ -8,8 +8,9 @@ with the same files as one that was not. The parts: what a batch is (`data`), th
 
 import hashlib
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import asdict
+from pathlib import Path
 from time import monotonic
 
 import torch
@@ -28,15 +29,18 @@ from prep.trainer.judging.evaluate import Evaluation, Score, evaluate, predict, 
 from prep.trainer.judging.sample import sample_text
 from prep.trainer.network.flops import operations, pairs_seen, peak
 from prep.trainer.network.model import ModelSettings, Transformer
+from prep.trainer.network.tensors import write_tensors
 from prep.trainer.network.weights import read_weights
 from prep.trainer.running.checkpoint import (
     Identity,
     State,
     checkpoints,
+    identity_text,
     load_checkpoint,
     save_checkpoint,
     state_tensors,
 )
+from prep.trainer.running.lengthening import LENGTH, find_start, length_differs, stable_checkpoints, stable_path
 from prep.trainer.running.optimizer import make_optimizers
 from prep.trainer.running.results import write_log, write_results
 from prep.trainer.running.settings import Data, Progress, TrainSettings, Writing
@@ -50,8 +54,14 @@ def train(
     writing: Writing,
     output: str,
     report: Callable[[Progress], None] = lambda _: None,
+    *,
+    earlier: Sequence[str] = (),
+    say: Callable[[str], None] = lambda _: None,
 ) -> None:
     """Train a model and write it to the folder `output`, going on from the newest checkpoint there if there is one.
+
+    `earlier` are outputs of runs with other settings: where one of them differs in its number of steps alone, this run
+    goes on from it if the rates allow that (`prep.trainer.running.lengthening`), and `say` is told so.
 
     Writes the last checkpoints, model.safetensors (the weights), config.json, report.json, steps.csv, sample.txt and
     loss.svg. On SIGINT or SIGTERM the step is finished, a checkpoint is written and the process ends. Raises RunError
@@ -63,8 +73,7 @@ def train(
         loader = _loader(data, settings, rank)
         state = _fresh(model, settings, device, rank)
         identity = _identity(data, model, settings)
-        if found := checkpoints(output):
-            load_checkpoint(found[-1], state, identity)
+        _go_on(output, earlier, state, identity, rank, say)
         loader.consumed = state.rows
         trainer = _Trainer(state, data, settings, device, rank)
         batches = batches_of(loader, settings.task)
@@ -73,6 +82,8 @@ def train(
             batch = next(batches)
             progress = trainer.advance(batch, began, monotonic() - began)
             last = state.step == settings.steps
+            if state.step == settings.rates.stable_until:
+                _save_stable(output, state, identity, rank)
             due = last or state.step % settings.checkpoint_every == 0
             if due:
                 _save(output, state, identity, 1 if last else settings.keep_checkpoints, rank)
@@ -90,6 +101,37 @@ def train(
             write_results(output, state, data.training, data.validation, data.token_bytes, rows, evaluation, identity)
             _write_sample(output, state, data, settings, writing)
         ranks.wait_for_all()
+
+
+def _go_on(
+    output: str, earlier: Sequence[str], state: State, identity: Identity, rank: Rank, say: Callable[[str], None]
+) -> None:
+    """Bring a fresh state to where this run was stopped, or one that differs in its length alone."""
+    found = checkpoints(output)
+    if found and not length_differs(found[-1], identity):
+        load_checkpoint(found[-1], state, identity)
+        return
+    start = find_start((output, *earlier), identity)
+    if rank.index == 0 and start.reason:
+        say(start.reason)
+    if start.path is not None:
+        load_checkpoint(start.path, state, identity, besides=(LENGTH,))
+        ranks.wait_for_all()
+        if rank.index == 0:  # they belong to the run of the other length
+            for path in found:
+                Path(path).unlink()
+    elif found:
+        raise RunError(f"{found[-1]}: a checkpoint of another run: {start.reason}; write to another folder")
+
+
+def _save_stable(output: str, state: State, identity: Identity, rank: Rank) -> None:
+    tensors = state_tensors(state)
+    if rank.index == 0:
+        path = stable_path(output, state.step)
+        write_tensors(path, tensors, {"identity": identity_text(identity)})
+        for old in stable_checkpoints(output):
+            if old != path:
+                Path(old).unlink()
 
 
 def _save(output: str, state: State, identity: Identity, keep: int, rank: Rank) -> None:
