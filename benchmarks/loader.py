@@ -4,8 +4,8 @@
     python benchmarks/loader.py [--rows 20000] [--batch 64]
 
 Rows of 2,048 random tokens in 16 bits are written as shards and exported for the peers; each reads an epoch in random
-order in batches of int64, in a process of its own and after an epoch to warm up. What it takes to compare checksums
-when a loader opens is listed apart.
+order, in batches of int64 where its name does not say otherwise, in a process of its own and after an epoch to warm up.
+What it takes to compare checksums when a loader opens is listed apart.
 """
 
 import argparse

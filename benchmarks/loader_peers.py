@@ -1,6 +1,7 @@
 """One reader over one folder, measured in the reader's own environment: python loader_peers.py NAME FOLDER BATCH.
 
-Prints rows per second and per CPU second of an epoch in random order, in batches of int64, the second of two epochs.
+Prints rows per second and per CPU second of an epoch in random order, the second of two epochs: in batches of int64, or
+of the dtype that the reader's name ends with.
 """
 
 import json
@@ -22,6 +23,22 @@ def prep(folder: str, batch: int) -> Iterable[Any]:
     return (each.input_ids for each in Loader(reader, LoaderSettings(batch, epochs=1), verify=False))
 
 
+def prep_int32(folder: str, batch: int) -> Iterable[Any]:
+    return _prep_of(folder, batch, "int32")
+
+
+def prep_uint16(folder: str, batch: int) -> Iterable[Any]:
+    return _prep_of(folder, batch, "uint16")
+
+
+def _prep_of(folder: str, batch: int, dtype: str) -> Iterable[Any]:
+    from prep.corpus.shards.loader import Loader, LoaderSettings
+    from prep.corpus.shards.shards import ShardReader
+
+    settings = LoaderSettings(batch, epochs=1, dtype=dtype)
+    return (each.input_ids for each in Loader(ShardReader(folder), settings, verify=False))
+
+
 def prep_torch(folder: str, batch: int) -> Iterable[Any]:
     from prep.corpus.shards.loader import Loader, LoaderSettings
     from prep.corpus.shards.shards import ShardReader
@@ -38,6 +55,13 @@ def datasets_map(folder: str, batch: int) -> Iterable[Any]:
     return (each["input_ids"].astype(np.int64) for each in rows.iter(batch))
 
 
+def datasets_map_uint16(folder: str, batch: int) -> Iterable[Any]:
+    from datasets import load_from_disk
+
+    rows = load_from_disk(folder).select_columns("input_ids").shuffle(seed=1).with_format("numpy")
+    return (np.asarray(each["input_ids"], np.uint16) for each in rows.iter(batch))
+
+
 def datasets_torch(folder: str, batch: int) -> Iterable[Any]:
     from datasets import load_from_disk
     from torch.utils.data import DataLoader
@@ -52,6 +76,14 @@ def datasets_iterable(folder: str, batch: int) -> Iterable[Any]:
     rows = load_from_disk(folder).select_columns("input_ids").to_iterable_dataset()
     shuffled = rows.shuffle(seed=1, buffer_size=1000).with_format("numpy")
     return (np.asarray(each["input_ids"], np.int64) for each in shuffled.iter(batch))
+
+
+def datasets_iterable_uint16(folder: str, batch: int) -> Iterable[Any]:
+    from datasets import load_from_disk
+
+    rows = load_from_disk(folder).select_columns("input_ids").to_iterable_dataset()
+    shuffled = rows.shuffle(seed=1, buffer_size=1000).with_format("numpy")
+    return (np.asarray(each["input_ids"], np.uint16) for each in shuffled.iter(batch))
 
 
 def litdata(folder: str, batch: int) -> Iterable[Any]:
@@ -72,7 +104,11 @@ def mds(folder: str, batch: int) -> Iterable[Any]:
     return DataLoader(Tokens(local=folder, shuffle=True, batch_size=batch), batch_size=batch)
 
 
-READERS = (prep, prep_torch, datasets_map, datasets_torch, datasets_iterable, litdata, mds)
+READERS = (
+    *(prep, prep_int32, prep_uint16, prep_torch),
+    *(datasets_map, datasets_map_uint16, datasets_torch, datasets_iterable, datasets_iterable_uint16),
+    *(litdata, mds),
+)
 
 
 def counted(batches: Iterator[Any] | Iterable[Any]) -> int:

@@ -21,12 +21,17 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.corpus.errors import CorruptFileError, RunError
+from prep.corpus.field_docs import with_field_docs
 from prep.corpus.files.storage import join
 from prep.corpus.shards.permutation_kernels import permuted
 from prep.corpus.shards.row_kernels import IGNORED, mask_labels, write_boundaries, write_positions
 from prep.corpus.shards.shards import MANIFEST, Pieces, ShardReader, check_shard
 
+DTYPES = ("int64", "int32", "uint32", "uint16")
+"""Of the ids in batches."""
 
+
+@with_field_docs
 @dataclass(frozen=True)
 class LoaderSettings:
     """What to load."""
@@ -39,37 +44,47 @@ class LoaderSettings:
     epochs: int | None = None
     """How often every row comes; None never ends. The last batch may be smaller, for some ranks without a row."""
     dtype: str = "int64"
-    """Of the ids: int64 is what torch looks up embeddings with; the shards' own takes a quarter of the memory."""
+    """Of the ids: int64 or int32, which torch looks up embeddings with, or uint32 or uint16, which takes a quarter of
+    the memory of int64 on the way to a device. Refused where the vocabulary does not fit."""
     positions: bool = False
     """Whether to give `position_ids`."""
     labels: bool = False
-    """Whether to give `labels`."""
+    """Whether to give `labels`, each at its own id's place."""
+    shifted: bool = False
+    """Whether labels stand one place earlier, beside the id after which each is predicted, so that a trainer compares
+    them with a model's output as they are; the last place of a row has none. nanoGPT, nanochat, torchtitan and litgpt
+    expect this; transformers shifts labels itself."""
     boundaries: bool = False
     """Whether to give `cu_seqlens`."""
     prefetch: int = 2
     """Batches that a thread reads ahead; 0 reads each when it is asked for."""
 
 
+@with_field_docs
 @dataclass(frozen=True)
 class Rank:
     """Which of several processes that train together this one is."""
 
     index: int = 0
+    """The process's number, from 0: `RANK` where torchrun starts it."""
     count: int = 1
+    """How many there are: `WORLD_SIZE`. Processes that hold parts of one model count as one, and have one index."""
 
 
+@with_field_docs
 class Batch(NamedTuple):
     """A rank's share of a batch, and what was asked for beside the ids."""
 
     consumed: int
     """Rows of the sequence that all ranks have consumed after this batch: the state of the loader."""
     input_ids: npt.NDArray[np.integer]
-    """(rows, length)"""
+    """(rows, length) Token ids, of the dtype that was asked for."""
     position_ids: npt.NDArray[np.int32] | None
     """(rows, length) Counted from the beginning of each document's piece; padding counts like a piece."""
     labels: npt.NDArray[np.int64] | None
     """(rows, length) The ids, −100 where nothing is predicted: padding, the first id of a document that another one
-    precedes, the first id of a row that continues a document, and what a loss mask leaves out."""
+    precedes, the first id of a row that continues a document, and what a loss mask leaves out. With `shifted`, one
+    place earlier."""
     cu_seqlens: npt.NDArray[np.int32] | None
     """Where pieces begin in the rows laid end to end, then the end, repeated: of the same size for every batch."""
     max_seqlen: int
@@ -108,7 +123,11 @@ class Loader:
         """Rows of the sequence that all ranks have consumed."""
 
     def state_dict(self) -> dict[str, object]:
-        """Return where the loader stands, JSON-ready: the rows consumed, and what they were rows of."""
+        """Return where the loader stands, JSON-ready: the rows consumed, and what they were rows of.
+
+        `rows` counts those of all ranks that the trainer was given, not what was read ahead; `seed` and `shards` (a
+        fingerprint) are compared when it is loaded. It is the same on all ranks.
+        """
         return {"rows": self.consumed, "seed": self.settings.seed, "shards": self.reader.manifest.fingerprint}
 
     def load_state_dict(self, state: Mapping[str, object]) -> None:
@@ -164,6 +183,8 @@ class Loader:
             pieces = self.reader.pieces(rows)
             positions = position_ids(pieces, manifest.length) if settings.positions else None
             labels = masked_labels(pieces, ids, self.reader.loss_mask(rows)) if settings.labels else None
+            if labels is not None and settings.shifted:
+                labels[:, :-1], labels[:, -1] = labels[:, 1:].copy(), IGNORED
             most = settings.batch_rows // self.rank.count * (manifest.max_documents_per_row + 1) + 1
             boundaries = cu_seqlens(pieces, manifest.length, most) if settings.boundaries else None
         end = self._clip(consumed + settings.batch_rows)
@@ -237,6 +258,15 @@ def _check(reader: ShardReader, settings: LoaderSettings, rank: Rank, tokenizer_
         raise RunError(f"{reader.folder}: the shards hold no rows; give more documents, or shorter rows in pack")
     if not 0 <= rank.index < rank.count:
         raise RunError(f"expected a rank from 0 to {rank.count - 1}, seen {rank.index}")
+    if settings.dtype not in DTYPES:
+        raise RunError(f"dtype: expected one of {', '.join(DTYPES)}, seen {settings.dtype!r}")
+    if reader.manifest.vocabulary - 1 > np.iinfo(settings.dtype).max:
+        raise RunError(
+            f"dtype: {settings.dtype} holds ids up to {np.iinfo(settings.dtype).max:,}, and the vocabulary of "
+            f"{reader.folder} has {reader.manifest.vocabulary:,}; take int32 or int64"
+        )
+    if settings.shifted and not settings.labels:
+        raise RunError("shifted: says where labels stand, and labels are not asked for; set labels too")
     if settings.batch_rows < 1 or settings.batch_rows % rank.count:
         raise RunError(f"batch_rows: expected a multiple of the {rank.count} ranks, seen {settings.batch_rows}")
     if tokenizer_sha256 is not None:

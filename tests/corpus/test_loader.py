@@ -1,7 +1,9 @@
 """Batches: in one order for any ranks and workers, resumed anywhere, and right beside the slow, obvious way."""
 
 import hashlib
+import inspect
 import json
+import pydoc
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from itertools import islice
@@ -326,3 +328,55 @@ def test_shards_without_rows_are_refused(tmp_path: Path) -> None:
     write_split(tmp_path, {}, length=24, shards=1)
     with pytest.raises(RunError, match="the shards hold no rows"):
         Loader(ShardReader(str(tmp_path)), SETTINGS)
+
+
+@pytest.mark.parametrize("dtype", ["int64", "int32", "uint32", "uint16"])
+def test_ids_are_of_the_dtype_that_was_asked_for(reader: ShardReader, dtype: str) -> None:
+    (batch,) = taken(Loader(reader, replace(SETTINGS, dtype=dtype)), 1)
+    (wide,) = taken(Loader(reader, SETTINGS), 1)
+    assert batch.input_ids.dtype == dtype
+    assert np.array_equal(batch.input_ids, wide.input_ids)
+    assert np.array_equal(batch.labels, wide.labels)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "float32", "bfloat16", "int", ""])
+def test_other_dtypes_are_refused(reader: ShardReader, dtype: str) -> None:
+    with pytest.raises(RunError, match="expected one of int64, int32, uint32, uint16"):
+        Loader(reader, replace(SETTINGS, dtype=dtype))
+
+
+@pytest.mark.parametrize(("vocabulary", "fits"), [(65_499, True), (65_536, True), (65_537, False), (128_256, False)])
+def test_a_dtype_that_the_vocabulary_does_not_fit_into_is_refused(tmp_path: Path, vocabulary: int, fits: bool) -> None:
+    documents = [*random_documents(3), np.array([vocabulary - 1, 0])]
+    write_split(tmp_path, dict(enumerate(documents)), length=24, vocabulary=vocabulary, shards=1)
+    settings = replace(SETTINGS, dtype="uint16", batch_rows=1)
+    if fits:
+        assert max(
+            int(batch.input_ids.max()) for batch in Loader(ShardReader(str(tmp_path)), replace(settings, epochs=1))
+        ) == (vocabulary - 1)
+    else:
+        with pytest.raises(RunError, match="holds ids up to 65,535"):
+            Loader(ShardReader(str(tmp_path)), settings)
+
+
+def test_shifted_labels_stand_beside_the_id_that_they_follow(reader: ShardReader) -> None:
+    (plain,) = taken(Loader(reader, SETTINGS), 1)
+    (shifted,) = taken(Loader(reader, replace(SETTINGS, shifted=True)), 1)
+    assert plain.labels is not None
+    assert shifted.labels is not None
+    expected = [[*row[1:], IGNORED] for row in plain.labels.tolist()]
+    assert shifted.labels.tolist() == expected
+    predicted = shifted.labels != IGNORED
+    assert (shifted.labels[:, :-1][predicted[:, :-1]] == shifted.input_ids[:, 1:][predicted[:, :-1]]).all()
+    with pytest.raises(RunError, match="set labels too"):
+        Loader(reader, replace(SETTINGS, shifted=True, labels=False))
+
+
+@pytest.mark.parametrize("documented", [LoaderSettings, Rank, Batch])
+def test_help_shows_what_each_field_means(documented: type) -> None:
+    shown = pydoc.render_doc(documented, renderer=pydoc.plaintext)  # type: ignore[attr-defined]
+    lines = (inspect.getdoc(documented) or "").splitlines()
+    for name in documented.__annotations__:
+        below = lines[next(number for number, line in enumerate(lines) if line.startswith(f"{name}: ")) + 1]
+        assert below.startswith("    ")
+        assert below.strip() in shown

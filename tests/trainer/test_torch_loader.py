@@ -9,6 +9,7 @@ import pytest
 import torch
 from torch.utils.data import DataLoader
 
+from prep.corpus.errors import RunError
 from prep.corpus.shards.loader import Loader, LoaderSettings, Rank
 from prep.corpus.shards.shards import ShardReader
 from prep.trainer.batches.torch_loader import RowTable, Tensors, data_loader, tensors
@@ -92,3 +93,13 @@ def test_rows_by_number_for_samplers_of_ones_own(reader: ShardReader) -> None:
         [reader.ids(row).tolist() for row in (9, 2, 2, 7)],
         [reader.ids(1).tolist()],
     ]
+
+
+def test_pinned_memory_needs_a_gpu(reader: ShardReader) -> None:
+    loader = Loader(reader, SETTINGS)
+    if torch.accelerator.is_available():
+        batch = next(iter(data_loader(loader, pin_memory=True)))
+        assert tensor(batch, "input_ids").is_pinned()
+    else:
+        with pytest.raises(RunError, match="expected a GPU"):
+            data_loader(loader, pin_memory=True)

@@ -17,6 +17,7 @@ import torch
 from torch import Tensor
 from torch.utils.data import DataLoader, Dataset, IterableDataset, get_worker_info
 
+from prep.corpus.errors import RunError
 from prep.corpus.shards.loader import Batch, Loader
 from prep.corpus.shards.shards import ShardReader
 
@@ -51,12 +52,15 @@ class RowBatches(IterableDataset[Tensors]):
 class ResumableDataLoader:
     """A DataLoader over `RowBatches` that knows how far the trainer is, not how far its workers have read ahead."""
 
-    def __init__(self, loader: Loader, workers: int) -> None:
+    def __init__(self, loader: Loader, workers: int, pin_memory: bool) -> None:
         self._loader = loader
         self._workers = workers
+        self._pin_memory = pin_memory
 
     def __iter__(self) -> Iterator[Tensors]:
-        batches = DataLoader(RowBatches(self._loader), batch_size=None, num_workers=self._workers)
+        batches = DataLoader(
+            RowBatches(self._loader), batch_size=None, num_workers=self._workers, pin_memory=self._pin_memory
+        )
         for batch in batches:
             consumed = batch["consumed"]
             assert isinstance(consumed, int)
@@ -72,9 +76,15 @@ class ResumableDataLoader:
         self._loader.load_state_dict(state)
 
 
-def data_loader(loader: Loader, workers: int = 0) -> ResumableDataLoader:
-    """Return the loader's batches as tensors, read by so many worker processes, or by a thread where there are none."""
-    return ResumableDataLoader(loader, workers)
+def data_loader(loader: Loader, workers: int = 0, pin_memory: bool = False) -> ResumableDataLoader:
+    """Return the loader's batches as tensors, read by so many worker processes, or by a thread where there are none.
+
+    `pin_memory` puts them into memory from which a GPU copies while it computes (`tensor.to(device,
+    non_blocking=True)`). Raises RunError where there is no GPU for that.
+    """
+    if pin_memory and not torch.accelerator.is_available():
+        raise RunError("pin_memory: expected a GPU, seen none; leave pin_memory out on this machine")
+    return ResumableDataLoader(loader, workers, pin_memory)
 
 
 class RowTable(Dataset[Tensor]):
