@@ -29,7 +29,7 @@ class Generator(NamedTuple):
     main: str
     """XPath of the elements that hold the main text."""
     without: str = "//a[@class='headerlink']"
-    """XPath of what is in them but no text."""
+    """XPath of what is in them but no text: marks of links, numbers of lines."""
 
 
 _MARGINS = (
@@ -51,7 +51,7 @@ TRAINED = {
 }
 HELD_OUT = {
     "boostbook": Generator(("libboost1.74-doc",), "//body", _MARGINS),
-    "gtk-doc": Generator(("libglib2.0-doc",), "//body", _MARGINS),
+    "gtk-doc": Generator(("libglib2.0-doc",), "//body", f"{_MARGINS} | //td[@class='listing_lines']"),
     "qdoc": Generator(("qtbase5-doc-html",), "//div[@class='content mainContent']"),
     "rustdoc": Generator(("rust-doc",), "//section[@id='main-content']"),
     "erlang": Generator(("erlang-doc",), "//div[@id='content']"),
@@ -109,7 +109,7 @@ def documentation_score(text: str, page: Page, generator: Generator) -> Document
     """Compare an extractor's text of a page with its main text and its program code."""
     found, wanted = Counter(words_of(text)), Counter(words_of(page.gold))
     both = (found & wanted).total()
-    code = [pre.text_content() for element in _main(page.html, generator) for pre in element.iter("pre")]
+    code = [pre.text_content().replace("\xa0", " ") for part in _main(page.html, generator) for pre in part.iter("pre")]
     words = Counter(word for pre in code for word in words_of(pre))
     indented = [line.rstrip() for pre in code for line in pre.splitlines() if line[:1].isspace() and line.strip()]
     lines = {line.rstrip() for line in text.splitlines()}

@@ -50,14 +50,17 @@ def label_page(page: Page) -> LabelledPage:
     return LabelledPage(page, read, features, words, *_by_snippets(texts, page))
 
 
-def transliterate_page(labelled: LabelledPage, script: Script, weight: float) -> LabelledPage:
-    """Return a page as it would be in another script; its blocks have the labels of the page's blocks."""
+def transliterate_page(labelled: LabelledPage, script: Script, weight: float) -> LabelledPage | None:
+    """Return a page as it would be in another script; its blocks have the labels of the page's blocks.
+
+    None where it has other blocks there: what is hidden is kept where it is longer than what is seen.
+    """
     page = labelled.page
     html = transliterated(decode_page(page.html, page.charset).text, script).encode()
     read = read_page(html)
     features, words = features_of(read)
     if len(words) != len(labelled.words):
-        raise ValueError(f"{page.url}: another script changed its blocks")
+        return None
     return LabelledPage(page, read, features, words, labelled.content, labelled.weight * weight, copied=True)
 
 

@@ -56,7 +56,10 @@ BINS = {"max_bin": 63, "use_missing": False, "verbose": -1}
 """How LightGBM bins features. Given with the parameters of training too, or it warns that it goes by the data's."""
 FOLDS = 4
 COPIED = 4
-"""Of so many pages with a gold text one is learned from in another script too."""
+"""Of so many pages with a gold text one is learned from in another script too, of news every page: few are known in
+scripts without spaces."""
+LATIN = ("en", "de", "es", "fr", "it", "nl", "no", "nb")
+"""Languages whose letters all have a counterpart in the other scripts."""
 COPY_WEIGHT = 0.5
 DOCUMENTATION = 30
 """Pages of each documentation generator."""
@@ -172,10 +175,12 @@ def _labelled(entry: tuple[int, Page]) -> list[LabelledPage]:
     """Label a page, and perhaps a copy of it in another script."""
     place, page = entry
     labelled = label_page(page)
-    if not page.gold or page.language != "en" or place % COPIED != 0:
+    if not page.gold or page.language not in LATIN or (page.kind != "news" and place % COPIED != 0):
         return [labelled]
     scripts = list(SCRIPTS.values())
-    return [labelled, transliterate_page(labelled, scripts[place // COPIED % len(scripts)], COPY_WEIGHT)]
+    script = scripts[(place if page.kind == "news" else place // COPIED) % len(scripts)]
+    copy = transliterate_page(labelled, script, COPY_WEIGHT)
+    return [labelled, copy] if copy else [labelled]
 
 
 def judge_unseen(table: Table, fold: npt.NDArray[np.int64]) -> Reals:

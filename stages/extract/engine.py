@@ -19,12 +19,14 @@ from prep.stages.extract.features.collective_kernels import Reals, collective_fe
 from prep.stages.extract.features.feature_kernels import FEATURES, block_features
 from prep.stages.extract.features.text_feature_kernels import Features
 from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
-from prep.stages.extract.html.markup_kernels import Facts, count_tags, hide_unseen, read_markup
+from prep.stages.extract.html.markup_kernels import Facts, count_tags, read_markup
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
+from prep.stages.extract.html.unseen_kernels import hide_unseen
 from prep.stages.extract.metadata import is_discussion, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
+from prep.stages.extract.writing.copy_kernels import drop_copies
 from prep.stages.extract.writing.markdown_kernels import render_markdown
 from prep.stages.extract.writing.render_kernels import render
 from prep.stages.extract.writing.whole_kernels import keep_whole
@@ -94,7 +96,8 @@ def block_probabilities(read: ReadPage, model: BlockModel) -> tuple[Reals, Integ
 
 def choose_blocks(read: ReadPage, probability: Reals, words: Integers) -> Booleans:
     """Return which blocks to keep, given how probable it is that they are content."""
-    return keep_whole(read.elements, read.blocks, words, keep_blocks(probability, words))
+    kept = keep_whole(read.elements, read.blocks, words, keep_blocks(probability, words))
+    return drop_copies(read.text, read.elements, read.blocks, words, kept)
 
 
 class Options(NamedTuple):

@@ -11,7 +11,7 @@ from prep.stages.extract.features.vocabulary_kernels import class_groups
 from prep.stages.extract.html.element_kernels import name_hash
 
 _SLASH, _EQUALS, _GREATER, _QUOTE, _APOSTROPHE, _SPACE = 47, 61, 62, 34, 39, 32
-_SEMICOLON, _EXCLAMATION, _ZERO = 59, 33, 48
+_SEMICOLON, _EXCLAMATION, _ZERO, _MINUS = 59, 33, 48, 45
 _S, _L, _A, _T, _E = (ord(letter) for letter in "slate")
 _WORD: Final = 0xFFFFFFFF
 
@@ -21,6 +21,7 @@ _HIDDEN, _STYLE, _ARIA_HIDDEN, _TYPE = (name_hash(name) for name in (b"hidden", 
 _SHADOW_MODE: Final = name_hash(b"shadowrootmode")
 _TRUE, _LINKED_DATA = name_hash(b"true"), name_hash(b"application/ld+json")
 _SOURCE, _TEX, _DISPLAYED_TEX = (name_hash(name) for name in (b"src", b"math/tex", b"math/tex;mode=display"))
+_ASCII_MATH, _MATHML = name_hash(b"math/asciimath"), name_hash(b"math/mml")
 _HOST_END: Final = len(b"https://latex")
 _DATE_PUBLISHED: Final = name_hash(b"datepublished")
 
@@ -50,6 +51,8 @@ FORMULA: Final = 4096
 """Its class, type or source says that it is a formula, or its source."""
 SHADOW: Final = 8192
 """It is a template that the page shows: the tree of a custom element."""
+PICTURED: Final = 16384
+"""Its class says that it is an image of a character, which its alternative text names."""
 SILENT: Final = 128
 """It is hidden from those who listen to the page, as copies and ornaments are."""
 
@@ -64,7 +67,22 @@ _STYLES: Final = {
     b"white-space:pre": SPACED,
     b"white-space:pre-wrap": SPACED,
     b"white-space:break-spaces": SPACED,
+    b"clip:rect(0,0,0,0)": UNSEEN,
+    b"clip:rect(0000)": UNSEEN,
+    b"clip:rect(0px,0px,0px,0px)": UNSEEN,
+    b"clip:rect(1px,1px,1px,1px)": UNSEEN,
+    b"clip:rect(1px1px1px1px)": UNSEEN,
+    b"clip-path:inset(50%)": UNSEEN,
+    b"clip-path:inset(100%)": UNSEEN,
+    b"user-select:none": GUTTER,
+    b"-webkit-user-select:none": GUTTER,
 }
+_PLACES: Final = tuple(
+    name_hash(name) for name in (b"left:-", b"top:-", b"right:-", b"text-indent:-", b"margin-left:-")
+)
+"""What the declaration begins with of a place that may be far outside of the window."""
+_OUTSIDE: Final = 999
+"""Pixels or other units from which such a place is outside of any window."""
 _CLASSES: Final = {
     UNSEEN: """sr-only visually-hidden visuallyhidden visually-hidden-focusable screen-reader-text screen-reader-only
         screen-reader screenreader-only screenreader sr-text sr-hidden element-invisible assistive-text a11y-hidden
@@ -78,8 +96,10 @@ _CLASSES: Final = {
         highlight-code de1""",
     FRAGMENT: "fragment",
     FORMULA: """tex latex math texrender mwe-math-element mwe-math-fallback-image-inline mwe-math-fallback-image-display
-        ql-img-inline-formula ql-img-displayed-equation mathjax mathjax_preview mathjax_display""",
-    LINE: "line",
+        ql-img-inline-formula ql-img-displayed-equation mathjax mathjax_preview mathjax_display equation
+        formula eqn math-image inline-formula display-formula""",
+    LINE: "line token-line view-code-line",
+    PICTURED: "emoji wp-smiley twemoji emojione joypixels emojioneemoji dropcap drop-cap initial-letter",
     EDITOR_LINE: "ace_line view-line cm-line",
     DATED: """byline dateline published pubdate posted posted-on entry-date post-date article-date publish-date
         published-date date-published publication-date article__date post__date entry-meta post-meta article-meta
@@ -92,6 +112,8 @@ def _marks(names: dict[bytes, int]) -> tuple[npt.NDArray[np.int64], npt.NDArray[
 
 
 _STYLE_HASHES, _STYLE_MARKS = _marks(_STYLES)
+_STYLE_BLOOM: Final = np.zeros(4096, np.bool_)
+_STYLE_BLOOM[_STYLE_HASHES % 4096] = True
 _CLASS_HASHES, _CLASS_MARKS = _marks(
     {name.encode(): mark for mark, names in _CLASSES.items() for name in names.split()}
 )
@@ -154,7 +176,7 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         elif state == _TYPE:
             kind = _hash(page, start, end)
             linked_data |= kind == _LINKED_DATA
-            marks |= FORMULA if kind in (_TEX, _DISPLAYED_TEX) else 0
+            marks |= FORMULA if kind in (_TEX, _DISPLAYED_TEX, _ASCII_MATH, _MATHML) else 0
         elif state == _SOURCE and end - start > _HOST_END and _is_tex_host(page, start):
             marks |= FORMULA
     return at + 1, ended, groups, shape, marks, linked_data
@@ -217,13 +239,26 @@ def _style_marks(page: Bytes, start: int, end: int) -> int:
     for at in range(start, end + 1):
         byte = int(page[at]) if at < end else _SEMICOLON
         if byte in (_SEMICOLON, _EXCLAMATION):
-            for place in range(len(_STYLE_HASHES)):
-                if _STYLE_HASHES[place] == state:
-                    marks |= _STYLE_MARKS[place]
+            if _STYLE_BLOOM[state % 4096]:
+                for place in range(len(_STYLE_HASHES)):
+                    if _STYLE_HASHES[place] == state:
+                        marks |= _STYLE_MARKS[place]
             state = 0
         elif byte > _SPACE:
             state = (state * 31 + lower(byte)) & _WORD
+            if byte == _MINUS and state in _PLACES and _number_at(page, at + 1, end) >= _OUTSIDE:
+                marks |= HIDES
     return marks
+
+
+@leaf
+def _number_at(page: Bytes, at: int, end: int) -> int:
+    """Return the digits that a text begins with as a number; 0 for none."""
+    value = 0
+    while at < end and 48 <= page[at] <= 57:
+        value = min(value * 10 + int(page[at]) - 48, 1 << 30)
+        at += 1
+    return value
 
 
 @leaf
@@ -262,8 +297,4 @@ def attribute_number(page: Bytes, at: int, name: int, otherwise: int) -> int:
     start, end = attribute_range(page, at, name)
     if start < 0:
         return otherwise
-    value = 0
-    while start < end and 48 <= page[start] <= 57:
-        value = min(value * 10 + int(page[start]) - 48, 1 << 30)
-        start += 1
-    return value
+    return _number_at(page, start, end)

@@ -22,10 +22,19 @@ from prep.stages.extract.html.inline_kernels import (
     UNDERSCORE,
     carries_nothing,
     mark_of,
+    next_reading,
     placed_element,
     stands_apart,
 )
-from prep.stages.extract.html.markup_kernels import APART, BLOCK_BREAK, LINE_BREAK, LINE_START, SEAM, Stretches
+from prep.stages.extract.html.markup_kernels import (
+    APART,
+    BLOCK_BREAK,
+    LINE_BREAK,
+    LINE_START,
+    NO_BREAK,
+    SEAM,
+    Stretches,
+)
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.html.reference_kernels import read_reference
 
@@ -100,10 +109,11 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
         kept = preformatted or bits & SPACED_BIT != 0
         literal = elements.kind[element] == _XMP
         if placed > 0 and stretch >= elements.last[placed]:
-            if closing != 0:
+            placed = next_reading(elements, placed, element) if gap == NO_BREAK else 0
+            if placed == 0 and closing != 0:
                 text[written] = closing
                 written += 1
-            placed, closing = 0, 0
+            closing = closing if placed > 0 else 0
         if gap % SEAM > 0:
             tabs, spaces = 0, 0
         if preformatted and 0 < breaks < BLOCK_BREAK:

@@ -24,16 +24,23 @@ _BLOCK_NAMES = (
 )
 _VOID_NAMES = "area base br col embed frame hr img input link meta param source track wbr"
 _RAW_NAMES = "script style title textarea xmp iframe noembed noframes"
-_UNSEEN_NAMES = "script style title template iframe noembed noframes svg canvas object audio video select datalist rp"
+_UNSEEN_NAMES = (
+    "script style title template iframe noembed noframes svg canvas object audio video select datalist rp"
+    " progress meter"
+)
 _HEAD_NAMES = "html head base link meta noscript script style template title noframes"
 _ENDS_PARAGRAPH_NAMES = (
     "address article aside blockquote body center details dialog dir div dl dd dt fieldset figcaption figure footer"
     " form h1 h2 h3 h4 h5 h6 header hgroup hr li main menu nav ol p pre search section summary table ul xmp"
 )
-_INLINE_NAMES = "a b strong i em u s small big code kbd samp tt var sub sup q cite span button label time math"
+_INLINE_NAMES = (
+    "a b strong i em u s small big code kbd samp tt var sub sup q cite span button label time math del ins s"
+    " strike output"
+)
 _OTHER_NAMES = "listing plaintext ruby rt rtc rp"
 _PREFORMATTED_NAMES = "listing plaintext xmp textarea"
-_APART_NAMES = "img input button select svg canvas object audio video iframe embed"
+_APART_NAMES = "img input button select svg canvas object audio video iframe embed progress meter output"
+_STRUCK_NAMES = "del s strike"
 _SEAM_NAMES = "a span time button label small cite"
 
 _SEEN_FROM_INSIDE = (
@@ -116,6 +123,8 @@ IS_CELL: Final = _flags("td th caption table")
 """End tags inside do not end what is open outside."""
 IS_APART: Final = _flags(_APART_NAMES)
 """Stands in a line like a word of its own, whatever it shows."""
+IS_STRUCK: Final = _flags(_STRUCK_NAMES)
+"""Its text is struck out; what stands directly after it replaces it."""
 HAS_SEAM: Final = _flags(_SEAM_NAMES)
 """Neighbours of its kind, without white space between them, are often set apart by a style sheet."""
 IS_PLAIN: Final = _flags("div p address")

@@ -29,7 +29,12 @@ _FRACTION_SLASH: Final = 0x84
 """The last byte of U+2044."""
 _MOST = 64
 """Bytes of raised text that are looked at."""
-_DIGIT, _LETTER, _SIGN, _OPERATOR, _OTHER = 0, 1, 2, 3, 4
+_DIGIT, _LETTER, _SIGN, _OPERATOR, _OTHER, _COMMAS = 0, 1, 2, 3, 4, 5
+_COMMA, _HYPHEN = 44, 45
+_BASE = 101
+"""The letter e, of which any power is written; other letters before raised ones are abbreviations."""
+_LAST_NOTE = 104
+"""The letter h, up to which letters are marks of notes."""
 _WORD_BEFORE_NOTE: Final = 4
 """Letters of a word from which a raised number after it is a note, not a power of a unit."""
 
@@ -64,6 +69,15 @@ def placed_element(elements: Elements, element: int) -> int:
     return element
 
 
+@leaf
+def next_reading(elements: Elements, reading: int, element: int) -> int:
+    """Return the reading in which an element stands, if it continues another of the same characters; else 0."""
+    if elements.inside[element] & READING_BIT == 0:
+        return 0
+    following = placed_element(elements, element)
+    return following if elements.parent[following] == elements.parent[reading] else 0
+
+
 @inner
 def mark_of(
     page: Bytes, elements: Elements, stretches: Stretches, placed: int, text: Bytes, block: int, written: int
@@ -78,7 +92,7 @@ def mark_of(
     if written <= block:
         return NOTHING, NOTHING
     first, last = elements.first[placed], elements.last[placed]
-    counts = np.zeros(5, np.int64)
+    counts = np.zeros(6, np.int64)
     length, begins, ends = 0, _OTHER, _OTHER
     letter = 0
     for stretch in range(first, last):
@@ -87,10 +101,11 @@ def mark_of(
         while at < end:
             byte = int(page[at])
             is_minus = byte == 0xE2 and at + 2 < end and page[at + 1] == 0x88 and page[at + 2] == 0x92
-            at += 3 if is_minus else 1
+            is_dash = byte == 0xE2 and at + 2 < end and page[at + 1] == 0x80 and page[at + 2] == 0x93
+            at += 3 if is_minus or is_dash else 1
             if byte <= SPACE:
                 continue
-            what = _SIGN if is_minus else int(_KINDS[byte])
+            what = _SIGN if is_minus or byte == _HYPHEN else _COMMAS if is_dash or byte == _COMMA else int(_KINDS[byte])
             if length == 0:
                 begins = what
             ends = what
@@ -100,6 +115,9 @@ def mark_of(
     if length == 0 or counts[_OTHER] > 0:
         return NOTHING, NOTHING
     before = int(text[written - 1])
+    if counts[_COMMAS] > 0:
+        several = kind == _SUP and begins == ends == _DIGIT and counts[_LETTER] + counts[_OPERATOR] == 0
+        return (BRACKET, BRACKET + 2) if several and _may_be_noted(text, block, written) else (NOTHING, NOTHING)
     if kind == _SUB:
         return _subscript(counts, begins, before)
     in_link = elements.inside[stretches.element[first]] & _LINK != 0
@@ -135,14 +153,12 @@ def _superscript(
     what = int(_KINDS[before])
     if counts[_DIGIT] == length and _is_fraction(page, stretches, following):
         return (SPACE, NOTHING) if what == _DIGIT else (NOTHING, NOTHING)
-    letters = 0
-    while written - letters > block and _KINDS[text[written - 1 - letters]] == _LETTER:
-        letters += 1
+    letters = _letters_before(text, block, written)
     if in_link:
         return BRACKET, BRACKET + 2
+    noted = _may_be_noted(text, block, written)
     if counts[_DIGIT] == length:
-        note = _IS_END[before] or (letters >= _WORD_BEFORE_NOTE and before < 0x80) or _closes(text, written)
-        return (BRACKET, BRACKET + 2) if note else (CARET, NOTHING)
+        return (BRACKET, BRACKET + 2) if noted else (CARET, NOTHING)
     if what not in (_DIGIT, _LETTER) and before not in (41, 93):
         return NOTHING, NOTHING
     if counts[_OPERATOR] > 0:
@@ -151,12 +167,35 @@ def _superscript(
     if counts[_SIGN] > 0:
         if length == counts[_SIGN]:
             return NOTHING, NOTHING
+        if noted and begins == ends == _DIGIT:
+            return BRACKET, BRACKET + 2
         return CARET, PARENTHESIS + 1 if _SIGN not in (begins, ends) else NOTHING
     if counts[_DIGIT] > 0:
         return (CARET, NOTHING) if letters <= 1 else (NOTHING, NOTHING)
     if length == 1:
+        if letters >= _WORD_BEFORE_NOTE and 97 <= letter <= _LAST_NOTE:
+            return BRACKET, BRACKET + 2
         return (NOTHING, NOTHING) if _ORDINAL[letter] else (CARET, NOTHING)
+    if letters == 1 and before == _BASE:
+        return CARET, PARENTHESIS + 1
     return (CARET, NOTHING) if letters == 1 and 97 <= before <= 122 and letter < 0x80 else (NOTHING, NOTHING)
+
+
+@leaf
+def _letters_before(text: Bytes, block: int, written: int) -> int:
+    """Return how many bytes of letters a text ends with."""
+    letters = 0
+    while written - letters > block and _KINDS[text[written - 1 - letters]] == _LETTER:
+        letters += 1
+    return letters
+
+
+@leaf
+def _may_be_noted(text: Bytes, block: int, written: int) -> bool:
+    """Return whether a raised number after a text is that of a note: after a word, or a mark that ends a clause."""
+    before = text[written - 1]
+    in_word = _letters_before(text, block, written) >= _WORD_BEFORE_NOTE and before < 0x80
+    return bool(_IS_END[before] or in_word or _closes(text, written))
 
 
 @leaf
@@ -191,8 +230,10 @@ def stands_apart(text: Bytes, block: int, written: int, code: int) -> bool:
     if upper:
         accented = before >= 0x80 and written - 2 >= block and 0xC3 <= text[written - 2] <= 0xC5
         return 97 <= before <= 122 or 48 <= before <= 57 or accented
-    if not digit or written - 3 < block:
+    if not digit or written - 3 < block or text[written - 3] >= 0xE0:
         return False
+    if text[written - 3] < 0xC0 and min(text[written - 3], text[written - 2], text[written - 1]) >= 0x80:
+        return False  # one character of four bytes
     return bool(
         _KINDS[before] == _LETTER and _KINDS[text[written - 2]] == _LETTER and _KINDS[text[written - 3]] == _LETTER
     )

@@ -28,10 +28,12 @@ from prep.stages.extract.html.attribute_kernels import (
     LINE,
     OPEN,
     OPENS,
+    PICTURED,
     SHADOW,
     SILENT,
     SPACED,
     UNSEEN,
+    attribute_range,
     lower,
     read_attributes,
 )
@@ -44,6 +46,7 @@ from prep.stages.extract.html.element_kernels import (
     IS_APART,
     IS_BLOCK,
     IS_RAW,
+    IS_STRUCK,
     IS_UNSEEN,
     IS_VOID,
     SPACED_BIT,
@@ -110,9 +113,10 @@ _CODE: Final = inside("pre code")
 _A: Final = number("a")
 _MATH: Final = number("math")
 _DRAWN, _PREFIXED, _PREFIXED_TOO = (name_hash(name) for name in (b"mjx-container", b"m:math", b"mml:math"))
-_LINK_BIT: Final = inside("a")
-_NUMBERED: Final = inside("pre td")
-_FEWEST_NUMBERS: Final = 3
+_PRE_NAME, _CODE_NAME, _BUTTON, _IMG = (number(name) for name in ("pre", "code", "button", "img"))
+_ALT: Final = name_hash(b"alt")
+_LONGEST_PICTURED: Final = 32
+"""Bytes of the alternative text of an image that stands for a character."""
 _OPENS_ON_CLICK: Final = np.uint64(
     sum(1 << place for place, group in enumerate(CLASS_GROUPS) if group in ("accordion", "slide"))
 )
@@ -142,7 +146,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
 
     The last says whether the page holds formulas.
     """
-    elements, stretches, facts = new_elements(tags + 1), _new_stretches(tags + 1), _new_facts(tags)
+    elements, stretches, facts = new_elements(tags + 1), _new_stretches(2 * tags + 1), _new_facts(tags)
     opened = np.zeros(CUSTOM + 1, np.int64)  # open elements by number
     made, seen, noted = 1, 0, 0  # elements, stretches, facts
     current = 0
@@ -151,7 +155,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
     too_deep = False
     formulas = False
     gap = BLOCK_BREAK
-    seam_in = -1  # the element in which an inline element has just ended
+    seam_in, ended_kind = -1, 0  # the element in which another has just ended, and that one's kind
     numbered_row = -1  # the row of a table whose last cell holds numbers of lines
     code_around = 0  # the open element whose parts are lines of code
     fragment = -1  # the element that was last said to hold lines of code
@@ -195,7 +199,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
                     if code_around >= last:
                         code_around = 0
                     current = close(elements, opened, current, last, seen)
-                    seam_in = current if HAS_SEAM[kind] else -1
+                    seam_in, ended_kind = current, kind
             if unseen == 0:
                 gap = _widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
             continue
@@ -212,8 +216,10 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
             current = close(elements, opened, current, last, seen)
         if unseen == 0:
             gap = _widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
-            if seam_in == current and HAS_SEAM[kind] and elements.inside[current] & _CODE == 0:
-                gap |= SEAM
+            if seam_in == current:
+                gap = _at_seam(gap, ended_kind, kind, elements.kind[current], elements.inside[current])
+            if marks & LINE != 0 and elements.inside[current] & _PRE != 0:
+                gap = _at_line(gap)
         seam_in = -1
         content = at
         raw_end = _raw_end(page, at, name) if IS_RAW[kind] else at
@@ -221,6 +227,12 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
             _add_fact(facts, noted, kind, attributes, at, raw_end)
             noted += 1
         at = raw_end
+        if kind == _IMG and marks & PICTURED != 0 and unseen == 0:
+            first, end = attribute_range(page, attributes, _ALT)
+            if 0 < end - first <= _LONGEST_PICTURED:
+                _add_stretch(stretches, seen, first, end, current, gap & ~APART)
+                seen += 1
+                gap = NO_BREAK
         if IS_VOID[kind] or (ended and elements.kind[unseen] == _SVG):
             continue
         if elements.depth[current] >= DEEPEST:
@@ -234,7 +246,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
         elements.shape[new] = shape
         elements.groups[new] = np.uint64(0) if kind in (_HTML, _BODY) else groups
         elements.tag[new] = attributes
-        if marks != 0 or kind in (_DIALOG, _NOSCRIPT):
+        if marks != 0 or kind in (_DIALOG, _NOSCRIPT, _BUTTON):
             elements.inside[new] |= _bits(elements, new, marks)
         if kind in (_TD, _TH):
             if marks & GUTTER != 0:
@@ -257,53 +269,6 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
         elements.last[current] = seen
         current = elements.parent[current]
     return cut_elements(elements, made), _cut_stretches(stretches, seen), _cut_facts(facts, noted), formulas
-
-
-@kernel
-def hide_unseen(page: Bytes, elements: Elements, stretches: Stretches) -> None:
-    """Empty the stretches that no reader sees, and numbers of lines.
-
-    Scripts may show what is hidden: a page with more text hidden than seen, links left out, keeps what is hidden.
-    """
-    hidden, seen = 0, 0
-    for stretch in range(len(stretches.start)):
-        bits = elements.inside[stretches.element[stretch]]
-        if bits & _LINK_BIT == 0:
-            length = stretches.end[stretch] - stretches.start[stretch]
-            if bits & UNSEEN_BIT == 0:
-                seen += length
-            else:
-                hidden += length
-    for stretch in range(len(stretches.start)):
-        element = stretches.element[stretch]
-        bits = elements.inside[element]
-        start, end = stretches.start[stretch], stretches.end[stretch]
-        if (bits & UNSEEN_BIT != 0 and hidden <= seen) or (
-            (bits & GUTTER_BIT != 0 or bits & _NUMBERED == _NUMBERED) and _is_numbers(page, start, end, bits)
-        ):
-            stretches.end[stretch] = start
-
-
-@leaf
-def _is_numbers(page: Bytes, start: int, end: int, bits: np.uint64) -> bool:
-    """Return whether a text is numbers and white space alone; without a class that says so, 1, 2, 3 and so on."""
-    numbers, number_, expected = 0, 0, 0
-    in_number = False
-    counted = True
-    for at in range(start, end + 1):
-        byte = int(page[at]) if at < end else _SPACE
-        if 48 <= byte <= 57:
-            number_ = min(number_ * 10 + byte - 48, 1 << 30)
-            in_number = True
-        elif byte <= _SPACE:
-            if in_number:
-                counted &= numbers == 0 or number_ == expected
-                expected = number_ + 1
-                numbers += 1
-            number_, in_number = 0, False
-        else:
-            return False
-    return bits & GUTTER_BIT != 0 or (numbers >= _FEWEST_NUMBERS and counted)
 
 
 @inner
@@ -348,7 +313,7 @@ def _bits(elements: Elements, new: int, marks: int) -> np.uint64:
             bits |= UNSEEN_BIT
     if marks & UNSEEN != 0 or (kind == _DIALOG and marks & OPEN == 0):
         bits |= HIDDEN_BIT | UNSEEN_BIT
-    if kind == _NOSCRIPT:
+    if kind == _NOSCRIPT or (kind == _BUTTON and elements.inside[new] & _PRE != 0):
         bits |= UNSEEN_BIT
     if marks & SPACED != 0:
         bits |= SPACED_BIT
@@ -402,6 +367,22 @@ def _widened(gap: int, kind: int, preformatted: bool) -> int:
 
 
 @leaf
+def _at_seam(gap: int, ended: int, kind: int, parent: int, around: np.uint64) -> int:
+    """Return what stands between two stretches where an element follows another without text between them."""
+    if around & _CODE == 0:
+        if HAS_SEAM[ended] and HAS_SEAM[kind]:
+            return gap | SEAM
+        return gap | APART if IS_STRUCK[ended] and not IS_BLOCK[kind] else gap
+    return _at_line(gap) if ended == _CODE_NAME and kind == _CODE_NAME and parent == _PRE_NAME else gap
+
+
+@leaf
+def _at_line(gap: int) -> int:
+    """Return what stands between two stretches of preformatted text where a line begins."""
+    return gap + LINE_START if gap % SEAM == 0 else gap
+
+
+@leaf
 def _read_name(page: Bytes, at: int) -> tuple[int, int, bool]:
     """Read a tag's name; return where it ends, its hash, and whether it has a dash in it."""
     state = 0
@@ -443,12 +424,19 @@ def _declaration_end(page: Bytes, at: int) -> int:
         at += 3
         if at < len(page) and page[at] == _GREATER:
             return at + 1
-        while at < len(page) and not (page[at] == _GREATER and page[at - 1] == _DASH and page[at - 2] == _DASH):
+        while at < len(page) and not (page[at] == _GREATER and _ends_comment(page, at)):
             at += 1
     else:
         while at < len(page) and page[at] != _GREATER:
             at += 1
     return at + 1
+
+
+@leaf
+def _ends_comment(page: Bytes, at: int) -> bool:
+    """Return whether `--` or `--!` stands before a place."""
+    last = at - 2 if page[at - 1] == _BANG else at - 1
+    return bool(page[last] == _DASH and page[last - 1] == _DASH)
 
 
 @leaf

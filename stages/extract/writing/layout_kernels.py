@@ -62,20 +62,21 @@ def item_numbers(page: Bytes, elements: Elements) -> Integers:
     """Return the numbers of the items of ordered lists; −1 for other elements."""
     count = len(elements.kind)
     numbers = np.full(count, -1, np.int32)
-    following = np.zeros(count, np.int32)
+    following, step, items = np.zeros(count, np.int32), np.zeros(count, np.int32), np.zeros(count, np.int32)
+    for element in range(1, count):
+        if elements.kind[element] == _LI:
+            items[elements.parent[element]] += 1
     for element in range(count):
         kind = elements.kind[element]
         if kind == _OL:
-            following[element] = attribute_number(page, elements.tag[element], _START, 1)
-            if attribute_number(page, elements.tag[element], _REVERSED, -1) >= 0:
-                following[element] = -1
+            falls = attribute_number(page, elements.tag[element], _REVERSED, -1) >= 0
+            step[element] = -1 if falls else 1
+            following[element] = attribute_number(page, elements.tag[element], _START, items[element] if falls else 1)
         elif kind == _LI and elements.kind[elements.parent[element]] == _OL:
             around = elements.parent[element]
-            if following[around] < 0:
-                continue
             own = attribute_number(page, elements.tag[element], _VALUE, int(following[around]))
             numbers[element] = own if own <= _LARGEST else -1
-            following[around] = min(own, _LARGEST) + 1
+            following[around] = min(own, _LARGEST) + step[around]
     return numbers
 
 

@@ -132,7 +132,7 @@ def _between(
         return 0
     element = blocks.element[block]
     if in_line[row]:
-        if has(elements, blocks, row, before):
+        if around(elements, blocks.element[before], _TR, _TR) == row:
             return _SAME_CELL if has(elements, blocks, around(elements, element, _TD, _TH), before) else _CELL
         last = around(elements, blocks.element[before], _TR, _TR)
         same = has(elements, blocks, around(elements, element, _TABLE, _TABLE), before)

@@ -21,6 +21,8 @@ _CODECS: Final = {
     "macintosh": "mac_roman", "x-mac-cyrillic": "mac_cyrillic", "windows-874": "cp874", "gbk": "gb18030",
     "big5": "big5hkscs", "shift_jis": "cp932", "euc-kr": "cp949", "iso-2022-jp": "iso2022_jp_ext",
     "x-user-defined": "latin-1", "hz-gb-2312": "hz", "iso-2022-kr": "iso2022_kr",
+    "utf-7": "utf_7", "utf-32le": "utf-32-le", "utf-32be": "utf-32-be", "ibm858": "cp858",
+    **{f"ibm{page}": f"cp{page}" for page in (437, 737, 775, 850, 852, 855, 857, *range(860, 866), 869)},
 }  # fmt: skip
 """Python's codec where it has another name than the standard's."""
 

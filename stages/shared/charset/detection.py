@@ -1,10 +1,10 @@
 """What character set bytes look like.
 
-UTF-8 is recognised by its form: in text of another character set, well-formed sequences of it are rare. 16-bit text is
-recognised by its zero bytes. For all others the detector of Firefox is asked (chardetng, Sivonen 2020), which weighs
-pairs of letters of the web's legacy character sets; it leaves out the Macintosh's Roman, which is recognised here by
-letters at places that hold no letters, or nothing, in windows-1252. Cost: a pass for UTF-8; chardetng reads 10 MB/s, so
-it sees a sample.
+UTF-8 is recognised by its form: in text of another character set, well-formed sequences of it are rare. 16- and 32-bit
+text is recognised by its zero bytes. For all others the detector of Firefox is asked (chardetng, Sivonen 2020),
+which weighs pairs of letters of the web's legacy character sets; it leaves out the Macintosh's Roman, which is
+recognised here by letters at places that hold no letters, or nothing, in windows-1252. Cost: a pass for UTF-8;
+chardetng reads 10 MB/s, so it sees a sample.
 """
 
 import re
@@ -25,6 +25,9 @@ _UTF8_SHARE = 0.9
 """Share of the bytes beyond ASCII in well-formed sequences from which a text is UTF-8."""
 _ZEROS = 0.1
 """Share of zero bytes on one side of the pairs from which a text is taken as 16-bit."""
+_MOSTLY = 0.9
+"""Share of zero bytes at a place of each four from which a text is taken as 32-bit."""
+_KOREAN_ESCAPE = b"\x1b$)C"
 _ESCAPES = (b"\x1b$@", b"\x1b$B", b"\x1b$(D", b"\x1b(J", b"\x1b(I")
 _MAC_LETTER = re.compile(rb"[a-z][\x80-\x91\x94-\x9f](?=[a-z])")
 """Letters of the Macintosh between letters; 92 is windows-1252's apostrophe, and 93 closes a quotation."""
@@ -77,12 +80,17 @@ def read_utf8(data: bytes) -> Utf8:
     return Utf8(text, False, broken, well_formed / beyond)
 
 
-def sixteen_bit(data: bytes) -> str | None:
-    """Return the name of the 16-bit character set that bytes without a mark are in; None where they are in none."""
+def wide_charset(data: bytes) -> str | None:
+    """Return the name of the 16- or 32-bit character set that bytes without a mark are in; None for any other."""
     sample = data[:4096]
     sample = sample[: len(sample) // 2 * 2]
     if len(sample) < 8:
         return None
+    zeros = [sample[place::4].count(0) > _MOSTLY * len(sample) // 4 for place in range(4)]
+    if zeros in ([False, False, True, True], [False, True, True, True]):
+        return "utf-32le"
+    if zeros in ([True, True, False, False], [True, True, True, False]):
+        return "utf-32be"
     high, low = sample[::2].count(0), sample[1::2].count(0)
     half = len(sample) // 2
     if max(high, low) < _ZEROS * half or min(high, low) > 0.05 * max(high, low):
@@ -92,8 +100,10 @@ def sixteen_bit(data: bytes) -> str | None:
 
 def detect_charset(data: bytes) -> str:
     """Return the standard's name of the character set that bytes look like."""
-    if found := sixteen_bit(data):
+    if found := wide_charset(data):
         return found
+    if _KOREAN_ESCAPE in data:
+        return "iso-2022-kr"
     if any(escape in data for escape in _ESCAPES):
         return "iso-2022-jp"
     if read_utf8(data).plausible:

@@ -52,9 +52,28 @@ utf-16be: unicodefffe
 x-user-defined:
 hz-gb-2312: hz
 iso-2022-kr: csiso2022kr
+johab: ms1361 cp1361
+utf-7: csutf7 unicode-1-1-utf-7
+utf-32le: utf-32 ucs-4
+utf-32be:
+ibm437: 437 cp437 cspc8codepage437 dos-437
+ibm737: cp737 dos-737
+ibm775: cp775 dos-775
+ibm850: 850 cp850 cspc850multilingual dos-850
+ibm852: 852 cp852 cspcp852 dos-852
+ibm855: 855 cp855 dos-855
+ibm857: 857 cp857 dos-857
+ibm858: 858 cp858 cp00858 ibm00858
+ibm860: 860 cp860
+ibm861: 861 cp861 cp-is
+ibm862: 862 cp862 dos-862
+ibm863: 863 cp863
+ibm864: 864 cp864
+ibm865: 865 cp865
+ibm869: 869 cp869 cp-gr dos-869
 """
-"""The standard's labels by name, then those of other registries. The standard does not decode the last two names, for
-reasons that concern scripts; as text they are harmless."""
+"""The standard's labels by name, then those of other registries. The standard does not decode the names from `hz` on:
+some for reasons that concern scripts, which do not matter for text, and some because they are rare."""
 
 
 def _by_label() -> dict[str, str]:

@@ -12,7 +12,7 @@ has no choice, as it must decide before the page is read. Here all of the page i
 """
 
 import re
-from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE
+from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Iterator
 from typing import Literal, NamedTuple
 
@@ -24,8 +24,8 @@ from prep.stages.shared.charset.detection import (
     damage,
     detect_charset,
     read_utf8,
-    sixteen_bit,
     undecodable,
+    wide_charset,
 )
 from prep.stages.shared.charset.names import charset_of
 
@@ -33,7 +33,7 @@ Origin = Literal["bom", "transport", "meta", "detected"]
 
 _META_BYTES = 16384
 """Bytes in which a declaration is looked for; the standard's 1024 are often taken by scripts."""
-_BOMS = ((BOM_UTF8, "utf-8"), (BOM_UTF16_BE, "utf-16be"), (BOM_UTF16_LE, "utf-16le"))
+_BOMS = ((BOM_UTF32_BE, "utf-32be"), (BOM_UTF32_LE, "utf-32le"), (BOM_UTF16_BE, "utf-16be"), (BOM_UTF16_LE, "utf-16le"))
 _DECLARATION = re.compile(
     rb"<!--.*?-->|<(script|style|title|textarea|noscript)\b.*?</\1|<meta[\s/]([^>]*)|<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']+)",
     re.IGNORECASE | re.DOTALL,
@@ -62,8 +62,12 @@ def decode_page(data: bytes, declared: str | None) -> Decoded:
     for mark, marked in _BOMS:
         if data.startswith(mark):
             return _decoded(data, marked, "bom")
+    if data.startswith(BOM_UTF8):
+        if read_utf8(data).plausible:
+            return _decoded(data, "utf-8", "bom")
+        data = data.removeprefix(BOM_UTF8)  # a mark that came with a file put before the page
     candidates = list(_declared(data, declared))
-    if wide := sixteen_bit(data):
+    if wide := wide_charset(data):
         return _decoded(data, wide, _origin_of(wide, candidates))
     utf8 = read_utf8(data)
     if _is_utf8(data, utf8, candidates):
@@ -74,12 +78,12 @@ def decode_page(data: bytes, declared: str | None) -> Decoded:
 
 def _declared(data: bytes, transport: str | None) -> Iterator[tuple[str, Origin]]:
     """Yield what is declared, in the standard's order. What can be read byte by byte is not in 16 bits."""
-    if (charset := charset_of(transport)) and not charset.startswith("utf-16"):
+    if (charset := charset_of(transport)) and not charset.startswith(("utf-16", "utf-32")):
         yield charset, "transport"
     for match in _DECLARATION.finditer(data, 0, _META_BYTES):
         label = match[3] or (_meta_label(match[2]) if match[2] else None)
         if label and (charset := charset_of(label.decode("ascii", "replace"))):
-            meant = "utf-8" if charset.startswith("utf-16") else charset
+            meant = "utf-8" if charset.startswith(("utf-16", "utf-32")) else charset
             yield "windows-1252" if meant == "x-user-defined" else meant, "meta"
             return
 
@@ -100,7 +104,7 @@ def _origin_of(charset: str, candidates: list[tuple[str, Origin]]) -> Origin:
 
 def _is_utf8(data: bytes, utf8: Utf8, candidates: list[tuple[str, Origin]]) -> bool:
     if utf8.ascii:
-        seven_bit = {"iso-2022-jp", "hz-gb-2312", "iso-2022-kr"}
+        seven_bit = {"iso-2022-jp", "hz-gb-2312", "iso-2022-kr", "utf-7"}
         named = {charset for charset, _ in candidates}
         return not named & seven_bit and (b"\x1b" not in data or detect_charset(data) == "utf-8")
     if not utf8.plausible:

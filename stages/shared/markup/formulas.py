@@ -10,6 +10,7 @@ import re
 from functools import cache
 from html import escape, unescape
 from typing import Final, Literal, NamedTuple
+from urllib.parse import unquote
 
 Delimiters = Literal["dollars", "brackets", "none"]
 
@@ -22,7 +23,7 @@ _DELIMITERS: Final = {
 
 _OPENER: Final = re.compile(
     rb"""<(?P<name>(?:\w+:)?math|mjx-container|img)\b[^>]*>
-    |<(?P<script>script)\b[^>]*math/tex[^>]*>
+    |<(?P<script>script)\b[^>]*math/(?:tex|asciimath|mml)[^>]*>
     |<(?P<group>span|div)\b[^>]*\bclass\s*=\s*["']?[^"'>]*\b
         (?P<class>mwe-math-element|MathJax(?:_Display|_SVG|_SVG_Display|_CHTML|_Preview)?|mjx-chtml|katex-html)(?![\w-])[^>]*>""",
     re.IGNORECASE | re.VERBOSE,
@@ -36,8 +37,13 @@ _IMAGE_CLASS: Final = re.compile(r"\b(?:mwe-math-fallback-image-\w+|tex|latex|ma
 _IMAGE_SOURCE: Final = re.compile(
     r"latex\.codecogs\.com|/(?:math)?tex\.cgi|/latex\.php|s0\.wp\.com/latex", re.IGNORECASE
 )
+_EQUATION_CLASS: Final = re.compile(r"\b(?:equation|formula|eqn|math-image|inline-formula|display-formula)(?![\w-])")
+_LATEX: Final = re.compile(r"\\[A-Za-z]+|[\w)}][\^_][\w{(]")
+_QUERY: Final = re.compile(r"(?:latex\.codecogs\.com|tex\.cgi|/latex\.php)[^?]*\?(?:latex=)?([^&]+)", re.IGNORECASE)
 _STYLE: Final = re.compile(r"\{\\(?:displaystyle|textstyle|scriptstyle)\s+(.*)\}", re.DOTALL)
-_SOURCE_NEAR: Final = re.compile(rb"(?:\s|</?(?:span|div)\b[^>]*>)*<script\b[^>]*math/tex", re.IGNORECASE)
+_SOURCE_NEAR: Final = re.compile(
+    rb"(?:\s|</?(?:span|div)\b[^>]*>)*<script\b[^>]*math/(?:tex|asciimath|mml)", re.IGNORECASE
+)
 _IMAGE: Final = re.compile(rb"<img\b[^>]*>", re.IGNORECASE)
 _MATH: Final = re.compile(rb"<(?:\w+:)?math\b.*</(?:\w+:)?math\s*>", re.IGNORECASE | re.DOTALL)
 _LONGEST: Final = 1 << 16
@@ -84,8 +90,13 @@ def _read(page: bytes, opener: re.Match[bytes], end: int) -> tuple[int, _Formula
         formula = _from_image(opener[0])
         return (end, formula) if formula else (-1, None)
     if opener["script"]:
-        content = page[opener.end() : page.rfind(b"<", 0, end)].decode("utf-8", "replace")
-        return end, _Formula(_cleaned(content), b"mode=display" in opener[0].replace(b" ", b""))
+        content = page[opener.end() : page.rfind(b"<", 0, end)]
+        if b"math/mml" in opener[0].lower():
+            return end, _from_mathml(content)
+        display = b"mode=display" in opener[0].replace(b" ", b"")
+        return end, _Formula(
+            _cleaned(content.decode("utf-8", "replace")), display, b"asciimath" not in opener[0].lower()
+        )
     if name.endswith(b"math"):
         return end, _from_mathml(page[opener.start() : end])
     if kind in (b"katex-html", b"mathjax_preview") or (kind != b"mwe-math-element" and _SOURCE_NEAR.match(page, end)):
@@ -125,8 +136,11 @@ def _attributes(tag: bytes) -> dict[str, str]:
 def _from_image(tag: bytes) -> _Formula | None:
     attributes = _attributes(tag)
     alternative = attributes.get("alt", "").strip()
-    kind = attributes.get("class", "")
-    if alternative and (_IMAGE_CLASS.search(kind) or _IMAGE_SOURCE.search(attributes.get("src", ""))):
+    kind, source = attributes.get("class", ""), attributes.get("src", "")
+    of_formulas = _IMAGE_CLASS.search(kind) or _IMAGE_SOURCE.search(source)
+    if not alternative and (query := _QUERY.search(source)):
+        return _Formula(_cleaned(unquote(query[1])))
+    if alternative and (of_formulas or (_EQUATION_CLASS.search(kind) and _LATEX.search(alternative))):
         return _Formula(_cleaned(alternative), "display" in kind)
     return None
 
@@ -166,7 +180,13 @@ _TERM: Final = re.compile(r"[-+\u2212]?(?:\d+(?:[.,]\d+)?|\w[\u0300-\u036f\u20d7
 _INVISIBLE: Final = dict.fromkeys(map(ord, "\u2061\u2062\u2063\u2064\u200b"))
 _LEAVES: Final = frozenset({"mi", "mn", "mo", "mtext", "ms"})
 _DROPPED: Final = frozenset({"annotation", "annotation-xml", "mphantom", "maction-hidden", "none", "mprescripts"})
-_EMPTY: Final = frozenset({"mspace", "none", "mprescripts", "malignmark", "maligngroup"})
+_EMPTY: Final = {"mspace": " ", "mprescripts": "\0", "none": "", "malignmark": "", "maligngroup": ""}
+"""Elements without content, and what stands for them; the null begins what stands before a base."""
+_OPERATOR: Final = re.compile(
+    r"(?:arg ?)?(?:lim(?: ?(?:sup|inf))?|max|min|sup|inf|log|ln|lg|exp|det|dim|ker|gcd|Pr"
+    r"|[a-z]{0,3}(?:sin|cos|tan|cot|sec|csc)h?)"
+)
+"""Names that stand as one term before what is raised or lowered."""
 _ACCENTS: Final = {"¯": "\u0304", "‾": "\u0304", "^": "\u0302", "ˆ": "\u0302", "~": "\u0303", "˜": "\u0303",
                    "→": "\u20d7", "⃗": "\u20d7", "˙": "\u0307", ".": "\u0307", "¨": "\u0308"}  # fmt: skip
 
@@ -185,7 +205,7 @@ def linear_mathml(math: str) -> str:
             element = name.rpartition(":")[2].lower()
             opened = (element, _attributes(attributes.encode()), list[str]())
             if closed or element in _EMPTY:
-                stack[-1][2].append(" " if element == "mspace" else "")
+                stack[-1][2].append(_EMPTY.get(element, ""))
             else:
                 stack.append(opened)
         elif any(name.rpartition(":")[2].lower() == element for element, _, _ in stack):
@@ -215,9 +235,28 @@ def _joined(name: str, attributes: dict[str, str], parts: list[str]) -> str:
         return f"{attributes.get('open', '(')}{f'{separator} '.join(parts)}{attributes.get('close', ')')}"
     if name == "mtable":
         return f"[{'; '.join(parts)}]"
+    if name == "mmultiscripts":
+        return _with_scripts(parts)
     if name in {"mtr", "mlabeledtr"}:
         return ", ".join(parts)
     return _row(parts)
+
+
+def _with_scripts(parts: list[str]) -> str:
+    """Return a base with what is lowered and raised after it, and, from a null on, before it."""
+    at = parts.index("\0") if "\0" in parts else len(parts)
+    after, before = _scripts(parts[1:at]), _scripts(parts[at + 1 :])
+    return f"{before}{' ' if before else ''}{_base(parts[0]) if parts else ''}{after}"
+
+
+def _scripts(parts: list[str]) -> str:
+    """Return pairs of lowered and raised texts."""
+    signs = ("_", "^")
+    return "".join(f"{signs[place % 2]}{_term(part)}" for place, part in enumerate(parts) if part)
+
+
+def _base(text: str) -> str:
+    return text.strip() if _OPERATOR.fullmatch(text.strip()) else _term(text)
 
 
 def _placed(name: str, attributes: dict[str, str], parts: list[str]) -> str:
@@ -233,8 +272,8 @@ def _placed(name: str, attributes: dict[str, str], parts: list[str]) -> str:
     below = second if name in {"msub", "msubsup", "munder", "munderover"} else ""
     above = third if name in {"msubsup", "munderover"} else second if name in {"msup", "mover"} else ""
     if set(above) <= {"′", "'", "*", "†"}:  # primes stand beside their base without a sign
-        return f"{_term(first)}{f'_{_term(below)}' if below else ''}{above}"
-    return f"{_term(first)}{f'_{_term(below)}' if below else ''}{f'^{_term(above)}' if above else ''}"
+        return f"{_base(first)}{f'_{_term(below)}' if below else ''}{above}"
+    return f"{_base(first)}{f'_{_term(below)}' if below else ''}{f'^{_term(above)}' if above else ''}"
 
 
 def _term(text: str) -> str:
@@ -243,10 +282,14 @@ def _term(text: str) -> str:
     return text if not text or _TERM.fullmatch(text) else f"({text})"
 
 
+_ENDS_APART: Final = re.compile(r"(?:^|[^^_])\b[^\W\d_]{2,}$|[\^_][^\W_]+$")
+"""A text that ends in a word, or in what is raised or lowered."""
+
+
 def _row(parts: list[str]) -> str:
     """Return parts beside each other, with a space where two words would become one."""
     row = ""
     for part in filter(None, parts):
-        words = (len(part) > 1 and part[:2].isalpha()) or re.search(r"(?:^|[^^_])\b[^\W\d_]{2,}$", row)
+        words = (len(part) > 1 and part[:2].isalpha()) or _ENDS_APART.search(row)
         row += f" {part}" if words and row[-1:].isalnum() and part[0].isalnum() else part
     return row

@@ -161,6 +161,36 @@ def test_what_is_no_declaration(head: str) -> None:
     assert (decoded.charset, decoded.origin) == ("windows-1252", "meta")
 
 
+@pytest.mark.parametrize("mark", [b"", b"\xff\xfe\x00\x00"])
+def test_thirty_two_bits(mark: bytes) -> None:
+    decoded = decode_page(mark + page(CZECH, "utf-32-le"), None)
+    assert CZECH in decoded.text
+    assert decoded.charset == "utf-32le"
+
+
+def test_a_mark_that_the_bytes_after_it_contradict() -> None:
+    russian = "Уровень воды в реке измеряли каждое утро, и записывали в книгу."
+    decoded = decode_page(b"\xef\xbb\xbf" + page(russian, "cp1251", '<meta charset="windows-1251">'), None)
+    assert russian in decoded.text
+    assert (decoded.charset, decoded.origin) == ("windows-1251", "meta")
+
+
+@pytest.mark.parametrize(
+    ("label", "codec", "text"),
+    [("ibm850", "cp850", "L'été à Noël"), ("CP437", "cp437", "Größe £5"), ("cp-852", "cp852", "Žluť"),
+     ("johab", "johab", "한국어 문장"), ("utf-7", "utf-7", "Größe & été")],
+)  # fmt: skip
+def test_declared_sets_that_browsers_do_not_know(label: str, codec: str, text: str) -> None:
+    assert text in decode_page(page(text, codec, f'<meta charset="{label}">'), None).text
+
+
+def test_korean_in_seven_bits_is_detected() -> None:
+    korean = "한국어 문장은 이렇게 씁니다."
+    decoded = decode_page(page(korean, "iso2022_kr"), None)
+    assert korean in decoded.text
+    assert (decoded.charset, decoded.origin) == ("iso-2022-kr", "detected")
+
+
 @pytest.mark.parametrize("charset", ["utf-16-le", "utf-16-be"])
 @pytest.mark.parametrize("declared", [None, "utf-16", "utf-8"])
 def test_sixteen_bits_without_a_mark(charset: str, declared: str | None) -> None:

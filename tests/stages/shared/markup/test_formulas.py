@@ -42,6 +42,11 @@ MATH = "<math><mi>x</mi></math>"
         ),
         ("<img class=tex alt='\\alpha'> and <img class='latex' alt='x &amp; y' src=a>", "$\\alpha$ and $x &amp; y$"),
         ("<img src='https://latex.codecogs.com/gif.latex?x' alt='x'>", "$x$"),
+        ("<img src='https://latex.codecogs.com/gif.latex?\\alpha%20+1'>", "$\\alpha +1$"),
+        ("<img class=equation alt='\\frac{a}{b}'>", "$\\frac{a}{b}$"),
+        ("<img class=equation alt='Equation 3'>", None),
+        ("<script type='math/asciimath'>x^2</script>", "x^2"),
+        ("<script type='math/mml'><math><mi>q</mi></math></script>", "q"),
         ("<img class=logo alt='Maths for all'><img class=texture alt=stone>", None),
         ("<math><mi>never closed", None),
         ("<p>2 &lt; 3, no mathematics</p>", None),
@@ -72,8 +77,14 @@ def test_delimiters() -> None:
         (
             "<munderover><mo>∑</mo><mrow><mi>i</mi><mo>=</mo><mn>1</mn></mrow><mi>n</mi></munderover>"
             "<msub><mi>x</mi><mi>i</mi></msub>",
-            "∑_(i=1)^nx_i",
+            "∑_(i=1)^n x_i",
         ),
+        (
+            "<mmultiscripts><mi>C</mi><mn>6</mn><none/><mprescripts/><none/><mn>14</mn></mmultiscripts>",
+            "^14 C_6",
+        ),
+        ("<munder><mo>lim</mo><mrow><mi>n</mi><mo>→</mo><mn>0</mn></mrow></munder><mi>x</mi>", "lim_(n→0)x"),
+        ("<msup><mi>x</mi><mn>2</mn></msup><mi>y</mi>", "x^2 y"),
         ("<mi>sin</mi><mo>&#x2061;</mo><mi>x</mi>", "sin x"),
         ("<mn>2</mn><mo>&#x2062;</mo><mi>x</mi>", "2x"),
         ("<mover><mi>x</mi><mo>¯</mo></mover>", "x̄"),
