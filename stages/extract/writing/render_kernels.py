@@ -25,6 +25,7 @@ _LI, _UL, _OL, _MENU, _DL = (number(name) for name in ("li", "ul", "ol", "menu",
 _TR, _TD, _TH, _TABLE = (number(name) for name in ("tr", "td", "th", "table"))
 _PARAGRAPHS: Final = tuple(number(name) for name in ("p", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"))
 _UNMARKED = inside("h1 h2 h3 h4 h5 h6 pre")
+_HEADINGS: Final = inside("h1 h2 h3 h4 h5 h6")
 _PRE: Final = inside("pre")
 _LONG_CELL: Final = 200
 """Bytes of a block from which a row of a table is taken for a layout of paragraphs."""
@@ -96,11 +97,15 @@ def _ends_clause(byte: int) -> bool:
 
 @inner
 def rows_in_line(elements: Elements, blocks: Blocks, kept: Booleans) -> Booleans:
-    """Return which elements are rows that are written as a line: of short cells, in a table with columns."""
+    """Return which elements are rows that are written as a line: of short cells, in a table with columns.
+
+    A table of one row is a layout where it holds headings or lists.
+    """
     count = len(elements.kind)
     cells, last_cell, in_cell = np.zeros(count, np.int32), np.zeros(count, np.int32), np.zeros(count, np.int32)
     long_ = np.zeros(count, np.bool_)
-    has_columns = np.zeros(count, np.bool_)
+    has_columns, has_parts = np.zeros(count, np.bool_), np.zeros(count, np.bool_)
+    rows, last_row = np.zeros(count, np.int32), np.zeros(count, np.int32)
     for block in range(len(kept)):
         if not kept[block]:
             continue
@@ -109,17 +114,23 @@ def rows_in_line(elements: Elements, blocks: Blocks, kept: Booleans) -> Booleans
         cell = around(elements, element, _TD, _TH)
         if row == 0 or cell < row:
             continue
+        table = table_around(elements, row)
+        if last_row[table] != row:
+            last_row[table] = row
+            rows[table] += 1
+        has_parts[table] |= elements.inside[element] & _HEADINGS != 0 or around(elements, element, _LI, _LI) > cell
         if last_cell[row] != cell:
             last_cell[row] = cell
             cells[row] += 1
         in_cell[cell] += 1
         long_[row] |= blocks.end[block] - blocks.start[block] >= _LONG_CELL or in_cell[cell] > _MOST_IN_CELL
         if cells[row] > 1 and not long_[row]:
-            has_columns[table_around(elements, row)] = True
+            has_columns[table] = True
     in_line = np.zeros(count, np.bool_)
     for row in range(1, count):
         if cells[row] > 0 and not long_[row]:
-            in_line[row] = has_columns[table_around(elements, row)]
+            table = table_around(elements, row)
+            in_line[row] = has_columns[table] and not (rows[table] == 1 and has_parts[table])
     return in_line
 
 
