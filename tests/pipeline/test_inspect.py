@@ -17,6 +17,7 @@ from prep.pipeline.inspecting.differences import differences
 from prep.pipeline.inspecting.following import Story, follow
 from prep.pipeline.inspecting.stories import print_story
 from prep.pipeline.plan import Plan
+from prep.pipeline.reports.page.markup import element
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import plan_for, run
@@ -183,6 +184,11 @@ def test_a_comparison_of_a_run_with_itself_is_empty(made: Path) -> None:
     found = compare(str(made / "one"), str(made / "one"))
     assert (found.moves, found.texts_changed) == ((), 0)
     assert "Every document met the same fate" in comparison_page(found, "one", "one")
+
+
+def test_a_page_turns_no_text_around() -> None:
+    shown = element("p", "gnp.\u202egepj \u2067b\u2069 \x1b[1m שלום").html
+    assert shown == "<p>gnp.\\u202egepj \\u2067b\\u2069 \u241b[1m שלום</p>"
 
 
 @given(st.text(alphabet="ab .\n。", max_size=60), st.text(alphabet="ab .\n。", max_size=60))

@@ -8,7 +8,13 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 
 _VOID = frozenset({"br", "img", "input", "meta"})
-_VISIBLE = {code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"} | {0x7F: 0x2421}
+_TURNS = (*range(0x202A, 0x202F), *range(0x2066, 0x206A))
+"""Marks that turn the direction of writing around: a text could show another than its words."""
+_VISIBLE: dict[int, int | str] = {
+    **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
+    **{code: f"\\u{code:04x}" for code in _TURNS},
+    0x7F: 0x2421,
+}
 """Control characters as the pictures that Unicode has of them, so that a terminal's escapes are seen, not obeyed."""
 
 
@@ -37,7 +43,7 @@ def join(children: Iterable[Child]) -> Markup:
 
 
 def visible(text: str) -> str:
-    """Return a text whose control characters can be seen."""
+    """Return a text whose control characters, and marks that turn its direction around, can be seen."""
     return text.translate(_VISIBLE)
 
 
