@@ -57,7 +57,7 @@ class Extract(RowStage):
 
     example: ClassVar[str] = "- extract: {format: markdown}"
     name: ClassVar[str] = "extract"
-    version: ClassVar[int] = 12
+    version: ClassVar[int] = 13
     produces: ClassVar[tuple[str, ...]] = ("text",)
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)

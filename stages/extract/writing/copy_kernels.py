@@ -3,7 +3,7 @@
 A copy is a run of blocks that are equal, one by one, to a run of kept blocks before it in another part of the page. It
 counts from `_FEWEST_WORDS` words and a share of `_SHARE` of what is kept: shorter repetitions, such as the features of
 each package in a price list, are the page's own. So are refrains, whose copies are neighbours of what they repeat,
-table cells and program code. Cost: linear in the kept text, and `_MOST_PLACES` comparisons for each block.
+quotations, table cells and program code. Cost: linear in the kept text, and `_MOST_PLACES` comparisons for each block.
 """
 
 from typing import Final
@@ -18,10 +18,10 @@ from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.writing.render_kernels import Booleans
 
 _FEWEST_WORDS: Final = 20
-_SHARE: Final = 0.05
+_SHARE: Final = 0.1
 _MOST_PLACES: Final = 8
 """Earlier blocks of the same text that a block is compared with, the latest first."""
-_FIXED: Final = inside("pre td th")
+_FIXED: Final = inside("pre td th blockquote")
 _WORD: Final = 0xFFFFFFFF
 
 

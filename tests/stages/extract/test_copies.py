@@ -41,18 +41,19 @@ def test_refrains_short_repetitions_code_and_cells_stay() -> None:
         f"<div><p>{refrain}<p>One verse.<p>{refrain}</div>",
         f"<div><b>From the mill</b></div>{GAUGE}<div><b>From the mill</b></div>{MORE}",
         f"<div><pre>{refrain}</pre></div><div><pre>{refrain}</pre></div>",
+        f"<div><p>{refrain}</div><div><blockquote><p>{refrain}</blockquote><p>{MORE}</div>",
         f"<table><tr><td>a<td>{refrain}<tr><td>b<td>{refrain}</table>",
     ):
         read = read_page(page.encode())
         assert dropped(read).all()
 
 
-def slow_copies(read: ReadPage, least_words: int = 20, share: float = 0.05) -> list[bool]:
+def slow_copies(read: ReadPage, least_words: int = 20, share: float = 0.1) -> list[bool]:
     _, words = features_of(read)
     count = len(words)
     texts = [read.text[a:b].tobytes() for a, b in zip(read.blocks.start, read.blocks.end, strict=True)]
     elements = read.blocks.element
-    fixed = [bool(read.elements.inside[element] & inside("pre td th")) for element in elements]
+    fixed = [bool(read.elements.inside[element] & inside("pre td th blockquote")) for element in elements]
     least = max(least_words, share * int(words.sum()))
     left, places, place = [True] * count, list[int](), 0
     while place < count:
@@ -80,7 +81,7 @@ def slow_copies(read: ReadPage, least_words: int = 20, share: float = 0.05) -> l
 
 
 PARAGRAPHS = st.lists(st.sampled_from(["a b c d e f g h", "one two three four five six", GAUGE, "x"]), max_size=4)
-PARTS = st.lists(st.tuples(st.sampled_from(["div", "pre", "section", "td"]), PARAGRAPHS), max_size=7)
+PARTS = st.lists(st.tuples(st.sampled_from(["div", "pre", "section", "td", "blockquote"]), PARAGRAPHS), max_size=7)
 
 
 @settings(max_examples=150, deadline=None)
