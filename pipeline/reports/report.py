@@ -20,6 +20,10 @@ from prep.stages.results import RunWarning
 
 SHOWN = 4
 """Rules named per stage where the funnel is to be short; the rest are added up."""
+LOSSES = "losses.parquet"
+"""In the audit of a deduplication: what it removed of each source and language."""
+VALUES = 20
+"""Sources or languages of which the duplicates are shown, the greatest shares first."""
 LABELS = ("source", "language")
 """Columns by whose values documents and tokens are counted."""
 
@@ -61,10 +65,30 @@ def print_run(console: Terminal, output: str) -> None:
     print_warnings(console, read_warnings(output))
     _title(console, "Documents, stage by stage")
     print_funnel(console, ledger, shown=None)
+    _print_duplicates(console, Path(output, "audit"))
     _print_documents(console, Path(output, "documents"))
     _print_tokenizer(console, Path(output, "tokenizer", "card.json"))
     _print_shards(console, Path(output, "shards"))
     _print_model(console, Path(output, "model", "report.json"))
+
+
+def _print_duplicates(console: Terminal, folder: Path) -> None:
+    """Print what each deduplication removed of each source and language, and the clusters that most of it went to."""
+    for path in sorted(folder.glob(f"*/{LOSSES}")):
+        for label in LABELS:
+            rows = [row for row in pq.read_table(path).to_pylist() if row["label"] == label and row["removed"]]
+            if not rows:
+                continue
+            _title(console, f"Duplicates by {label}: {path.parent.name.partition('-')[2]}")
+            table = _table(label, "documents", "removed", "share")
+            table.add_column("most went for", overflow="fold")
+            for row in rows[:VALUES]:
+                went = ", ".join(f"{cluster['kept']} ({cluster['documents']:,})" for cluster in row["clusters"])
+                numbers = (f"{row['documents']:,}", f"{row['removed']:,}", f"{row['share']:.1%}")
+                table.add_row(row["value"] or "unknown", *numbers, went)
+            console.print(table)
+            if len(rows) > VALUES:
+                console.print(f"and {len(rows) - VALUES:,} more with smaller shares: {path}", soft_wrap=True)
 
 
 def _print_documents(console: Terminal, folder: Path) -> None:

@@ -46,7 +46,7 @@ class Decontaminate(Tagging, GlobalStage):
 
     example: ClassVar[str] = "- decontaminate: {sets: {gsm8k: gsm8k.jsonl}}"
     name: ClassVar[str] = "decontaminate"
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True
@@ -59,7 +59,7 @@ class Decontaminate(Tagging, GlobalStage):
     min_share: float = Field(0.5, ge=0, le=1)
     """Smallest share of an item's words that a document must hold in n-grams; 0: a single n-gram is enough."""
     common: int = Field(10, ge=1)
-    """An n-gram says nothing that more items than this have, or more documents which hold less than four fifths of the
+    """An n-gram says nothing that more items than this have, or more documents which hold less than nine tenths of the
     item; nor one that ten times as many documents have, and one in a hundred, whatever else they hold."""
     reference: EvaluationSet | None = None
     """Other documents in which n-grams may be common, such as a sample from before the benchmarks appeared, with `path`
@@ -109,7 +109,10 @@ class Decontaminate(Tagging, GlobalStage):
         """Say how many items are looked for, and how many are too short."""
         for name, evaluation_set in self.sets.items():
             sought = Items.of({name: evaluation_set.versions(name)}, self.ngram, self.shortest).sought
-            short = "" if sought.all() else f"; {(~sought).sum():,} shorter than {self.shortest} words are left out"
+            left_out = (
+                f"{(~sought).sum():,} of fewer than {self.shortest} words, or of few again and again, are left out"
+            )
+            short = "" if sought.all() else f"; {left_out}"
             yield f"{name}: {len(sought):,} items{short}"
 
     def files(self) -> Mapping[str, str]:

@@ -21,7 +21,7 @@ Versions = Sequence[tuple[str, ...]]
 
 GAP = 8
 """Bytes for each word of an n-gram that may lie between n-grams of one span."""
-WHOLE = 0.8
+WHOLE = 0.9
 """A document that holds such a share of an item is a copy of it, and no sign that its n-grams are common."""
 _AT_ONCE = 1000
 """Documents of a reference that are looked at together."""

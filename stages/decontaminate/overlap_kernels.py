@@ -29,6 +29,8 @@ from prep.stages.decontaminate.reading_kernels import (
     JOINED,
     LATEX,
     NESTED,
+    NUMBERED,
+    QUOTED,
     Vocabulary,
     first_sign,
     next_window,
@@ -39,6 +41,7 @@ _BASE = np.uint64(0xD1342543DE82EF95)
 _BY_LENGTH = np.uint64(0xA0761D6478BD642F)
 _ODD = np.uint64(1)
 _BITS_PER_NGRAM = 16
+_FEW = 4
 _WORD_BYTES = 24
 """Bytes around a sign for each word of an n-gram, within which a text is read in another way."""
 _WORD, _WORD_MASK = np.uint64(6), np.uint64(63)
@@ -102,6 +105,7 @@ def item_ngrams(data: Bytes, offsets: Offsets, forms: Forms, ngram: int, shortes
 
     Columns of the n-grams (int64, n-grams × 4): the hash, the item's number, the length and the first word. An item of
     fewer than `ngram` words has one n-gram of all of them. One of fewer than `shortest`, which is 1 or more, has none.
+    N-grams of the same few words again and again, such as rows of numbers, are left out.
     """
     items = len(offsets) - 1
     room = _make_room(longest_row(offsets))
@@ -119,6 +123,8 @@ def item_ngrams(data: Bytes, offsets: Offsets, forms: Forms, ngram: int, shortes
         for word in range(words[item] - length + 1):
             if word:
                 state = (state - room.hashes[word - 1] * highest) * _BASE + room.hashes[word + length - 1]
+            if _repeats_itself(room.hashes, word, word + length):
+                continue
             found = _with_room(found, count)
             found[count, 0] = np.int64(_key(state, length))
             found[count, 1] = item
@@ -126,6 +132,18 @@ def item_ngrams(data: Bytes, offsets: Offsets, forms: Forms, ngram: int, shortes
             found[count, 3] = word
             count += 1
     return found[:count].copy(), words
+
+
+@leaf
+def _repeats_itself(hashes: Hashes, start: int, end: int) -> bool:
+    """Return whether less than one in _FEW words is another than those before it."""
+    different = 0
+    for word in range(start, end):
+        fresh = True
+        for before in range(start, word):
+            fresh = fresh and hashes[before] != hashes[word]
+        different += fresh
+    return different * _FEW < end - start
 
 
 @kernel
@@ -163,7 +181,7 @@ def find_ngrams(data: Bytes, offsets: Offsets, forms: Forms, index: Index) -> Po
         start, end = offsets[text], offsets[text + 1]
         words = _words(data, start, end, 0, forms, room)
         found, count = _find(found, count, text, start, words, index, room)
-        for reading in (LATEX, ESCAPED, NESTED, JOINED):
+        for reading in (LATEX, ESCAPED, NESTED, JOINED, QUOTED, NUMBERED):
             begin, stop = next_window(data, start, start, end, reading, margin)
             while begin < end:
                 words = _words(data, begin, stop, reading, forms, room)

@@ -11,7 +11,9 @@ written. As a backslash has several meanings, a text with one is read in three w
 - NESTED: any number of backslashes with n, t or r is white space, as in JSON within JSON.
 
 In all of them, `\uXXXX` (pairs of surrogates too), `\u{…}`, `\UXXXXXXXX`, `\xXX` and character references of HTML are
-the characters that they stand for. A fourth reading, JOINED, puts words together that a hyphen breaks at a line's end.
+the characters that they stand for. Three more readings are for other signs: JOINED puts words together that a hyphen
+breaks at a line's end, QUOTED reads `%20` and `%E4%B8%AD` as in URLs, and NUMBERED leaves out the numbers of lines that
+are numbered one after the other, as in a listing of code.
 A byte becomes at most one byte. Only the stretches of a text are read that hold such signs. Cost: about 3 ns per byte
 of these and reading.
 """
@@ -27,7 +29,7 @@ from prep.corpus.text.hashing import find_slot, hash_bytes, table_size
 from prep.corpus.text.utf8 import decode, find_byte, write_code_point
 from prep.stages.decontaminate.folding_kernels import Hashes, Ints, Positions
 
-LATEX, ESCAPED, NESTED, JOINED = 1, 2, 3, 4
+LATEX, ESCAPED, NESTED, JOINED, QUOTED, NUMBERED = 1, 2, 3, 4, 5, 6
 """Readings; 0 is the text as it is."""
 DROPPED, KEPT = 0, -1
 """What a command stands for, beside code points: a mark, or its own name."""
@@ -82,9 +84,11 @@ _FUNCTIONS = (
 _BEGIN, _END = -2, -3
 _REFERENCE_BYTES = 32
 _ENVIRONMENT_BYTES = 32
+_LINE_BYTES = 500
+"""Bytes of a line within which the number of the line before or after is looked for."""
 _BACKSLASH, _AMPERSAND, _HASH, _SEMICOLON, _BLANK, _NEWLINE, _RETURN, _TAB = (ord(mark) for mark in "\\&#; \n\r\t")
 _OPEN, _CLOSE, _HYPHEN, _SMALL_X, _SMALL_U, _LARGE_U = (ord(mark) for mark in "{}-xuU")
-_SMALL_N, _SMALL_T, _SMALL_R, _BAR = (ord(mark) for mark in "ntr|")
+_SMALL_N, _SMALL_T, _SMALL_R, _BAR, _PERCENT = (ord(mark) for mark in "ntr|%")
 _SOFT_HYPHEN, _UNICODE_HYPHEN = 0xAD, 0x2010
 _LAST = 0x10FFFF
 _SEED = np.uint64(0)
@@ -145,14 +149,23 @@ def first_sign(data: Bytes, start: int, at: int, end: int, reading: int) -> int:
 
     `start` is where the text begins.
     """
-    if reading != JOINED:
-        backslash = find_byte(data, at, end, _BACKSLASH)
-        return min(backslash, find_byte(data, at, backslash, _AMPERSAND)) if reading == LATEX else backslash
-    while True:
-        at = find_byte(data, at, end, _NEWLINE)
-        if at == end or (at > start and _ends_broken(data, start, at)):
-            return at
-        at += 1
+    if reading in (JOINED, NUMBERED):
+        while True:
+            at = find_byte(data, at, end, _NEWLINE)
+            if at == end:
+                return at
+            if reading == NUMBERED and _after_number(data, start, at, end) > at:
+                return at
+            if reading == JOINED and at > start and _ends_broken(data, start, at):
+                return at
+            at += 1
+    if reading == QUOTED:
+        at = find_byte(data, at, end, _PERCENT)
+        while at < end and _hexadecimal(data, at + 1, end, 2, 2)[0] < 0:
+            at = find_byte(data, at + 1, end, _PERCENT)
+        return at
+    backslash = find_byte(data, at, end, _BACKSLASH)
+    return min(backslash, find_byte(data, at, backslash, _AMPERSAND)) if reading == LATEX else backslash
 
 
 @leaf
@@ -201,12 +214,17 @@ def read(
     at = start
     while at < end:
         begin, code, copied = at, -1, False
-        if data[at] == _BACKSLASH and reading != JOINED:
-            code, at, copied = _escape(data, at, end, reading, vocabulary.commands)
-        elif data[at] == _AMPERSAND and reading != JOINED:
-            code, at, copied = _reference(data, at, end, vocabulary.references)
-        elif reading == JOINED:
+        if reading == JOINED:
             code, at, copied = _joined(data, start, at, end)
+        elif reading == QUOTED:
+            code, at, copied = _quoted(data, at, end)
+        elif reading == NUMBERED:
+            after = _after_number(data, start, at, end) if data[at] == _NEWLINE else at
+            code, at, copied = _NEWLINE, max(after, at + 1), after == at
+        elif data[at] == _BACKSLASH:
+            code, at, copied = _escape(data, at, end, reading, vocabulary.commands)
+        elif data[at] == _AMPERSAND:
+            code, at, copied = _reference(data, at, end, vocabulary.references)
         else:
             copied, at = True, at + 1
         if copied:
@@ -362,3 +380,60 @@ def _joined(data: Bytes, start: int, at: int, end: int) -> tuple[int, int, bool]
     while line < end and (data[line] == _BLANK or data[line] == _TAB):
         line += 1
     return -1, line, False
+
+
+@leaf
+def _quoted(data: Bytes, at: int, end: int) -> tuple[int, int, bool]:
+    """Return the character that `%XX`, or several of them, at `at` stand for, what follows, and whether it is text."""
+    if data[at] != _PERCENT:
+        return -1, at + 1, True
+    byte, after = _hexadecimal(data, at + 1, end, 2, 2)
+    if 0 <= byte < 0x80:
+        return max(byte, 1), after, False
+    more = 1 if 0xC2 <= byte < 0xE0 else 2 if 0xE0 <= byte < 0xF0 else 3 if 0xF0 <= byte < 0xF5 else 0
+    if more == 0:
+        return -1, at + 1, True
+    code, smallest = byte & (0x3F >> more), (0x80, 0x800, 0x10000)[more - 1]
+    for _ in range(more):
+        byte = -1
+        if after < end and data[after] == _PERCENT:
+            byte, after = _hexadecimal(data, after + 1, end, 2, 2)
+        if not 0x80 <= byte < 0xC0:
+            return -1, at + 1, True
+        code = (code << 6) | (byte & 0x3F)
+    if code < smallest or not _is_character(code):
+        return -1, at + 1, True
+    return code, after, False
+
+
+@leaf
+def _after_number(data: Bytes, start: int, at: int, end: int) -> int:
+    """Return where the number of the line ends that begins after the line break at `at`.
+
+    `at` where the line has none, or where neither the line before has the number before, nor that after it the next.
+    """
+    number, after = _number_at(data, at + 1, end)
+    if number < 0:
+        return at
+    last = min(end, after + _LINE_BYTES)
+    following = find_byte(data, after, last, _NEWLINE)
+    if following < last and _number_at(data, following + 1, end)[0] == number + 1:
+        return after
+    before = at
+    while before > start and before > at - _LINE_BYTES and data[before - 1] != _NEWLINE:
+        before -= 1
+    return after if _number_at(data, before, at)[0] == number - 1 else at
+
+
+@leaf
+def _number_at(data: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Return the number that a line begins with after blanks, of at most six digits, −1 for none, and its end."""
+    while at < end and (data[at] == _BLANK or data[at] == _TAB):
+        at += 1
+    first, number = at, 0
+    while at < end and at - first < 7 and 0x30 <= data[at] <= 0x39:
+        number = 10 * number + int(data[at]) - 0x30
+        at += 1
+    if at == first or at - first == 7 or (at < end and _is_letter(data[at])):
+        return -1, at
+    return number, at

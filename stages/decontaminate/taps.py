@@ -21,6 +21,7 @@ class OverlapTap(Tap):
     """The n-grams of evaluation items that each document holds, with their places in its text."""
 
     name: ClassVar[str] = "overlaps"
+    version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
 

@@ -122,8 +122,10 @@ def write(judge: Judge, documents: Documents, context: GlobalContext) -> None:
     write_table(_path(context, CLUSTERS), _pairs("members", documents, context))
     count = sum(sizes.values())
     inside = sum(size * clusters for size, clusters in sizes.items())
+    entered, removed = _counts(documents, context)
     summary: dict[str, object] = {
-        "documents": len(documents),
+        "documents": entered,
+        "removed": removed,
         "clusters": count,
         "documents in clusters": inside,
         "largest cluster": max(sizes, default=1),
@@ -131,6 +133,17 @@ def write(judge: Judge, documents: Documents, context: GlobalContext) -> None:
     }
     true = pairs.column("true").drop_null().to_numpy()
     write_json(_path(context, SUMMARY), {**summary, **(_estimates(judge, true) if len(true) else {})})
+
+
+def _counts(documents: Documents, context: GlobalContext) -> tuple[int, int]:
+    """Return how many documents came into the stage, and how many it removed, as the ledger counts them."""
+    entered = removed = 0
+    for part in documents.new_parts:
+        before = context.upstream.dropped(part - documents.new_parts.start)
+        entered += documents.table(part).num_rows - (0 if before is None else int(before.sum()))
+        found = _verdicts(part, documents, context)
+        removed += int(((found["kept_part"] != part) | (found["kept_row"] != found["row"])).sum())
+    return entered, removed
 
 
 def _estimates(judge: Judge, true: npt.NDArray[np.float64]) -> dict[str, object]:

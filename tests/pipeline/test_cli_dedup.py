@@ -2,12 +2,16 @@
 
 from pathlib import Path
 
+import orjson
 import pyarrow.parquet as pq
 import pytest
+import yaml
 from typer.testing import CliRunner
 
 from prep.corpus.errors import RunError
+from prep.corpus.files.storage import read_json
 from prep.pipeline.cli import app
+from prep.pipeline.steps.ledger import read_ledger
 
 from .conftest import WritePipeline
 
@@ -47,3 +51,37 @@ def test_check_shows_the_curve_and_the_disk(write_pipeline: WritePipeline) -> No
     assert "9 bands of 13 rows" in shown
     assert "similarity  0.50  0.55" in shown
     assert "bytes of disk per document" in shown
+
+
+def test_the_audit_and_the_report_agree_with_the_ledger(tmp_path: Path) -> None:
+    """One source is 33 copies of a page, the other has texts of its own and copies that `exact` takes before."""
+    page = " ".join(f"word{number}" for number in range(80))
+    texts = {
+        "shop": [f"{page} item{number}" for number in range(33)],
+        "poems": [*(" ".join(f"line{number}a{word}" for word in range(30)) for number in range(12)), TEXT, TEXT, TEXT],
+    }
+    for name, some in texts.items():
+        lines = [orjson.dumps({"id": f"{name}{row:02d}", "text": text}) for row, text in enumerate(some)]
+        (tmp_path / f"{name}.jsonl").write_bytes(b"\n".join(lines))
+    sources = [{"name": name, "paths": str(tmp_path / f"{name}.jsonl")} for name in texts]
+    stages = [{"read": {"sources": sources}}, "exact", {"minhash": {"keep": "smallest_id"}}]
+    (tmp_path / "pipeline.yaml").write_text(
+        yaml.safe_dump({"output": str(tmp_path / "out"), "workers": 1, "stages": stages})
+    )
+    shown = call("run", str(tmp_path / "pipeline.yaml"))
+    assert "duplicates_share: minhash removed 97% of the 33 documents of source shop" in " ".join(shown.split())
+    ledger = read_ledger(str(tmp_path / "out"))
+    for position, removed in ((1, 2), (2, 32)):
+        audit = tmp_path / f"out/audit/{position:02d}-{ledger.names[position]}"
+        summary = read_json(str(audit / "summary.json"))
+        counts = ledger.counts[position]
+        assert (summary["documents"], summary["removed"]) == (counts.entered, removed)
+        assert sum(counts.rejected.values()) == removed
+        losses = pq.read_table(audit / "losses.parquet").to_pylist()
+        assert sum(row["documents"] for row in losses) == counts.entered
+        assert sum(row["removed"] for row in losses) == removed
+        sizes = pq.read_table(audit / "sizes.parquet").to_pylist()
+        assert sum((row["size"] - 1) * row["clusters"] for row in sizes) == removed
+    shown = call("report", str(tmp_path / "out"))
+    for row in ("Duplicates by source: exact", "poems 15 2 13.3% poems12 (2)", "shop 33 32 97.0% shop00 (32)"):
+        assert row in " ".join(shown.split())

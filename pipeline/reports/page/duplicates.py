@@ -8,6 +8,7 @@ import pyarrow.parquet as pq
 
 from prep.corpus.files.storage import read_json
 from prep.pipeline.reports.page.markup import Child, Markup, element, section, table
+from prep.pipeline.reports.report import LOSSES, VALUES
 
 PAIRS = 5
 CHARACTERS = 1200
@@ -25,6 +26,7 @@ def _deduplication(folder: Path) -> Iterator[Markup]:
     yield element("h3", folder.name.partition("-")[2])
     summary = read_json(str(folder / _SUMMARY))
     yield table(("", ""), [(name, _number(value)) for name, value in summary.items()])
+    yield from _losses(folder / LOSSES)
     sizes = pq.read_table(folder / _SIZES).sort_by([("size", "descending")]).slice(0, 10)
     if sizes.num_rows:
         rows = [(f"{row['size']:,}", f"{row['clusters']:,}") for row in sizes.to_pylist()]
@@ -34,6 +36,18 @@ def _deduplication(folder: Path) -> Iterator[Markup]:
     pairs = pq.read_table(folder / _PAIRS)
     for row in pairs.slice(0, PAIRS).to_pylist():
         yield _pair(row)
+
+
+def _losses(path: Path) -> Iterator[Markup]:
+    """Yield what was removed of each source and language that lost any."""
+    rows = [row for row in pq.read_table(path).to_pylist() if row["removed"]] if path.exists() else []
+    for label in dict.fromkeys(row["label"] for row in rows):
+        shown = [
+            (row["value"] or "unknown", f"{row['documents']:,}", f"{row['removed']:,}", f"{row['share']:.1%}")
+            for row in rows
+            if row["label"] == label
+        ]
+        yield table((label, "documents", "removed", "share"), shown[:VALUES], words=1)
 
 
 def _pair(row: dict[str, object]) -> Markup:

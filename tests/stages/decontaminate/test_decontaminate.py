@@ -7,6 +7,7 @@ import textwrap
 import unicodedata
 from collections.abc import Callable
 from pathlib import Path
+from urllib.parse import quote, quote_plus
 
 import orjson
 import pyarrow as pa
@@ -231,6 +232,11 @@ FORMS: dict[str, Callable[[str], str]] = {
     "comment": lambda text: "\n".join(f"    # {line}" for line in textwrap.wrap(text, 30)),
     "references": lambda text: "".join(f"&#{ord(mark)};" for mark in text),
     "blanks": lambda text: f"<p>{html.escape(text).replace(' ', '&nbsp;')}</p>",
+    "URL": lambda text: f"https://example.org/ask?q={quote(text)}&lang=en",
+    "form": lambda text: f"q={quote_plus(text)}",
+    "numbered": lambda text: "\n".join(f"{n:4}: {line}" for n, line in enumerate(textwrap.wrap(text, 20), start=98)),
+    "quotation": lambda text: "\n".join(f"> > {line}" for line in textwrap.wrap(text, 30)).replace('"', "„"),
+    "emphasis": lambda text: " ".join(f"**{word}**" for word in text.split(" ")),
     "LaTeX": lambda text: "\\begin{quote}" + text.replace("80", "$80\\,$").replace("é", "\\xe9") + "\\end{quote}",
     "hyphens": lambda text: (
         text.replace("marb", "mar-\n  b").replace("trav", "tra\u00ad\nv").replace("brid", "bri-\r\nd")
@@ -277,6 +283,17 @@ def test_the_cases_are_found_in_every_form(test_data: Path) -> None:
 def test_a_short_item_is_found_as_a_whole(tmp_path: Path) -> None:
     assert run(stage(tmp_path), "“What is the name of the cafe near the bridge”")[1].rule.null_count == 0
     assert run(stage(tmp_path), "What is the name of the café near the")[1].rule.null_count == 1
+
+
+def test_rows_of_the_same_few_words_are_no_item(tmp_path: Path) -> None:
+    """The rows of zeros in an item say nothing; its words do."""
+    grid = "[" + "[0, 0, 0, 1, 0], " * 6 + "]"
+    rows = [orjson.dumps({"question": text}) for text in (f"{QUESTIONS[0]} {grid}", grid)]
+    (tmp_path / "set.jsonl").write_bytes(b"\n".join(rows))
+    own = Decontaminate.model_validate({"sets": {"gsm8k": str(tmp_path / "set.jsonl")}})
+    _, verdicts, _ = run(own, f"A grid: {grid}", f"{QUESTIONS[0]} {grid}", QUESTIONS[0])
+    assert verdicts.rule.to_pylist() == [None, "contaminated_gsm8k", "contaminated_gsm8k"]
+    assert "; 1 of fewer than 8 words" in next(own.remarks(context()))
 
 
 def test_cutting_takes_out_the_spans_and_keeps_the_rest(tmp_path: Path) -> None:
@@ -336,7 +353,9 @@ def test_items_too_short_to_be_looked_for_are_named_unless_they_may_be_left_out(
     assert "1 of 3 items have fewer than 11 words and would be found in clean text, such as item 2" in str(problem)
     lenient = stage(tmp_path, shortest=11, skip_short=True)
     assert list(lenient.problems(context())) == []
-    assert list(lenient.remarks(context())) == ["own: 3 items; 1 shorter than 11 words are left out"]
+    assert list(lenient.remarks(context())) == [
+        "own: 3 items; 1 of fewer than 11 words, or of few again and again, are left out"
+    ]
     assert list(stage(tmp_path).remarks(context())) == ["own: 3 items"]
     assert run(lenient, QUESTIONS[2], QUESTIONS[1])[1].rule.to_pylist() == [None, "contaminated_own"]
     (problem,) = stage(tmp_path, shortest=100, skip_short=True).problems(context())

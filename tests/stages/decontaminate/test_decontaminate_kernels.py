@@ -4,6 +4,7 @@ import html
 import json
 import re
 import unicodedata
+from urllib.parse import quote
 
 import numpy as np
 import pyarrow as pa
@@ -17,7 +18,17 @@ from prep.stages.decontaminate.folding import folding
 from prep.stages.decontaminate.folding_kernels import fold_words
 from prep.stages.decontaminate.items import GAP, Items
 from prep.stages.decontaminate.overlap_kernels import widen
-from prep.stages.decontaminate.reading_kernels import ESCAPED, JOINED, LATEX, NESTED, next_window, read, vocabulary
+from prep.stages.decontaminate.reading_kernels import (
+    ESCAPED,
+    JOINED,
+    LATEX,
+    NESTED,
+    NUMBERED,
+    QUOTED,
+    next_window,
+    read,
+    vocabulary,
+)
 
 ALONE = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Line_Break=SA}\u30fc]")
 MARKUP = re.compile(r"<(?=[A-Za-z/!])[^<>]*>|&[A-Za-z0-9#]+;")
@@ -168,16 +179,18 @@ def slow_spans(
         else []
         for item, size in zip(items, sizes, strict=True)
     ]
+    telling = [[4 * len(set(gram)) >= len(gram) for gram in own] for own in grams]
     rare = [[common is None or sum(gram in other for other in grams) <= common for gram in own] for own in grams]
     found = set[tuple[int, ...]]()
     for row, text in enumerate(texts):
         words = text.split()
         for number, own in enumerate(grams):
             n = sizes[number]
-            said = {at + word for at, ok in enumerate(rare[number]) if not ok for word in range(n)}
-            left = {at + word for at, ok in enumerate(rare[number]) if ok for word in range(n)} - said
+            looked = [at for at in range(len(own)) if telling[number][at]]
+            said = {at + word for at in looked if not rare[number][at] for word in range(n)}
+            left = {at + word for at in looked if rare[number][at] for word in range(n)} - said
             said = said if left else set()
-            wanted = [at for at in range(len(own)) if not left or (rare[number][at] and {*range(at, at + n)} - said)]
+            wanted = [at for at in looked if not left or (rare[number][at] and {*range(at, at + n)} - said)]
             counted = {gram for at, gram in enumerate(own) if at in wanted}
             hits = [at for at in range(len(words) - n + 1) if tuple(words[at : at + n]) in counted]
             runs: list[list[int]] = []
@@ -239,6 +252,7 @@ SIGNS = [
     "amp",
     ";",
 ]
+SIGNS += ["%", "41", "%E4", "%b8%AD", "%F0%9f", "%ED%A0%80", "%C0%80"]
 SIGNS += ["#233;", "#x5c0f;", "eacute;", "-", "\n", "\r\n", "\u00ad", "\u2010", " ", "word", "é", "1F600"]
 BROKEN = re.compile(r"(?<=[^\x00-\x40])[-\u00ad\u2010]\r?\n[ \t]*")
 
@@ -260,11 +274,11 @@ def test_broken_words_are_joined(text: str) -> None:
 
 
 @settings(max_examples=300, deadline=None)
-@given(st.lists(st.sampled_from(SIGNS)).map("".join), st.sampled_from([LATEX, ESCAPED, NESTED]))
+@given(st.lists(st.sampled_from(SIGNS)).map("".join), st.sampled_from([LATEX, ESCAPED, NESTED, QUOTED]))
 def test_any_text_can_be_read(text: str, reading: int) -> None:
     """Whatever is read, it is text, and what has no sign stays."""
     found = fast_read(text, reading)
-    if "\\" not in text and "&" not in text:
+    if "\\" not in text and "&" not in text and "%" not in text:
         assert found == text
 
 
@@ -281,6 +295,33 @@ def test_strings_of_json_are_read_as_what_they_stand_for(text: str, ascii_only: 
     escaped = html.escape(text)
     assert html.unescape(escaped) == text
     assert [key for key, _ in fast_words(fast_read(escaped, LATEX))] == same
+
+
+@settings(max_examples=200, deadline=None)
+@given(
+    st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0%"), max_size=20), st.sampled_from(" /?é中")
+)
+def test_urls_are_read_as_what_they_stand_for(text: str, safe: str) -> None:
+    assert fast_read(quote(text, safe=safe), QUOTED) == text
+
+
+@settings(max_examples=300, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.sampled_from(["", "1", " 2", "\t3:", "4", "12a", "1234567"]), st.sampled_from(["", " é", ".", "5"])
+        )
+    )
+)
+def test_numbers_of_lines_are_left_out(parts: list[tuple[str, str]]) -> None:
+    lines = [number + rest for number, rest in parts]
+    found = [re.match(r"[ \t]*(\d{1,6})(?![0-9A-Za-z])", line) for line in lines]
+    numbers = [int(match[1]) if match else -9 for match in found]
+    expected = list[str]()
+    for at, (line, match) in enumerate(zip(lines, found, strict=True)):
+        beside = (numbers[at - 1] == numbers[at] - 1) or (at + 1 < len(lines) and numbers[at + 1] == numbers[at] + 1)
+        expected.append(line[match.end() :] if at and match and beside else line)
+    assert fast_read("\n".join(lines), NUMBERED) == "\n".join(expected)
 
 
 def test_latex_is_read_as_what_it_shows() -> None:
