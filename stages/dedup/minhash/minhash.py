@@ -30,7 +30,8 @@ class MinHash(Deduplication):
 
     The similarity of two documents is the Jaccard similarity of their sets of n-grams: of words in lower case, those
     without a letter or digit left out, or of characters in lower case, runs of white space as one. Documents of fewer
-    words or characters than `ngram` match only where all are the same. Two documents match with probability
+    words or characters than `ngram` match only where all are the same. Other normal forms of Unicode are other texts;
+    `repair` makes them one. Two documents match with probability
     1 − (1 − similarity^rows)^bands; of those that do, a document goes only in favour of a kept one to which its
     similarity is `verify` or more. Of each document that goes (rule `near_duplicate`), `detail` names the one that
     stays and `value` is their similarity. The columns `minhash_cluster` (the id of the one that stays, null for a

@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable
 from itertools import pairwise
 from pathlib import Path
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given, settings
@@ -354,3 +355,36 @@ def test_a_damaged_table_is_named(folder: Folder) -> None:
     Path(upstream.taps[0]).write_bytes(Path(upstream.taps[0]).read_bytes()[:-20])
     with pytest.raises(CorruptFileError, match=r"00000\.arrow"):
         run(Exact(), upstream, place)
+
+
+def script(first: int, letters: int, length: int, mark: str, seed: int) -> str:
+    """Return text of a script without blanks, a mark after every twenty letters."""
+    drawn = np.random.default_rng(seed).integers(first, first + letters, length).tolist()
+    return "".join(mark if place % 20 == 19 else chr(code) for place, code in enumerate(drawn))
+
+
+def test_unusual_documents_are_matched_by_what_they_say(folder: Folder) -> None:
+    """Nothing, few words, one word again and again, scripts without blanks, other case, marks and blanks, code."""
+    text, chinese, thai = article(1, 200), script(0x4E00, 3000, 400, "。", 1), script(0x0E01, 46, 600, " ", 2)
+    code = "\n".join(f"    if value_{line} == {line}:\n        call({line}, name_{line})" for line in range(60))
+    kinds = {
+        "blank": ["", "", " \n\t"],
+        "few": ["one two three four", "One  two three four"],
+        "marks": ["!!!"],
+        "other marks": ["???"],
+        "number": ["123"],
+        "other number": ["124"],
+        "spam": ["spam " * 500, "Spam " * 700],
+        "text": [text, text.upper(), text.replace(" ", ", "), text.replace(" ", "\n"), text.replace(" ", "\u00a0")],
+        "quoted": [article(2, 200), "> " + article(2, 200).replace(" ", "\n> ")],
+        "spam before text": ["spam " * 500 + article(3, 200)],
+        "text without": [article(3, 100)],
+        "chinese": [chinese, chinese[:200] + "新" + chinese[200:], chinese.replace("。", "")],
+        "other chinese": [script(0x4E00, 3000, 400, "。", 3)],
+        "thai": [thai, thai[:300] + "กข" + thai[300:]],
+        "code": [code, code.replace("    ", "\t"), f"{code}\n# end"],
+        "other code": [code.replace("value", "number").replace("name", "place")],
+    }
+    documents: Part = [(f"{name} {row}", text) for name, texts in kinds.items() for row, text in enumerate(texts)]
+    result = deduplicate(MinHash(keep="smallest_id", audit=0), [documents[::2], documents[1::2]], folder())
+    assert result.rejected == {f"{name} {row}": f"{name} 0" for name in kinds for row in range(1, len(kinds[name]))}
