@@ -58,7 +58,7 @@ class Decontaminate(Tagging, GlobalStage):
     """Words in an n-gram. GPT-3 was decontaminated with 13 (Brown et al. 2020, appendix C)."""
     min_share: float = Field(0.5, ge=0, le=1)
     """Smallest share of an item's words that a document must hold in n-grams; 0: a single n-gram is enough."""
-    common: int = Field(10, ge=1)
+    common: int = Field(5, ge=1)
     """An n-gram says nothing that more items than this have, or more documents which hold less than nine tenths of the
     item; nor one that ten times as many documents have, and one in a hundred, whatever else they hold."""
     reference: EvaluationSet | None = None

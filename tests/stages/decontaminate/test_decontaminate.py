@@ -156,8 +156,8 @@ def test_what_is_common_in_the_corpus_rejects_nothing_and_copies_are_not_common(
     assert "one of 3 items are kept" in warning.message
     assert "own 0 (125 documents)" in warning.message
 
-    _, verdicts, _ = run_parts(own, [clean[:11]], tmp_path / "few", lost=["d0"])
-    assert verdicts.rule.to_pylist() == [None, *["contaminated_own"] * 10]
+    _, verdicts, _ = run_parts(own, [clean[:6]], tmp_path / "few", lost=["d0"])
+    assert verdicts.rule.to_pylist() == [None, *["contaminated_own"] * 5]
 
 
 def test_a_sentence_that_one_in_a_hundred_documents_has_rejects_nothing(tmp_path: Path) -> None:
