@@ -26,7 +26,7 @@ from prep.pipeline.steps.finishing import finish_global, finish_pass
 from prep.pipeline.steps.inputs import identify
 from prep.pipeline.steps.ledger import Ledger, PassCounts
 from prep.pipeline.steps.passes import PHASE, PassTask
-from prep.pipeline.steps.publish import publish, truncated_records
+from prep.pipeline.steps.publish import publish, truncated_inputs
 from prep.pipeline.steps.run_warnings import find_warnings, write_warnings
 from prep.stages.results import RunWarning
 from prep.stages.stage import Phase
@@ -72,7 +72,7 @@ def run(configuration: Configuration, progress: Progress) -> Result:
         ledger = read_ledger(configuration, plan)
         ledger.verify()
         found = write_warnings(
-            configuration.settings.output, list(find_warnings(configuration, plan, folder)), configuration.file
+            configuration.settings.output, list(find_warnings(configuration, plan, folder, ledger)), configuration.file
         )
         if found and configuration.settings.strict:
             lines = "\n".join(f"  {item.name}: {item.message}; see: {item.command}" for item in found)
@@ -111,7 +111,7 @@ def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
         if isinstance(step, PassStep):
             passes.append(PassCounts(step.title, before, last, manifest.read, manifest.written))
         before = last
-    return Ledger(names, [counts[at] for at in range(len(names))], truncated_records(plan, folder), passes)
+    return Ledger(names, [counts[at] for at in range(len(names))], truncated_inputs(plan, folder), passes)
 
 
 class _Steps:
@@ -172,15 +172,15 @@ class _Steps:
         self._confirm([found for found in self._plan.steps if found.folder in step.reads])
         self._look_at_tasks(step, folder)
         write_json(f"{folder}/{records.IDENTITY}", step.identity)
+        settings = self._configuration.settings
         if isinstance(step, PassStep):
-            settings = self._configuration.settings
             work = PassTask(step, self._root, settings.batch_bytes, settings.storage)
             self._run_phase(work, step, Phase(PHASE, step.tasks))
             finish_pass(step, folder)
         else:
             phases.record_taps(step, self._root)
             for phase in phases.phases(step):
-                self._run_phase(phases.PhaseTask(step, phase.name, self._root), step, phase)
+                self._run_phase(phases.PhaseTask(step, phase.name, self._root, settings.storage), step, phase)
             finish_global(step, self._root)
         self.ran.append(step.title)
 

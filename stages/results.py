@@ -18,6 +18,8 @@ class Thresholds(BaseModel):
     """A larger share of documents on which a stage breaks."""
     least_documents: int = Field(10, ge=1)
     """Sources and languages of fewer documents are not looked at by shares."""
+    undecoded_share: float = Field(0.01, ge=0, le=1)
+    """A larger share of the documents of a source whose text holds U+FFFD, which stands for bytes that are no text."""
     validation_rows: int = Field(100, ge=0)
     """A validation split of fewer rows."""
 
@@ -57,6 +59,8 @@ class Results:
     groups: Sequence[Group]
     left: Sequence[Group]
     """The documents that a row stage or source keeps, by what their labels are after it; nothing is lost in these."""
+    undecoded: Sequence[Group]
+    """Those of `left` whose text holds U+FFFD, where the stage makes the text."""
     output: str
     """A Global stage's output folder; of other stages, empty."""
     findings: Sequence[str]

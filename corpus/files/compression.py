@@ -54,6 +54,8 @@ class Piece(NamedTuple):
     rule: str | None = None
     """What is broken: "truncated", "bomb", or "bad_" and the codec's name."""
     detail: str = ""
+    missing: int | None = None
+    """Bytes of content that a member's beginning announces and its end lacks; None where none are announced."""
 
 
 def codec_of(path: str) -> str | None:
@@ -130,7 +132,7 @@ def _without_head(content: Iterator[Piece], start: Place) -> Iterator[Piece]:
         if piece.place.member > start.member or skip <= 0:
             yield piece
         elif len(piece.data) > skip or piece.rule is not None:
-            yield Piece(piece.data[skip:], start, False, piece.rule, piece.detail)
+            yield piece._replace(data=piece.data[skip:], place=start, begins_member=False)
 
 
 def _before(content: Iterator[Piece], end: Place) -> Iterator[Piece]:
@@ -189,10 +191,11 @@ class _Feed:
 class _DamageError(Exception):
     """A member that cannot be read to its end; `block` is the last compressed bytes it was given."""
 
-    def __init__(self, rule: str, detail: str, block: bytes = b"") -> None:
+    def __init__(self, rule: str, detail: str, block: bytes = b"", missing: int | None = None) -> None:
         super().__init__(detail)
         self.rule = rule
         self.block = block
+        self.missing = missing
 
 
 class _Members:
@@ -249,7 +252,7 @@ class _Members:
                 yield Piece(data, Place(start, given), begins_member=given == 0)
                 given += len(data)
             detail = f"the {self._codec.name} member at byte {start} {damage}"
-            yield Piece(b"", Place(start, given), given == 0, damage.rule, detail)
+            yield Piece(b"", Place(start, given), given == 0, damage.rule, detail, damage.missing)
             feed.give_back(damage.block[1:])
             return False
         return True
@@ -257,14 +260,19 @@ class _Members:
     def _content(self, feed: _Feed) -> Iterator[bytes]:
         """Decompress the next member. Raises _DamageError."""
         start, given = feed.offset, 0
+        announced: int | None = None
         block = head = b""
         decompressor = self._new()
         while not decompressor.eof:
             fresh = feed.take() if decompressor.needs_input else b""
+            if feed.offset - start == len(fresh):  # the member's first bytes
+                announced = self._codec.announced(fresh)
             block = fresh or block
             data, damage = b"", None
             if decompressor.needs_input and not fresh:
-                damage = _DamageError(TRUNCATED, "is cut off")
+                held = given + len(head)
+                missing = None if announced is None else max(0, announced - held)
+                damage = _DamageError(TRUNCATED, f"is cut off after {held} bytes of content", missing=missing)
             else:
                 try:
                     data = decompressor.decompress(fresh, PIECE - len(head))

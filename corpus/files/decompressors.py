@@ -92,6 +92,8 @@ class Codec(NamedTuple):
 
     Without checksums, a member stored at the end of another ends just where that one does.
     """
+    announced: Callable[[bytes], int | None] = lambda _: None
+    """From a member's first bytes to how many bytes of content it holds, where they say so."""
 
 
 class _Gzip:
@@ -143,6 +145,20 @@ def _open_zstd(path: str) -> Factory:
     return lambda: zstd.ZstdDecompressor(dictionary)
 
 
+def _zstd_content(head: bytes) -> int | None:
+    try:
+        return zstd.get_frame_info(head).decompressed_size
+    except zstd.ZstdError:
+        return None
+
+
+def _lz4_content(head: bytes) -> int | None:
+    try:
+        return int(lz4.frame.get_frame_info(head)["content_size"]) or None
+    except RuntimeError:
+        return None
+
+
 _CODECS = (
     Codec(
         "gzip",
@@ -162,6 +178,7 @@ _CODECS = (
         magic_length=4,
         proof=1 << 20,
         look_back=4 << 20,
+        announced=_zstd_content,
     ),
     Codec(
         "bz2",
@@ -173,7 +190,7 @@ _CODECS = (
         proof=1,
     ),
     Codec("xz", lambda _: _xz, (lzma.LZMAError,)),
-    Codec("lz4", lambda _: lz4.frame.LZ4FrameDecompressor, (RuntimeError,)),
+    Codec("lz4", lambda _: lz4.frame.LZ4FrameDecompressor, (RuntimeError,), announced=_lz4_content),
 )
 CODECS: Mapping[str, Codec] = {codec.name: codec for codec in _CODECS}
 

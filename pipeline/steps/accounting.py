@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prep.corpus.arrow.documents import REJECTED, URL
+from prep.corpus.arrow.documents import REJECTED, TEXT, URL
 from prep.stages.results import Counts, Group
 from prep.stages.stage import Verdicts
 
@@ -30,6 +30,7 @@ class Account:
         self._groups: dict[int, Counter[Label]] = {position: Counter() for position in positions}
         self._left: dict[int, Counter[Label]] = {position: Counter() for position in positions}
         self._lost: dict[int, Counter[tuple[Label, str]]] = {position: Counter() for position in positions}
+        self._undecoded: dict[int, Counter[Label]] = {}
 
     def enter(self, position: int, documents: pa.RecordBatch) -> None:
         """Count documents that enter a stage."""
@@ -49,6 +50,12 @@ class Account:
         """Count documents that a stage keeps, before copies are made."""
         for (source, language), count in _counted(_labels(documents)):
             self._left[position][source, language] += count
+
+    def look_for_undecoded(self, position: int, documents: pa.RecordBatch) -> None:
+        """Count documents that a stage kept and whose text, which is its work, holds U+FFFD."""
+        texts = documents.column(TEXT.name)
+        found = _counted(_labels(documents.filter(pc.fill_null(pc.match_substring(texts, "\ufffd"), False))))
+        self._undecoded.setdefault(position, Counter()).update({(source, of): count for (source, of), count in found})
 
     def repeat(self, position: int, copies: int) -> None:
         """Count copies that a stage made of documents."""
@@ -75,6 +82,11 @@ class Account:
     def left(self) -> Mapping[int, tuple[Group, ...]]:
         """Return the documents kept by source and language, by the stages' positions."""
         return {at: tuple(Group(*label, count, {}) for label, count in left.items()) for at, left in self._left.items()}
+
+    def undecoded(self) -> Mapping[int, tuple[Group, ...]]:
+        """Return the documents kept whose text holds U+FFFD by source and language, by the stages' positions."""
+        found = self._undecoded.items()
+        return {at: tuple(Group(*label, count, {}) for label, count in groups.items()) for at, groups in found}
 
     def _counts(self, position: int) -> Counts:
         rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))

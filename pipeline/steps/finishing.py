@@ -69,6 +69,10 @@ def _added(tasks: Sequence[Record]) -> Record:
         files=files,
         groups={at: add_groups(group for task in tasks for group in task.groups.get(at, ())) for at in positions},
         left={at: add_groups(group for task in tasks for group in task.left.get(at, ())) for at in positions},
+        undecoded={
+            at: add_groups(group for task in tasks for group in task.undecoded.get(at, ()))
+            for at in sorted({at for task in tasks for at in task.undecoded})
+        },
         read=sum(task.read for task in tasks),
         written=sum(task.written for task in tasks),
     )

@@ -7,7 +7,7 @@ kept.
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from prep.corpus.errors import LedgerError, RunError
@@ -67,13 +67,30 @@ class PassCounts:
 
 
 @dataclass(frozen=True)
+class Truncation:
+    """An input that breaks off."""
+
+    record: str
+    """The id of the record at which it does: the file, and the place in it."""
+    missing_bytes: int | None
+    """How much content is announced and not there; None where it cannot be known."""
+    detail: str
+    """What was seen."""
+
+    def __str__(self) -> str:
+        known = self.missing_bytes is not None
+        much = f"{self.missing_bytes:,} bytes are missing" if known else "how much is missing cannot be known"
+        return f"{self.record}: {much} ({self.detail})" if self.detail else f"{self.record}: {much}"
+
+
+@dataclass(frozen=True)
 class Ledger:
     """What happened to the documents, stage by stage."""
 
     names: Sequence[str]
     counts: Sequence[Counts]
-    truncated: Sequence[str] = field(default=())
-    """Ids of the records at which input files broke off."""
+    truncated: Sequence[Truncation] = field(default=())
+    """The input files that break off."""
     passes: Sequence[PassCounts] = field(default=())
     """Of the run itself; not read back from `ledger.json`."""
 
@@ -104,15 +121,20 @@ class Ledger:
         """Return the ledger as `ledger.json` holds it."""
         stages = [{"name": name, **to_json(item)} for name, item in zip(self.names, self.counts, strict=True)]
         passes = [{"step": step.title, "read": step.read, "written": step.written} for step in self.passes]
-        return {"stages": stages, "passes": passes, "truncated": list(self.truncated)}
+        return {"stages": stages, "passes": passes, "truncated": list(map(asdict, self.truncated))}
 
 
 def read_ledger(output: str) -> Ledger:
-    """Read the ledger of a run from its output folder. Raises RunError where there is none."""
+    """Read the ledger of a run from its output folder. Raises RunError where there is none, or it is damaged."""
     path = join(output, LEDGER)
     try:
         value: dict[str, Any] = dict(read_json(path))
     except FileNotFoundError as error:
         raise RunError(f"{path}: not found; is {output} the output of a run that has ended?") from error
-    names = [stage["name"] for stage in value["stages"]]
-    return Ledger(names, [from_json(stage) for stage in value["stages"]], value["truncated"])
+    try:
+        names = [stage["name"] for stage in value["stages"]]
+        truncated = [Truncation(**item) for item in value["truncated"]]
+        return Ledger(names, [from_json(stage) for stage in value["stages"]], truncated)
+    except (KeyError, TypeError, ValueError, AttributeError) as error:
+        detail = f"{type(error).__name__}: {error}"
+        raise RunError(f"{path} is no ledger of this version ({detail}); run again, which writes it anew") from error

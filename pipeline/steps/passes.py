@@ -17,7 +17,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prep.corpus.arrow.columns import set_column
-from prep.corpus.arrow.documents import REJECTED, DocumentWriter, read_documents, read_schema
+from prep.corpus.arrow.documents import REJECTED, TEXT, DocumentWriter, read_documents, read_schema
 from prep.corpus.files.retrying import StorageAccess, storage_access
 from prep.corpus.files.storage import atomic_output, noting_outputs
 from prep.pipeline.execution.isolation import Guard
@@ -26,7 +26,7 @@ from prep.pipeline.plan import Changes, PassStep, TapPlan
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account, noted, rejects
 from prep.pipeline.steps.inputs import confirm
-from prep.stages.stage import Outcome, RowFunction, RowStage, Tap
+from prep.stages.stage import Outcome, RowFunction, RowStage, SourceStage, Stage, Tap
 from prep.stages.upstream import Upstream
 
 PHASE = "pass"
@@ -72,6 +72,7 @@ class PassTask:
                 files=records.stamp(folder, [os.path.relpath(path, folder) for path in paths]),
                 groups=account.groups(),
                 left=account.left(),
+                undecoded=account.undecoded(),
                 read=note.documents,
                 written=written,
             )
@@ -128,7 +129,7 @@ class PassTask:
     ) -> pa.RecordBatch:
         if self.step.source is not None:
             position, source = self.step.source
-            batch = losing.settle(position, source.name, outcome, outcome.batch)
+            batch = losing.settle(position, source, outcome, outcome.batch)
         else:
             batch = outcome.batch
         for position, stage in self.step.stages:
@@ -137,7 +138,7 @@ class PassTask:
             outcome = guard.apply(position, opened(stage, self.step.fingerprint), batch, losing.rows)
             if outcome.verdicts is not None and outcome.verdicts.findings is not None:
                 found[position].write(outcome.verdicts.findings)
-            batch = losing.settle(position, stage.name, outcome, batch, stage.tag)
+            batch = losing.settle(position, stage, outcome, batch, stage.tag)
         if batch.num_rows == 0:
             return batch
         columns = [batch.column(field.name) for field in self.step.schema]
@@ -178,7 +179,7 @@ class Losing:
         self._lost: list[tuple[npt.NDArray[np.int64], pa.RecordBatch]] = []
 
     def settle(
-        self, position: int, name: str, outcome: Outcome, entered: pa.RecordBatch, tag: str | None = None
+        self, position: int, stage: Stage, outcome: Outcome, entered: pa.RecordBatch, tag: str | None = None
     ) -> pa.RecordBatch:
         """Drop the rows that the verdicts lose and copy those they repeat; return the rows kept.
 
@@ -190,13 +191,19 @@ class Losing:
         batch, verdicts = outcome
         self._account.enter(position, entered)
         if verdicts is None:
-            self._account.leave(position, batch)
+            self._leave(position, stage, batch)
             return batch
         copies = np.ones(batch.num_rows, np.int64) if verdicts.copies is None else verdicts.copies
         kept = verdicts.rule.is_null().to_numpy(zero_copy_only=False)
-        left = self._drop(position, name, outcome, entered)
-        self._account.leave(position, left)
+        left = self._drop(position, stage.name, outcome, entered)
+        self._leave(position, stage, left)
         return self._repeat(position, left, copies[kept])
+
+    def _leave(self, position: int, stage: Stage, left: pa.RecordBatch) -> None:
+        self._account.leave(position, left)
+        makes_text = isinstance(stage, SourceStage) or TEXT.name in stage.produces
+        if makes_text and TEXT.name in left.schema.names:
+            self._account.look_for_undecoded(position, left)
 
     def _drop(self, position: int, name: str, outcome: Outcome, entered: pa.RecordBatch) -> pa.RecordBatch:
         batch, verdicts = outcome

@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
 
+from prep.corpus.files.retrying import StorageAccess, storage_access
 from prep.corpus.files.storage import noting_outputs
 from prep.pipeline.plan import GlobalStep
 from prep.pipeline.steps import records
@@ -25,12 +26,13 @@ class PhaseTask:
     step: GlobalStep
     phase: str
     steps_folder: str
+    storage: StorageAccess
 
     def run(self, task: int) -> None:
         """Run one task and write its record."""
         folder = f"{self.steps_folder}/{self.step.folder}"
         account: Account | None = None
-        with noting_outputs() as written:
+        with noting_outputs() as written, storage_access(self.storage):
             if self.phase == TAP:
                 assert self.step.tap is not None
                 run_tap(self.step.tap, self.steps_folder, part_path(self.step, self.steps_folder, task), task)

@@ -17,17 +17,16 @@ from pathlib import Path
 import pyarrow.parquet as pq
 
 from prep.corpus.errors import CorruptFileError
+from prep.corpus.files.compression import TRUNCATED
 from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
-from prep.pipeline.steps.ledger import LEDGER, Ledger
+from prep.pipeline.steps.ledger import LEDGER, Ledger, Truncation
 from prep.pipeline.steps.passes import FINDINGS
 
 ARTEFACTS = "artefacts"
 """What the ledger calls the folders of what Global stages made."""
 PICTURES = "pictures"
 """What the ledger calls the files of Global stages that lie beside it."""
-TRUNCATED = "truncated"
-"""The error that readers give to the record at which a file breaks off."""
 
 
 def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
@@ -61,13 +60,15 @@ def _published_before(output: str, kind: str) -> list[str]:
     return [name for name in names if isinstance(name, str)] if isinstance(names, list) else []
 
 
-def truncated_records(plan: Plan, steps_folder: str) -> list[str]:
-    """Return the ids of the records at which input files broke off."""
-    found: list[str] = []
+def truncated_inputs(plan: Plan, steps_folder: str) -> list[Truncation]:
+    """Return the input files that break off, by the records that failed there."""
+    found: list[Truncation] = []
     for _, path in _rejected(plan, Path(steps_folder)):
-        table = pq.read_table(path, columns=["id"], filters=[("rule", "=", TRUNCATED), ("failed", "=", True)])
-        found += table.column("id").to_pylist()
-    return sorted(found)
+        chosen = [("rule", "=", TRUNCATED), ("failed", "=", True)]
+        table = pq.read_table(path, columns=["id", "value", "detail"], filters=chosen)
+        for record, missing, detail in zip(*(column.to_pylist() for column in table.columns), strict=True):
+            found.append(Truncation(record, None if missing is None else int(missing), detail or ""))
+    return sorted(found, key=lambda item: (item.record, item.detail))
 
 
 def _rejected(plan: Plan, steps: Path) -> list[tuple[int, Path]]:

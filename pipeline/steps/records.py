@@ -47,6 +47,8 @@ class Record:
     """Counts by source and language, by the stage's position."""
     left: Mapping[int, tuple[Group, ...]] = field(default_factory=dict)
     """Documents kept by source and language, as they are after the stage, by the stage's position."""
+    undecoded: Mapping[int, tuple[Group, ...]] = field(default_factory=dict)
+    """Of the documents kept, those whose text holds U+FFFD; for stages that make the text."""
     read: int = 0
     """Documents that came in."""
     written: int = 0
@@ -112,6 +114,7 @@ def _write(path: str, record: Record) -> None:
             "files": {name: asdict(item) for name, item in sorted(record.files.items())},
             "groups": _groups_to_json(record.groups),
             "left": _groups_to_json(record.left),
+            "undecoded": _groups_to_json(record.undecoded),
             "read": record.read,
             "written": record.written,
         },
@@ -126,6 +129,7 @@ def _read(path: str) -> Record:
             {name: FileStamp(**item) for name, item in value["files"].items()},  # type: ignore[attr-defined]
             _groups_from_json(value["groups"]),
             _groups_from_json(value["left"]),
+            _groups_from_json(value["undecoded"]),
             int(value["read"]),  # type: ignore[call-overload]
             int(value["written"]),  # type: ignore[call-overload]
         )

@@ -9,18 +9,23 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import asdict
 from pathlib import Path
 
+from prep.corpus.errors import CorruptFileError
+from prep.corpus.files.compression import TRUNCATED
 from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep, Plan
 from prep.pipeline.steps import records
+from prep.pipeline.steps.ledger import LEDGER, Ledger, Truncation
 from prep.pipeline.steps.passes import FINDINGS
 from prep.stages.results import Counts, Group, Results, RunWarning, Thresholds
 
 WARNINGS = "warnings.json"
 """Its name in the output folder."""
+_NAMED = 5
+"""At most so many inputs that break off are named in a warning; the ledger names all."""
 
 
-def find_warnings(configuration: Configuration, plan: Plan, steps_folder: str) -> Iterator[RunWarning]:
+def find_warnings(configuration: Configuration, plan: Plan, steps_folder: str, ledger: Ledger) -> Iterator[RunWarning]:
     """Yield the warnings of a complete run, in the order of its stages."""
     results: dict[int, Results] = {}
     thresholds = configuration.settings.warnings
@@ -33,10 +38,11 @@ def find_warnings(configuration: Configuration, plan: Plan, steps_folder: str) -
             findings = tuple(str(path) for path in sorted(Path(folder).glob(pattern)))
             parts = () if own else tuple(str(path) for path in sorted(Path(folder, "parts").glob("*.parquet")))
             groups = manifest.groups.get(position, ())
-            left = manifest.left.get(position, ())
+            left, undecoded = manifest.left.get(position, ()), manifest.undecoded.get(position, ())
             results[position] = Results(
-                counts, groups, left, f"{folder}/output" if own else "", findings, parts, thresholds
+                counts, groups, left, undecoded, f"{folder}/output" if own else "", findings, parts, thresholds
             )
+    yield from _truncations(ledger.truncated)
     for position, stage in enumerate(configuration.stages):
         yield from _of_any_stage(stage.name, results[position])
         yield from stage.warnings(results[position])
@@ -50,11 +56,17 @@ def write_warnings(output: str, found: Sequence[RunWarning], pipeline: str) -> l
 
 
 def read_warnings(output: str) -> list[RunWarning]:
-    """Read the warnings of a run from its output folder; none where it has no such file."""
+    """Read the warnings of a run from its output folder; none where it has no such file.
+
+    Raises CorruptFileError where the file is damaged.
+    """
     path = f"{output}/{WARNINGS}"
     if not Path(path).exists():
         return []
-    return [RunWarning(**item) for item in read_json(path)["warnings"]]  # type: ignore[attr-defined]
+    try:
+        return [RunWarning(**item) for item in read_json(path)["warnings"]]  # type: ignore[attr-defined]
+    except (KeyError, TypeError) as error:
+        raise CorruptFileError(f"{path} holds no warnings ({type(error).__name__}: {error}); run again") from error
 
 
 def _filled(item: RunWarning, pipeline: str, output: str) -> RunWarning:
@@ -62,8 +74,17 @@ def _filled(item: RunWarning, pipeline: str, output: str) -> RunWarning:
     return RunWarning(item.name, item.message, command)
 
 
+def _truncations(truncated: Sequence[Truncation]) -> Iterator[RunWarning]:
+    if truncated:
+        rest = f"; and {len(truncated) - _NAMED:,} more, in {LEDGER}" if len(truncated) > _NAMED else ""
+        named = "; ".join(map(str, truncated[:_NAMED]))
+        cut = "1 input is" if len(truncated) == 1 else f"{len(truncated):,} inputs are"
+        yield RunWarning("truncated_input", f"{cut} cut off: {named}{rest}", _inspect(TRUNCATED))
+
+
 def _of_any_stage(name: str, results: Results) -> Iterator[RunWarning]:
     yield from _failures(name, results.counts, results.thresholds)
+    yield from _undecoded(name, results)
     for kind, of in _KINDS.items():
         entered: Counter[str] = Counter()
         lost: dict[str, Counter[str]] = {}
@@ -86,6 +107,26 @@ def _failures(name: str, counts: Counts, thresholds: Thresholds) -> Iterator[Run
             f"{name} failed on {failed:,} of {counts.entered:,} documents ({share}): {why}",
             _inspect(most_first[0][0]),
         )
+
+
+def _undecoded(name: str, results: Results) -> Iterator[RunWarning]:
+    """Warn of sources whose bytes were often no characters: of another character set than declared, or damaged."""
+    kept, undecoded = Counter[str | None](), Counter[str | None]()
+    for counter, groups in ((kept, results.left), (undecoded, results.undecoded)):
+        for group in groups:
+            counter[group.source] += group.entered
+    for source, count in sorted(undecoded.items(), key=lambda each: each[0] or ""):
+        if (
+            count > results.thresholds.undecoded_share * kept[source]
+            and kept[source] >= results.thresholds.least_documents
+        ):
+            share = f"{100 * count / kept[source]:.1f} %"
+            where = f" of source {source!r}" if source else ""
+            message = (
+                f"{name}: {count:,} of {kept[source]:,} documents ({share}){where} hold U+FFFD, which stands for bytes "
+                "that are no characters of the text's encoding"
+            )
+            yield RunWarning("undecoded_bytes", message, "prep inspect {pipeline} --search '\ufffd'")
 
 
 def _losses(

@@ -46,12 +46,15 @@ class Read(SourceStage, SourceOptions):
     process or hung. Pages of wikis are also rejected as `redirect`, `namespace` or `content_model`, PDF files as
     `no_text_layer` or `too_many_pages`. Of `conversations`, those in which an assistant says nothing are rejected as
     `no_answer`, those with pictures as `not_text`; `unknown_role` and `bad_conversation` are errors.
+
+    A record that is `truncated` has as its value how many bytes are missing, where the file announces them; a PDF file
+    that is cut off gives its pages as far as they are there, and one such record.
     """
 
     example: ClassVar[str] = '- read: {paths: "crawl/*.warc.gz"}'
     name: ClassVar[str] = "read"
     produces: ClassVar[tuple[str, ...]] = ("html",)
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     libraries: ClassVar[tuple[str, ...]] = (
         "fastwarc",
         "orjson",

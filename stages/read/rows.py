@@ -10,7 +10,7 @@ from typing import NamedTuple
 import pyarrow as pa
 
 from prep.corpus.arrow.documents import ABOUT, CHARSET, CONVERSATION, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL
-from prep.corpus.files.compression import START, Piece, Place, codec_of, pieces
+from prep.corpus.files.compression import START, TRUNCATED, Piece, Place, codec_of, pieces
 from prep.stages.read.sources import SourceOptions
 from prep.stages.stage import Outcome, Verdicts, Watch
 
@@ -70,6 +70,12 @@ def rejected(row_id: str, rule: str, value: float | None = None, detail: str | N
 def failed(row_id: str, rule: str, detail: str | None = None) -> Row:
     """Return a record that is broken."""
     return Row(row_id, rule=rule, failed=True, detail=detail)
+
+
+def damaged(row_id: str, rule: str, detail: str, missing: int | None) -> Row:
+    """Return a record at which a file is damaged; `missing` bytes of content are announced and not there."""
+    value = float(missing) if rule == TRUNCATED and missing is not None else None
+    return failed(row_id, rule, detail)._replace(value=value)
 
 
 def too_large(row_id: str, length: int, limit: int) -> Row:
@@ -156,6 +162,10 @@ class Record(NamedTuple):
     """How many bytes the record has in full."""
     rule: str | None = None
     detail: str = ""
+    missing: int | None = None
+    """Bytes of content that are known to be missing, where the file is cut off."""
+    ended: bool = True
+    """False for a last line without its newline."""
 
 
 def record_rows(file: Input, records: Iterable[Record], make: Callable[[str, bytes], Row]) -> Iterator[Row]:
@@ -163,7 +173,7 @@ def record_rows(file: Input, records: Iterable[Record], make: Callable[[str, byt
     for record in records:
         row_id = file.id_at(record.place)
         if record.rule is not None:
-            yield failed(row_id, record.rule, record.detail)
+            yield damaged(row_id, record.rule, record.detail, record.missing)
         elif record.length > file.options.max_bytes:
             yield too_large(row_id, record.length, file.options.max_bytes)
         else:

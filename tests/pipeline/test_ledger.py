@@ -3,7 +3,7 @@
 import pytest
 
 from prep.corpus.errors import LedgerError
-from prep.pipeline.steps.ledger import Ledger, PassCounts, add, from_json, to_json
+from prep.pipeline.steps.ledger import Ledger, PassCounts, Truncation, add, from_json, to_json
 from prep.stages.results import Counts
 
 READ = Counts(10, 7, {"empty": 2}, {"bad_utf8": 1})
@@ -18,7 +18,12 @@ def test_counts_add_up_by_rule() -> None:
 
 def test_a_balanced_ledger_stands() -> None:
     passes = [PassCounts("read-short", -1, 1, 10, 6)]
-    ledger = Ledger(["read", "short"], [READ, Counts(7, 6, {"long": 1})], ["x#3"], passes)
+    ledger = Ledger(
+        ["read", "short"],
+        [READ, Counts(7, 6, {"long": 1})],
+        [Truncation("x#3", 40, "cut"), Truncation("y@0", None, "")],
+        passes,
+    )
     ledger.verify()
     assert ledger.as_json() == {
         "stages": [
@@ -26,8 +31,15 @@ def test_a_balanced_ledger_stands() -> None:
             {"name": "short", "in": 7, "kept": 6, "rejected": {"long": 1}, "failed": {}},
         ],
         "passes": [{"step": "read-short", "read": 10, "written": 6}],
-        "truncated": ["x#3"],
+        "truncated": [
+            {"record": "x#3", "missing_bytes": 40, "detail": "cut"},
+            {"record": "y@0", "missing_bytes": None, "detail": ""},
+        ],
     }
+    assert list(map(str, ledger.truncated)) == [
+        "x#3: 40 bytes are missing (cut)",
+        "y@0: how much is missing cannot be known",
+    ]
 
 
 @pytest.mark.parametrize(

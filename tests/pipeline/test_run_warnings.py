@@ -95,3 +95,31 @@ def test_they_are_printed_at_the_end_and_first_in_the_report(tmp_path: Path) -> 
     assert f"see: prep report {tmp_path}/out" in said.output
     report = CliRunner().invoke(app, ["report", f"{tmp_path}/out"])
     assert report.output.startswith("warning: source_without_documents")
+
+
+def test_inputs_that_are_cut_off_are_named(tmp_path: Path) -> None:
+    path = sources(tmp_path, books=["a book"] * 20, notes=["a note"] * 20)
+    notes = tmp_path / "notes.jsonl"
+    notes.write_bytes(notes.read_bytes()[:-7])
+    place = notes.read_bytes().rindex(b"\n") + 1
+    cut = f"the file ends in a line, after {notes.stat().st_size - place} bytes of it"
+    result = run_it(path)
+    assert [(item.name, item.message) for item in result.warnings] == [
+        ("failed_share", "read failed on 1 of 40 documents (2.5 %): truncated 1"),
+        ("truncated_input", f"1 input is cut off: notes.jsonl@{place}: how much is missing cannot be known ({cut})"),
+    ][::-1]
+    ledger = json.loads((tmp_path / "out" / "ledger.json").read_text())
+    assert ledger["truncated"] == [{"record": f"notes.jsonl@{place}", "missing_bytes": None, "detail": cut}]
+
+
+def test_bytes_that_are_no_text_are_said_by_source(tmp_path: Path) -> None:
+    path = sources(tmp_path, books=["a book"] * 20, notes=["a note"] * 18 + ["a n\ufffdte"] * 2)
+    said = (
+        "read: 2 of 20 documents (10.0 %) of source 'notes' hold U+FFFD, which stands for bytes that are no characters "
+        "of the text's encoding"
+    )
+    (warning,) = run_it(path).warnings
+    assert (warning.name, warning.message) == ("undecoded_bytes", said)
+    assert warning.command == f"prep inspect {path} --search '\ufffd'"
+    assert found(path, "warnings.undecoded_share=0.1") == []
+    assert found(path, "warnings.least_documents=21") == []

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from prep.stages.read.archives.framing import Dialect, Framer
 from prep.stages.read.archives.pages import response_row
 from prep.stages.read.archives.responses import MAX_HEADER
-from prep.stages.read.rows import Input, Row, failed, rejected
+from prep.stages.read.rows import Input, Row, damaged, rejected
 
 _SCHEME = rb"[a-z][a-z0-9+.-]{1,15}:"
 _LINE = re.compile(rb"(\S.*?) (\S+) (\d{8,17}) (.*?)(?: (?:\d{3}|-) \S+ \S+ (?:\d+|-) \S+)? (\d{1,15})\r?")
@@ -42,7 +42,7 @@ def arc_rows(file: Input) -> Iterator[Row]:
         row_id = file.id_at(frame.place)
         url, date = frame.header.get("url"), frame.header.get("date", "")
         if frame.rule is not None:
-            row = failed(row_id, frame.rule, frame.detail)
+            row = damaged(row_id, frame.rule, frame.detail, frame.missing)
         elif not str(url).startswith("http"):
             row = rejected(row_id, "record_type", detail=str(url).partition(":")[0])
         else:

@@ -30,6 +30,8 @@ class Frame(NamedTuple):
     rule: str | None = None
     """What is broken about it: "truncated", "bad_gzip", "bad_header"."""
     detail: str = ""
+    missing: int | None = None
+    """How many bytes are announced and not there, where the file is cut off and that is known."""
     place: Place = START
     """Where it begins."""
 
@@ -70,7 +72,8 @@ class Framer:
         """Yield every record, and every stretch of bytes that is none, in the file's order."""
         while self._next is not None:
             if self._next.rule is not None:  # damage that no record has answered for
-                yield Frame({}, b"", 0, self._next.rule, self._next.detail, self._next.place)
+                damage = self._next
+                yield Frame({}, b"", 0, damage.rule, damage.detail, damage.missing, damage.place)
                 self._next = next(self._content, None)
                 continue
             self._take()
@@ -161,7 +164,7 @@ class Framer:
                 return Frame(header, b"", 0, "bad_header", f"Content-Length {length} runs into the next record")
         if left:
             read = f"{length - left} of {length} bytes"
-            return Frame(header, b"", length, *self._damage(TRUNCATED, f"the record ends after {read}"))
+            return Frame(header, b"", length, *self._damage(TRUNCATED, f"the record ends after {read}", left))
         if self._damage_follows() and not (
             more and (self._starts_record() or self._dialect.next_record.search(self._buffer))
         ):
@@ -173,13 +176,14 @@ class Framer:
         """Say whether the run, after what the buffer holds, ends in damage rather than at another member."""
         return self._next is not None and self._next.rule is not None and not self._next.begins_member
 
-    def _damage(self, rule: str, detail: str) -> tuple[str, str]:
+    def _damage(self, rule: str, detail: str, missing: int | None = None) -> tuple[str, str, int | None]:
         """Name what broke a record: the damage to the file that follows it, which is thereby answered for."""
         coming = self._next
         if self._buffer or coming is None or coming.rule is None or coming.begins_member:
-            return rule, detail
+            return rule, detail, missing
         self._next = next(self._content, None)
-        return coming.rule, "; ".join(part for part in (detail, coming.detail) if part)
+        known = [count for count in (missing, coming.missing) if count is not None]
+        return coming.rule, "; ".join(part for part in (detail, coming.detail) if part), max(known, default=None)
 
     def _skip_to_record(self) -> int:
         """Drop bytes up to the next record of the run; returns how many."""

@@ -10,10 +10,11 @@ import zlib
 from collections.abc import Iterator
 from contextlib import closing
 
-from prep.corpus.files.compression import Piece, Place, codec_of, member_pieces
+from prep.corpus.files.compression import TRUNCATED, Piece, Place, codec_of, member_pieces
 from prep.corpus.files.storage import open_input
 from prep.stages.read.archives.warc import archive_rows
-from prep.stages.read.rows import Input, Row, failed
+from prep.stages.read.plain.endings import cut_off
+from prep.stages.read.rows import Input, Row, damaged, failed
 
 _ARCHIVE = re.compile(r"(?:^|/)archive/.*\.warc(?:\.gz)?$", re.IGNORECASE)
 _BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError)
@@ -29,7 +30,12 @@ def wacz_rows(file: Input) -> Iterator[Row]:
             for name in names:
                 yield from _rows(file, collection, name)
     except _BROKEN as error:
-        yield failed(file.id_at(), "bad_wacz", f"{type(error).__name__}: {error}")
+        with open_input(file.path) as source:
+            cut = cut_off(source)
+        if cut is None:
+            yield failed(file.id_at(), "bad_wacz", f"{type(error).__name__}: {error}")
+        else:
+            yield damaged(file.id_at(), TRUNCATED, cut.detail, cut.missing)
 
 
 def _rows(file: Input, collection: zipfile.ZipFile, name: str) -> Iterator[Row]:

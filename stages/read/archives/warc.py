@@ -13,7 +13,7 @@ from prep.stages.read.archives.framing import Dialect, Frame, Framer
 from prep.stages.read.archives.pages import page_row, response_row
 from prep.stages.read.archives.responses import MAX_HEADER, media_type, parse_fields
 from prep.stages.read.plain.text import text_row
-from prep.stages.read.rows import Input, Row, failed, rejected, too_large
+from prep.stages.read.rows import Input, Row, damaged, rejected, too_large
 
 _HEAD = 4 << 10
 
@@ -49,7 +49,7 @@ def archive_rows(
         place = id_at(frame.place)
         if frame.rule is not None:
             detail = f"record {name}: {frame.detail}" if name else frame.detail
-            row = failed(place, frame.rule, detail)
+            row = damaged(place, frame.rule, detail, frame.missing)
         else:
             row = file.given_up(place) or _row(name or place, frame, limit, extracts=extracts)
         url, date = frame.header.get("warc-target-uri"), frame.header.get("warc-date")

@@ -20,7 +20,7 @@ import orjson
 
 from prep.stages.read.books.package import EncryptedError, Package, read_package
 from prep.stages.read.books.xhtml import EntityError, xhtml_text
-from prep.stages.read.plain.files import MAX_FILE, whole
+from prep.stages.read.plain.files import MAX_FILE, cut_row, whole
 from prep.stages.read.rows import Input, Row, failed, rejected, too_large
 
 _MARKUP = 4
@@ -62,7 +62,7 @@ def epub_rows(file: Input) -> Iterator[Row]:
     except EntityError as error:
         yield failed(file.id_at(), "entity_declaration", str(error))
     except _BROKEN as error:
-        yield failed(file.id_at(), "bad_epub", f"{type(error).__name__}: {error}")
+        yield cut_row(file.id_at(), content) or failed(file.id_at(), "bad_epub", f"{type(error).__name__}: {error}")
     except (EncryptedError, RuntimeError) as error:  # the second is zipfile's word for a file that takes a password
         yield failed(file.id_at(), "encrypted", str(error))
 

@@ -17,7 +17,7 @@ from prep.stages.read.about import iso_time, names, one_line
 from prep.stages.read.books.pdf_page import Line, page_lines
 from prep.stages.read.books.pdf_text import SENTENCE_ENDS, Hyphens, blocks, without_frame
 from prep.stages.read.books.recognition import RecognitionError, recognised
-from prep.stages.read.plain.files import MAX_FILE, whole
+from prep.stages.read.plain.files import MAX_FILE, cut_row, whole
 from prep.stages.read.rows import Input, Row, failed, rejected, too_large
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ _PASSWORD, _SECURITY = 4, 5
 
 
 def pdf_rows(file: Input) -> Iterator[Row]:
-    """Yield the document that the file holds."""
+    """Yield the document that the file holds, and a failed row where the file was cut off behind what was read."""
     from pypdfium2 import PdfDocument, PdfiumError
 
     content = whole(file, MAX_FILE)
@@ -55,9 +55,12 @@ def pdf_rows(file: Input) -> Iterator[Row]:
             row = _document(file, document)
         needs_recognition = row.own is not None and row.own[ROUTE.name] != "text"
         yield _recognised(file, content, row) if file.options.ocr and needs_recognition else row
+        if (cut := cut_row(f"{file.id_at()}!end", content)) is not None:  # PDFium reads the pages that are there
+            yield cut
     except PdfiumError as error:
         encrypted = getattr(error, "err_code", None) in {_PASSWORD, _SECURITY}
-        yield failed(file.id_at(), "encrypted" if encrypted else "bad_pdf", str(error))
+        cut = None if encrypted else cut_row(file.id_at(), content)
+        yield cut or failed(file.id_at(), "encrypted" if encrypted else "bad_pdf", str(error))
 
 
 def _recognised(file: Input, content: bytes, row: Row) -> Row:

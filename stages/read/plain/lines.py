@@ -27,11 +27,11 @@ def lines(file: Input) -> Iterator[Record]:
         length += len(piece.data) - start
         if piece.rule is not None:
             torn = f"; {length} bytes of a line are lost" if length else ""
-            yield Record(begin, b"", 0, piece.rule, piece.detail + torn)
+            yield Record(begin, b"", 0, piece.rule, piece.detail + torn, piece.missing)
             held.clear()
             length = 0
     if length:
-        yield Record(begin, bytes(held), length)
+        yield Record(begin, bytes(held), length, ended=False)
 
 
 def filled_lines(file: Input) -> Iterator[Record]:

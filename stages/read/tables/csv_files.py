@@ -14,10 +14,10 @@ import numpy as np
 import pyarrow as pa
 
 from prep.corpus.arrow.documents import ABOUT, DATE, URL
-from prep.corpus.files.compression import Place, strip_codec
+from prep.corpus.files.compression import TRUNCATED, Place, strip_codec
 from prep.corpus.files.storage import open_input
 from prep.stages.read.plain.lines import lines
-from prep.stages.read.rows import METADATA, Input, Record, Row, failed, rejected, too_large
+from prep.stages.read.rows import METADATA, Input, Record, Row, damaged, failed, rejected, too_large
 from prep.stages.read.sources import SourceOptions
 from prep.stages.read.tables.mapping import mapped_columns
 
@@ -126,19 +126,31 @@ class _Feed:
         self.large = 0
         """The length of a line above the limit."""
         self.undecodable = ""
+        self.length = 0
+        """Bytes of the row at hand."""
+        self.ended = True
+        """False where the row at hand ends in a line without its newline."""
+        self.is_over = False
+        """Whether the file was over before the row at hand was."""
 
     def new_row(self) -> None:
         """Forget the lines of the row before."""
-        self.begin, self.large, self.undecodable = None, 0, ""
+        self.begin, self.large, self.undecodable, self.length = None, 0, "", 0
 
     def __iter__(self) -> Iterator[str]:
         return self
 
     def __next__(self) -> str:
-        line = next(self._lines)
+        try:
+            line = next(self._lines)
+        except StopIteration:
+            self.is_over = True
+            raise
         self.begin = self.begin or line.place
         if line.rule is not None:
             raise _DamageError(line)
+        self.length += line.length
+        self.ended = line.ended
         if line.length > self._limit:
             self.large = line.length
         try:
@@ -169,7 +181,7 @@ def _records(file: Input, width: int | None) -> Iterator[tuple[str, list[str]] |
         except StopIteration:
             return
         except _DamageError as damage:
-            yield failed(file.id_at(damage.line.place), str(damage.line.rule), damage.line.detail)
+            yield damaged(file.id_at(damage.line.place), str(damage.line.rule), damage.line.detail, damage.line.missing)
             continue
         except csv.Error as error:
             yield failed(file.id_at(feed.begin or file.start), "bad_csv", str(error))
@@ -177,10 +189,15 @@ def _records(file: Input, width: int | None) -> Iterator[tuple[str, list[str]] |
         row_id = file.id_at(feed.begin or file.start)
         if not fields:
             continue
-        if feed.large:
+        if feed.is_over and width is not None:
+            yield failed(row_id, TRUNCATED, f"the file ends in a quoted field, after {feed.length} bytes of the row")
+        elif feed.large:
             yield too_large(row_id, feed.large, file.options.max_bytes)
         elif feed.undecodable:
             yield failed(row_id, "bad_utf8", feed.undecodable)
+        elif width is not None and len(fields) < width and not feed.ended:
+            detail = f"the file ends in a row, after {feed.length} bytes of it, {len(fields)} of {width} fields"
+            yield failed(row_id, TRUNCATED, detail)
         elif width is not None and len(fields) != width:
             yield failed(row_id, "ragged_row", f"expected {width} fields, seen {len(fields)}")
         else:

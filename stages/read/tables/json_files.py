@@ -8,9 +8,11 @@ import json
 import re
 from collections.abc import Iterator
 
+from prep.corpus.files.compression import TRUNCATED
 from prep.stages.read.plain.files import MAX_FILE, whole
 from prep.stages.read.rows import Input, Row, failed, too_large
 from prep.stages.read.tables.json_lines import json_row
+from prep.stages.read.tables.json_values import breaks_off
 
 _BETWEEN = re.compile(r"[\s,]*")
 
@@ -35,7 +37,10 @@ def json_file_rows(file: Input) -> Iterator[Row]:
         try:
             _, end = decoder.raw_decode(text, place)
         except (ValueError, RecursionError) as error:
-            yield failed(row_id, "bad_json", f"it and all that follows are lost: {str(error)[:200]}")
+            if breaks_off(text[place:]):
+                yield failed(row_id, TRUNCATED, f"the file ends in a value, after {len(text) - place} characters of it")
+            else:
+                yield failed(row_id, "bad_json", f"it and all that follows are lost: {str(error)[:200]}")
             return
         data = text[place:end].encode("utf-8", "surrogatepass")
         if len(data) > file.options.max_bytes:
@@ -45,7 +50,7 @@ def json_file_rows(file: Input) -> Iterator[Row]:
         place = _skip(text, end)
         number += 1
     if inside and not text.startswith("]", place):
-        yield failed(file.id_of(number), "truncated", "the list has no end")
+        yield failed(file.id_of(number), TRUNCATED, "the list has no end")
 
 
 def _skip(text: str, place: int) -> int:

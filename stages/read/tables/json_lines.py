@@ -9,12 +9,13 @@ from collections.abc import Iterator
 from functools import partial
 
 from prep.corpus.arrow.documents import PUBLISHED
+from prep.corpus.files.compression import TRUNCATED
 from prep.stages.read.about import calendar_date, language_tag, names, one_line
 from prep.stages.read.plain.lines import filled_lines
-from prep.stages.read.rows import Input, Row, failed, record_rows, rejected
+from prep.stages.read.rows import Input, Record, Row, failed, record_rows, rejected
 from prep.stages.read.sources import SourceOptions
 from prep.stages.read.tables.conversations import FORMS, NoConversationError, has_conversation, take_conversation
-from prep.stages.read.tables.json_values import BadJsonError, Value, parse, spelled, written
+from prep.stages.read.tables.json_values import BadJsonError, Value, breaks_off, parse, spelled, written
 from prep.stages.shared.conversations import conversation_text
 
 REPAIRS = "json_repairs"
@@ -24,7 +25,16 @@ values under one name the last was taken."""
 
 def json_rows(file: Input) -> Iterator[Row]:
     """Yield one row per line of JSON Lines; empty lines are no records."""
-    return record_rows(file, filled_lines(file), partial(json_row, file.options))
+    return record_rows(file, map(_named_if_cut, filled_lines(file)), partial(json_row, file.options))
+
+
+def _named_if_cut(line: Record) -> Record:
+    """Return a line as it is, or as damage where it is the last one, has no newline, and is the beginning of JSON."""
+    if line.ended or line.rule is not None or line.length > len(line.data):
+        return line
+    if not breaks_off(line.data.decode("utf-8", "ignore")):
+        return line
+    return Record(line.place, b"", 0, TRUNCATED, f"the file ends in a line, after {line.length} bytes of it")
 
 
 def json_row(options: SourceOptions, row_id: str, data: bytes) -> Row:

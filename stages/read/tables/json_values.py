@@ -24,6 +24,8 @@ _HALF = 6
 _LARGE = re.compile(rb"[0-9]e[+0-9]")
 """How orjson writes a float that may have been an integer of many digits, or whose spelling says more."""
 _MOST_EXACT = 1 << 63
+_CUT_WORD = re.compile(r"[-A-Za-z0-9]{0,9}")
+"""What may be left of `true`, `-Infinity` or an escape."""
 
 
 class BadJsonError(ValueError):
@@ -50,6 +52,20 @@ def parse(data: bytes, text_column: str, scalars: Sequence[str]) -> tuple[Value,
     ):
         return _parse_leniently(data, "")
     return record, 0
+
+
+def breaks_off(text: str) -> bool:
+    """Say whether text is the beginning of a JSON value, and lacks its end."""
+    text = text.strip()
+    try:
+        json.loads(text)
+    except json.JSONDecodeError as error:
+        if error.msg.startswith("Extra data"):
+            return False
+        return error.msg.startswith("Unterminated") or _CUT_WORD.fullmatch(text, error.pos) is not None
+    except RecursionError:
+        return False
+    return False
 
 
 def spelled(value: Value) -> str:

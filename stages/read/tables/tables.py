@@ -16,9 +16,10 @@ import pyarrow.parquet as pq
 
 from prep.corpus.arrow.columns import row_sizes
 from prep.corpus.arrow.documents import AUTHOR, HTML, ID, SOURCE, TEXT
-from prep.corpus.files.compression import Place
+from prep.corpus.files.compression import TRUNCATED, Place
 from prep.corpus.files.storage import is_remote, map_input, open_input
-from prep.stages.read.rows import ROW_BYTES, Input, Row, batches, failed
+from prep.stages.read.plain.endings import Cut, cut_message, cut_off
+from prep.stages.read.rows import ROW_BYTES, Input, Row, batches, damaged, failed
 from prep.stages.read.tables.mapping import is_text, mapped_columns
 from prep.stages.stage import Outcome, Verdicts
 
@@ -74,10 +75,10 @@ def parquet_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: i
             columns = table.schema_arrow
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
             _raise_if_of_file_system(error)
-            yield damaged(file.id_of(0), "bad_parquet", str(error), schema)
+            yield broken(file.id_of(0), "bad_parquet", str(error), cut_off(opened), schema)
             return
         if _lacks_text(file, columns):
-            yield damaged(file.id_of(0), *_no_text_column(columns), schema)
+            yield broken(file.id_of(0), *_no_text_column(columns), None, schema)
             return
         shaper = Shaper(file, schema, source)
         end = table.num_row_groups if file.end is None else file.end.member
@@ -96,12 +97,8 @@ def parquet_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: i
             except (pa.ArrowException, OSError) as error:
                 _raise_if_of_file_system(error)
                 read = shaper.row - row
-                yield damaged(
-                    file.id_of(shaper.row),
-                    "bad_parquet",
-                    f"row group {group}, {meta.num_rows - read} of {meta.num_rows} rows lost: {error}",
-                    schema,
-                )
+                detail = f"row group {group}, {meta.num_rows - read} of {meta.num_rows} rows lost: {error}"
+                yield broken(file.id_of(shaper.row), "bad_parquet", detail, None, schema)
                 shaper.row = row + meta.num_rows
 
 
@@ -112,7 +109,7 @@ def arrow_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: int
         with map_input(file.path) as mapped:
             columns = arrow_schema(mapped)
             if _lacks_text(file, columns):
-                yield damaged(file.id_of(0), *_no_text_column(columns), schema)
+                yield broken(file.id_of(0), *_no_text_column(columns), None, schema)
                 return
             end = None if file.end is None else file.end.member
             for batch in islice(arrow_batches(mapped), file.start.member, end):
@@ -120,7 +117,11 @@ def arrow_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: int
                 yield from map(shaper.outcome, bounded(batch, batch_bytes))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
         _raise_if_of_file_system(error)
-        yield damaged(file.id_of(shaper.row), "bad_arrow", f"it and all rows after it are lost: {error}", schema)
+        cut = cut_message(error)
+        if cut is None:
+            with open_input(file.path) as opened:
+                cut = cut_off(opened)
+        yield broken(file.id_of(shaper.row), "bad_arrow", f"it and all rows after it are lost: {error}", cut, schema)
 
 
 def arrow_schema(mapped: pa.NativeFile) -> pa.Schema:
@@ -236,9 +237,11 @@ class Shaper:
         return Verdicts(rule, failed=bad, value=pc.if_else(large, sizes.cast(pa.float64()), None))
 
 
-def damaged(row_id: str, rule: str, detail: str, schema: pa.Schema) -> Outcome:
-    """Return a batch of one failed row."""
-    return lost_row(failed(row_id, rule, detail), schema)
+def broken(row_id: str, rule: str, detail: str, cut: Cut | None, schema: pa.Schema) -> Outcome:
+    """Return a batch of one failed row; a file that was cut off says so, whatever the error."""
+    if cut is None:
+        return lost_row(failed(row_id, rule, detail), schema)
+    return lost_row(damaged(row_id, TRUNCATED, f"{cut.detail}; {detail}", cut.missing), schema)
 
 
 def lost_row(row: Row, schema: pa.Schema) -> Outcome:

@@ -14,13 +14,14 @@ from typing import NamedTuple
 from urllib.parse import quote
 from xml.parsers import expat
 
-from prep.corpus.files.compression import START, Place
+from prep.corpus.files.compression import START, TRUNCATED, Place
 from prep.stages.read.about import language_tag
 from prep.stages.read.archives.places import Places
 from prep.stages.read.rows import Input, Record, Row, failed, record_rows, rejected
 from prep.stages.read.wiki.wikitext import plain_text
 
 _BEGIN, _END = b"<page>", b"</page>"
+_CLOSE = b"</mediawiki>"
 _MAX_HEAD = 1 << 20
 _BASE = re.compile(r"<base>([^<]*/)[^</]*</base>")
 _LANGUAGE = re.compile(r'<mediawiki\b[^>]*\bxml:lang="([^"]*)"')
@@ -51,7 +52,7 @@ def mediawiki_rows(file: Input) -> Iterator[Row]:
     hidden = frozenset(name.lower() for name in _NAMESPACE.findall(described))
     language = _LANGUAGE.search(described)
     site = _Site(base[1] if base else "", hidden, language_tag(language[1]) if language else None)
-    yield from record_rows(file, _pages(file), partial(_page_row, file, site))
+    yield from record_rows(file, _pages(file, is_dump=b"<mediawiki" in head), partial(_page_row, file, site))
 
 
 def _head(file: Input) -> bytes:
@@ -65,19 +66,21 @@ def _head(file: Input) -> bytes:
     return bytes(head)
 
 
-def _pages(file: Input) -> Iterator[Record]:
+def _pages(file: Input, *, is_dump: bool) -> Iterator[Record]:
     """Yield each page's bytes, up to the reader's limit, and damage in the place of the page that it tore."""
     limit = file.options.max_bytes
     buffer, places = bytearray(), Places()
     begin: Place | None = None
     dropped = 0
+    is_whole = not is_dump
     for piece in file.pieces():
         places.add(piece)
         buffer += piece.data
         while True:
             if begin is None:
                 at = buffer.find(_BEGIN)
-                del buffer[: at if at >= 0 else max(0, len(buffer) - len(_BEGIN) + 1)]
+                is_whole |= buffer.find(_CLOSE, 0, at if at >= 0 else len(buffer)) >= 0
+                del buffer[: at if at >= 0 else max(0, len(buffer) - len(_CLOSE) + 1)]
                 if at < 0:
                     break
                 begin, dropped = places.at(places.taken - len(buffer)), 0
@@ -93,11 +96,15 @@ def _pages(file: Input) -> Iterator[Record]:
             begin = None
         if piece.rule is not None:
             torn = f"; {dropped + len(buffer)} bytes of a page are lost" if begin is not None else ""
-            yield Record(begin or piece.place, b"", 0, piece.rule, piece.detail + torn)
+            yield Record(begin or piece.place, b"", 0, piece.rule, piece.detail + torn, piece.missing)
             buffer.clear()
             begin = None
+            is_whole = True  # as far as it goes, the damage is named
     if begin is not None:
-        yield Record(begin, b"", 0, "truncated", f"the file ends in a page, after {dropped + len(buffer)} bytes of it")
+        yield Record(begin, b"", 0, TRUNCATED, f"the file ends in a page, after {dropped + len(buffer)} bytes of it")
+    elif file.end is None and places.taken and not is_whole:
+        behind = places.at(places.taken)
+        yield Record(behind, b"", 0, TRUNCATED, "the file ends between two pages, without </mediawiki>")
 
 
 class _Page:

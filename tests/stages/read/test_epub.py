@@ -76,7 +76,7 @@ LOCKED = '<encryption><CipherReference URI="OEBPS/chapter%200.xhtml"/></encrypti
         (epub(["x"], files={"OEBPS/book.opf": "<package"}), "!bad_epub"),
         (epub(["x"], files={"META-INF/container.xml": "<container/>"}), "!bad_epub"),
         (epub(["x"], files={"OEBPS/book.opf": "<package><spine><itemref idref='q'/></spine></package>"}), "!bad_epub"),
-        (epub(["<p>words</p>"])[:-30], "!bad_epub"),
+        (epub(["<p>words</p>"])[:-30], "!truncated"),
         (epub(["<p>words</p>" * 99]).replace(b"PK\x01\x02", b"PK\x07\x02"), "!bad_epub"),
         (b"", "!bad_epub"),
         (b"no book at all", "!bad_epub"),

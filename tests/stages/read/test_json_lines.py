@@ -106,7 +106,7 @@ def test_a_file_cut_in_a_line_gives_the_lines_before_it(tmp_path: Path) -> None:
     lines = [json.dumps({"text": f"words {number}"}).encode() for number in range(50)]
     data = b"\n".join(lines)
     found = rows(written(tmp_path, data[:-3]))
-    assert [row.rule for row in found] == [None] * 49 + ["bad_json"]
+    assert [row.rule for row in found] == [None] * 49 + ["truncated"]
     path = written(tmp_path, data, "a.jsonl.gz")
     path.write_bytes(path.read_bytes()[:-20])
     found = rows(path)

@@ -122,7 +122,7 @@ def test_a_dump_cut_off_gives_the_pages_before(tmp_path: Path) -> None:
 
 def test_memory_is_bounded_however_long_a_page(tmp_path: Path) -> None:
     path = tmp_path / "a.xml.bz2"
-    path.write_bytes(bz2.compress((HEAD + page(1, "x" * (32 << 20)) + page(2, "the next")).encode()))
+    path.write_bytes(bz2.compress((HEAD + page(1, "x" * (32 << 20)) + page(2, "the next") + "</mediawiki>").encode()))
     tracemalloc.start()
     found = rows(path, max_bytes=1 << 20)
     peak = tracemalloc.get_traced_memory()[1]

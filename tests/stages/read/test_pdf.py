@@ -48,8 +48,8 @@ def test_a_file_is_one_document(tmp_path: Path, name: str) -> None:
         (pdf([["   "]]), "no_text_layer"),
         (pdf([["x" * 90] * 50]), "too_large"),
         (pdf([PAGE], encrypted=True), "!encrypted"),
-        (pdf([PAGE])[:200], "!bad_pdf"),
-        (b"%PDF-1.7", "!bad_pdf"),
+        (pdf([PAGE])[:200], "!truncated"),
+        (b"%PDF-1.7", "!truncated"),
         (b"", "!bad_pdf"),
     ],
 )

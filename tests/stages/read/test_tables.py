@@ -280,7 +280,7 @@ def test_an_arrow_file_cut_off(tmp_path: Path) -> None:
     kept = len(rows) - 1
     assert 20 <= kept < 40
     assert [row["n"] for row in rows] == [*range(kept), None]
-    assert (rows[-1]["id"], rows[-1]["rule"]) == (f"t.arrow#{kept}", "!bad_arrow")
+    assert (rows[-1]["id"], rows[-1]["rule"]) == (f"t.arrow#{kept}", "!truncated")
 
 
 def test_arrow_offsets_that_point_nowhere(tmp_path: Path) -> None:
