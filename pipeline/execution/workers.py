@@ -76,9 +76,14 @@ class _Worker:
         return monotonic() - self._since > seconds
 
     def end(self) -> None:
-        """End the process, at once."""
+        """End the process, at once.
+
+        Where the fork server was killed it counts as ended and cannot be killed, whatever it does; it ends by itself
+        when it sees that its other end is closed.
+        """
         self.process.kill()
         self.process.join()
+        self.process.close()
         self.pipe.close()
 
 
