@@ -4,5 +4,5 @@ from prep.pipeline import cli
 from prep.stages.read import cutting
 
 if __name__ == "__main__":
-    cutting.TASK_BYTES = cutting.LEAST_BYTES = 60_000
+    cutting.TASK_BYTES = cutting.LEAST_BYTES = 20_000
     cli.main()

@@ -1,7 +1,8 @@
-"""A small input: JSON Lines of notes and web archives of pages, all text made here, with duplicates and broken records.
+"""A small input: JSON Lines of notes and text extracts of web pages, all made here, with copies and broken records.
 
-The same seed makes the same bytes. Some documents occur twice, some nearly so; some records are no documents (an
-address that is not found, a redirect) or are broken, so that every kind of intermediate file has something to hold.
+The same seed makes the same bytes. Some documents occur twice; some records are no documents (what describes an
+archive, a picture) or are broken, so that every kind of intermediate file has something to hold. It is small because
+a run over it is repeated hundreds of times: what it costs is starting processes and loading kernels.
 """
 
 import gzip
@@ -10,9 +11,9 @@ import random
 import uuid
 from pathlib import Path
 
-FILES = 4
+FILES = 3
 """Files of each kind."""
-DOCUMENTS = 24
+DOCUMENTS = 12
 """Documents of each file."""
 SITE = "http://garden.example"
 DATE = "2026-01-01T00:00:00Z"
@@ -38,14 +39,12 @@ def write_material(folder: Path, seed: int) -> None:
     texts = [text(choose) for _ in range(2 * FILES * DOCUMENTS)]
     for place in range(0, len(texts), 11):
         texts[place] = texts[place // 2]
-    for place in range(5, len(texts), 13):
-        texts[place] = texts[place // 2].replace("quiet", "silent") + "\n\nIt rains again."
     for number in range(FILES):
         start = 2 * number * DOCUMENTS
         notes = texts[start : start + DOCUMENTS]
         pages = texts[start + DOCUMENTS : start + 2 * DOCUMENTS]
         (folder / f"notes-{number}.jsonl").write_bytes(notes_file(notes, number))
-        (folder / f"pages-{number}.warc.gz").write_bytes(archive(pages, number))
+        (folder / f"pages-{number}.warc.wet.gz").write_bytes(archive(pages, number))
 
 
 def text(choose: random.Random) -> str:
@@ -69,32 +68,22 @@ def notes_file(texts: list[str], number: int) -> bytes:
 
 
 def archive(texts: list[str], number: int) -> bytes:
-    """Return a gzipped WARC file with a member for each record; one address is not found and one leads elsewhere."""
-    members = [record("warcinfo", f"pages-{number}", b"software: make faults\r\n")]
+    """Return a gzipped file of text extracts (WET) with a member for each record, one of which is no text."""
+    members = [record("warcinfo", f"pages-{number}", "application/warc-fields", b"software: make faults\r\n")]
     for place, text in enumerate(texts):
-        blocks = "".join(f"<p>{paragraph}</p>\n" for paragraph in text.split("\n\n"))
-        html = f"<!doctype html><html><head><title>Page {number} {place}</title></head><body>\n{blocks}</body></html>"
-        members.append(response(f"{SITE}/{number}/{place}.html", "200 OK", html.encode()))
-    members.append(response(f"{SITE}/{number}/gone.html", "404 Not Found", b"<h1>Not found</h1>"))
-    members.append(response(f"{SITE}/{number}/moved.html", f"301 Moved\r\nLocation: {SITE}/", b""))
+        members.append(record("conversion", f"{SITE}/{number}/{place}.html", "text/plain", text.encode()))
+    members.append(record("conversion", f"{SITE}/{number}/picture.png", "image/png", b"\x89PNG"))
     return b"".join(members)
 
 
-def response(address: str, status: str, body: bytes) -> bytes:
-    """Return the record of an HTTP response."""
-    head = f"HTTP/1.1 {status}\r\nContent-Type: text/html; charset=utf-8\r\nContent-Length: {len(body)}\r\n\r\n"
-    return record("response", address, head.encode() + body, address)
-
-
-def record(kind: str, name: str, block: bytes, address: str = "") -> bytes:
+def record(kind: str, address: str, content_type: str, block: bytes) -> bytes:
     """Return a WARC record as a gzip member."""
-    content_type = "application/http; msgtype=response" if address else "application/warc-fields"
     lines = [
         "WARC/1.1",
         f"WARC-Type: {kind}",
-        f"WARC-Record-ID: <urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{kind} {name}')}>",
+        f"WARC-Record-ID: <urn:uuid:{uuid.uuid5(uuid.NAMESPACE_URL, f'{kind} {address}')}>",
         f"WARC-Date: {DATE}",
-        *([f"WARC-Target-URI: {address}"] if address else []),
+        f"WARC-Target-URI: {address}",
         f"Content-Type: {content_type}",
         f"Content-Length: {len(block)}",
     ]
