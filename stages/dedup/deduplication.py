@@ -204,6 +204,8 @@ class Deduplication(GlobalStage):
         if phase == DROP:
             origins = losses.origins(context) if self.origins else None
             return clusters.drop(self.name, self.rule, task, origins, documents, context)
+        if phase == SORT and task == 0 and self.index is not None:
+            index.confirm(self.index, self.crawls)
         if phase == SORT:
             hashes = [self.hash_columns(number) for number in range(self.hash_count())]
             matching.sort(hashes, self.policy, self.within, task, context)

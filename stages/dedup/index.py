@@ -83,11 +83,15 @@ def read(index: Index) -> Generation | None:
     value = read_json(str(path))
     if value.get("format") != FORMAT:
         raise CorruptFileError(f"{path}: expected format {FORMAT}, seen {value.get('format')}; use another folder")
-    crawls = cast("list[dict[str, object]]", value["crawls"])
-    return Generation(
-        cast("dict[str, object]", value["settings"]),
-        tuple(Crawl(*(item[name] for name in Crawl._fields)) for item in crawls),  # type: ignore[arg-type]
-    )
+    try:
+        crawls = cast("list[dict[str, object]]", value["crawls"])
+        return Generation(
+            cast("dict[str, object]", value["settings"]),
+            tuple(Crawl(*(item[name] for name in Crawl._fields)) for item in crawls),  # type: ignore[arg-type]
+        )
+    except (KeyError, TypeError) as error:
+        detail = f"{type(error).__name__}: {error}"
+        raise CorruptFileError(f"{path} is no index ({detail}); restore it, or begin a new one") from error
 
 
 def crawls_before(index: Index) -> tuple[Crawl, ...]:
@@ -112,6 +116,24 @@ def settings_of(stage: str, tap: Tap, within: str | None) -> dict[str, object]:
     """Return what the crawls of an index must have in common for their hashes to be compared."""
     libraries = {library: version(library) for library in tap.libraries}
     return {"stage": stage, "version": tap.version, "within": within, **libraries, **tap.model_dump(mode="json")}
+
+
+def confirm(index: Index, crawls: tuple[Crawl, ...]) -> None:
+    """Compare what crawls hold with the digests in their segments' names. Raises CorruptFileError.
+
+    Reads the whole index once, at 1.8 GB/s on one core.
+    """
+    for crawl in crawls:
+        folder = Path(index.folder, "segments", crawl.segment)
+        if crawl.segment != f"{crawl.name}-{_digest(folder, sorted(crawl.files))}":
+            raise CorruptFileError(
+                f"{folder}: a file of this segment of the index holds other bytes than were written; "
+                "restore it, or begin a new index"
+            )
+
+
+def _digest(folder: Path, names: list[str]) -> str:
+    return hashlib.sha256("".join(sha256(str(folder / name)) for name in names).encode()).hexdigest()[:12]
 
 
 def problems(index: Index, settings: Mapping[str, object]) -> Iterator[Problem]:
@@ -158,9 +180,8 @@ def extend(index: Index, before: tuple[Crawl, ...], settings: Mapping[str, objec
     """Put the crawl of a run at the end of the index. Raises RunError where the index has changed meanwhile."""
     source = Path(join(context.output, FOLDER))
     names = sorted(path.name for path in source.iterdir() if not path.name.startswith("."))
-    digest = hashlib.sha256("".join(sha256(str(source / name)) for name in names).encode()).hexdigest()[:12]
     files = {name: (source / name).stat().st_size for name in names}
-    crawl = Crawl(index.crawl, f"{index.crawl}-{digest}", len(context.upstream.parts), files)
+    crawl = Crawl(index.crawl, f"{index.crawl}-{_digest(source, names)}", len(context.upstream.parts), files)
     with _alone(index):
         generation = read(index) or Generation(settings, ())
         if crawl in generation.crawls:

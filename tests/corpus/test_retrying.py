@@ -52,6 +52,26 @@ class _File(io.BytesIO):
         return super().read(size)
 
 
+class _Announced(io.BytesIO):
+    """A file whose length its store has said, and that ends early when it is read for the first time."""
+
+    size = len(CONTENT)
+
+    def __init__(self, store: Store) -> None:
+        store.opened += 1
+        super().__init__(CONTENT[: len(CONTENT) // 3] if store.opened == 1 else CONTENT)
+
+
+def test_an_answer_that_ends_early_is_asked_for_again() -> None:
+    store = Store({})
+    with (
+        storage_access(SOON),
+        open_retrying("s3://bucket/a.jsonl", lambda: cast("IO[bytes]", _Announced(store))) as file,
+    ):
+        assert file.read() == CONTENT
+    assert store.opened == 2
+
+
 def read_all(
     store: Store, waiting: Callable[[], AbstractContextManager[None]] = nullcontext, size: int = 100_000
 ) -> bytes:

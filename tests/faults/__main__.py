@@ -15,7 +15,7 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from . import damage, disks, inputs, kills
+from . import damage, disks, inputs, kills, stores
 from .bench import Bench, Outcome
 
 Fault = Callable[[Bench, random.Random], Outcome]
@@ -39,6 +39,7 @@ def faults() -> Mapping[str, Fault]:
         "one byte changed, time kept: prep verify": damage.rot,
         "clock set back": damage.set_clock_back,
         **{f"input {name} after planning": inputs.change_after_planning(of) for name, of in inputs.CHANGES.items()},
+        **{f"S3 server {name}": stores.disturbed_store(disturb) for name, disturb in stores.DISTURBANCES.items()},
         **{f"input {name} between runs": inputs.change_between_runs(of) for name, of in inputs.CHANGES.items()},
     }
 
@@ -56,6 +57,9 @@ def main() -> int:
         if not disks.can_mount(bench.output.parent):
             chosen = {name: fault for name, fault in chosen.items() if fault not in (disks.fill_disk, disks.read_only)}
             print("full disk, read-only output: left out, as this user may not mount a disk")
+        if not stores.is_there():
+            chosen = {name: fault for name, fault in chosen.items() if not name.startswith("S3 ")}
+            print("S3 server: left out, as moto[s3], flask, flask-cors or s3fs is missing")
         documents, files = bench.expected.documents, len(bench.expected.hashes)
         print(f"undisturbed: {documents} documents, {files} files, {bench.seconds:.0f} s\n")
         print(ROW.format("fault", "times", "right", "documents lost", "files different"), flush=True)

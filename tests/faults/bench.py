@@ -1,9 +1,11 @@
 """A pipeline that is run, disturbed and run again, and the bytes that an undisturbed run has."""
 
 import hashlib
+import os
 import shutil
 import subprocess
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -73,7 +75,7 @@ class Bench:
         self._material = folder / "material-as-written"
         write_material(self._material, seed)
         shutil.copytree(self._material, self.material)
-        self._configuration.write_text(PIPELINE.format(output=self.output, material=self.material), encoding="utf-8")
+        self.configure()
         begun = monotonic()
         self.expected = self.undisturbed()
         self.seconds = monotonic() - begun
@@ -86,11 +88,19 @@ class Bench:
             raise RuntimeError(f"an undisturbed run fails:\n{ended.printed}")
         return self.results()
 
-    def start(self, command: str = "run") -> subprocess.Popen[str]:
-        """Start a command on the pipeline."""
+    def configure(self, material: str = "", settings: str = "") -> None:
+        """Write the configuration: where the input lies, if not in the folder of this bench, and more settings."""
+        text = settings + PIPELINE.format(output=self.output, material=material or self.material)
+        self._configuration.write_text(text, encoding="utf-8")
+
+    def start(self, command: str = "run", environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
+        """Start a command on the pipeline, with more variables in its environment."""
         target = self.output if command == "verify" else self._configuration
         arguments = [sys.executable, "-m", "tests.faults.command", command, str(target)]
-        return subprocess.Popen(arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True)
+        variables = {**os.environ, **(environment or {})}
+        return subprocess.Popen(
+            arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
+        )
 
     def run(self, command: str = "run") -> Ended:
         """Run a command on the pipeline to its end."""

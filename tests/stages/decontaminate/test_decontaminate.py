@@ -151,7 +151,7 @@ def test_what_is_common_in_the_corpus_rejects_nothing_and_copies_are_not_common(
     items = pq.read_table(tmp_path / "output" / "audit" / "items.parquet").to_pylist()
     counts = [(row["item"], row["contaminated"], row["near"], row["common"]) for row in items]
     assert counts == [(0, 0, 0, 125), (1, 30, 0, 110), (2, 0, 0, 125)]
-    results = Results(Counts(), (), (), (), str(tmp_path / "output"), (), (), Thresholds())
+    results = Results(Counts(), (), (), str(tmp_path / "output"), (), (), Thresholds())
     (warning,) = own.warnings(results)
     assert "one of 3 items are kept" in warning.message
     assert "own 0 (125 documents)" in warning.message

@@ -14,7 +14,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prep.corpus.arrow.documents import DATE, ID, TEXT
-from prep.corpus.errors import RunError
+from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.files.storage import read_json
 from prep.stages.dedup.deduplication import EXTEND, Deduplication
 from prep.stages.dedup.exact import Exact
@@ -111,6 +111,20 @@ def test_other_settings_and_damage_are_refused(tmp_path: Path) -> None:
     hashes.unlink()
     assert "the index is damaged" in problems(MinHash(index=at(tmp_path, "two")))[0]
     assert "or a shared file system" in problems(Exact(index=Index(folder="s3://bucket/index", crawl="one")))[0]
+
+
+def test_a_changed_byte_of_the_index_is_noticed_before_it_is_compared_with(tmp_path: Path) -> None:
+    deduplicate(Exact(index=at(tmp_path, "one")), [[("a", "fog")]], tmp_path / "1")
+    victim = next((tmp_path / "index/segments").rglob("*-documents.arrow"))
+    data = bytearray(victim.read_bytes())
+    data[len(data) // 2] ^= 1
+    victim.unlink()  # it may be a second name of a file of the run
+    victim.write_bytes(data)
+    with pytest.raises(CorruptFileError, match="holds other bytes than were written"):
+        deduplicate(Exact(index=at(tmp_path, "two")), [[("b", "fog")]], tmp_path / "2")
+    (tmp_path / "index/index.json").write_text('{"format": 1}')
+    with pytest.raises(CorruptFileError, match=r"is no index \(KeyError: 'crawls'\)"):
+        problems(Exact(index=at(tmp_path, "two")))
 
 
 def test_an_index_that_changed_meanwhile_is_not_extended(tmp_path: Path) -> None:

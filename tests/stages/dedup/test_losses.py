@@ -64,7 +64,7 @@ def test_losses_and_origins_are_counted(
 
 
 def results(folder: Path) -> Results:
-    return Results(Counts(), (), (), (), str(folder / "output"), (), (), Thresholds())
+    return Results(Counts(), (), (), str(folder / "output"), (), (), Thresholds())
 
 
 def test_a_source_that_loses_most_is_a_warning_with_what_took_it(tmp_path: Path) -> None:
