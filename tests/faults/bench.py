@@ -16,6 +16,8 @@ from .material import write_material
 
 ROOT = Path(__file__).parents[2]
 TIMEOUT_SECONDS = 300
+"""A run hangs that takes longer than that, and than several undisturbed ones."""
+_LONGER = 6
 PIPELINE = """\
 output: {output}
 workers: 2
@@ -77,8 +79,10 @@ class Bench:
         shutil.copytree(self._material, self.material)
         self.configure()
         begun = monotonic()
+        self.timeout: float | None = None
         self.expected = self.undisturbed()
         self.seconds = monotonic() - begun
+        self.timeout = max(TIMEOUT_SECONDS, _LONGER * self.seconds)
         shutil.copytree(self.output, self._complete)
 
     def undisturbed(self) -> Results:
@@ -104,7 +108,19 @@ class Bench:
 
     def run(self, command: str = "run") -> Ended:
         """Run a command on the pipeline to its end."""
-        return finish(self.start(command))
+        return self.finish(self.start(command))
+
+    def finish(self, process: subprocess.Popen[str]) -> Ended:
+        """Wait for a command, and end it where it hangs."""
+        try:
+            printed, _ = process.communicate(timeout=self.timeout)
+        except subprocess.TimeoutExpired:
+            process.kill()
+            printed, _ = process.communicate()
+            printed += f"\ndid not end within {self.timeout:.0f} s"
+        finally:
+            process.kill()  # where this process is interrupted
+        return Ended(process.returncode, printed)
 
     def clear(self) -> None:
         """Remove the output."""
@@ -154,19 +170,6 @@ class Bench:
         if not complaint and different:
             complaint = f"other bytes: {', '.join(different[:3])}"
         return Outcome(complaint, max(0, expected.documents - found.documents), len(different))
-
-
-def finish(process: subprocess.Popen[str]) -> Ended:
-    """Wait for a command, and end it where it hangs."""
-    try:
-        printed, _ = process.communicate(timeout=TIMEOUT_SECONDS)
-    except subprocess.TimeoutExpired:
-        process.kill()
-        printed, _ = process.communicate()
-        printed += f"\ndid not end within {TIMEOUT_SECONDS} s"
-    finally:
-        process.kill()  # where this process is interrupted
-    return Ended(process.returncode, printed)
 
 
 def last_line(printed: str) -> str:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from .bench import Bench, Ended, Outcome, finish
+from .bench import Bench, Ended, Outcome
 
 
 def limit_files(bench: Bench, choose: random.Random) -> Outcome:
@@ -20,7 +20,7 @@ def limit_files(bench: Bench, choose: random.Random) -> Outcome:
     while not runs or (runs[-1].status and limit < 1 << 30):
         process = bench.start()
         resource.prlimit(process.pid, resource.RLIMIT_FSIZE, (limit, limit))
-        runs.append(finish(process))
+        runs.append(bench.finish(process))
         complaint = complaint or _unnamed(bench, runs[-1])
         limit *= 3
     return bench.judge(*runs, complaint=complaint)

@@ -7,7 +7,7 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-from .bench import Bench, Outcome, finish
+from .bench import Bench, Outcome
 from .damage import delete
 
 
@@ -51,7 +51,7 @@ def change_after_planning(change: Change) -> Callable[[Bench, random.Random], Ou
         os.kill(process.pid, signal.SIGSTOP)
         change(victim, choose)
         os.kill(process.pid, signal.SIGCONT)
-        stopped = finish(process)
+        stopped = bench.finish(process)
         named = stopped.status == 1 and victim.name in stopped.printed
         bench.restore_material()
         complaint = "" if named else f"{victim.name} not named, exit status {stopped.status}"

@@ -8,7 +8,7 @@ import time
 from collections.abc import Mapping
 from pathlib import Path
 
-from .bench import Bench, Ended, Outcome, finish
+from .bench import Bench, Ended, Outcome
 
 MOST_KILLS = 3
 """Kills of the main process in a row, before the run is left in peace."""
@@ -43,9 +43,9 @@ def _kill_below(bench: Bench, choose: random.Random, kind: str) -> Outcome:
         time.sleep(choose.uniform(0.2, longest))
         if _kill_one(process, choose, kind):
             break
-        finish(process)  # it ended before: a first run compiles kernels and takes longer than this one
+        bench.finish(process)  # it ended before: a first run compiles kernels and takes longer than this one
         longest *= 0.7
-    ended = finish(process)
+    ended = bench.finish(process)
     complaint = "" if ended.status == 0 else f"the run did not go on by itself: {ended.printed.strip()[-200:]}"
     return bench.judge(*_until_complete(bench, ended), complaint=complaint)
 

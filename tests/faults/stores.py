@@ -14,7 +14,7 @@ from http.client import HTTPConnection
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from time import sleep
 
-from .bench import Bench, Outcome, finish
+from .bench import Bench, Outcome
 
 BUCKET = "material"
 SHARE = 0.4
@@ -73,7 +73,7 @@ def disturbed_store(disturb: Disturb) -> Callable[[Bench, random.Random], Outcom
         with store(bench, disturb, choose) as (address, disturbed):
             bench.configure(f"s3://{BUCKET}", SETTINGS)
             try:
-                ended = finish(bench.start(environment={**_CREDENTIALS, "AWS_ENDPOINT_URL": address}))
+                ended = bench.finish(bench.start(environment={**_CREDENTIALS, "AWS_ENDPOINT_URL": address}))
             finally:
                 bench.configure()
         complaint = "" if disturbed else "nothing was disturbed"

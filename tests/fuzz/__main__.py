@@ -59,6 +59,7 @@ def fuzz(target: str, seeds: dict[str, bytes], minutes: float, corpus: Path) -> 
         "max_total_time": max(1, round(60 * minutes)),
         "max_len": MAX_BYTES,
         "timeout": HANG_SECONDS,
+        "report_slow_units": HANG_SECONDS,
         "rss_limit_mb": MEMORY_MB,
         "artifact_prefix": f"{faults}/{target}-",
         "print_final_stats": 1,
