@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from prep.corpus.errors import CorruptFileError, RunError
+from prep.corpus.errors import CorruptFileError, RunError, TaskError
 from prep.corpus.files.retrying import storage_access
 from prep.corpus.files.storage import write_json
 from prep.pipeline.cards.publish_cards import write_cards
@@ -67,16 +67,17 @@ def run(configuration: Configuration, progress: Progress) -> Result:
     with alone(folder):
         plan = plan_for(configuration)
         steps = _Steps(plan, configuration, progress)
-        for step in plan.steps:
-            steps.bring_up(step)
+        try:
+            for step in plan.steps:
+                steps.bring_up(step)
+        except TaskError as error:
+            found = _found(configuration, plan)
+            raise TaskError(f"{error}\nwhat was found before:\n{_lines(found)}" if found else str(error)) from error
         ledger = read_ledger(configuration, plan)
         ledger.verify()
-        found = write_warnings(
-            configuration.settings.output, list(find_warnings(configuration, plan, folder, ledger)), configuration.file
-        )
+        found = _found(configuration, plan)
         if found and configuration.settings.strict:
-            lines = "\n".join(f"  {item.name}: {item.message}; see: {item.command}" for item in found)
-            raise RunError(f"strict: {len(found)} warnings, nothing is published\n{lines}")
+            raise RunError(f"strict: {len(found)} warnings, nothing is published\n{_lines(found)}")
         publish(plan, ledger, folder, configuration.settings.output)
         settings = configuration.settings
         opt_outs = ["" if stage.tag else stage.opt_outs for stage in configuration.stages]
@@ -84,6 +85,17 @@ def run(configuration: Configuration, progress: Progress) -> Result:
         for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
             leftover.unlink(missing_ok=True)
     return Result(ledger, tuple(dict.fromkeys(steps.ran)), tuple(found))
+
+
+def _found(configuration: Configuration, plan: Plan) -> list[RunWarning]:
+    """Find the warnings of the steps that are complete, and write them."""
+    folder = steps_folder(configuration)
+    found = list(find_warnings(configuration, plan, folder, truncated_inputs(plan, folder)))
+    return write_warnings(configuration.settings.output, found, configuration.file)
+
+
+def _lines(found: Sequence[RunWarning]) -> str:
+    return "\n".join(f"  {item.name}: {item.message}; see: {item.command}" for item in found)
 
 
 @contextmanager

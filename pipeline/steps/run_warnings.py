@@ -15,7 +15,7 @@ from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep, Plan
 from prep.pipeline.steps import records
-from prep.pipeline.steps.ledger import LEDGER, Ledger, Truncation
+from prep.pipeline.steps.ledger import LEDGER, Truncation
 from prep.pipeline.steps.passes import FINDINGS
 from prep.stages.results import Counts, Group, Results, RunWarning, Thresholds
 
@@ -25,12 +25,16 @@ _NAMED = 5
 """At most so many inputs that break off are named in a warning; the ledger names all."""
 
 
-def find_warnings(configuration: Configuration, plan: Plan, steps_folder: str, ledger: Ledger) -> Iterator[RunWarning]:
-    """Yield the warnings of a complete run, in the order of its stages."""
+def find_warnings(
+    configuration: Configuration, plan: Plan, steps_folder: str, truncated: Sequence[Truncation]
+) -> Iterator[RunWarning]:
+    """Yield the warnings of a run, in the order of its stages, up to the first step that is not complete."""
     results: dict[int, Results] = {}
     thresholds = configuration.settings.warnings
     for step in plan.steps:
         folder = f"{steps_folder}/{step.folder}"
+        if not Path(folder, records.MANIFEST).exists():
+            break
         manifest = records.read_manifest(folder)
         for position, counts in manifest.counts.items():
             own = step.position == position if isinstance(step, GlobalStep) else False
@@ -41,10 +45,11 @@ def find_warnings(configuration: Configuration, plan: Plan, steps_folder: str, l
             left, undecoded = manifest.left.get(position, ()), manifest.undecoded.get(position, ())
             output = f"{folder}/output" if own else ""
             results[position] = Results(counts, groups, left, output, findings, parts, thresholds, undecoded)
-    yield from _truncations(ledger.truncated)
-    for position, stage in enumerate(configuration.stages):
-        yield from _of_any_stage(stage.name, results[position])
-        yield from stage.warnings(results[position])
+    yield from _truncations(truncated)
+    known = [(results[position], stage) for position, stage in enumerate(configuration.stages) if position in results]
+    for found, stage in known:
+        yield from _of_any_stage(stage.name, found)
+        yield from stage.warnings(found)
 
 
 def write_warnings(output: str, found: Sequence[RunWarning], pipeline: str) -> list[RunWarning]:

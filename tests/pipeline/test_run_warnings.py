@@ -6,7 +6,7 @@ from pathlib import Path
 import pytest
 from typer.testing import CliRunner
 
-from prep.corpus.errors import RunError
+from prep.corpus.errors import RunError, TaskError
 from prep.pipeline.cli import app
 from prep.stages.results import RunWarning
 
@@ -123,3 +123,20 @@ def test_bytes_that_are_no_text_are_said_by_source(tmp_path: Path) -> None:
     assert warning.command == f"prep inspect {path} --search '\ufffd'"
     assert found(path, "warnings.undecoded_share=0.1") == []
     assert found(path, "warnings.least_documents=21") == []
+
+
+def test_a_run_that_fails_says_what_was_found_before(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    from .conftest import Count
+
+    def fail(stage: Count, phase: str, task: int, context: object) -> None:
+        raise RunError("there is no text to count")
+
+    monkeypatch.setattr(Count, "run", fail)
+    path = write_pipeline(["shout", "count"], ["BREAK", "a", "b"])
+    said = r"there is no text to count.*\nwhat was found before:\n  failed_share: shout failed on 1 of 3 documents"
+    with pytest.raises(TaskError, match=f"(?s){said}"):
+        run_it(path)
+    (warning,) = json.loads((tmp_path / "out" / "warnings.json").read_text())["warnings"]
+    assert warning["name"] == "failed_share"
