@@ -1,16 +1,21 @@
-"""The commands about models: `prep train`, `prep model evaluate` and `prep model export`.
+"""The commands about models: `prep train`, and `prep model evaluate`, `sample`, `chat` and `export`.
 
 `torchrun --nproc-per-node N -m prep.pipeline.cli train …` trains with N processes.
 """
 
 import os
+from collections.abc import Iterator
 from functools import partial
-from typing import Annotated, Literal
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.table import Table
+from rich.text import Text
 
 from prep.pipeline.reports.terminal import Terminal
+
+if TYPE_CHECKING:
+    from prep.stages.train.completion import Written
 
 app = typer.Typer(help="Models that were trained.", no_args_is_help=True)
 
@@ -64,6 +69,84 @@ def evaluate(
     Terminal().print(table)
     if json is not None:
         write_json(json, {folder: {"all": each.total.as_json(), **each.by_json()} for folder, each in found.items()})
+
+
+COLOURS = ("red", "dark_orange", "yellow", "green", "default")
+"""Of tokens, from those that the model hardly expected to those it was sure of."""
+
+Temperature = Annotated[
+    float, typer.Option(min=0, help="Below 1 likely tokens are preferred; 0 takes the most likely one.")
+]
+TopK = Annotated[int, typer.Option("--top-k", min=1, help="How many of the most likely tokens are considered.")]
+Tokens = Annotated[int, typer.Option(min=1, help="Tokens to write, at most.")]
+Seed = Annotated[int, typer.Option(min=0, help="Decides what is drawn.")]
+Device = Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")]
+
+
+@app.command()
+def sample(
+    model: Model,
+    tokenizer: TokenizerFolder,
+    prompt: Annotated[str, typer.Option(help="What the text begins with; left out: as documents begin.")] = "",
+    tokens: Tokens = 100,
+    temperature: Temperature = 0.8,
+    top_k: TopK = 40,
+    seed: Seed = 0,
+    chat: Annotated[bool, typer.Option("--chat", help="Take the prompt for a user's message, and answer it.")] = False,
+    probabilities: Annotated[
+        bool, typer.Option("--probabilities", help="List each token with its probability.")
+    ] = False,
+    device: Device = "auto",
+) -> None:
+    """Let a model go on with a text; colours show how likely it found each token."""
+    from prep.stages.train.completion import Completion, Drawing
+
+    settings = Drawing(tokens, temperature, top_k, seed)
+    written = Completion(model, tokenizer, device).write(prompt, settings, chat=chat)
+    _show(written, "" if chat else prompt, probabilities)
+
+
+@app.command()
+def chat(
+    model: Model,
+    tokenizer: TokenizerFolder,
+    tokens: Tokens = 100,
+    temperature: Temperature = 0.8,
+    top_k: TopK = 40,
+    seed: Seed = 0,
+    device: Device = "auto",
+) -> None:
+    """Answer one line after another of what is typed, each by itself, with the tokenizer's chat template."""
+    import sys
+
+    from prep.stages.train.completion import Completion, Drawing
+
+    opened = Completion(model, tokenizer, device)
+    for number, line in enumerate(filter(None, map(str.strip, sys.stdin))):
+        settings = Drawing(tokens, temperature, top_k, seed + number)
+        _show(opened.write(line, settings, chat=True), "", probabilities=False)
+
+
+def _show(written: "Iterator[Written]", prompt: str, probabilities: bool) -> None:
+    """Print what a model writes, as it comes, or as a table."""
+    from prep.stages.train.completion import SHADES, shade
+
+    terminal = Terminal()
+    if probabilities:
+        table = Table(box=None, pad_edge=False)
+        table.add_column("token")
+        table.add_column("probability", justify="right")
+        for text, probability in written:
+            table.add_row(Text(repr(text), COLOURS[shade(probability)]), f"{probability:.1%}")
+        terminal.print(table)
+        return
+    terminal.print(prompt, style="bold", end="", soft_wrap=True)
+    for text, probability in written:
+        terminal.print(Text(text, COLOURS[shade(probability)]), end="", soft_wrap=True)
+    terminal.print()
+    if terminal.is_terminal:
+        names = zip(COLOURS, (f"from {least:.0%}" for least in SHADES), strict=True)
+        terminal.print(Text("  ").join(Text(name, colour) for colour, name in names))
 
 
 @app.command()

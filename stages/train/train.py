@@ -15,7 +15,7 @@ from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.files.storage import exists, join, open_input, write_bytes
 from prep.corpus.shards.shards import MANIFEST, ShardManifest, ShardReader
 from prep.stages.stage import CheckContext, GlobalStage, PathName, Phase
-from prep.stages.train.prompts import begin
+from prep.stages.train.prompts import begin, has_template
 from prep.stages.upstream import PROGRESS, GlobalContext
 
 if TYPE_CHECKING:
@@ -48,7 +48,7 @@ class Train(GlobalStage):
 
     example: ClassVar[str] = "- train: {size: tiny, steps: 1000}"
     name: ClassVar[str] = "train"
-    version: ClassVar[int] = 6
+    version: ClassVar[int] = 7
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy", "matplotlib")
     makes: ClassVar[str | None] = "model"
     pictures: ClassVar[tuple[str, ...]] = ("loss.svg",)
@@ -185,7 +185,8 @@ class Train(GlobalStage):
 
         tokenizer = open_tokenizer(tokenizer_folder)
         training, validation = ShardReader(join(shards, "train")), _validation(shards)
-        prompt = begin(tokenizer, tokenizer_folder, self.prompt, chat=training.manifest.loss_mask)
+        chat = training.manifest.loss_mask and has_template(tokenizer_folder)  # or it was packed with one of pack's own
+        prompt = begin(tokenizer, tokenizer_folder, self.prompt, chat=chat)
         train(
             Data(training, validation, tokenizer.sha256, token_bytes(tokenizer_folder)),
             self._model_settings(training.manifest),
@@ -240,9 +241,8 @@ class Narration:
         if progress.validation is not None:
             score = progress.validation
             measured = f"validation {score.bits_per_byte:.3f} bits per byte, {score.accuracy:.1%} right"
-            self._say(
-                f"step {progress.step} of {self._steps}: loss {progress.loss:.3f}, {measured}; {speed(self._since)}"
-            )
+            loss = f"loss {progress.loss:.3f} nats per token"
+            self._say(f"step {progress.step} of {self._steps}: {loss}, {measured}; {speed(self._since)}")
             self._since = []
 
 
@@ -276,7 +276,8 @@ class Heartbeat:
             self._measured = f", validation {progress.validation.bits_per_byte:.3f} bits per byte"
         if monotonic() - self._written >= 1:
             self._written = monotonic()
-            line = f"step {progress.step} of {self._steps}, loss {progress.loss:.3f}{self._measured}\n"
+            loss = f"loss {progress.loss:.3f} nats per token"
+            line = f"step {progress.step} of {self._steps}, {loss}{self._measured}\n"
             write_bytes(self._path, line.encode())
 
 

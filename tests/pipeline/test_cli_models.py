@@ -2,10 +2,12 @@
 
 import json
 import shutil
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+
+from prep.stages.train.completion import Completion, Written
 
 from .test_cli import call
 
@@ -80,3 +82,37 @@ def test_what_does_not_belong_together_is_named(prep: Evaluate, tmp_path: Path) 
     status, _, err = prep("model", "evaluate", model, str(made / "shards"), "--tokenizer", tokenizer)
     assert status == 1
     assert "config.json: expected what the model was trained for" in err
+
+
+def test_a_model_goes_on_with_a_text(prep: Evaluate, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made = tmp_path / "made"
+    make(prep, made)
+    model, tokenizer = str(made / "model"), str(made / "tokenizer")
+    arguments = ("model", "sample", model, "--tokenizer", tokenizer, "--prompt", "def [bold]", "--tokens", "8")
+    status, out, err = prep(*arguments, "--seed", "3")
+    assert (status, err) == (0, "")
+    assert out.startswith("def [bold]")
+    assert prep(*arguments, "--seed", "3")[1] == out
+    assert len({prep(*arguments, "--seed", str(seed))[1] for seed in range(3)}) > 1
+    _, table, _ = prep(*arguments, "--probabilities")
+    assert len(table.splitlines()) == 9
+    assert table.count("%") == 8
+    status, _, err = prep("model", "sample", model, "--tokenizer", tokenizer, "--prompt", "x", "--chat")
+    assert status == 1
+    assert "no chat template" in err
+
+    def steer(*_: object, **__: object) -> Iterator[Written]:
+        yield Written("\x1b[2J\u202e", 0.5)
+
+    monkeypatch.setattr(Completion, "write", steer)
+    _, out, _ = prep(*arguments)
+    assert "\x1b" not in out
+    assert "\\x1b[2J\\u202e" in out
+
+
+def test_an_encoder_writes_nothing(prep: Evaluate, tmp_path: Path) -> None:
+    make(prep, tmp_path / "made", "masked")
+    model, tokenizer = str(tmp_path / "made" / "model"), str(tmp_path / "made" / "tokenizer")
+    status, _, err = prep("model", "sample", model, "--tokenizer", tokenizer)
+    assert status == 1
+    assert "expected a model of the next token" in err

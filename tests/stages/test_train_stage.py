@@ -144,7 +144,7 @@ def test_speed_is_that_since_the_line_before() -> None:
     for step, validation in ((1, None), (2, score), (3, None), (4, score)):
         seconds = 1.0 if step < 3 else 2.0
         narration.report(Progress(step, 0.7, 1e-3, validation, seconds, 0.1, 1000, 10**12, 4e12))
-    assert lines[0].startswith("step 2 of 4: loss 0.700, validation 2.020 bits per byte, 25.0% right; ")
+    assert lines[0].startswith("step 2 of 4: loss 0.700 nats per token, validation 2.020 bits per byte, 25.0% right; ")
     assert lines[0].endswith("1,000 tokens/s, 1 TFLOP/s (25.0% of the peak), 10.0% of the time spent waiting for data")
     assert lines[1].endswith("500 tokens/s, 0.5 TFLOP/s (12.5% of the peak), 5.0% of the time spent waiting for data")
 

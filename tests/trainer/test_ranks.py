@@ -40,11 +40,14 @@ def test_two_processes_equal_one(data: Data, tmp_path: Path, sharding: Sharding,
     train(data, MODEL, settings, WRITING, str(tmp_path / "one"))
     train_by_two(tmp_path / "two", settings)
     assert {path.name for path in (tmp_path / "two").iterdir()} == {path.name for path in (tmp_path / "one").iterdir()}
-    one, two = (steps(tmp_path / name, "loss") for name in ("one", "two"))
+    one, two = (steps(tmp_path / name, "nats_per_token") for name in ("one", "two"))
     assert two == pytest.approx(one, rel=1e-3)
     assert len(two) == 8
     one, two = (
-        [evaluation["loss"] for evaluation in json.loads((tmp_path / name / "report.json").read_text())["evaluations"]]
+        [
+            evaluation["nats_per_token"]
+            for evaluation in json.loads((tmp_path / name / "report.json").read_text())["evaluations"]
+        ]
         for name in ("one", "two")
     )
     assert two == pytest.approx(one, rel=1e-3)
@@ -62,4 +65,6 @@ def test_ranks_stop_after_the_same_step_and_other_ranks_go_on(data: Data, tmp_pa
     assert [path.name[18:19] for path in checkpoints] == ["4", "5"]
     assert read_tensors(str(checkpoints[-1]))[0]["optimizer.embedding.weight.exp_avg"].shape == (258, 32)
     train(data, MODEL, settings, WRITING, str(tmp_path / "stopped"))
-    assert steps(tmp_path / "stopped", "loss") == pytest.approx(steps(tmp_path / "whole", "loss"), rel=1e-3)
+    assert steps(tmp_path / "stopped", "nats_per_token") == pytest.approx(
+        steps(tmp_path / "whole", "nats_per_token"), rel=1e-3
+    )

@@ -66,7 +66,7 @@ def test_writes_all_files_and_the_same_bytes_again(data: Data, tmp_path: Path) -
 def test_accumulated_batches_equal_one_large_batch(data: Data, tmp_path: Path) -> None:
     train(data, MODEL, replace(SETTINGS, batch_rows=8), WRITING, str(tmp_path / "large"))
     train(data, MODEL, replace(SETTINGS, batch_rows=2, accumulate=4), WRITING, str(tmp_path / "small"))
-    losses = [steps(tmp_path / name, "loss") for name in ("large", "small")]
+    losses = [steps(tmp_path / name, "nats_per_token") for name in ("large", "small")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-3)
 
 
@@ -178,7 +178,7 @@ def test_what_is_compiled_is_compiled_once(data: Data, tmp_path: Path, monkeypat
         train(data, MODEL, replace(SETTINGS, compile=True), WRITING, str(tmp_path / "compiled"), forbid)
     finally:
         torch.compiler.set_stance("default")
-    losses = [steps(tmp_path / name, "loss") for name in ("compiled", "eager")]
+    losses = [steps(tmp_path / name, "nats_per_token") for name in ("compiled", "eager")]
     assert losses[0] == pytest.approx(losses[1], rel=1e-4)
 
 
@@ -204,7 +204,7 @@ def test_other_optimisers_and_objectives_learn_and_resume(
         train(data, model, settings, WRITING, str(tmp_path / "killed"), kill_at(20))
     train(data, model, settings, WRITING, str(tmp_path / "killed"))
     assert hashes(tmp_path / "killed") == hashes(tmp_path / "whole")
-    losses = steps(tmp_path / "whole", "loss")
+    losses = steps(tmp_path / "whole", "nats_per_token")
     assert sum(losses[-5:]) < 0.8 * sum(losses[:5])
     assert (tmp_path / "whole" / "sample.txt").exists() == (objective == "next_token")
 
@@ -213,7 +213,7 @@ def test_training_goes_on_from_weights(data: Data, tmp_path: Path) -> None:
     train(data, MODEL, replace(SETTINGS, steps=60), WRITING, str(tmp_path / "first"))
     more = replace(SETTINGS, start_from=str(tmp_path / "first"), learning_rate=1e-4)
     train(data, MODEL, more, WRITING, str(tmp_path / "second"))
-    assert steps(tmp_path / "second", "loss")[0] < 0.8 * steps(tmp_path / "first", "loss")[0]
+    assert steps(tmp_path / "second", "nats_per_token")[0] < 0.8 * steps(tmp_path / "first", "nats_per_token")[0]
     with pytest.raises(RunError, match="not of this model's shape"):
         train(data, replace(MODEL, width=64), more, WRITING, str(tmp_path / "third"))
 

@@ -69,7 +69,7 @@ class ChatEncoder:
         self._tokenizer.no_padding()
         self._control = [token["content"] for token in content["added_tokens"] if token["special"]]
         self._roles = roles
-        source = _read(template).decode() if template else find_template(folder, config)
+        source = _read(template).decode() if template else find_template(folder)
         self.template = ChatTemplate(source, _special(config), today)
         self._check()
 
@@ -140,12 +140,12 @@ def spanned(offsets: Sequence[tuple[int, int]], spans: Sequence[Span]) -> npt.ND
     return mask
 
 
-def find_template(folder: str, config: Mapping[str, object]) -> str:
+def find_template(folder: str) -> str:
     """Return the chat template of a tokenizer's folder. Raises RunError where it has none."""
     path = join(folder, TEMPLATE)
     if exists(path):
         return _read(path).decode()
-    given = config.get("chat_template")
+    given = orjson.loads(_read(join(folder, CONFIG))).get("chat_template")
     if isinstance(given, list):
         named = {item.get("name"): item.get("template") for item in given if isinstance(item, dict)}
         given = named.get("default")

@@ -19,7 +19,7 @@ def write_log(output: str, history: History) -> None:
     """Write what was measured at every step so far as steps.csv."""
     text = io.StringIO()
     table = csv.writer(text, lineterminator="\n")
-    table.writerow(["step", "loss", "bits_per_byte", "learning_rate", "batch"])
+    table.writerow(["step", "nats_per_token", "bits_per_byte", "learning_rate", "batch"])
     series = zip(history.loss, history.bits_per_byte, history.rate, history.batch, strict=True)
     for step, (loss, bits, rate, batch) in enumerate(series, 1):
         table.writerow([step, f"{loss:.6f}", f"{bits:.6f}", f"{rate:.6g}", f"{batch:014x}"])
@@ -58,7 +58,7 @@ def write_results(
         "tokens": state.tokens,
         "validation": measured,
         "evaluations": [
-            {"step": step, "loss": loss, "bits_per_byte": bits, "accuracy": accuracy}
+            {"step": step, "nats_per_token": loss, "bits_per_byte": bits, "accuracy": accuracy}
             for step, loss, bits, accuracy in history.evaluations
         ],
     }
