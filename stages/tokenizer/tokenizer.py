@@ -50,6 +50,8 @@ from prep.tokenizers.training.train_sentencepiece import LONGEST_TEXT
 LOOK, CHOOSE, DRAW, TRAIN, TAKE = "look", "choose", "draw", "train", "take"
 
 IDS_OF_16_BITS = 1 << 16
+LEAST = 300
+"""The smallest vocabulary: a byte-level one has 256 bytes before it learns anything."""
 
 BYTE_LEVEL_ONLY = ("pre_tokenizer", "pattern", "memory", "begin_token")
 SENTENCEPIECE_ONLY = ("character_coverage", "user_symbols")
@@ -94,7 +96,7 @@ class TrainTokenizer(GlobalStage):
     `sentencepiece_unigram` keeps the pieces that make the text most likely, as T5 does; it takes a CPU second to train
     for every 200 KB of the sample. transformers encodes with it through sentencepiece, and its own `decode` does not
     put the bytes of rare characters together."""
-    vocabulary: int = Field(default=32_768, ge=300, le=1_000_000)
+    vocabulary: int = Field(default=32_768, ge=LEAST, le=1_000_000)
     """Token ids, control tokens and reserved ones included. Up to 65,499 take two bytes each in shards, more take
     four: other trainers' formats say with 16 bits how many bytes an id has, and read no more than that."""
     multiple: int = Field(default=1, ge=1, le=1 << 16)
@@ -206,9 +208,9 @@ class TrainTokenizer(GlobalStage):
                 yield Problem(
                     f"{name} of {text_bytes} bytes is too small for this vocabulary",
                     ("vocabulary",),
-                    f"at most {largest}",
+                    f"at most {largest}" if largest >= LEAST else "a larger input",
                     str(size),
-                    hint,
+                    hint if largest >= LEAST else "give more text, or take a tokenizer that exists",
                 )
 
     def files(self) -> Mapping[str, str]:

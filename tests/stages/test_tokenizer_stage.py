@@ -155,6 +155,14 @@ def test_a_vocabulary_larger_than_the_input_or_the_sample_supports_is_a_problem(
     assert (problem.expected, problem.hint) == ("at most 30258", "lower it, or raise sample_bytes")
 
 
+def test_an_input_too_small_for_any_vocabulary_says_what_would_work() -> None:
+    (problem,) = check(TrainTokenizer(vocabulary=2000), input_bytes=57)
+    assert (problem.expected, problem.hint) == ("a larger input", "give more text, or take a tokenizer that exists")
+    (problem,) = check(TrainTokenizer(vocabulary=2000), input_bytes=400)
+    assert problem.hint == "lower it, or give more text"
+    assert check(TrainTokenizer(vocabulary=int(str(problem.expected).split()[-1])), input_bytes=400) == []
+
+
 @pytest.mark.parametrize("kind", get_args(Kind))
 def test_what_a_short_text_holds_is_no_problem(kind: Kind, test_data: Path, tmp_path: Path) -> None:
     """Compressed, as the input may be, it is shortest; and the fewer the words, the more tokens for each byte."""
