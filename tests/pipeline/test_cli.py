@@ -144,7 +144,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         ],
         "diff": ["--number", "--html", "--open", "--json"],
         "train": ["--tokenizer", "--output", "--set"],
-        "classifier train": [],
+        "classifier train": ["--on"],
         "dedup audit": [],
         "tokenizer train": ["--output", "--kind", "--vocabulary", "--set", "--workers"],
         "tokenizer evaluate": ["--on", "--output", "--model-bytes"],
