@@ -1,9 +1,9 @@
 """Books in EPUB: a zip file with XHTML chapters, and a package file that says in which order they are read.
 
 A book is one document: its chapters' text in the order of the spine, each file once however many of its fragments the
-spine names, without what the spine marks as not linear. A chapter that cannot be read is a failed record of its own
-(`bad_chapter`), and the book is read without it. All of a book is content, so it becomes text here; extraction, which
-looks for the content of a page, has nothing to do.
+spine names, without what the spine marks as not linear and without tables of contents, both of which `metadata` names.
+A chapter that cannot be read is a failed record of its own (`bad_chapter`), and the book is read without it. All of a
+book is content, so it becomes text here; extraction, which looks for the content of a page, has nothing to do.
 Source: EPUB 3.3, https://www.w3.org/TR/epub-33/, sections 4 and 5; Open Packaging Format 2.0.1 for older books.
 """
 
@@ -19,7 +19,7 @@ from xml.etree import ElementTree
 import orjson
 
 from prep.stages.read.books.package import EncryptedError, Package, read_package
-from prep.stages.read.books.xhtml import EntityError, xhtml_text
+from prep.stages.read.books.xhtml import EntityError, read_chapter
 from prep.stages.read.plain.files import MAX_FILE, cut_row, whole
 from prep.stages.read.rows import Input, Row, failed, rejected, too_large
 
@@ -38,6 +38,15 @@ class _Lost(NamedTuple):
     path: str
     rule: str
     detail: str
+
+
+class _Chapters(NamedTuple):
+    """What is read of the chapters."""
+
+    texts: list[str]
+    lost: list[_Lost]
+    contents: tuple[str, ...] = ()
+    """Paths of chapters that are tables of contents; their text is not among the others."""
 
 
 class _LargeError(Exception):
@@ -70,23 +79,25 @@ def epub_rows(file: Input) -> Iterator[Row]:
 def _book(file: Input, content: bytes) -> Iterator[Row]:
     with zipfile.ZipFile(io.BytesIO(content)) as archive:
         package = read_package(archive)
-        texts, lost = _chapters(archive, package, file.options.max_bytes)
+        chapters = _chapters(archive, package, file.options.max_bytes)
+    texts, lost = chapters.texts, chapters.lost
     text = "\n\n".join(filter(None, texts))
     if lost and not texts:
         detail = f"none of its {len(lost)} chapters can be read; {lost[0].path}: {lost[0].detail}"
         yield failed(file.id_at(), "bad_epub" if lost[0].rule == "bad_chapter" else lost[0].rule, detail)
         return
     if text:
-        yield _document(file, package, text, lost)
+        yield _document(file, package, text, chapters)
     else:
         yield rejected(file.id_at(), "no_text", detail=f"{len(texts)} chapters without text")
     for chapter in lost:
         yield failed(f"{file.id_at()}!{chapter.path}", chapter.rule, chapter.detail)
 
 
-def _chapters(archive: zipfile.ZipFile, package: Package, limit: int) -> tuple[list[str], list[_Lost]]:
+def _chapters(archive: zipfile.ZipFile, package: Package, limit: int) -> _Chapters:
     """Return the text of each chapter that can be read, and those that cannot. Raises _LargeError."""
     texts: list[str] = []
+    contents: dict[str, int] = {}
     lost = [
         _Lost(item, "bad_chapter", "the spine names it, but the manifest does not have it") for item in package.gaps
     ]
@@ -97,7 +108,8 @@ def _chapters(archive: zipfile.ZipFile, package: Package, limit: int) -> tuple[l
                 data = source.read(_MARKUP * limit + 1)
                 if len(data) > _MARKUP * limit:
                     raise _LargeError(len(data), _MARKUP * limit)
-            texts.append(xhtml_text(data))
+            chapter_written = read_chapter(data)
+            texts.append(chapter_written.text())
         except EntityError as error:
             lost.append(_Lost(chapter, "entity_declaration", str(error)))
         except _BROKEN as error:
@@ -105,15 +117,24 @@ def _chapters(archive: zipfile.ZipFile, package: Package, limit: int) -> tuple[l
         except RuntimeError as error:  # zipfile's word for a file that takes a password
             lost.append(_Lost(chapter, "encrypted", str(error)))
         else:
+            if chapter_written.is_contents():
+                contents[chapter] = len(texts) - 1
             size += len(texts[-1].encode()) + 2
             if size > limit:
                 raise _LargeError(size, limit)
-    return texts, lost
+    if len(contents) < len(texts):
+        texts = [text for place, text in enumerate(texts) if place not in contents.values()]
+        return _Chapters(texts, lost, tuple(contents))
+    return _Chapters(texts, lost)
 
 
-def _document(file: Input, package: Package, text: str, lost: list[_Lost]) -> Row:
+def _document(file: Input, package: Package, text: str, chapters: _Chapters) -> Row:
     about = package.about
-    absent = {"lost_chapters": [chapter.path for chapter in lost], "not_linear": list(package.left_out)}
+    absent = {
+        "lost_chapters": [chapter.path for chapter in chapters.lost],
+        "not_linear": list(package.left_out),
+        "tables_of_contents": list(chapters.contents),
+    }
     rest = {**about.rest, **{name: paths for name, paths in absent.items() if paths}}
     return Row(
         file.id_at(),

@@ -5,7 +5,7 @@ Source: EPUB 3.3, https://www.w3.org/TR/epub-33/, sections 4.2 and 5; Open Packa
 
 import posixpath
 import zipfile
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import NamedTuple
 from urllib.parse import unquote
 from xml.etree import ElementTree
@@ -59,21 +59,27 @@ def read_package(archive: zipfile.ZipFile) -> Package:
     """
     path = _path(archive)
     package = _xml(archive, path)
-    items = {str(item.get("id")): item for item in package.iter() if _tag(item) == "item"}
-    names_of = {name.lower(): name for name in reversed(archive.namelist())}
+    items: dict[str, list[ElementTree.Element]] = {}
+    for item in package.iter():
+        if _tag(item) == "item":
+            items.setdefault(str(item.get("id")), []).append(item)
+    contents = {
+        _place(reference.get("href", ""), path, archive) for reference in package.iter() if _is_contents(reference)
+    }
     chapters: dict[str, None] = {}
     gaps: dict[str, None] = {}
     left_out: dict[str, None] = {}
     spine = [item for item in package.iter() if _tag(item) == "itemref"]
     for reference in spine:
         name = str(reference.get("idref"))
-        item = items.get(name)
         linear = reference.get("linear", "yes") != "no"
-        if item is None:
+        if name not in items:
             gaps[name] = None
-        elif (chapter := _with_text(item, items)) is not None:
-            place = _located(str(chapter.get("href", "")), posixpath.dirname(path), names_of)
-            (chapters if linear else left_out)[place] = None
+        for item in items.get(name, ()):  # several under one name: which is meant cannot be known, so none is lost
+            chapter = _with_text(item, items)
+            place = None if chapter is None else _place(str(chapter.get("href", "")), path, archive)
+            if place is not None and place not in contents:
+                (chapters if linear else left_out)[place] = None
     if not chapters:
         raise ValueError("the spine is empty" if not spine else f"the manifest has no chapter of the spine: {[*gaps]}")
     _refuse_encrypted(archive, chapters)
@@ -94,7 +100,14 @@ def _path(archive: zipfile.ZipFile) -> str:
     return next((path for path in paths if path in archive.namelist()), paths[0])
 
 
-def _with_text(item: ElementTree.Element, items: Mapping[str, ElementTree.Element]) -> ElementTree.Element | None:
+def _is_contents(reference: ElementTree.Element) -> bool:
+    """Say whether an element of the guide names the table of contents, which says nothing that chapters do not."""
+    return _tag(reference) == "reference" and reference.get("type", "").lower() == "toc"
+
+
+def _with_text(
+    item: ElementTree.Element, items: Mapping[str, Sequence[ElementTree.Element]]
+) -> ElementTree.Element | None:
     """Return an item of the spine, or what it names as its fallback, if that is a chapter; None for pictures."""
     seen: set[int] = set()
     current: ElementTree.Element | None = item
@@ -102,14 +115,16 @@ def _with_text(item: ElementTree.Element, items: Mapping[str, ElementTree.Elemen
         if not current.get("media-type", "").lower().startswith(_NO_TEXT):
             return current
         seen.add(id(current))
-        current = items.get(current.get("fallback", ""))
+        current = next(iter(items.get(current.get("fallback", ""), ())), None)
     return None
 
 
-def _located(href: str, folder: str, names_of: Mapping[str, str]) -> str:
-    """Return the name in the archive that a reference means: escaped, not escaped, or written in another case."""
+def _place(href: str, package: str, archive: zipfile.ZipFile) -> str:
+    """Return the name in the archive that a reference means: escaped, not, in another case, or before a query."""
+    names_of = {name.lower(): name for name in reversed(archive.namelist())}
     raw = href.partition("#")[0].replace("\\", "/")
-    meant = [posixpath.normpath(posixpath.join(folder, name)).lstrip("/") for name in (unquote(raw), raw)]
+    written = (unquote(raw), raw, unquote(raw.partition("?")[0]))
+    meant = [posixpath.normpath(posixpath.join(posixpath.dirname(package), name)).lstrip("/") for name in written]
     return next((names_of[name.lower()] for name in meant if name.lower() in names_of), meant[0])
 
 
@@ -148,12 +163,29 @@ def _about(package: ElementTree.Element) -> About:
         rest["date"] = _single(texts["date"])
     if language is None and "language" in texts:
         rest["language"] = _single(texts["language"])
-    return About(next(iter(texts.get("title", ())), None), names(texts.get("creator", ())), date, language, rest)
+    authors = [str(one_line(item.text)) for item in _authors(package, said.get("creator", []))]
+    return About(next(iter(texts.get("title", ())), None), names(authors), date, language, rest)
+
+
+def _authors(package: ElementTree.Element, creators: list[ElementTree.Element]) -> list[ElementTree.Element]:
+    """Return the creators that are authors; those of other roles (MARC relators `trl`, `ill`) if there are none."""
+    refined = {
+        item.get("refines", "").removeprefix("#"): (item.text or "").strip()
+        for item in package.iter()
+        if _tag(item) == "meta" and item.get("property") == "role"
+    }
+    roles = [_attribute(item, "role") or refined.get(item.get("id", ""), "") for item in creators]
+    authors = [item for item, role in zip(creators, roles, strict=True) if role.lower() in {"", "aut"}]
+    return authors or creators
+
+
+def _attribute(item: ElementTree.Element, wanted: str) -> str:
+    return next((value for name, value in item.attrib.items() if name.rpartition("}")[2] == wanted), "")
 
 
 def _is_no_publication(item: ElementTree.Element) -> bool:
     """Say whether a date is declared as that of another event than the publication."""
-    event = next((value for name, value in item.attrib.items() if name.rpartition("}")[2] == "event"), "publication")
+    event = _attribute(item, "event") or "publication"
     return not event.lower().startswith("publi")
 
 

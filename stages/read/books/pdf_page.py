@@ -3,8 +3,8 @@
 PDF places glyphs; PDFium puts them into lines as they were drawn, across columns. Here its lines are cut where the gap
 between glyphs is wide, and pieces on one height are rows. A page is in columns where a gutter, which few pieces cross,
 has prose on both sides: then the left column comes before the right one, and what crosses the gutter parts what stands
-above from what stands below. Rows of several short pieces are rows of a table. Cost: about 100 pages/s, nearly all for
-asking PDFium for each glyph's place.
+above from what stands below. Rows of several short pieces are rows of a table. Cost: linear in the glyphs, for pages of
+prose about as much as PDFium takes to load them.
 Source: the recursive cuts of Nagy and Seth (1984), here with gutters alone.
 """
 
@@ -15,11 +15,22 @@ from itertools import pairwise
 from statistics import median
 from typing import TYPE_CHECKING, NamedTuple
 
+import numpy as np
+import numpy.typing as npt
+
+from prep.stages.read.books.pdf_page_kernels import (
+    HYPHEN_CODE,
+    RAISED,
+    SMALL,
+    Boxes,
+    Codes,
+    ask_glyphs,
+    cut_pieces,
+)
+
 if TYPE_CHECKING:
     from pypdfium2 import PdfTextPage
 
-_WIDE_GAP = 1.1
-"""A gap of more than so many times the size of the glyphs parts two pieces."""
 _CELL_GAP = 1.5
 """A gap of more than so many times that size parts two cells of a table."""
 _BINS = 200
@@ -28,13 +39,10 @@ _CROSSING = 0.12
 _PROSE = 18
 """Characters that pieces on both sides of a gutter have at least, at the median."""
 _LEAST = 3
-_RAISED = 0.25
-_SMALL = 0.85
-"""Glyphs smaller than the line's, and higher by that share of its size, are raised."""
 _BASE = re.compile(r"(?:[\d)\]]|(?<![^\W\d_])[^\W\d_]{1,2})\Z")
 _EXPONENT = re.compile(r"[+\N{MINUS SIGN}-]?(?:\d{1,4}|[a-z])\b")
-_LIGATURES = {"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"}
-HYPHEN = "\ufffe"
+_LIGATURES = str.maketrans({"ﬀ": "ff", "ﬁ": "fi", "ﬂ": "fl", "ﬃ": "ffi", "ﬄ": "ffl", "ﬅ": "st", "ﬆ": "st"})
+HYPHEN = chr(HYPHEN_CODE)
 """How PDFium marks a hyphen at the end of a line."""
 
 
@@ -75,45 +83,46 @@ def _pieces(glyphs: "PdfTextPage") -> Iterator[Piece]:
     """Yield PDFium's lines, cut at wide gaps, and where a hyphen made it run two lines together."""
     from pypdfium2 import raw
 
-    box = raw.FS_RECTF()
-    held: list[tuple[str, float, float, float, float]] = []
-    for index in range(glyphs.count_chars()):
-        code = raw.FPDFText_GetUnicode(glyphs, index)
-        letter = chr(code) if code < 0x110000 and not 0xD800 <= code < 0xE000 else "\N{REPLACEMENT CHARACTER}"
-        if letter in "\r\n":
-            if held:
-                yield _piece(held)
-            held = []
-            continue
-        letter = HYPHEN if letter == "\x02" else _LIGATURES.get(letter, letter)
-        if letter < " " or not raw.FPDFText_GetLooseCharBox(glyphs, index, ctypes.byref(box)):
-            continue
-        left, right, low, high = box.left, box.right, box.bottom, box.top
-        if letter.isspace():
-            if held:
-                held.append((" ", held[-1][2], held[-1][2], held[-1][3], held[-1][4]))
-            continue
-        size = max(0.1, high - low)
-        if held and (left - held[-1][2] > _WIDE_GAP * held[-1][4] or left < held[-1][1] - held[-1][4]):
-            yield _piece(held)
-            held = []
-        held.append((letter, left, right, low, size))
-    if held:
-        yield _piece(held)
+    count = glyphs.count_chars()
+    codes, boxes = np.zeros(count, np.uint32), np.zeros((count, 4), np.float32)
+    known = np.zeros(count, np.bool_)
+    ask_glyphs(
+        _address(raw.FPDFText_GetUnicode), _address(raw.FPDFText_GetLooseCharBox), _address(glyphs.raw),
+        codes, boxes, known,
+    )  # fmt: skip
+    yield from pieces_of(codes, boxes, known)
 
 
-def _piece(held: Sequence[tuple[str, float, float, float, float]]) -> Piece:
-    size = median(glyph[4] for glyph in held)
-    base = median(glyph[3] for glyph in held if glyph[4] >= _SMALL * size)
+def _address(pointer: object) -> int:
+    return ctypes.cast(pointer, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
+
+
+def pieces_of(codes: Codes, boxes: Boxes, known: npt.NDArray[np.bool_]) -> Iterator[Piece]:
+    """Yield the pieces that a page's characters make, as `ask_glyphs` gives them."""
+    found, cut = cut_pieces(codes, boxes, known)
+    text = found.letters.astype("<u4").tobytes().decode("utf-32-le")
+    starts = cut.starts.tolist()
+    columns = (cut.left.tolist(), cut.right.tolist(), cut.base.tolist(), cut.size.tolist(), cut.raised.tolist())
+    for first, last, left, right, base, size, raised in zip(starts[:-1], starts[1:], *columns, strict=True):
+        letters = text[first:last]
+        if raised:
+            above = (found.heights[first:last] < SMALL * size) & (found.lows[first:last] - base > RAISED * size)
+            letters = _with_powers(letters, above.tolist())
+        if not letters.isascii():
+            letters = letters.translate(_LIGATURES)
+        yield Piece(letters.strip(), left, right, base, size)
+
+
+def _with_powers(letters: str, above: Sequence[bool]) -> str:
+    """Return a piece's text with a caret before what is raised, where it is an exponent."""
     text: list[str] = []
     raised = False
-    for letter, _, _, low, height in held:
-        above = height < _SMALL * size and low - base > _RAISED * size
-        if above and not raised and _EXPONENT.match(letter) and _BASE.search("".join(text[-3:])):
+    for letter, is_above in zip(letters, above, strict=True):
+        if is_above and not raised and _EXPONENT.match(letter) and _BASE.search("".join(text[-3:])):
             text.append("^")
-        raised = above
+        raised = is_above
         text.append(letter)
-    return Piece("".join(text).strip(), min(g[1] for g in held), max(g[2] for g in held), base, size)
+    return "".join(text)
 
 
 def _columns(pieces: Sequence[Piece]) -> list[list[Piece]]:
@@ -146,10 +155,11 @@ def _gutter(pieces: Sequence[Piece]) -> float | None:
     width = (right - left) / _BINS
     if width <= 0:
         return None
-    covered = [0] * (_BINS + 1)
+    ends = np.zeros(_BINS + 2, np.int64)
     for piece in pieces:
-        for place in range(int((piece.left - left) / width), min(_BINS, int((piece.right - left) / width)) + 1):
-            covered[place] += 1
+        ends[int((piece.left - left) / width)] += 1
+        ends[min(_BINS, int((piece.right - left) / width)) + 1] -= 1
+    covered = np.cumsum(ends).tolist()
     inner = range(_BINS // 6, _BINS - _BINS // 6)
     least = min(covered[place] for place in inner)
     if least > max(2, _CROSSING * len(pieces)):
@@ -193,6 +203,6 @@ def _rows(pieces: Sequence[Piece]) -> Iterator[Line]:
 
 def _is_exponent(text: str, before: Piece, piece: Piece) -> bool:
     """Say whether a piece is raised behind what stands before it."""
-    raised = piece.size < _SMALL * before.size and piece.base - before.base > _RAISED * piece.size
-    near = piece.left - before.right < _RAISED * before.size
+    raised = piece.size < SMALL * before.size and piece.base - before.base > RAISED * piece.size
+    near = piece.left - before.right < RAISED * before.size
     return bool(raised and near and _EXPONENT.fullmatch(piece.text) and _BASE.search(text))

@@ -22,6 +22,7 @@ _FRAME_GAP = 1.15
 """The frame stands apart from the text by more than so many steps between lines."""
 _LEAST_PAGES = 3
 _DIGITS = re.compile(r"\d+|\b[ivxlc]{1,6}\b")
+_HYPHENS = (HYPHEN, "\N{SOFT HYPHEN}", "-", "‐")
 _END = re.compile(rf"([\w'’]+)(?:{HYPHEN}|\N{{SOFT HYPHEN}}|-|‐)\Z")
 _BEGIN = re.compile(r"[\w'’]+")
 _TAIL = re.compile(r"\S*")
@@ -121,7 +122,7 @@ class Hyphens:
         last = 0
         for number, line in enumerate(lines):
             joined.append(line)
-            end = _END.search(joined[last]) if number else None
+            end = _END.search(joined[last]) if number and joined[last].endswith(_HYPHENS) else None
             begin = _BEGIN.match(line)
             if end is not None and begin is not None:
                 glued = _TAIL.match(line, begin.end())

@@ -1,11 +1,14 @@
 """Plain text from a chapter's elements as they begin and end: lines for blocks, rows for tables, code as it is.
 
-Ruby readings stand in parentheses behind what they read, exponents behind a `^`. What readers do not see (soft hyphens,
-hidden elements) or have elsewhere (the table of contents, page numbers of the printed book) is left out.
+Ruby readings stand in parentheses behind what they read; what is raised or lowered is marked as in pages
+(`prep.stages.shared.markup.placed`). What readers do not see (soft hyphens, hidden elements) or have elsewhere (the
+table of contents, page numbers of the printed book) is left out.
 """
 
 import re
 from collections.abc import Mapping
+
+from prep.stages.shared.markup.placed import lowered_marks, raised_marks
 
 _SKIPPED = frozenset({"head", "script", "style", "template", "svg", "object", "audio", "video", "rp", "nav"})
 _APART = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "table", "ul", "ol", "dl", "pre", "hr"})
@@ -15,9 +18,13 @@ _BLOCKS = _APART | frozenset(
 )
 _CELLS = frozenset({"td", "th"})
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
-_EXPONENT = re.compile(r"[+\N{MINUS SIGN}-]?(?:\d{1,4}|[a-z])")
-_BASE = re.compile(r"(?:\d|\)|(?<![^\W\d_])[^\W\d_]{1,3})\Z")
-"""What an exponent stands behind: a number, a bracket, a name or unit; longer words have notes."""
+_HIDING = ("display:none", "visibility:hidden", "visibility:collapse")
+_UNSEEN = frozenset({"sr-only", "visually-hidden", "visuallyhidden", "screen-reader-text", "screenreader-only"})
+_PAGE_NUMBERS = frozenset({"pagenum", "pagenumber", "page-number", "pageno", "page_number", "pagebreak", "pb"})
+"""Classes of the numbers of the printed book's pages, where nothing else says that they are."""
+_LEAST_LINKS = 3
+_LINKED = 0.8
+"""A chapter with a larger share of its characters in links within the book is its table of contents."""
 _MAX_CELL = 300
 """A table that holds a cell of more characters is one that only places blocks on the page."""
 
@@ -42,8 +49,16 @@ class Writer:
         """The element that is left out with all it holds, and how many of its name are open in it."""
         self._kept = 0
         """How deep in elements whose white space is kept."""
-        self._raised: list[int] = []
-        """Where in the line each open `sup` begins."""
+        self._placed: list[tuple[str, int, bool]] = []
+        """What is raised or lowered and open: `sup` or `sub`, where in the line it begins, whether it is a link."""
+        self._links = 0
+        self._letters = [0, 0]
+        """Characters outside and inside links to other places of the book."""
+        self._link_count = 0
+        self._lists: list[int] = []
+        """Of each open list, the number of its next item; 0 where items have none."""
+        self._item = ""
+        """The mark of an item that has no text yet."""
 
     def start(self, name: str, attributes: Mapping[str, str]) -> None:
         """Begin an element."""
@@ -58,14 +73,16 @@ class Writer:
         elif tag in _BLOCKS:
             self._end_line(apart=tag in _APART)
             self._kept += tag == "pre"
-            if tag == "li":
-                self._line.append("- ")
-            elif tag == "table":
-                self._tables.append(_Table())
+            self._begin_block(tag, attributes)
         elif tag == "br":
             self._line_break()
-        elif tag == "sup":
-            self._raised.append(len(self._line))
+        elif tag in {"sup", "sub"}:
+            self._placed.append((tag, len(self._line), self._links > 0))
+        elif tag == "a":
+            inside = "href" in attributes and "://" not in attributes["href"]
+            self._links += inside
+            self._link_count += inside
+            self._placed = [(name, begin, True) for name, begin, _ in self._placed]
         elif tag in {"rt", "rtc"}:
             self._line.append("(")
         elif tag == "tr" and self._tables:
@@ -86,8 +103,14 @@ class Writer:
         elif tag in _BLOCKS:
             self._end_line(apart=tag in _APART)
             self._kept = max(0, self._kept - (tag == "pre"))
-        elif tag == "sup" and self._raised:
-            self._end_raised(self._raised.pop())
+            if tag in {"ul", "ol"} and self._lists:
+                self._lists.pop()
+            if tag == "li":
+                self._item = ""
+        elif tag in {"sup", "sub"} and self._placed:
+            self._end_placed(*self._placed.pop())
+        elif tag == "a":
+            self._links = max(0, self._links - 1)
         elif tag in {"rt", "rtc"}:
             self._line.append(")")
         elif tag == "tr" and self._tables:
@@ -99,6 +122,7 @@ class Writer:
         """Add characters."""
         if not self._depth:
             data = data.replace("\N{SOFT HYPHEN}", "")
+            self._letters[self._links > 0] += len(data.strip())
             self._line.append(data.replace("\N{NO-BREAK SPACE}", " ") if self._kept else _SPACE.sub(" ", data))
 
     def text(self) -> str:
@@ -108,10 +132,26 @@ class Writer:
         self._end_line()
         return "\n".join(self._parts).strip("\n")
 
+    def is_contents(self) -> bool:
+        """Say whether what was written is a table of contents: nearly all of it links to other places of the book."""
+        return self._link_count >= _LEAST_LINKS and self._letters[1] >= _LINKED * sum(self._letters)
+
     def _sink(self) -> list[str]:
         """Return where lines go: into the innermost cell that is open."""
         cells = (table.cell for table in reversed(self._tables))
         return next((cell for cell in cells if cell is not None), self._parts)
+
+    def _begin_block(self, tag: str, attributes: Mapping[str, str]) -> None:
+        if tag == "li":
+            number = self._lists[-1] if self._lists else 0
+            self._item = f"{number}. " if number else "- "
+            if number:
+                self._lists[-1] += 1
+        elif tag == "table":
+            self._tables.append(_Table())
+        elif tag in {"ul", "ol"}:
+            start = attributes.get("start", "1")
+            self._lists.append(int(start) if tag == "ol" and start.isdecimal() else int(tag == "ol"))
 
     def _line_break(self) -> None:
         if self._kept:
@@ -126,18 +166,20 @@ class Writer:
         else:
             line = _SPACE.sub(" ", line).strip()
         self._line.clear()
-        self._raised.clear()
+        self._placed.clear()
         sink = self._sink()
-        if line and line != "-":
-            sink.append(line)
+        if line:
+            sink.append(self._item + line)
+            self._item = ""
         if apart and sink and sink[-1]:
             sink.append("")
 
-    def _end_raised(self, begin: int) -> None:
-        """Mark what was raised as an exponent, if it is one."""
-        raised, before = "".join(self._line[begin:]), "".join(self._line[max(0, begin - 3) : begin])
-        if _EXPONENT.fullmatch(raised) and _BASE.search(before):
-            self._line.insert(begin, "^")
+    def _end_placed(self, tag: str, begin: int, is_link: bool) -> None:
+        """Mark what was raised or lowered, where its place says something."""
+        placed, before = "".join(self._line[begin:]), "".join(self._line[:begin])
+        marks = raised_marks(before, placed, is_link=is_link) if tag == "sup" else lowered_marks(before, placed)
+        if any(marks):
+            self._line[begin:] = [marks[0], placed.strip(), marks[1]]
 
     def _end_cell(self) -> None:
         table = self._tables[-1]
@@ -162,6 +204,13 @@ class Writer:
 def _is_hidden(attributes: Mapping[str, str]) -> bool:
     """Say whether an element is not shown, or the number of a page of the printed book."""
     style = attributes.get("style", "").replace(" ", "").lower()
-    kind = attributes.get("epub:type", "").split()
-    role = attributes.get("role", "")
-    return "hidden" in attributes or "display:none" in style or "pagebreak" in kind or role == "doc-pagebreak"
+    kinds = {word for name, value in attributes.items() if name.endswith(":type") for word in value.split()}
+    classes = set(attributes.get("class", "").lower().split())
+    return (
+        "hidden" in attributes
+        or any(hiding in style for hiding in _HIDING)
+        or attributes.get("aria-hidden", "").lower() == "true"
+        or "pagebreak" in kinds
+        or attributes.get("role", "") == "doc-pagebreak"
+        or not classes.isdisjoint(_UNSEEN | _PAGE_NUMBERS)
+    )

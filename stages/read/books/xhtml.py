@@ -1,6 +1,7 @@
 """The text of a book's chapters: XHTML whose every element is content, so nothing has to be judged.
 
 One pass of events, without a tree: nesting, however deep, costs nothing. What is not well-formed is read as HTML.
+Formulas are written once, as in pages (`prep.stages.shared.markup.formulas`).
 """
 
 import re
@@ -10,6 +11,7 @@ from xml.parsers import expat
 
 from prep.stages.read.books.writer import Writer
 from prep.stages.shared.charset.page import decode_page
+from prep.stages.shared.markup.formulas import write_formulas
 
 _VOID = frozenset({"br", "hr", "img", "input", "link", "meta", "col", "wbr"})
 _DECLARATION = re.compile(r"\A\s*<\?xml[^>]*\?>")
@@ -22,14 +24,21 @@ class EntityError(ValueError):
 
 
 def xhtml_text(data: bytes) -> str:
-    """Return a chapter's text: a line per block, an empty line around headings, lists and tables.
+    """Return a chapter's text: a line per block, an empty line around headings, lists and tables. Raises as below."""
+    return read_chapter(data).text()
+
+
+def read_chapter(data: bytes) -> Writer:
+    """Return what a chapter's elements were written with.
 
     Raises EntityError, and ValueError where the chapter's bytes are in no character set.
     """
     decoded = decode_page(data, None)
     if decoded.undecodable > _MAX_UNDECODABLE * len(decoded.text):
         raise ValueError(f"{decoded.undecodable} places are not {decoded.charset} ({decoded.origin})")
-    markup = _DECLARATION.sub("", decoded.text, count=1)
+    if "\0" in decoded.text:
+        raise ValueError("it holds bytes that are no text")
+    markup = write_formulas(_DECLARATION.sub("", decoded.text, count=1).encode()).decode()
     writer = Writer()
     try:
         _parse(markup, writer)
@@ -38,7 +47,7 @@ def xhtml_text(data: bytes) -> str:
         lenient = _Lenient(writer)
         lenient.feed(markup)
         lenient.close()
-    return writer.text()
+    return writer
 
 
 def _parse(markup: str, writer: Writer) -> None:
@@ -48,7 +57,7 @@ def _parse(markup: str, writer: Writer) -> None:
     parser.StartElementHandler = writer.start
     parser.EndElementHandler = writer.end
     parser.CharacterDataHandler = writer.data
-    parser.SkippedEntityHandler = lambda name, _: writer.data(html5.get(f"{name};", ""))
+    parser.SkippedEntityHandler = lambda name, _: writer.data(html5.get(f"{name};", f"&{name};"))
     parser.ExternalEntityRefHandler = lambda *_: 1
     parser.EntityDeclHandler = _refuse
     parser.Parse(markup.encode(), True)

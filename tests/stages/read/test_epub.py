@@ -7,16 +7,23 @@ import tracemalloc
 import zipfile
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 from books import epub
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prep.stages.extract.extract import Extract
 from prep.stages.read.books.epub import epub_rows
 from prep.stages.read.books.xhtml import EntityError, xhtml_text
 from prep.stages.read.rows import Input, Row
 from prep.stages.read.sources import SourceOptions
 
+MATHML = "http://www.w3.org/1998/Math/MathML"
+MATH = (
+    f"<math xmlns='{MATHML}'><semantics><msup><mi>x</mi><mn>2</mn></msup>"
+    "<annotation encoding='application/x-tex'>x^2</annotation></semantics></math>"
+)
 CHAPTERS = ["<h1>One</h1><p>First &amp; second&nbsp;words.</p>", "<h1>Two</h1><p>Third.</p>"]
 
 
@@ -130,11 +137,11 @@ def test_zip_files_of_other_things(tmp_path: Path) -> None:
         ("<html><head><title>no</title></head><body>a<script>no</script>b</body></html>", "ab"),
         ("<div><p>a\n  b</p><p>c</p></div>", "a b\nc"),
         ("<p>a<br/>b</p>", "a\nb"),
-        ("<ul><li>a</li><li><p>b</p></li></ul>", "- a\nb"),
+        ("<ul><li>a</li><li><p>b</p></li></ul>", "- a\n- b"),
         ("<table><tr><td>a</td><td>b</td></tr><tr><td>c</td></tr></table>", "a | b\nc"),
         ("<pre>x\n  y</pre>", "x\n  y"),
         ("<x:p xmlns:x='http://www.w3.org/1999/xhtml'>a</x:p>", "a"),
-        ("<p>a &eacute; &amp; &unknown; b</p>", "a é & b"),
+        ("<p>a &eacute; &amp; &unknown; b</p>", "a é & &unknown; b"),
         ("<p>open <i>tags", "open tags"),
         ("<div>" * 5000 + "deep" + "</div>" * 5000, "deep"),
         ("<p " + " ".join(f"a{n}=''" for n in range(20_000)) + ">words</p>", "words"),
@@ -257,7 +264,7 @@ def test_character_sets(data: bytes, expected: str) -> None:
         ("<p>Wasser&#173;stand &shy;x</p>", "Wasserstand x"),
         (
             "<p>10<sup>5</sup> m<sup>2</sup> H<sub>2</sub>O 1<sup>st</sup> word<sup>3</sup></p>",
-            "10^5 m^2 H2O 1st word3",
+            "10^5 m^2 H2O 1st word[3]",
         ),
         ("<table><tr><td>a</td><td/><td><p>b</p><p>c</p></td></tr></table>", "a | | b c"),
         ("<table><tr><td><p>one</p><p>two</p></td></tr></table>", "one\ntwo"),
@@ -266,11 +273,80 @@ def test_character_sets(data: bytes, expected: str) -> None:
         ("<table><tr><td>a<td>b<tr><td>c<td>d</table>e", "a | b\nc | d\n\ne"),
         ("<nav><ol><li>One</li></ol></nav><p>text</p>", "text"),
         ("<p>a<span hidden='hidden'>no<b>no</b></span>b <i style='display: none'>no</i></p>", "ab"),
+        ("<p>a<b style='visibility: hidden'>no</b><b aria-hidden='true'>no</b><b class='x sr-only'>no</b>b</p>", "ab"),
+        (
+            "<p>x<sub>i+1</sub>, town.<sup>12</sup> e<sup>x+1</sup> see<sup><a href='#n'>a</a></sup></p>",
+            "x_(i+1), town.[12] e^(x+1) see[a]",
+        ),
+        ("<ol><li>a<ul><li>b</li></ul></li><li><p>c</p><p>d</p></li><li/></ol>", "1. a\n\n- b\n\n2. c\nd"),
+        ("<ol start='3'><li>a</li></ol><p>b</p>", "3. a\n\nb"),
+        ("<p>one<a class='pagenum' id='p9'>9</a> two</p><div e:type='pagebreak' xmlns:e='o'>10</div>", "one two"),
+        (
+            f"<p>Let {MATH} be.</p><p>And <m:math xmlns:m='{MATHML}'><m:msqrt><m:mi>y</m:mi></m:msqrt></m:math>.</p>",
+            "Let $x^2$ be.\nAnd √y.",
+        ),
         ("<p xmlns:epub='e'>one <span epub:type='pagebreak'>12</span>two</p>", "one two"),
     ],
 )
 def test_inline_text_code_and_tables(markup: str, expected: str) -> None:
     assert xhtml_text(f"<html><body>{markup}</body></html>".encode()) == expected
+
+
+@pytest.mark.parametrize(
+    "markup",
+    [
+        "m<sup>2</sup> H<sub>2</sub>O 1<sup>st</sup> 2<sup>e</sup> x<sub>i</sub> x<sub>12</sub> 7<sub>2</sub>",
+        "10<sup>-5</sup> 10<sup>−5</sup> e<sup>x+1</sup> a<sub>n-1</sub> f<sup>(n)</sup> Na<sup>+</sup>",
+        "words<sup>3</sup> end.<sup>4</sup> see<sup><a href='#n'>5</a></sup> M<sup>lle</sup> x<sup>ab</sup>",
+        "a)<sup>2</sup> name<sup>b</sup> n<sup>o</sup> z<sup>[9]</sup>",
+        "5<sup>1</sup>x (a)<sub>k</sub> , <sub>x</sub> 漢字。<sup>7</sup>",
+    ],
+)
+def test_raised_and_lowered_text_is_marked_as_in_pages(markup: str) -> None:
+    prose = "Some long words of prose stand here, so that they are the text of the page. " * 12
+    page = f"<html><body><article><p>{prose}</p><p>{markup}</p><p>{prose}</p></article></body></html>".encode()
+    batch = pa.record_batch({"id": ["a"], "html": pa.array([page], pa.large_binary())})
+    text = Extract().open()(batch).batch.column("text")[0].as_py()
+    assert xhtml_text(f"<html><body><p>{markup}</p></body></html>".encode()) in text.split("\n")
+
+
+def test_tables_of_contents_are_no_chapters(tmp_path: Path) -> None:
+    links = "".join(f"<p><a href='c{number}.xhtml'>Chapter {number}</a></p>" for number in range(4))
+    found = row(written(tmp_path, epub(["<h1>Contents</h1>" + links, *CHAPTERS])))
+    assert str(found.text).startswith("One\n\nFirst")
+    assert len(json.loads(found.metadata or "{}")["tables_of_contents"]) == 1
+    only = row(written(tmp_path, epub([links]), "b.epub"))
+    assert str(only.text).startswith("Chapter 0")
+
+
+def test_of_chapters_under_one_name_none_is_lost(tmp_path: Path) -> None:
+    items = '<item id="c" href="a.xhtml"/><item id="c" href="b.xhtml?x=1"/>'
+    files = {
+        "OEBPS/book.opf": spine(items, '<itemref idref="c"/>'),
+        "OEBPS/a.xhtml": "<p>a</p>",
+        "OEBPS/b.xhtml": "<p>b</p>",
+    }
+    assert row(written(tmp_path, epub([], files=files))).text == "a\n\nb"
+
+
+def test_translators_are_no_authors(tmp_path: Path) -> None:
+    about = (
+        '<creator role="aut">Ann</creator><creator role="trl">Tom</creator>'
+        '<creator id="c">Ida</creator><meta refines="#c" property="role">ill</meta>'
+    )
+    files = {
+        "OEBPS/book.opf": spine('<item id="c" href="a.xhtml"/>', '<itemref idref="c"/>', about),
+        "OEBPS/a.xhtml": "<p>a</p>",
+    }
+    assert row(written(tmp_path, epub([], files=files))).author == "Ann"
+
+
+def test_bytes_that_are_no_text_are_no_chapter(tmp_path: Path) -> None:
+    files = {
+        "OEBPS/book.opf": spine('<item id="c" href="a.xhtml"/>', '<itemref idref="c"/>'),
+        "OEBPS/a.xhtml": "\0\x01pix" * 9,
+    }
+    assert row(written(tmp_path, epub([], files=files))).rule == "bad_epub"
 
 
 def test_the_shared_books(test_data: Path) -> None:
