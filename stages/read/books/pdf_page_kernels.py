@@ -89,9 +89,9 @@ def ask_glyphs(character: int, box: int, page: int, codes: Codes, boxes: Boxes, 
     `character` and `box` are the addresses of PDFium's functions, `page` that of its text page.
     """
     for index in range(len(codes)):
-        codes[index] = _character(character, page, np.int32(index))
+        codes[index] = _character(character, page, np.int32(index))  # type: ignore[call-arg]
         place = boxes.ctypes.data + 16 * index
-        known[index] = _box(box, page, np.int32(index), place) != 0  # type: ignore[call-arg]
+        known[index] = _box(box, page, np.int32(index), place) != 0
 
 
 @leaf

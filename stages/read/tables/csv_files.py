@@ -40,8 +40,14 @@ def csv_rows(file: Input) -> Iterator[Row]:
         yield header
         return
     names = header[1]
+    doubled = sorted({name for name in names if names.count(name) > 1})
+    if file.options.text_column in doubled:
+        yield failed(first.id_at(), "bad_csv", f"its header names {', '.join(doubled)} more than once")
+        return
     if file.options.text_column not in names:
-        yield failed(first.id_at(), "no_text_column", f"its columns are {', '.join(names)[:200]}")
+        yield failed(
+            first.id_at(), "no_text_column", f"its columns are {', '.join(names)[:200]}{_other_delimiter(names)}"
+        )
         return
     mapped = mapped_columns(pa.schema([pa.field(name, pa.string()) for name in names]), file.options)
     said = {name: column for name, column in mapped.items() if name in _SAID}
@@ -51,6 +57,12 @@ def csv_rows(file: Input) -> Iterator[Row]:
             if isinstance(record, Row)
             else _document(file, record[0], dict(zip(names, record[1], strict=True)), said)
         )
+
+
+def _other_delimiter(names: Sequence[str]) -> str:
+    """Return a hint where a header of one column looks like several with another mark between them."""
+    found = [mark for mark in ";|\t" if len(names) == 1 and mark in names[0]]
+    return f"; if {found[0]!r} parts them, set delimiter: {found[0]!r}" if found else ""
 
 
 def csv_schema(file: Input) -> pa.Schema:

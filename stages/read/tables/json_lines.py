@@ -1,4 +1,4 @@
-"""JSON Lines: one document per line, parsed record by record.
+"""JSON Lines: one document per line, parsed record by record; objects that follow each other on a line are apart.
 
 Fields without a meaning here are kept together, as a JSON object in the column `metadata`. What Python's `json` writes
 beyond the standard (`NaN`, halves of surrogate pairs) costs no document, and numbers keep their digits
@@ -9,15 +9,17 @@ from collections.abc import Iterator
 from functools import partial
 
 from prep.corpus.arrow.documents import PUBLISHED
-from prep.corpus.files.compression import TRUNCATED
+from prep.corpus.files.compression import TRUNCATED, Place
 from prep.stages.read.about import calendar_date, language_tag, names, one_line
 from prep.stages.read.plain.lines import filled_lines
 from prep.stages.read.rows import Input, Record, Row, failed, record_rows, rejected
 from prep.stages.read.sources import SourceOptions
 from prep.stages.read.tables.conversations import FORMS, NoConversationError, has_conversation, take_conversation
-from prep.stages.read.tables.json_values import BadJsonError, Value, breaks_off, parse, spelled, written
+from prep.stages.read.tables.json_values import BadJsonError, Value, breaks_off, parse, several, spelled, written
 from prep.stages.shared.conversations import conversation_text
 
+SEPARATOR = b"\x1e"
+"""What begins each record of a JSON text sequence (RFC 7464)."""
 REPAIRS = "json_repairs"
 """The field of `metadata` that counts the values of a record that are no JSON: each became null or U+FFFD, and of
 values under one name the last was taken."""
@@ -25,7 +27,8 @@ values under one name the last was taken."""
 
 def json_rows(file: Input) -> Iterator[Row]:
     """Yield one row per line of JSON Lines; empty lines are no records."""
-    return record_rows(file, map(_named_if_cut, filled_lines(file)), partial(json_row, file.options))
+    records = (record for line in map(_named_if_cut, filled_lines(file)) for record in _apart(line))
+    return record_rows(file, records, partial(json_row, file.options))
 
 
 def _named_if_cut(line: Record) -> Record:
@@ -37,11 +40,25 @@ def _named_if_cut(line: Record) -> Record:
     return Record(line.place, b"", 0, TRUNCATED, f"the file ends in a line, after {line.length} bytes of it")
 
 
+def _apart(line: Record) -> Iterator[Record]:
+    """Yield the objects of a line that holds several, each with its place, and any other line as it is."""
+    if b"}{" not in line.data and b"} {" not in line.data:
+        yield line
+        return
+    places = several(line.data)
+    if len(places) < 2:
+        yield line
+        return
+    for begin, end in places:
+        place = Place(line.place.member, line.place.offset + begin)
+        yield Record(place, line.data[begin:end], end - begin)
+
+
 def json_row(options: SourceOptions, row_id: str, data: bytes) -> Row:
     """Return what becomes of a record, given as the bytes of a JSON value."""
     scalars = (options.id_column, options.url_column, options.date_column)
     try:
-        record, repairs = parse(data.removeprefix(b"\xef\xbb\xbf"), options.text_column, scalars)
+        record, repairs = parse(data.removeprefix(b"\xef\xbb\xbf").lstrip(SEPARATOR), options.text_column, scalars)
         if not isinstance(record, dict):
             return failed(row_id, "bad_json", f"expected an object, seen {_kind(record)}")
         return _document(options, row_id, record, repairs)

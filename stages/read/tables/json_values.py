@@ -2,7 +2,8 @@
 
 orjson parses nearly all records. Those that it refuses, or may have rounded, are parsed again by Python's own parser,
 which takes `NaN`, `Infinity` and halves of surrogate pairs, and is told to leave numbers as they are spelled. What is
-no JSON becomes null or U+FFFD; of several values under one name the last counts, as everywhere. All are counted.
+no JSON becomes null or U+FFFD (`nan`, `-inf` and the like as other languages print them, too); of several values under
+one name the last counts, as everywhere; control characters in strings stay what they are. All are counted.
 Source: RFC 8259, sections 4, 6 and 8.2.
 """
 
@@ -19,6 +20,10 @@ Value: TypeAlias = "bool | int | float | str | Sequence[Value] | dict[str, Value
 _ESCAPED = re.compile(
     r"\\(?:u[dD][89abAB][0-9a-fA-F]{2}\\u[dD][c-fC-F][0-9a-fA-F]{2}|u[dD][89a-fA-F][0-9a-fA-F]{2}|.)", re.S
 )
+_NO_NUMBER = re.compile(r'"(?:[^"\\]|\\.)*"|[+-]?\b(?:nan|inf(?:inity)?)\b', re.IGNORECASE | re.DOTALL)
+"""Strings, and what is printed for numbers that are none."""
+_IN_STRINGS = re.compile(r'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_CONTROLS = re.compile(r"[\x00-\x1f]")
 _HALF = 6
 """How many characters spell half of a surrogate pair."""
 _LARGE = re.compile(rb"[0-9]e[+0-9]")
@@ -66,6 +71,30 @@ def breaks_off(text: str) -> bool:
     except RecursionError:
         return False
     return False
+
+
+def several(data: bytes) -> list[tuple[int, int]]:
+    """Return where each of several JSON values that follow each other begins and ends, in bytes.
+
+    Returns nothing where something else stands between them, or the bytes are not UTF-8.
+    """
+    try:
+        text = data.decode()
+        decoder = json.JSONDecoder(strict=False)
+        places: list[tuple[int, int]] = []
+        at = written_bytes = 0
+        while at < len(text):
+            begin = len(text) - len(text[at:].lstrip(" \t\r"))
+            if begin == len(text):
+                break
+            _, end = decoder.raw_decode(text, begin)
+            first = written_bytes + len(text[at:begin].encode())
+            written_bytes = first + len(text[begin:end].encode())
+            places.append((first, written_bytes))
+            at = end
+    except (ValueError, RecursionError):
+        return []
+    return places
 
 
 def spelled(value: Value) -> str:
@@ -117,16 +146,34 @@ def _parse_leniently(data: bytes, complaint: str) -> tuple[Value, int]:
         replaced[0] += len(items) - len(values)
         return values
 
-    try:
-        record: Value = json.loads(
-            _ESCAPED.sub(whole_pair, text) if "\\u" in text else text,
+    def no_number(found: re.Match[str]) -> str:
+        if found[0].startswith('"'):
+            return found[0]
+        return "NaN"
+
+    def load(spelling: str) -> Value:
+        found: Value = json.loads(
+            spelling,
+            strict=False,
             parse_constant=constant,
             parse_int=_integer,
             parse_float=Digits,
             object_pairs_hook=pairs,
         )
+        return found
+
+    text = _ESCAPED.sub(whole_pair, text) if "\\u" in text else text
+    if complaint and _CONTROLS.search(text):
+        replaced[0] += sum(len(_CONTROLS.findall(string)) for string in _IN_STRINGS.findall(text))
+    before = replaced[0]
+    try:
+        record = load(text)
     except ValueError as error:
-        raise BadJsonError(complaint or str(error)) from error
+        replaced[0] = before
+        try:
+            record = load(_NO_NUMBER.sub(no_number, text))
+        except ValueError:
+            raise BadJsonError(complaint or str(error)) from error
     except RecursionError as error:
         raise BadJsonError("it is nested too deeply") from error
     return record, replaced[0]

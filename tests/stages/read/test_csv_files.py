@@ -115,3 +115,22 @@ def test_a_quote_that_is_never_closed_costs_bounded_memory(tmp_path: Path) -> No
     tracemalloc.stop()
     assert found[0].rule == "bad_csv"
     assert peak < 8 << 20
+
+
+@pytest.mark.parametrize(
+    ("table", "detail"),
+    [
+        ('id,text\n1,"never closed\n2,b\n', "the file ends in a quoted field, after 18 bytes of the row"),
+        ("text,text\na,b\n", "its header names text more than once"),
+        ("id;text\n1;a\n", "its columns are id;text; if ';' parts them, set delimiter: ';'"),
+    ],
+)
+def test_tables_that_are_not_what_they_seem_are_said(tmp_path: Path, table: str, detail: str) -> None:
+    (tmp_path / "a.csv").write_text(table)
+    (found,) = rows(tmp_path / "a.csv")
+    assert (found.failed, found.detail) == (True, detail)
+
+
+def test_a_quote_inside_a_field_ends_no_file(tmp_path: Path) -> None:
+    (tmp_path / "a.csv").write_text('id,text\n1,a 5" disk\n2,last 3" disk')
+    assert [row.text for row in rows(tmp_path / "a.csv")] == ['a 5" disk', 'last 3" disk']

@@ -242,3 +242,32 @@ def test_the_shared_tables_of_odd_records(test_data: Path) -> None:
     assert found["big id b"].id == "12345678901234567890124"
     assert "123456789012345678901234567890" in str(found["note 123456789012345678901234567890"].metadata)
     assert [row.rule for row in rows(path.with_name("nan_and_surrogate.jsonl"))] == [None, None]
+
+
+def test_objects_on_one_line_are_records_of_their_own(tmp_path: Path) -> None:
+    data = '{"text":"é }{ a"}{"text":"b"} {"text":"c","n":{"m":1}}\n{"text":"d"}{"text":\n{"text":"} { e"}\n'.encode()
+    found = rows(written(tmp_path, data))
+    assert [(row.text, row.rule) for row in found] == [
+        ("é }{ a", None), ("b", None), ("c", None), (None, "bad_json"), ("} { e", None)
+    ]  # fmt: skip
+    places = [int(row.id.partition("@")[2]) for row in found]
+    assert places[:3] == [0, data.index(b'{"text":"b"'), data.index(b'{"text":"c"')]
+    assert places[4] == data.index(b'{"text":"} { e"')
+
+
+@pytest.mark.parametrize(
+    ("line", "text", "metadata"),
+    [
+        ('{"text": "a\tb\x01"}', "a\tb\x01", {"json_repairs": 2}),
+        ('{"text": "nan, inf", "x": nan, "y": [-inf, +Infinity, NAN]}', "nan, inf",
+         {"x": None, "y": [None, None, None], "json_repairs": 4}),
+        ('{"text": "-Infinity \\\\" nan", "x": -Infinity}', '-Infinity " nan', {"x": None, "json_repairs": 1}),
+        ('\x1e{"text": "sequence"}', "sequence", None),
+    ],
+)  # fmt: skip
+def test_what_other_languages_print_costs_no_document(
+    tmp_path: Path, line: str, text: str, metadata: dict[str, object] | None
+) -> None:
+    (found,) = rows(written(tmp_path, line.encode()))
+    assert (found.rule, found.text) == (None, text)
+    assert (None if found.metadata is None else json.loads(found.metadata)) == metadata
