@@ -18,7 +18,7 @@ from prep.corpus.files.compression import START, TRUNCATED, Place
 from prep.stages.read.about import language_tag
 from prep.stages.read.archives.places import Places
 from prep.stages.read.rows import Input, Record, Row, failed, record_rows, rejected
-from prep.stages.read.wiki.wikitext import plain_text
+from prep.stages.read.wiki.wikitext import plain_text, redirect_target
 
 _BEGIN, _END = b"<page>", b"</page>"
 _CLOSE = b"</mediawiki>"
@@ -155,6 +155,8 @@ def _page_row(file: Input, site: _Site, row_id: str, data: bytes) -> Row:
         row = rejected(row_id, "namespace", detail=f"{space}: {title}")
     elif page.redirect is not None:
         row = rejected(row_id, "redirect", detail=f"to {page.redirect}")
+    elif (target := redirect_target(fields.get("text", ""))) is not None:
+        row = rejected(row_id, "redirect", detail=f"to {target}")
     elif (model := fields.get("model", "wikitext")) != "wikitext":
         row = rejected(row_id, "content_model", detail=model)
     elif not (text := plain_text(fields.get("text", ""), site.hidden)):

@@ -35,7 +35,11 @@ _NOTES = re.compile(
 """Templates that show nothing where they stand: notes, sources, remarks on the article, and what has to be computed."""
 _CHARACTERS: Mapping[str, str] = {
     **dict.fromkeys(("nbsp", "spaces", "space"), " "),
-    **dict.fromkeys(("snd", "spnd", "spaced ndash"), " – "),
+    **dict.fromkeys(("thinsp", "thin space", "hair space", "hsp", "narrow no-break space", "nnbsp"), " "),
+    **dict.fromkeys(("snd", "spnd", "snds", "spaced ndash", "spaced en dash", "dash"), " – "),
+    **dict.fromkeys(("en dash", "endash"), "–"),
+    **dict.fromkeys(("em dash", "emdash", "em-dash"), "—"),
+    **dict.fromkeys(("wbr", "zwsp", "zwj", "zwnj", "shy"), ""),
     **dict.fromkeys(("·", "dot", "middot"), " · "),
     **dict.fromkeys(("•", "bull"), " • "),
     **dict.fromkeys(("clr", "-", "clear"), ""),
@@ -78,6 +82,13 @@ def _with_original(given: Given) -> str:
     return (f"{given[0]} ({other})" if other else given[0]) if given else ""
 
 
+def _listed(given: Given) -> str:
+    """Return items one after another; where they are written as the lines of a list, those lines."""
+    if any(_LIST.search(f"\n{part}") for part in given):
+        return "\n" + "\n".join(given) + "\n"
+    return ", ".join(given)
+
+
 def _date(given: Given) -> str:
     """Return the first date: year, month, day."""
     numbers = [part for part in given if part.isdigit()][:3]
@@ -99,7 +110,7 @@ _KNOWN: Mapping[str, Callable[[Given], str]] = {
     **dict.fromkeys(("circa", "c."), lambda given: f"c. {' – c. '.join(given)}"),
     **dict.fromkeys(("sup", "superscript"), lambda given: f"<sup>{given[0]}</sup>"),
     **dict.fromkeys(("angbr", "angle bracket"), lambda given: f"⟨{given[0]}⟩"),
-    **dict.fromkeys(("unbulleted list", "ubl", "plainlist", "flatlist", "hlist"), ", ".join),
+    **dict.fromkeys(("unbulleted list", "ubl", "plainlist", "flatlist", "hlist"), _listed),
     **dict.fromkeys(("lang", "langx", "transl", "transliteration"), lambda given: given[-1] if given[1:] else ""),
     **dict.fromkeys(("w", "wp", "link", "wikt", "lien", "lnk"), lambda given: given[-1]),
     "val": lambda given: " ± ".join(given[:2]),

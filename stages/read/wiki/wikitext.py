@@ -12,6 +12,7 @@ import re
 
 from prep.stages.read.wiki.templates import shown
 from prep.stages.read.wiki.verbatim import Verbatim
+from prep.stages.shared.markup.placed import lowered_marks, raised_marks
 
 _MAX_DEPTH = 40
 
@@ -49,8 +50,17 @@ _VANISHED = "\x04"
 """Stands where a template or note was that shows nothing, until it is clear what it leaves empty."""
 _ESCAPED_BAR = "\x01"
 """Stands for a bar that parts no arguments, because it was shown already."""
-_EXPONENT = re.compile(r"(?<=[\w)\]])<sup\b[^<>]*>\s*([+\N{MINUS SIGN}-]?(?:\d{1,4}|[a-z]))\s*</sup>", re.IGNORECASE)
-_UNIT = re.compile(r"(?:[\d)\]]|(?<![^\W\d_])[^\W\d_]{1,3})\Z")
+_ESCAPED_EQUALS = "\x05"
+"""Stands for an equals sign that gives no argument its name, because it was shown already."""
+_PLACED = re.compile(r"<(su[pb])\b[^<>]{0,200}>([^<>\n]{1,60})</\1\s*>", re.IGNORECASE)
+_PARAMETER = re.compile(r"(?<!\{)\{\{\{[^{}|\n]{1,80}(?:\|([^{}]{0,500}))?\}\}\}(?!\})")
+_VARIANTS = re.compile(r"-\{([^{}\n]{0,500})\}-")
+_VARIANT = re.compile(r"\s*(?:[^:;=>]*=>)?\s*[a-z]{2,3}(?:-[a-z]+)?\s*:\s*([^;]*)")
+_QUALIFIER = re.compile(r"\s*\([^()]*\)\s*\Z|,[^,]*\Z")
+_RULE = re.compile(r"-{4,}")
+_REDIRECT = re.compile(r"\s*#\s*[^\W\d_]+\s*:?\s*\[\[([^\[\]|\n]+)(?:\|[^\[\]\n]*)?\]\][^\n]{0,200}\s*\Z")
+"""A page whose only line leads to another; its first word is in the wiki's language."""
+_AROUND = 40
 
 
 def plain_text(wikitext: str, hidden: frozenset[str] = frozenset()) -> str:
@@ -59,19 +69,37 @@ def plain_text(wikitext: str, hidden: frozenset[str] = frozenset()) -> str:
     `hidden` are more names of namespaces, in lower case, whose links show no text: files and categories.
     """
     verbatim = Verbatim()
-    plain = wikitext.replace(_ESCAPED_BAR, "").replace(_VANISHED, "")
+    plain = wikitext.replace(_ESCAPED_BAR, "").replace(_VANISHED, "").replace(_ESCAPED_EQUALS, "")
     text = _UNSEEN.sub(_VANISHED, verbatim.take_out(plain))
-    text = _resolve(text, _FILES | hidden).replace(_ESCAPED_BAR, "|")
+    text = _VARIANTS.sub(_variant, _PARAMETER.sub(lambda found: found[1] or "", text))
+    text = _resolve(text, _FILES | hidden).replace(_ESCAPED_BAR, "|").replace(_ESCAPED_EQUALS, "=")
     text = _EXTERNAL.sub(lambda link: link[1], text)
-    text = _EXPONENT.sub(_raised, _QUOTES.sub("", text))
+    text = _PLACED.sub(_marked, _QUOTES.sub("", text))
     text = _TAG.sub("", _BREAK.sub("\n", text))
     lines = _without_empty_sections(_lines(html.unescape(text)))
     return verbatim.put_back("\n".join(lines)).strip("\n")
 
 
-def _raised(found: re.Match[str]) -> str:
-    before = found.string[max(0, found.start() - 4) : found.start()]
-    return f"^{found[1]}" if _UNIT.search(before) else found[1]
+def redirect_target(wikitext: str) -> str | None:
+    """Return the page that a page without text of its own leads to, None where it is no redirect."""
+    found = _REDIRECT.match(wikitext)
+    return None if found is None else found[1].strip()
+
+
+def _marked(found: re.Match[str]) -> str:
+    """Return text that is raised or lowered with the marks that say so."""
+    before = _TAG.sub("", found.string[max(0, found.start() - _AROUND) : found.start()].rpartition("\n")[2])
+    text = html.unescape(found[2]).strip()
+    raised = found[1].lower() == "sup"
+    marks = raised_marks(before, text, is_link=False) if raised else lowered_marks(before, text)
+    return marks[0] + found[2].strip() + marks[1]
+
+
+def _variant(found: re.Match[str]) -> str:
+    """Return the first of the spellings that a language's readers choose from."""
+    content = found[1].rpartition("|")[2]
+    first = _VARIANT.match(content)
+    return content if first is None else first[1].strip()
 
 
 class _Open:
@@ -100,7 +128,10 @@ def _resolve(text: str, hidden: frozenset[str]) -> str:
             item = stack.pop()
             alone = item.mark == "{{" and len(stack) == 1 and _begins_line(stack[0].parts) and _ENDS.match(text, end)
             found = _shown(item.mark, "".join(item.parts), hidden, alone=bool(alone))
-            stack[-1].parts.append((found.replace("|", _ESCAPED_BAR) if len(stack) > 1 else found) or _VANISHED)
+            if len(stack) > 1:
+                found = found.replace("|", _ESCAPED_BAR)
+                found = found.replace("=", _ESCAPED_EQUALS) if item.mark == "{{" else found
+            stack[-1].parts.append(found or _VANISHED)
         else:
             stack[-1].parts.append(bracket[0])
     stack[-1].parts.append(text[end:])
@@ -134,6 +165,8 @@ def _shown(mark: str, content: str, hidden: frozenset[str], *, alone: bool) -> s
         space = target.partition(":")[0].strip().lower() if ":" in target else ""
         if space in hidden or (not pipe and _INTERWIKI.match(target)):
             return ""
+        if pipe and not label.strip():  # the name without what tells it from others
+            label = _QUALIFIER.sub("", target.removeprefix(":").rpartition(":")[2])
         return label if pipe else target.removeprefix(":")
     if mark == "{{":
         name, *parts = content.split("|")
@@ -172,7 +205,7 @@ def _lines(text: str) -> list[tuple[int, str]]:
             lines.append((0, code))
             continue
         line = _SPACES.sub(" ", _HOLLOW.sub("", raw).replace(_VANISHED, "")).strip()
-        if not line:
+        if not line or _RULE.fullmatch(line):
             continue
         heading = _HEADING.fullmatch(line)
         item = None if heading else _LIST.fullmatch(line)

@@ -20,7 +20,7 @@ _PLAIN = ("", "")
 def lowered_marks(before: str, lowered: str) -> tuple[str, str]:
     """Return what to write before and after text that is lowered, given the line before it."""
     kinds = _kinds(lowered)
-    if not before or not kinds or "other" in kinds:
+    if not before or before[-1].isspace() or not kinds or "other" in kinds:
         return _PLAIN
     last = _kind(before[-1])
     if before[-1] in "/\N{FRACTION SLASH}" or (last not in {"digit", "letter"} and before[-1] not in ")]"):
@@ -36,7 +36,7 @@ def raised_marks(before: str, raised: str, *, is_link: bool, is_numerator: bool 
     `is_link`: the raised text is a link, as those to notes are; `is_numerator`: a fraction's bar follows it.
     """
     kinds = _kinds(raised)
-    if not before or not kinds or "other" in kinds:
+    if not before or before[-1].isspace() or not kinds or "other" in kinds:
         return _PLAIN
     last = _kind(before[-1])
     digits = all(kind == "digit" for kind in kinds)

@@ -299,7 +299,7 @@ def test_inline_text_code_and_tables(markup: str, expected: str) -> None:
         "10<sup>-5</sup> 10<sup>−5</sup> e<sup>x+1</sup> a<sub>n-1</sub> f<sup>(n)</sup> Na<sup>+</sup>",
         "words<sup>3</sup> end.<sup>4</sup> see<sup><a href='#n'>5</a></sup> M<sup>lle</sup> x<sup>ab</sup>",
         "a)<sup>2</sup> name<sup>b</sup> n<sup>o</sup> z<sup>[9]</sup>",
-        "5<sup>1</sup>x (a)<sub>k</sub> , <sub>x</sub> 漢字。<sup>7</sup>",
+        "5<sup>1</sup>x (a)<sub>k</sub> , <sub>x</sub> 漢字。<sup>7</sup> <sup>8</sup>y",
     ],
 )
 def test_raised_and_lowered_text_is_marked_as_in_pages(markup: str) -> None:
