@@ -21,6 +21,7 @@ from pydantic_core import ErrorDetails
 
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.retrying import StorageAccess
+from prep.pipeline.cards.card import Card
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.stages.catalogue import STAGES
 from prep.stages.results import Thresholds
@@ -73,6 +74,8 @@ class RunSettings(Settings):
     """Folder for the results and the steps' folders."""
     title: str = Field("corpus", min_length=1)
     """What the cards beside the results call the corpus."""
+    card: Card = Card()
+    """What else only its publisher knows, such as `{licence: cc-by-4.0, version: 1.0.0, published: 2026-11-29}`."""
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """Tasks that run at the same time."""
     executor: Executor = LocalExecutor()

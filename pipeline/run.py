@@ -81,7 +81,7 @@ def run(configuration: Configuration, progress: Progress) -> Result:
         publish(plan, ledger, folder, configuration.settings.output)
         settings = configuration.settings
         opt_outs = ["" if stage.tag else stage.opt_outs for stage in configuration.stages]
-        write_cards(settings.output, settings.title, opt_outs)
+        write_cards(settings.output, settings.title, opt_outs, settings.card)
         for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
             leftover.unlink(missing_ok=True)
     return Result(ledger, tuple(dict.fromkeys(steps.ran)), tuple(found))

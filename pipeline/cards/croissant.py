@@ -9,6 +9,7 @@ from collections.abc import Iterator, Mapping
 import pyarrow as pa
 
 from prep.corpus.shards.shards import row_schema
+from prep.pipeline.cards.card import Card
 from prep.pipeline.cards.facts import CorpusFacts
 
 CONTEXT: Mapping[str, object] = {
@@ -21,6 +22,7 @@ CONTEXT: Mapping[str, object] = {
     "data": {"@id": "cr:data", "@type": "@json"},
     "dataType": {"@id": "cr:dataType", "@type": "@vocab"},
     "dct": "http://purl.org/dc/terms/",
+    "equivalentProperty": "cr:equivalentProperty",
     "examples": {"@id": "cr:examples", "@type": "@json"},
     "extract": "cr:extract",
     "field": "cr:field",
@@ -41,6 +43,7 @@ CONTEXT: Mapping[str, object] = {
     "regex": "cr:regex",
     "repeated": "cr:repeated",
     "replace": "cr:replace",
+    "samplingRate": "cr:samplingRate",
     "sc": "https://schema.org/",
     "separator": "cr:separator",
     "source": "cr:source",
@@ -50,7 +53,7 @@ CONTEXT: Mapping[str, object] = {
 """The context that the specification prescribes."""
 
 
-def croissant(facts: CorpusFacts, title: str) -> dict[str, object]:
+def croissant(facts: CorpusFacts, title: str, card: Card) -> dict[str, object]:
     """Return the description of a published corpus, as JSON-ready values."""
     documents = f"{facts.documents:,} documents, {facts.text_bytes:,} bytes of text"
     sets = [_files("documents", "documents/*.parquet", "application/x-parquet")]
@@ -64,9 +67,15 @@ def croissant(facts: CorpusFacts, title: str) -> dict[str, object]:
         "name": title,
         "conformsTo": "http://mlcommons.org/croissant/1.0",
         "description": f"A corpus for pretraining language models: {documents}.",
+        "version": card.version,
+        "citeAs": card.cited(title),
         "distribution": sets,
         "recordSet": records,
     }
+    if card.published is not None:
+        described["datePublished"] = card.published.isoformat()
+    if licences := [card.licence] if card.licence else facts.licences:
+        described["license"] = licences[0] if len(licences) == 1 else list(licences)
     if facts.dates is not None:
         described["temporalCoverage"] = f"{facts.dates.first}/{facts.dates.last}"
     return described

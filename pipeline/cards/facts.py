@@ -53,6 +53,12 @@ class CorpusFacts:
     """By split."""
 
     @property
+    def licences(self) -> Sequence[str]:
+        """The licences that documents name, most first; none where a document names none."""
+        found = self.counts.get("licence", {})
+        return () if UNKNOWN in found else tuple(dict.fromkeys(name for names in found for name in names.split(" ")))
+
+    @property
     def tokens(self) -> int:
         """Tokens in all shards."""
         return sum(manifest.tokens for manifest in self.shards.values())

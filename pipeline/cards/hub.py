@@ -11,6 +11,7 @@ import pyarrow as pa
 import yaml
 
 from prep.corpus.shards.shards import ShardManifest
+from prep.pipeline.cards.card import Card
 from prep.pipeline.cards.facts import UNKNOWN, CorpusFacts
 
 _SIZES = ((10**3, "n<1K"), (10**4, "1K<n<10K"), (10**5, "10K<n<100K"), (10**6, "100K<n<1M"), (10**7, "1M<n<10M"),
@@ -19,12 +20,13 @@ MOST_VALUES = 20
 """Values of a label that a table shows; the others are added up."""
 
 
-def corpus_readme(facts: CorpusFacts, title: str) -> str:
+def corpus_readme(facts: CorpusFacts, title: str, card: Card) -> str:
     """Return the card of a published corpus; `datasets.load_dataset(folder)` opens its documents."""
     header = {
         "pretty_name": title,
         **_shared(facts.documents),
         **_language(facts),
+        **({"license": card.licence.lower()} if card.licence and "://" not in card.licence else {}),
         "configs": [{"config_name": "documents", "data_files": "documents/*.parquet", "default": True}],
     }
     lines = [
@@ -40,6 +42,8 @@ def corpus_readme(facts: CorpusFacts, title: str) -> str:
         "## What was done",
         _funnel(facts),
         *_shards_section(facts.shards),
+        "## Citation",
+        f"```bibtex\n{card.cited(title)}\n```",
     ]
     return _page(header, lines)
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 
 from prep.corpus.errors import RunError
 from prep.corpus.files.storage import read_json, write_bytes, write_json
+from prep.pipeline.cards.card import Card
 from prep.pipeline.cards.croissant import croissant
 from prep.pipeline.cards.facts import read_facts
 from prep.pipeline.cards.hub import corpus_readme, shards_readme
@@ -17,29 +18,38 @@ from prep.pipeline.steps.ledger import read_ledger
 README, CROISSANT, SUMMARY = "README.md", "croissant.json", "training_content_summary.json"
 
 
-def card_facts(output: str) -> tuple[str, list[str]]:
-    """Return the title of a corpus and which wishes of owners each stage respects, as its cards say them.
+def card_facts(output: str) -> tuple[str, list[str], Card]:
+    """Return the title of a corpus, which wishes of owners each stage respects, and the rest, as its cards say them.
 
     Raises RunError where a card is missing or is none.
     """
     names = read_ledger(output).names
     try:
-        title = read_json(f"{output}/{CROISSANT}")["name"]
+        described = read_json(f"{output}/{CROISSANT}")
+        title, licence = str(described["name"]), described.get("license")
+        card = Card.model_validate(
+            {
+                "licence": licence if isinstance(licence, str) else "",
+                "version": described["version"],
+                "published": described.get("datePublished"),
+                "citation": described["citeAs"],
+            }
+        )
         processing = read_json(f"{output}/{SUMMARY}")["3_data_processing"]
         respected = {each["stage"]: each["respects"] for each in processing["opt_outs_respected"]}  # type: ignore[index]
     except (FileNotFoundError, KeyError, TypeError) as error:
         raise RunError(f"{output}: expected the cards {CROISSANT} and {SUMMARY}; run the pipeline again") from error
-    return str(title), [respected.get(name, "") for name in names]
+    return title, [respected.get(name, "") for name in names], card
 
 
-def write_cards(output: str, title: str, opt_outs: Sequence[str]) -> None:
+def write_cards(output: str, title: str, opt_outs: Sequence[str], card: Card) -> None:
     """Write the cards of a run's output folder; `opt_outs` says which wishes of owners each stage respects.
 
     Raises RunError where no run has ended there.
     """
     facts = read_facts(output)
-    write_bytes(f"{output}/{README}", corpus_readme(facts, title).encode())
-    write_json(f"{output}/{CROISSANT}", croissant(facts, title))
+    write_bytes(f"{output}/{README}", corpus_readme(facts, title, card).encode())
+    write_json(f"{output}/{CROISSANT}", croissant(facts, title, card))
     write_json(f"{output}/{SUMMARY}", training_content_summary(facts, title, opt_outs))
     if facts.shards:
         write_bytes(f"{output}/shards/{README}", shards_readme(facts.shards, title).encode())

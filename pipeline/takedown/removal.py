@@ -91,8 +91,8 @@ def remove(run: str, targets: Targets, output: str) -> RemovalReport:
     shards = ["shards"] if splits else []
     published = {ARTEFACTS: sorted(artefacts + shards), PICTURES: list[str]()}
     write_json(f"{output}/{LEDGER}", {**_with_removal(ledger, rules).as_json(), **published})
-    title, opt_outs = card_facts(run)
-    write_cards(output, title, [*opt_outs, OPT_OUTS])
+    title, opt_outs, card = card_facts(run)
+    write_cards(output, title, [*opt_outs, OPT_OUTS], card)
     return report
 
 

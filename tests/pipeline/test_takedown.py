@@ -39,6 +39,8 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
     pipeline = {
         "output": str(folder / "run"),
         "workers": 1,
+        "title": "Harbour logs",
+        "card": {"licence": "CC-BY-4.0", "version": "2.1.0", "published": "2026-05-01"},
         "stages": [
             {"read": {"paths": str(folder / "pages.jsonl"), "source": "harbours"}},
             {"exact": {"keep": "smallest_id"}},
@@ -164,6 +166,8 @@ def test_removal_reaches_everything_that_is_published(
     for name in ("README.md", "croissant.json", "training_content_summary.json"):
         assert "site1.example" not in (second / name).read_text()
     assert "| removal | 30 | 29 | removed\\_by\\_url 1 |" in (second / "README.md").read_text()
+    described = json.loads((second / "croissant.json").read_text())
+    assert (described["name"], described["version"], described["license"]) == ("Harbour logs", "2.1.0", "CC-BY-4.0")
     for asked, answer in (
         (("--domain", "site1.example"), "site1.example: removed on request (domains: site1.example)\n"),
         (("--host", "www.site1.example"), "www.site1.example: removed on request (domains: site1.example)\n"),
@@ -193,6 +197,13 @@ def test_cards_say_what_was_published(made: Path) -> None:
     for words in ("40 documents", "| harbours | 40 |", "| site1.example | 10 |", "from 2026-03-01 to 2026-03-28"):
         assert words in readme
     described = json.loads((made / "croissant.json").read_text())
+    assert (described["license"], described["version"], described["datePublished"]) == (
+        "CC-BY-4.0",
+        "2.1.0",
+        "2026-05-01",
+    )
+    assert described["citeAs"] == "@misc{harbour-logs, title = {Harbour logs}, version = {2.1.0}, year = {2026}}"
+    assert header["license"] == "cc-by-4.0"
     assert [each["name"] for each in described["recordSet"]] == ["documents", "train", "validation"]
     ids = next(each for each in described["recordSet"][1]["field"] if each["name"] == "input_ids")
     assert (ids["dataType"], ids["repeated"]) == ("sc:Integer", True)

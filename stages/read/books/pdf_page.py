@@ -8,7 +8,6 @@ prose about as much as PDFium takes to load them.
 Source: the recursive cuts of Nagy and Seth (1984), here with gutters alone.
 """
 
-import ctypes
 import re
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -18,6 +17,7 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
+from prep.corpus.c_calls import address_of
 from prep.stages.read.books.pdf_page_kernels import (
     HYPHEN_CODE,
     RAISED,
@@ -87,14 +87,10 @@ def _pieces(glyphs: "PdfTextPage") -> Iterator[Piece]:
     codes, boxes = np.zeros(count, np.uint32), np.zeros((count, 4), np.float32)
     known = np.zeros(count, np.bool_)
     ask_glyphs(
-        _address(raw.FPDFText_GetUnicode), _address(raw.FPDFText_GetLooseCharBox), _address(glyphs.raw),
+        address_of(raw.FPDFText_GetUnicode), address_of(raw.FPDFText_GetLooseCharBox), address_of(glyphs.raw),
         codes, boxes, known,
     )  # fmt: skip
     yield from pieces_of(codes, boxes, known)
-
-
-def _address(pointer: object) -> int:
-    return ctypes.cast(pointer, ctypes.c_void_p).value or 0  # type: ignore[arg-type]
 
 
 def pieces_of(codes: Codes, boxes: Boxes, known: npt.NDArray[np.bool_]) -> Iterator[Piece]:

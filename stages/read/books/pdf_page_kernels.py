@@ -5,16 +5,12 @@ they do; here compiled code calls them by their addresses. A piece is a run of g
 Cost: linear in the glyphs, about 0.1 µs each, PDFium's part included; medians by sorting.
 """
 
-from collections.abc import Callable, Sequence
-from functools import partial
 from typing import Final, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-from llvmlite import ir
-from numba import types
-from numba.extending import intrinsic
 
+from prep.corpus.c_calls import call_with_place, call_with_place_and_result
 from prep.corpus.kernels import kernel, leaf
 
 Codes = npt.NDArray[np.uint32]
@@ -59,29 +55,6 @@ class Cut(NamedTuple):
     """Whether some of its glyphs are smaller than the others, and higher (pieces)."""
 
 
-_Generated = tuple[object, Callable[[object, ir.IRBuilder, object, Sequence[ir.Value]], ir.Value]]
-
-
-@intrinsic
-def _character(typing_context: object, address: object, page: object, index: object) -> _Generated:
-    """Call `unsigned int FPDFText_GetUnicode(FPDF_TEXTPAGE, int)` by its address."""
-    return types.uint32(types.intp, types.intp, types.int32), partial(_call, (64, 32))
-
-
-@intrinsic
-def _box(typing_context: object, address: object, page: object, index: object, box: object) -> _Generated:
-    """Call `FPDF_BOOL FPDFText_GetLooseCharBox(FPDF_TEXTPAGE, int, FS_RECTF *)` by its address."""
-    return types.int32(types.intp, types.intp, types.int32, types.intp), partial(_call, (64, 32, 64))
-
-
-def _call(
-    widths: Sequence[int], context: object, builder: ir.IRBuilder, signature: object, arguments: Sequence[ir.Value]
-) -> ir.Value:
-    """Write a call of the function at the first argument, which takes integers of some bits and returns 32."""
-    kind = ir.FunctionType(ir.IntType(32), [ir.IntType(width) for width in widths])
-    return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])
-
-
 @kernel
 def ask_glyphs(character: int, box: int, page: int, codes: Codes, boxes: Boxes, known: npt.NDArray[np.bool_]) -> None:
     """Fill in each character's code, its box (left, top, right, bottom; glyphs × 4), and whether it has one.
@@ -89,9 +62,9 @@ def ask_glyphs(character: int, box: int, page: int, codes: Codes, boxes: Boxes, 
     `character` and `box` are the addresses of PDFium's functions, `page` that of its text page.
     """
     for index in range(len(codes)):
-        codes[index] = _character(character, page, np.int32(index))  # type: ignore[call-arg]
+        codes[index] = call_with_place(character, page, np.int32(index))  # type: ignore[call-arg]
         place = boxes.ctypes.data + 16 * index
-        known[index] = _box(box, page, np.int32(index), place) != 0
+        known[index] = call_with_place_and_result(box, page, np.int32(index), place) != 0
 
 
 @leaf
