@@ -24,7 +24,13 @@ def address_of(pointer: object) -> int:
 @intrinsic
 def call_with_place(typing_context: object, function: object, handle: object, place: object) -> _Generated:
     """Call `unsigned int function(void *handle, int place)`."""
-    return types.uint32(types.intp, types.intp, types.int32), partial(_call, (64, 32))
+    return types.uint32(types.intp, types.intp, types.int32), partial(_call, ir.IntType(32), (64, 32))
+
+
+@intrinsic
+def call_for_float(typing_context: object, function: object, handle: object, place: object) -> _Generated:
+    """Call `float function(void *handle, int place)`."""
+    return types.float32(types.intp, types.intp, types.int32), partial(_call, ir.FloatType(), (64, 32))
 
 
 @intrinsic
@@ -32,12 +38,17 @@ def call_with_place_and_result(
     typing_context: object, function: object, handle: object, place: object, result: object
 ) -> _Generated:
     """Call `int function(void *handle, int place, void *result)`."""
-    return types.int32(types.intp, types.intp, types.int32, types.intp), partial(_call, (64, 32, 64))
+    return types.int32(types.intp, types.intp, types.int32, types.intp), partial(_call, ir.IntType(32), (64, 32, 64))
 
 
 def _call(
-    widths: Sequence[int], context: object, builder: ir.IRBuilder, signature: object, arguments: Sequence[ir.Value]
+    result: ir.Type,
+    widths: Sequence[int],
+    context: object,
+    builder: ir.IRBuilder,
+    signature: object,
+    arguments: Sequence[ir.Value],
 ) -> ir.Value:
-    """Write a call of the function at the first argument, which takes integers of some bits and returns 32."""
-    kind = ir.FunctionType(ir.IntType(32), [ir.IntType(width) for width in widths])
+    """Write a call of the function at the first argument, which takes integers of some bits."""
+    kind = ir.FunctionType(result, [ir.IntType(width) for width in widths])
     return builder.call(builder.inttoptr(arguments[0], kind.as_pointer()), arguments[1:])

@@ -3,8 +3,9 @@
 PDF places glyphs; PDFium puts them into lines as they were drawn, across columns. Here its lines are cut where the gap
 between glyphs is wide, and pieces on one height are rows. A page is in columns where a gutter, which few pieces cross,
 has prose on both sides: then the left column comes before the right one, and what crosses the gutter parts what stands
-above from what stands below. Rows of several short pieces are rows of a table. Cost: linear in the glyphs, for pages of
-prose about as much as PDFium takes to load them.
+above from what stands below. Rows of several short pieces are rows of a table. Text that is turned, as tables across a
+page and stamps in its margin are, is read for itself, behind the text that most of the page is. Cost: linear in the
+glyphs, for pages of prose about as much as PDFium takes to load them.
 Source: the recursive cuts of Nagy and Seth (1984), here with gutters alone.
 """
 
@@ -20,8 +21,10 @@ import numpy.typing as npt
 from prep.corpus.c_calls import address_of
 from prep.stages.read.books.pdf_page_kernels import (
     HYPHEN_CODE,
+    NO_TURN,
     RAISED,
     SMALL,
+    Asked,
     Boxes,
     Codes,
     ask_glyphs,
@@ -33,6 +36,13 @@ if TYPE_CHECKING:
 
 _CELL_GAP = 1.5
 """A gap of more than so many times that size parts two cells of a table."""
+_INITIAL = 1.8
+"""A letter of more than so many times the size of the others begins a chapter."""
+_ASIDE = 0.15
+"""Text that stands again less than that share of its size aside is the same text."""
+_LEADER = "...."
+_LEADERS = re.compile(r"\s*(?:\.\s?){4,}(?:\|\s)?\s*(?=[\divxlcA-Z.-]{1,8}\Z)")
+"""The dots between an entry of a table of contents and its page."""
 _BINS = 200
 _CROSSING = 0.12
 """At most this share of the pieces, or two of them, may cross a gutter."""
@@ -72,25 +82,36 @@ class Line(NamedTuple):
 
 def page_lines(glyphs: "PdfTextPage") -> list[Line]:
     """Return a page's lines in reading order."""
-    pieces = list(_pieces(glyphs))
-    lines: list[Line] = []
-    for column, members in enumerate(_columns(pieces)):
-        lines += [line._replace(column=column) for line in _rows(members)]
-    return lines
+    columns = [members for pieces in _layers(glyphs) for members in _columns(pieces)]
+    return [line._replace(column=column) for column, members in enumerate(columns) for line in _rows(members)]
 
 
-def _pieces(glyphs: "PdfTextPage") -> Iterator[Piece]:
-    """Yield PDFium's lines, cut at wide gaps, and where a hyphen made it run two lines together."""
+def _layers(glyphs: "PdfTextPage") -> Iterator[list[Piece]]:
+    """Yield the pieces of the page by how they are turned, upright as they are read, the turn of most glyphs first.
+
+    PDFium's lines are cut at wide gaps, and where a hyphen made it run two lines together.
+    """
     from pypdfium2 import raw
 
     count = glyphs.count_chars()
     codes, boxes = np.zeros(count, np.uint32), np.zeros((count, 4), np.float32)
-    known = np.zeros(count, np.bool_)
-    ask_glyphs(
-        address_of(raw.FPDFText_GetUnicode), address_of(raw.FPDFText_GetLooseCharBox), address_of(glyphs.raw),
-        codes, boxes, known,
-    )  # fmt: skip
-    yield from pieces_of(codes, boxes, known)
+    known, turns = np.zeros(count, np.bool_), np.zeros(count, np.int8)
+    functions = (raw.FPDFText_GetUnicode, raw.FPDFText_GetLooseCharBox, raw.FPDFText_GetCharAngle, glyphs.raw)
+    ask_glyphs(Asked(*map(address_of, functions)), codes, boxes, known, turns)
+    counts = np.bincount(turns, minlength=NO_TURN + 1)[:NO_TURN]
+    for turn in np.argsort(-counts, kind="stable").tolist():
+        if counts[turn] == count:
+            yield list(pieces_of(codes, boxes, known))
+        elif counts[turn]:
+            own = (turns == turn) | (turns == NO_TURN)
+            yield list(pieces_of(codes[own], _upright(boxes[own], turn), known[own]))
+
+
+def _upright(boxes: Boxes, turn: int) -> Boxes:
+    """Return boxes as they are where the page is turned so that their text is upright; aslant ones stay."""
+    left, top, right, bottom = boxes.T
+    turned = {1: (-top, right, -bottom, left), 2: (-right, -bottom, -left, -top), 3: (bottom, -left, top, -right)}
+    return np.ascontiguousarray(np.stack(turned.get(turn, (left, top, right, bottom)), axis=1))
 
 
 def pieces_of(codes: Codes, boxes: Boxes, known: npt.NDArray[np.bool_]) -> Iterator[Piece]:
@@ -182,7 +203,7 @@ def _widest(places: Sequence[int]) -> tuple[int, int]:
 def _rows(pieces: Sequence[Piece]) -> Iterator[Line]:
     """Yield a column's lines from top to bottom: pieces on one height are one line, or a row of cells."""
     rows: list[list[Piece]] = []
-    for piece in sorted(pieces, key=lambda item: (-item.base, item.left)):
+    for piece in sorted(_with_initials(pieces), key=lambda item: (-item.base, item.left)):
         if rows and abs(rows[-1][0].base - piece.base) < 0.4 * max(rows[-1][0].size, piece.size):
             rows[-1].append(piece)
         else:
@@ -191,10 +212,41 @@ def _rows(pieces: Sequence[Piece]) -> Iterator[Line]:
         row.sort(key=lambda item: item.left)
         text, cells = row[0].text, 1
         for before, piece in pairwise(row):
+            if _is_drawn_again(before, piece):
+                continue
             apart = piece.left - before.right > _CELL_GAP * before.size
             cells += apart
             text += ("^" if _is_exponent(text, before, piece) else " | " if apart else " ") + piece.text
+        if _LEADER in text and (leaders := _LEADERS.search(text)) is not None:
+            text, cells = f"{text[: leaders.start()]} {text[leaders.end() :]}", max(cells, 2)
         yield Line(text, row[0].left, row[-1].right, row[0].base, max(piece.size for piece in row), cells)
+
+
+def _with_initials(pieces: Sequence[Piece]) -> Sequence[Piece]:
+    """Return a column's pieces, each large initial letter as the first of the line beside its upper end."""
+    size = median(piece.size for piece in pieces)
+    initials = [
+        piece for piece in pieces if piece.size > _INITIAL * size and len(piece.text) == 1 and piece.text.isupper()
+    ]
+    kept = list(pieces)
+    for initial in initials:
+        beside = [
+            piece
+            for piece in kept
+            if abs(piece.left - initial.right) < 1.5 * size
+            and initial.base - size < piece.base < initial.base + initial.size
+            and piece.text[:1].isalpha()
+        ]
+        if len(beside) > 1:
+            first = max(beside, key=lambda piece: piece.base)
+            kept.remove(initial)
+            kept[kept.index(first)] = first._replace(text=initial.text + first.text, left=initial.left)
+    return kept
+
+
+def _is_drawn_again(before: Piece, piece: Piece) -> bool:
+    """Say whether a piece is the one before it once more, a little aside, as programs draw bold text."""
+    return piece.text == before.text and abs(piece.left - before.left) < _ASIDE * piece.size
 
 
 def _is_exponent(text: str, before: Piece, piece: Piece) -> bool:

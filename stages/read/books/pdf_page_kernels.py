@@ -1,8 +1,8 @@
 """A PDF page's glyphs, asked of PDFium one after another without Python in between, and cut into pieces.
 
-PDFium tells a glyph's character and box by two functions of C, for which a call from Python costs twenty times what
-they do; here compiled code calls them by their addresses. A piece is a run of glyphs on one line without a wide gap.
-Cost: linear in the glyphs, about 0.1 µs each, PDFium's part included; medians by sorting.
+PDFium tells a glyph's character, box and angle by three functions of C, for which a call from Python costs twenty times
+what they do; here compiled code calls them by their addresses. A piece is a run of glyphs on one line without a wide
+gap. Cost: linear in the glyphs, about 0.1 µs each, PDFium's part included; medians by sorting.
 """
 
 from typing import Final, NamedTuple
@@ -10,7 +10,7 @@ from typing import Final, NamedTuple
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.c_calls import call_with_place, call_with_place_and_result
+from prep.corpus.c_calls import call_for_float, call_with_place, call_with_place_and_result
 from prep.corpus.kernels import kernel, leaf
 
 Codes = npt.NDArray[np.uint32]
@@ -24,6 +24,9 @@ WIDE_GAP: Final = 1.1
 RAISED: Final = 0.25
 SMALL: Final = 0.85
 """Glyphs smaller than the line's, and higher by that share of its size, are raised."""
+ASLANT, NO_TURN = 4, 5
+_ASLANT: Final = 0.05
+"""Text that is turned by so many radians more than by quarters stands aslant."""
 _REPLACEMENT: Final = 0xFFFD
 _MARKED_HYPHEN: Final = 2
 """How PDFium marks a hyphen at the end of a line."""
@@ -55,16 +58,36 @@ class Cut(NamedTuple):
     """Whether some of its glyphs are smaller than the others, and higher (pieces)."""
 
 
-@kernel
-def ask_glyphs(character: int, box: int, page: int, codes: Codes, boxes: Boxes, known: npt.NDArray[np.bool_]) -> None:
-    """Fill in each character's code, its box (left, top, right, bottom; glyphs × 4), and whether it has one.
+class Asked(NamedTuple):
+    """The addresses of PDFium's functions, and of the text page that they are asked about."""
 
-    `character` and `box` are the addresses of PDFium's functions, `page` that of its text page.
+    character: int
+    box: int
+    angle: int
+    page: int
+
+
+@kernel
+def ask_glyphs(
+    asked: Asked, codes: Codes, boxes: Boxes, known: npt.NDArray[np.bool_], turns: npt.NDArray[np.int8]
+) -> None:
+    """Fill in each character's code, its box (left, top, right, bottom; glyphs × 4), whether it has one, and its turn.
+
+    A turn is a number of quarters clockwise, `ASLANT` between them, or `NO_TURN` of what PDFium made up.
     """
+    page = asked.page
     for index in range(len(codes)):
-        codes[index] = call_with_place(character, page, np.int32(index))  # type: ignore[call-arg]
+        codes[index] = call_with_place(asked.character, page, np.int32(index))  # type: ignore[call-arg]
         place = boxes.ctypes.data + 16 * index
-        known[index] = call_with_place_and_result(box, page, np.int32(index), place) != 0
+        known[index] = call_with_place_and_result(asked.box, page, np.int32(index), place) != 0
+        angle = call_for_float(asked.angle, page, np.int32(index))
+        quarters = round(angle / (0.5 * np.pi))
+        if angle < 0:
+            turns[index] = NO_TURN
+        elif abs(angle - quarters * 0.5 * np.pi) > _ASLANT:
+            turns[index] = ASLANT
+        else:
+            turns[index] = quarters % 4
 
 
 @leaf

@@ -29,6 +29,7 @@ _TAIL = re.compile(r"\S*")
 _ADDRESS = re.compile(r"(?:://|www\.|@|/)\S*\Z")
 _WORDS = re.compile(r"[^\W\d_]+(?:-[^\W\d_]+)*")
 _LANGUAGES = ("de", "en", "es", "fr", "it", "nl", "pt", "ru")
+_BULLETS = tuple(f"{mark} " for mark in "•‣◦▪●■►–")
 _GAP = 1.6
 """A step down of more than so many times the usual one ends a paragraph."""
 _SAMPLE = 100_000
@@ -95,6 +96,8 @@ def blocks(page: Sequence[Line]) -> Iterator[list[Line]]:
 
 def _begins(before: Line, line: Line, step: float) -> bool:
     if line.cells > 1 or before.cells > 1 or abs(before.size - line.size) > 0.15 * before.size:
+        return True
+    if line.text.startswith(_BULLETS):
         return True
     down = before.base - line.base
     if down <= 0 or line.column != before.column:  # the text goes on in the next column, perhaps in a sentence

@@ -96,9 +96,15 @@ def test_no_letter_is_lost(text: str) -> None:
 
 def placed(*pages: Sequence[tuple[float, float, float, str]]) -> bytes:
     """Return a PDF file of texts at places: left, base, size, text."""
-    shown = ["\n".join(f"BT /F1 {size} Tf {x} {y} Td ({text}) Tj ET" for x, y, size, text in page) for page in pages]
+    return drawn(
+        *("\n".join(f"BT /F1 {size} Tf {x} {y} Td ({text}) Tj ET" for x, y, size, text in page) for page in pages)
+    )
+
+
+def drawn(*pages: str) -> bytes:
+    """Return a PDF file of pages given by their operators."""
     data = pdf([["x"] for _ in pages])
-    for content in shown:
+    for content in pages:
         start = data.index(b"BT /F1 11 Tf 13 TL 72 740 Td (x) Tj T* ET")
         stop = data.index(b"\nendstream", start)
         head = data.rindex(b"<< /Length", 0, start)
@@ -127,6 +133,51 @@ RIGHT = [
     "with other words than the first has",
     "and it is read when that one is over.",
 ]
+
+
+def test_turned_text_is_read_for_itself(tmp_path: Path) -> None:
+    body = "".join(f"BT /F1 11 Tf 72 {700 - 13 * n} Td ({line}) Tj ET\n" for n, line in enumerate(LEFT))
+    stamp = "BT /F1 14 Tf 0 1 -1 0 30 650 Tm (stamp one of 2020) Tj ET\n"
+    aslant = "BT /F1 40 Tf 0.7 0.7 -0.7 0.7 150 300 Tm (DRAFT) Tj ET\n"
+    text = str(row(written(tmp_path, drawn(stamp + body + aslant))).text)
+    assert text.partition("\n")[0] == " ".join(LEFT)
+    assert sorted(text.split("\n")[1:]) == ["DRAFT", "stamp one of 2020"]
+    for matrix, step in (("0 1 -1 0 {} 90", 13), ("0 -1 1 0 {} 700", -13), ("-1 0 0 -1 500 {}", 13)):
+        turned = "".join(
+            f"BT /F1 11 Tf {matrix.format(300 + step * n)} Tm ({line}) Tj ET\n" for n, line in enumerate(LEFT)
+        )
+        assert row(written(tmp_path, drawn(turned))).text == " ".join(LEFT)
+
+
+def test_text_that_is_drawn_twice_is_read_once(tmp_path: Path) -> None:
+    bold = [(left + 0.3, base, size, text) for left, base, size, text in lines(LEFT)]
+    assert text_of(tmp_path, [*lines(LEFT), *bold]) == " ".join(LEFT)
+    apart = [(72, 700, 11, "so"), (90, 700, 11, "so")]
+    assert text_of(tmp_path, apart) == "so so"
+
+
+def test_a_large_initial_is_the_first_letter_of_its_line(tmp_path: Path) -> None:
+    beside = lines(["his is the first line beside a large", "initial letter, and the second one is"], left=100)
+    page = [(72.0, 680.0, 40.0, "T"), *beside, *lines(["here, with the third below it in full."], top=674)]
+    assert text_of(tmp_path, page).startswith("This is the first line beside a large")
+
+
+def test_dots_before_page_numbers_go(tmp_path: Path) -> None:
+    page = [
+        entry
+        for n in range(3)
+        for entry in ((72, 700 - 13 * n, 11, f"Part {n} " + "." * 50), (480, 700 - 13 * n, 11, f"{n + 7}"))
+    ]
+    assert text_of(tmp_path, [(72, 700, 11, "and so on.... as before")]) == "and so on.... as before"
+    assert text_of(tmp_path, page) == "Part 0 7\nPart 1 8\nPart 2 9"
+
+
+def test_bullets_begin_paragraphs(tmp_path: Path) -> None:
+    items = ["A line before the list that is as wide as any", "\x95 one of the items", "\x95 another item"]
+    found = text_of(
+        tmp_path, [(left, base, size, text.replace("\x95", "\N{BULLET}")) for left, base, size, text in lines(items)]
+    )
+    assert found.split("\n")[1:] == ["• one of the items", "• another item"]
 
 
 def test_columns_are_read_one_after_the_other(tmp_path: Path) -> None:
