@@ -27,14 +27,13 @@ def card_facts(output: str) -> tuple[str, list[str], Card]:
     try:
         described = read_json(f"{output}/{CROISSANT}")
         title, licence = str(described["name"]), described.get("license")
-        card = Card.model_validate(
-            {
-                "licence": licence if isinstance(licence, str) else "",
-                "version": described["version"],
-                "published": described.get("datePublished"),
-                "citation": described["citeAs"],
-            }
-        )
+        said = {
+            "licence": licence if isinstance(licence, str) else None,
+            "version": described.get("version"),
+            "published": described.get("datePublished"),
+            "citation": described.get("citeAs"),
+        }
+        card = Card.model_validate({name: value for name, value in said.items() if value is not None})
         processing = read_json(f"{output}/{SUMMARY}")["3_data_processing"]
         respected = {each["stage"]: each["respects"] for each in processing["opt_outs_respected"]}  # type: ignore[index]
     except (FileNotFoundError, KeyError, TypeError) as error:
