@@ -54,7 +54,7 @@ class Read(SourceStage, SourceOptions):
     example: ClassVar[str] = '- read: {paths: "crawl/*.warc.gz"}'
     name: ClassVar[str] = "read"
     produces: ClassVar[tuple[str, ...]] = ("html",)
-    version: ClassVar[int] = 8
+    version: ClassVar[int] = 9
     libraries: ClassVar[tuple[str, ...]] = (
         "fastwarc",
         "orjson",
