@@ -1,6 +1,6 @@
 """The command line. The YAML is the truth; few flags. A command is a function in `prep.pipeline.commands`, listed here.
 
-Exit status: 0 done, 1 a run failed, 2 the configuration cannot work.
+Exit status: 0 done, 1 a run failed, 2 the configuration cannot work, 130 interrupted.
 """
 
 from typing import Annotated, NoReturn
@@ -22,6 +22,7 @@ from prep.pipeline.commands import (
     tokenizer,
     training,
 )
+from prep.pipeline.execution.interrupts import GO_ON, INTERRUPTS
 from prep.pipeline.reports.terminal import Terminal
 
 app = typer.Typer(
@@ -70,9 +71,11 @@ def main() -> None:
         _stop(error)
     except OSError as error:  # a full disk, a folder that cannot be written: the system's words say it best
         _stop(RunError(str(error)))
-    except KeyboardInterrupt:
-        Terminal(stderr=True).print("interrupted; run the same command again to go on where it stopped")
-        raise SystemExit(130) from None
+    except SystemExit as end:
+        stop = getattr(end.__context__, "__cause__", None)
+        if isinstance(stop, KeyboardInterrupt):
+            Terminal(stderr=True, soft_wrap=True).print(f"interrupted: {stop or GO_ON}")
+        raise
 
 
 def _stop(error: PrepError) -> NoReturn:
@@ -81,4 +84,5 @@ def _stop(error: PrepError) -> NoReturn:
 
 
 if __name__ == "__main__":
-    main()
+    with INTERRUPTS.listening():
+        main()

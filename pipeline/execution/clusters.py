@@ -20,12 +20,15 @@ from loguru import logger
 from prep.corpus.errors import RunError
 from prep.corpus.files.own_folder import require_closed
 from prep.pipeline.config import RayExecutor, SlurmExecutor
+from prep.pipeline.execution.interrupts import INTERRUPTS
 from prep.pipeline.execution.tasks import Call
 from prep.pipeline.execution.workers import run_watched
 
 POLL_SECONDS = 1.0
 GRACE_SECONDS = 20.0
 """How long a shared file system may take to show the record of a task whose Slurm job has ended."""
+CANCEL_SECONDS = 3.0
+"""How long Slurm may take to cancel a job of a run that was interrupted."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -92,12 +95,13 @@ def run_on_slurm(call: Call, done: Callable[[int], bool], settings: SlurmExecuto
     )
     job.run()
     ended: float | None = None
-    while not all(done(task) for task in call.tasks):
-        if ended is None and not _in_queue(str(job.job_id)):
-            ended = time.monotonic()
-        if ended is not None and time.monotonic() - ended > GRACE_SECONDS:
-            return
-        time.sleep(POLL_SECONDS)
+    with INTERRUPTS.calling(lambda: _cancel(str(job.job_id))):
+        while not all(done(task) for task in call.tasks):
+            if ended is None and not _in_queue(str(job.job_id)):
+                ended = time.monotonic()
+            if ended is not None and time.monotonic() - ended > GRACE_SECONDS:
+                return
+            time.sleep(POLL_SECONDS)
 
 
 def _refusal(folder: Path) -> str:
@@ -113,6 +117,11 @@ def _compiled(call: Call) -> str:
     """Return the command that has all nodes share one folder of compiled functions, beside the steps."""
     folder = Path(call.folder).resolve().parent / ".kernels"
     return f"export NUMBA_CACHE_DIR=${{NUMBA_CACHE_DIR:-{shlex.quote(str(folder))}}}"
+
+
+def _cancel(job: str) -> None:
+    """Take a job out of the queue, or end it: nobody waits for it any more."""
+    subprocess.run(["scancel", job], capture_output=True, timeout=CANCEL_SECONDS, check=False)
 
 
 def _in_queue(job: str) -> bool:

@@ -11,7 +11,7 @@ import signal
 import sys
 from collections import Counter, deque
 from contextlib import suppress
-from multiprocessing import get_context, parent_process
+from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
 from multiprocessing.context import ForkServerProcess
 from pathlib import Path
@@ -20,6 +20,7 @@ from time import monotonic, sleep
 from typing import cast
 
 from prep.corpus.errors import RunError, TaskError
+from prep.pipeline.execution.interrupts import without_interrupts
 from prep.pipeline.execution.quarantine import (
     CRASHED,
     MOST_QUARANTINED,
@@ -91,7 +92,8 @@ def _started(pipe: Connection) -> ForkServerProcess:
     """Start a process that serves a pipe; where the fork server was killed, the next try starts another one."""
     for _ in range(STARTS):
         process = _CONTEXT.Process(target=_serve, args=(pipe,))
-        with suppress(EOFError, ConnectionError):
+        resource_tracker.ensure_running()  # which would unblock what `without_interrupts` blocks
+        with suppress(EOFError, ConnectionError), without_interrupts():
             process.start()
             return process
         sleep(START_SECONDS)  # until the system reports that the server has ended

@@ -5,7 +5,7 @@ import os
 import shutil
 import subprocess
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from time import monotonic
@@ -97,13 +97,19 @@ class Bench:
         text = settings + PIPELINE.format(output=self.output, material=material or self.material)
         self._configuration.write_text(text, encoding="utf-8")
 
-    def start(self, command: str = "run", environment: Mapping[str, str] | None = None) -> subprocess.Popen[str]:
-        """Start a command on the pipeline, with more variables in its environment."""
+    def start(
+        self, command: str = "run", environment: Mapping[str, str] | None = None, options: Sequence[str] = ()
+    ) -> subprocess.Popen[str]:
+        """Start a command on the pipeline, in a session of its own, with more variables in its environment."""
         target = self.output if command == "verify" else self._configuration
-        arguments = [sys.executable, "-m", "tests.faults.command", command, str(target)]
-        variables = {**os.environ, **(environment or {})}
         return subprocess.Popen(
-            arguments, cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=variables
+            [sys.executable, "-m", "tests.faults.command", command, str(target), *options],
+            cwd=ROOT,
+            env={**os.environ, **(environment or {})},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+            start_new_session=True,
         )
 
     def run(self, command: str = "run") -> Ended:
@@ -146,7 +152,7 @@ class Bench:
         hashes = {
             str(name): hashlib.sha256(path.read_bytes()).hexdigest()
             for name, path in names.items()
-            if "steps" not in name.parts
+            if not {"steps", "pipeline.yaml"} & set(name.parts)
         }
         documents = 0
         for path in (self.output / "documents").glob("*.parquet"):

@@ -12,7 +12,7 @@ from typing import IO
 
 import pytest
 
-from prep.corpus.errors import CorruptFileError, RunError
+from prep.corpus.errors import CorruptFileError, Interrupted, RunError
 from prep.corpus.files.storage import atomic_output
 from prep.corpus.shards.shards import ShardReader
 from prep.trainer.running.settings import Data, Progress
@@ -75,7 +75,7 @@ def test_a_signal_ends_the_run_after_the_step_with_a_checkpoint(data: Data, tmp_
 
     before = signal.getsignal(number)
     train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "whole"))
-    with pytest.raises(RunError, match="stopped after step 8, whose checkpoint is written"):
+    with pytest.raises(Interrupted, match="stopped after step 8, whose checkpoint is written"):
         train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "stopped"), ask)
     assert signal.getsignal(number) == before
     train(data, MODEL, SETTINGS, WRITING, str(tmp_path / "stopped"))

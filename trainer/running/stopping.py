@@ -1,11 +1,12 @@
 """A clean stop: on Ctrl-C or SIGTERM the step is finished and a checkpoint written before the process ends."""
 
+import os
 import signal
 import threading
 from contextlib import AbstractContextManager
 from types import FrameType
 
-from prep.corpus.errors import RunError
+from prep.corpus.errors import Interrupted
 
 
 class Stopping(AbstractContextManager["Stopping"]):
@@ -31,10 +32,11 @@ class Stopping(AbstractContextManager["Stopping"]):
                 signal.signal(number, before)
 
     def _note(self, number: int, _frame: FrameType | None) -> None:
+        if self.asked:
+            self.__exit__()
+            os.kill(os.getpid(), number)
         self.asked = True
-        for one, before in zip(self.SIGNALS, self._before, strict=True):
-            signal.signal(one, before)
 
     def leave(self, step: int) -> None:
-        """Raise RunError, which ends the process."""
-        raise RunError(f"stopped after step {step}, whose checkpoint is written; run again to go on")
+        """Raise Interrupted, which ends the process."""
+        raise Interrupted(f"stopped after step {step}, whose checkpoint is written; run again to go on")

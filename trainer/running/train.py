@@ -64,8 +64,9 @@ def train(
     goes on from it if the rates allow that (`prep.trainer.running.lengthening`), and `say` is told so.
 
     Writes the last checkpoints, model.safetensors (the weights), config.json, report.json, steps.csv, sample.txt and
-    loss.svg. On SIGINT or SIGTERM the step is finished, a checkpoint is written and the process ends. Raises RunError
-    where the loss is no longer a number or the data does not suffice, CorruptFileError where a checkpoint is damaged.
+    loss.svg. On SIGINT or SIGTERM the step is finished, a checkpoint is written, and Interrupted is raised. Raises
+    RunError where the loss is no longer a number or the data does not suffice, CorruptFileError where a checkpoint is
+    damaged.
     """
     _check(data, model, settings)
     device = choose_device(settings.device)
