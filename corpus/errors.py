@@ -78,7 +78,3 @@ class StorageError(RunError):
 
 class CorruptFileError(RunError):
     """A file written by `prep` does not hold what its manifest says."""
-
-
-class Interrupted(KeyboardInterrupt):
-    """The process was asked to end, and ends in good order; the message says what is kept."""

@@ -9,23 +9,26 @@ stages:
 - minhash: {ngram: 5}
 """
 
-import difflib
 import os
+import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
+from types import MappingProxyType
 from typing import Annotated, Literal, TypeVar
 
+import yaml
 from pydantic import Field, ValidationError
-from pydantic_core import ErrorDetails
 
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.retrying import StorageAccess
 from prep.pipeline.cards.card import Card
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
+from prep.pipeline.mistakes import crowded_stage, problem_of, unknown_stage, unlisted_stages
 from prep.stages.catalogue import STAGES
 from prep.stages.results import Thresholds
-from prep.stages.stage import PathName, Settings, SourceStage, Stage
+from prep.stages.shared.closeness import meant, nearest
+from prep.stages.stage import PathName, Settings, Size, SourceStage, Stage
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 
@@ -79,7 +82,7 @@ class RunSettings(Settings):
     workers: int = Field(default_factory=lambda: os.cpu_count() or 1, ge=1)
     """Tasks that run at the same time."""
     executor: Executor = LocalExecutor()
-    batch_bytes: int = Field(8 << 20, ge=1 << 10)
+    batch_bytes: Size = Field(8 << 20, ge=1 << 10)
     """Documents travel in batches of about this many bytes."""
     warnings: Thresholds = Thresholds()
     """From where on something is a warning of the run, such as `{rejected_share: 0.5}`."""
@@ -92,6 +95,11 @@ class RunSettings(Settings):
     """How long reads wait for storage and how often they are tried again, such as `{timeout_seconds: 20}`."""
 
 
+STAGES_KEY = "stages"
+TOP_LEVEL = (*RunSettings.model_fields, STAGES_KEY)
+"""The keys of a configuration."""
+
+
 @dataclass(frozen=True)
 class Configuration:
     """A whole pipeline, validated."""
@@ -100,21 +108,42 @@ class Configuration:
     stages: tuple[Stage, ...]
     file: str = "PIPELINE.yaml"
     """Where it was read from, for commands that messages name."""
+    overrides: tuple[str, ...] = ()
+    """What the command line changed of it, as `name=value`."""
+    text: str = ""
+    """All of it as YAML, changes included and environment variables not replaced."""
+    places: tuple[str, ...] = ()
+    """Where each stage stands, as `file:line`."""
 
     def label(self, position: int) -> str:
         """Return how messages name the stage at a position: `stage 3 (minhash)`."""
         return f"stage {position + 1} ({self.stages[position].name})"
 
 
-def load(file: str, overrides: Sequence[str] = ()) -> tuple[Configuration, Located]:
-    """Read and validate a pipeline file, with `a.b=c` overrides applied.
+def load(
+    file: str, overrides: Sequence[str] = (), flags: Mapping[str, str] = MappingProxyType({})
+) -> tuple[Configuration, Located]:
+    """Read and validate a pipeline file, with `a.b=c` overrides applied; `flags` says how some of them were typed.
 
     Raises ConfigurationError with every problem found, each with its file and line.
     """
-    located = _read(file, "a pipeline")
-    for override in overrides:
-        located = _override(located, override)
+    located = _changed_by(_read(file, "a pipeline"), overrides, flags)
     return _validate(located), located
+
+
+def _changed_by(located: Located, overrides: Sequence[str], flags: Mapping[str, str]) -> Located:
+    for override in overrides:
+        located = _override(located, override, flags.get(override, f"--set {override}"))
+    return replace(located, overrides=tuple(overrides))
+
+
+def read_value(file: str, overrides: Sequence[str], name: str) -> object:
+    """Return the value of a top-level key as it stands in a pipeline file, overrides applied; None where it is missing.
+
+    Nothing else of the file is validated. Raises ConfigurationError where it cannot be read.
+    """
+    located = _changed_by(_read(file, "a pipeline"), overrides, {})
+    return located.value.get(name) if isinstance(located.value, dict) else None
 
 
 def load_settings(file: str, kind: type[AnySettings]) -> tuple[AnySettings, Located]:
@@ -126,7 +155,7 @@ def load_settings(file: str, kind: type[AnySettings]) -> tuple[AnySettings, Loca
     try:
         return kind.model_validate(located.value), located
     except ValidationError as error:
-        problems = [_problem(details, kind) for details in error.errors()]
+        problems = [problem_of(details, kind) for details in error.errors()]
         raise ConfigurationError([complaint(located, (), problem) for problem in problems]) from error
 
 
@@ -147,12 +176,12 @@ def settings_of(kind: type[AnySettings], options: Sequence[str]) -> AnySettings:
     """Return settings from options given as `name=value`. Raises ConfigurationError with every problem found."""
     pairs = [option.partition("=") for option in options]
     value = {name: parse_value(raw) for name, _, raw in pairs}
-    places: dict[Path, str] = {(name,): option for (name, _, _), option in zip(pairs, options, strict=True)}
+    places: dict[Path, str] = {(name,): f"--set {option}" for (name, _, _), option in zip(pairs, options, strict=True)}
     located = Located("--set", value, {}, places)
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        problems = [_problem(details, kind) for details in error.errors()]
+        problems = [problem_of(details, kind) for details in error.errors()]
         raise ConfigurationError([complaint(located, (), problem) for problem in problems]) from error
 
 
@@ -185,17 +214,25 @@ def _validate(located: Located) -> Configuration:
     stages = _stages(located, complaints)
     settings = _settings(located, {key: item for key, item in value.items() if key != "stages"}, complaints)
     if complaints or settings is None:
-        raise ConfigurationError(complaints)
+        raise ConfigurationError(sorted(complaints, key=_line_of))
     first, *others = stages
     if isinstance(first, SourceStage):
         first = first.apart_from(settings.output)
-    return Configuration(settings=settings, stages=(first, *others), file=located.name)
+    return Configuration(
+        settings=settings,
+        stages=(first, *others),
+        file=located.name,
+        overrides=located.overrides,
+        text=yaml.safe_dump(located.written, sort_keys=False, allow_unicode=True),
+        places=tuple(located.where(("stages", position)) for position in range(len(stages))),
+    )
 
 
 def _stages(located: Located, complaints: list[str]) -> tuple[Stage, ...]:
     entries = located.value.get("stages") if isinstance(located.value, dict) else None
     if not isinstance(entries, list) or not entries:
-        complaints.append(f"{located.where(('stages',))}: 'stages' must be a list of at least one stage")
+        if not _is_misspelt(located.value, STAGES_KEY):
+            complaints.append(complaint(located, (STAGES_KEY,), unlisted_stages(entries, list(STAGES))))
         return ()
     stages = [_stage(located, position, entry, complaints) for position, entry in enumerate(entries)]
     valid = [stage for stage in stages if stage is not None]
@@ -208,8 +245,27 @@ def _settings(located: Located, value: dict[str, object], complaints: list[str])
     try:
         return RunSettings.model_validate(value)
     except ValidationError as error:
-        complaints += [complaint(located, (), _problem(details, RunSettings)) for details in error.errors()]
+        for details in error.errors():
+            if details["type"] == "missing" and _is_misspelt(value, str(details["loc"][-1])):
+                continue
+            if details["type"] == "extra_forbidden" and nearest(str(details["loc"][-1]), TOP_LEVEL) == STAGES_KEY:
+                problem = Problem(f"unknown option '{details['loc'][-1]}'; did you mean 'stages'?", details["loc"])
+            else:
+                problem = problem_of(details, RunSettings)
+            complaints.append(complaint(located, (), problem))
         return None
+
+
+def _is_misspelt(value: object, key: str) -> bool:
+    """Say whether a top-level key is missing under its name and there under one like it."""
+    keys = list(value) if isinstance(value, dict) else []
+    return key not in keys and any(nearest(str(each), TOP_LEVEL) == key for each in keys if each not in TOP_LEVEL)
+
+
+def _line_of(complaint: str) -> int:
+    """Return the line that a complaint is about, 0 where it is about the command line."""
+    found = re.match(r"[^\s]*?:(\d+): ", complaint)
+    return int(found[1]) if found else 0
 
 
 def _stage(located: Located, position: int, entry: object, complaints: list[str]) -> Stage | None:
@@ -219,10 +275,11 @@ def _stage(located: Located, position: int, entry: object, complaints: list[str]
     elif isinstance(entry, dict) and len(entry) == 1:
         name, options = next(iter(entry.items()))
     else:
-        seen = f"the keys {', '.join(entry)}" if isinstance(entry, dict) else repr(entry)
-        problem = Problem(
-            f"stage {position + 1}", expected="a stage's name, or one name with its options below it", seen=seen
-        )
+        if isinstance(entry, dict):
+            problem = crowded_stage(entry, list(STAGES), position + 1)
+        else:
+            expected = "a stage's name, or one name with its options below it"
+            problem = Problem(f"stage {position + 1}", expected=expected, seen=repr(entry))
         complaints.append(complaint(located, path, problem))
         return None
     label = f"stage {position + 1} ({name})"
@@ -232,8 +289,7 @@ def _stage(located: Located, position: int, entry: object, complaints: list[str]
         complaints.append(f"{located.where(path)}: stage {position + 1}: {error}")
         return None
     if kind is None:
-        problem = Problem(f"unknown stage '{name}'{_nearest(name, STAGES)}", hint=f"there are {', '.join(STAGES)}")
-        complaints.append(complaint(located, path, problem, f"stage {position + 1}"))
+        complaints.append(complaint(located, path, unknown_stage(name, list(STAGES)), f"stage {position + 1}"))
         return None
     if options is not None and not isinstance(options, dict):
         problem = Problem("wrong type", expected="options as 'name: value' pairs", seen=repr(options))
@@ -242,45 +298,23 @@ def _stage(located: Located, position: int, entry: object, complaints: list[str]
     try:
         return kind.model_validate(options or {})
     except ValidationError as error:
-        problems = [_problem(details, kind) for details in error.errors()]
+        problems = [problem_of(details, kind) for details in error.errors()]
         complaints += [complaint(located, (*path, name), problem, label) for problem in problems]
         return None
 
 
-def _problem(details: ErrorDetails, model: type[Settings]) -> Problem:
-    location = tuple(part for part in details["loc"] if part not in ("local", "ray", "slurm"))
-    option = ".".join(str(part) for part in location)
-    if details["type"] == "extra_forbidden":
-        known = list(model.model_fields) if len(location) == 1 else []
-        takes = f"; it takes {', '.join(known)}" if known else ""
-        return Problem(
-            f"unknown option '{option}'{_nearest(str(location[-1]), known)}{takes}", location[:-1] or location
-        )
-    if details["type"] == "missing":
-        return Problem(f"option '{option}' is missing", location[:-1])
-    if details["type"] == "union_tag_invalid":
-        return Problem(
-            f"option '{option}'", location, expected="local, ray or slurm", seen=repr(details["input"]["kind"])
-        )
-    message = details["msg"]
-    for prefix in ("Input should be ", "Value error, "):
-        message = message.removeprefix(prefix)
-    return Problem(f"option '{option}'", location, expected=message, seen=repr(details["input"]))
-
-
-def _nearest(name: str, known: Mapping[str, object] | Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
-
-
-def _override(located: Located, text: str) -> Located:
+def _override(located: Located, text: str, typed: str) -> Located:
     """Apply one `a.b=c`; the first name is a top-level key or a stage's name, or `stages.N` for the N-th stage."""
     target, equals, raw = text.partition("=")
     if not equals or not target:
         raise ConfigurationError([f"--set {text}: expected name=value, such as minhash.ngram=8"])
     path = _resolve(located, target.split("."), text)
-    value = _replaced(located.value, path, parse_value(raw))
-    return replace(located, value=value, overridden={**located.overridden, path: text})
+    given = parse_value(raw)
+    current = located.value.get("executor") if isinstance(located.value, dict) else None
+    if path == ("executor",) and isinstance(current, dict) and current.get("kind") == given:
+        return located  # its options stay
+    value, written = (_replaced(whole, path, given) for whole in (located.value, located.written))
+    return replace(located, value=value, written=written, overridden={**located.overridden, path: typed})
 
 
 def _resolve(located: Located, names: list[str], text: str) -> Path:
@@ -298,7 +332,7 @@ def _resolve(located: Located, names: list[str], text: str) -> Path:
     if names[0] in RunSettings.model_fields:
         return tuple(names)
     choices = [*RunSettings.model_fields, *(str(name) for name in known)]
-    raise ConfigurationError([f"--set {text}: no option or stage '{names[0]}'{_nearest(names[0], choices)}"])
+    raise ConfigurationError([f"--set {text}: no option or stage '{names[0]}' here; {meant(names[0], choices)}"])
 
 
 def _replaced(value: object, path: Path, new: object) -> object:

@@ -6,11 +6,13 @@ Uses PyYAML's node graph (`yaml.compose`), whose marks survive where plain loadi
 import os
 import re
 from collections.abc import Mapping
+from copy import deepcopy
 from dataclasses import dataclass, field
 
 import yaml
 
 from prep.corpus.errors import ConfigurationError
+from prep.pipeline.mistakes import syntax
 
 Path = tuple[str | int, ...]
 """Keys and indices from the top of the document down to a value."""
@@ -29,13 +31,17 @@ class Located:
     value: object
     lines: Mapping[Path, int]
     overridden: Mapping[Path, str] = field(default_factory=dict)
-    """Paths whose value came from the command line, with the text given there."""
+    """Paths whose value came from the command line, with what was typed there: `--workers 0`."""
+    overrides: tuple[str, ...] = ()
+    """All that the command line changed, as `name=value`."""
+    written: object = None
+    """The values as they were written: environment variables, which may be secrets, are not replaced."""
 
     def where(self, path: Path) -> str:
         """Return `file:line` of a path, or of the closest thing above it that was written down."""
         for end in range(len(path), -1, -1):
             if path[:end] in self.overridden:
-                return f"--set {self.overridden[path[:end]]}"
+                return self.overridden[path[:end]]
             if path[:end] in self.lines:
                 return f"{self.name}:{self.lines[path[:end]]}"
         return self.name
@@ -51,13 +57,15 @@ def read_yaml(name: str, text: str, environment: Mapping[str, str] = os.environ)
         root = yaml.compose(text, Loader=yaml.SafeLoader)
         if root is None:
             raise ConfigurationError([f"{name}: the file is empty; expected the keys 'output' and 'stages'"])
-        return Located(name, _Builder(name, environment, lines).built(root), lines)
+        copy = deepcopy(root)  # building merges what `<<` names into the nodes
+        value = _Builder(name, environment, lines).built(root)
+        return Located(name, value, lines, written=_Builder(name, {}, {}).built(copy, substitute=False))
     except yaml.reader.ReaderError as error:
         raise ConfigurationError([f"{name}: not valid YAML: {error.reason} (character {error.position})"]) from error
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark
         where = f"{name}:{mark.line + 1}" if mark else name
-        raise ConfigurationError([f"{where}: not valid YAML: {error.problem}"]) from error
+        raise ConfigurationError([f"{where}: not valid YAML: {syntax(error)}"]) from error
     except RecursionError as error:
         raise ConfigurationError([f"{name}: an anchor that holds itself, or thousands of levels"]) from error
 

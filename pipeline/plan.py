@@ -146,6 +146,10 @@ class Plan:
         """The last pass: its parts are the documents that survive."""
         return [step for step in self.steps if isinstance(step, PassStep)][-1]
 
+    def until(self, step: Step) -> "Plan":
+        """Return the plan as far as a step."""
+        return Plan(self.steps[: step.index + 1])
+
     def artefacts(self) -> Mapping[str, str]:
         """Return the folder of the step that makes each artefact, the last one where several do."""
         made = [step for step in self.steps if isinstance(step, GlobalStep) and step.stage.makes]

@@ -1,4 +1,4 @@
-"""A run: the plan's steps in order, each only where its manifest does not stand already; then the results published.
+"""A run: the plan's steps in order, each only where its manifest does not stand already, and what they made published.
 
 A run believes files, not records: what is missing, cut off or changed is named, made again by the task that wrote it,
 and the steps that read it follow where it comes out differently. What a step reads is compared with its digest first,
@@ -9,7 +9,9 @@ import fcntl
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
+from time import time
 
 from prep.corpus.errors import CorruptFileError, RunError, TaskError
 from prep.corpus.files.retrying import storage_access
@@ -17,7 +19,11 @@ from prep.corpus.files.storage import write_json
 from prep.pipeline.cards.publish_cards import write_cards
 from prep.pipeline.config import Configuration
 from prep.pipeline.execution.dispatch import run_tasks
+from prep.pipeline.execution.interrupts import INTERRUPTS
 from prep.pipeline.execution.tasks import Call, Task
+from prep.pipeline.monitor.failures import failure_of
+from prep.pipeline.monitor.naming import describe_step, step_state
+from prep.pipeline.monitor.state import LOCK, Recorder, begin_state, write_configuration
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.steps import phases, records
@@ -31,7 +37,6 @@ from prep.pipeline.steps.run_warnings import find_warnings, write_warnings
 from prep.stages.results import RunWarning
 from prep.stages.stage import Phase
 
-LOCK = ".lock"
 MOST_REPAIRS = 3
 """A step whose files are damaged more often than that in one run is given up: the disk is not to be trusted."""
 
@@ -59,32 +64,67 @@ class Result:
 
 
 def run(configuration: Configuration, progress: Progress) -> Result:
-    """Bring every step up to date, verify the ledger and publish the results.
+    """Bring every step up to date, verify the ledger and publish the results, after each step that ran.
 
-    Raises TaskError where a task fails, LedgerError where documents are not accounted for.
+    Raises TaskError where a task fails, LedgerError where documents are not accounted for. What failed is written down
+    for `prep status` and `prep report`.
     """
-    folder = steps_folder(configuration)
-    with alone(folder):
-        plan = plan_for(configuration)
-        steps = _Steps(plan, configuration, progress)
+    settings, folder = configuration.settings, steps_folder(configuration)
+    begun = begin_state(configuration.file, configuration.overrides, settings.workers, settings.executor.kind)
+    with alone(folder), Recorder(folder, begun) as recorder:
         try:
-            for step in plan.steps:
-                steps.bring_up(step)
-        except TaskError as error:
-            found = _found(configuration, plan)
-            raise TaskError(f"{error}\nwhat was found before:\n{_lines(found)}" if found else str(error)) from error
-        ledger = read_ledger(configuration, plan)
-        ledger.verify()
-        found = _found(configuration, plan)
-        if found and configuration.settings.strict:
-            raise RunError(f"strict: {len(found)} warnings, nothing is published\n{_lines(found)}")
-        publish(plan, ledger, folder, configuration.settings.output)
-        settings = configuration.settings
-        opt_outs = ["" if stage.tag else stage.opt_outs for stage in configuration.stages]
-        write_cards(settings.output, settings.title, opt_outs, settings.card)
-        for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
-            leftover.unlink(missing_ok=True)
+            with INTERRUPTS.calling(partial(recorder.update, standing="interrupted", ended=time())):
+                result = _run(configuration, progress, recorder)
+        except Exception as error:
+            failure = failure_of(error, recorder.state, configuration)
+            recorder.update(standing="failed", ended=time(), failure=failure)
+            raise
+        recorder.update(standing="done", ended=time(), activity="done", at=None, phase=None)
+    return result
+
+
+def _run(configuration: Configuration, progress: Progress, recorder: Recorder) -> Result:
+    folder, output = steps_folder(configuration), configuration.settings.output
+    if configuration.text:
+        write_configuration(output, configuration.text)
+    recorder.update(activity="looking at the input")
+    plan = plan_for(configuration)
+    recorder.update(steps=list(map(step_state, plan.steps)))
+    progress.begin(recorder.state)
+    steps = _Steps(plan, configuration, progress, recorder)
+    try:
+        for step in plan.steps:
+            ran = len(steps.ran)
+            steps.bring_up(step)
+            if len(steps.ran) > ran and step is not plan.steps[-1]:
+                _publish(configuration, plan.until(step), final=False)
+    except TaskError as error:
+        before = _found(configuration, plan)
+        raise TaskError(f"{error}\nwhat was found before:\n{_lines(before)}" if before else str(error)) from error
+    recorder.update(activity="publishing the results")
+    ledger, found = _publish(configuration, plan, final=True)
+    opt_outs = ["" if stage.tag else stage.opt_outs for stage in configuration.stages]
+    write_cards(output, configuration.settings.title, opt_outs, configuration.settings.card)
+    for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
+        leftover.unlink(missing_ok=True)
     return Result(ledger, tuple(dict.fromkeys(steps.ran)), tuple(found))
+
+
+def _publish(configuration: Configuration, plan: Plan, *, final: bool) -> tuple[Ledger, list[RunWarning]]:
+    """Verify the ledger of the plan's steps, all of which are complete, and publish what they made.
+
+    A strict run publishes its warnings as it goes, its results once it has ended without any.
+    """
+    folder, output = steps_folder(configuration), configuration.settings.output
+    ledger = read_ledger(configuration, plan)
+    ledger.verify()
+    found = _found(configuration, plan)
+    strict = configuration.settings.strict
+    if found and strict and final:
+        raise RunError(f"strict: {len(found)} warnings, nothing is published\n{_lines(found)}")
+    if final or not strict:
+        publish(plan, ledger, folder, output)
+    return ledger, found
 
 
 def _found(configuration: Configuration, plan: Plan) -> list[RunWarning]:
@@ -111,11 +151,11 @@ def alone(folder: str) -> Iterator[None]:
 
 
 def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
-    """Put the ledger together from the steps' manifests."""
+    """Put the ledger together from the steps' manifests; stages behind the plan's last step are not in it."""
     folder = steps_folder(configuration)
     manifests = [records.read_manifest(f"{folder}/{step.folder}") for step in plan.steps]
     counts = {position: item for manifest in manifests for position, item in manifest.counts.items()}
-    names = [stage.name for stage in configuration.stages]
+    names = [stage.name for at, stage in enumerate(configuration.stages) if at in counts]
     passes, before = [], -1
     for step, manifest in zip(plan.steps, manifests, strict=True):
         own = [step.position] if isinstance(step, GlobalStep) else [at for at, _ in (*_source(step), *step.stages)]
@@ -129,8 +169,9 @@ def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
 class _Steps:
     """Brings steps up to date, one after another."""
 
-    def __init__(self, plan: Plan, configuration: Configuration, progress: Progress) -> None:
+    def __init__(self, plan: Plan, configuration: Configuration, progress: Progress, recorder: Recorder) -> None:
         self._plan = plan
+        self._recorder = recorder
         self._configuration = configuration
         self._progress = progress
         self._root = steps_folder(configuration)
@@ -142,6 +183,8 @@ class _Steps:
     def bring_up(self, step: PassStep | GlobalStep) -> None:
         """Run what is left of a step, or what has to be done again."""
         folder = f"{self._root}/{step.folder}"
+        self._recorder.update(at=step.index, phase=None, activity=describe_step(step))
+        INTERRUPTS.where = describe_step(step)
         if not Path(folder, records.MANIFEST).exists():
             self._run(step)
             return
@@ -150,6 +193,7 @@ class _Steps:
             self._repair(step, damages)
         else:
             self._progress.skip(step)
+            self._recorder.update_step(step.index, standing="done")
 
     def _confirm(self, needed: Sequence[PassStep | GlobalStep]) -> None:
         """Compare the files of steps that are going to be read with their digests; repair what is damaged."""
@@ -180,6 +224,14 @@ class _Steps:
                 forget_step(f"{self._root}/{later.folder}")
 
     def _run(self, step: PassStep | GlobalStep) -> None:
+        begun = time()
+        self._recorder.update_step(step.index, standing="running")
+        self._work(step)
+        self._recorder.update_step(step.index, standing="done", seconds=round(time() - begun, 3))
+        self._progress.done(step, time() - begun)
+        self.ran.append(step.title)
+
+    def _work(self, step: PassStep | GlobalStep) -> None:
         folder = f"{self._root}/{step.folder}"
         self._confirm([found for found in self._plan.steps if found.folder in step.reads])
         self._look_at_tasks(step, folder)
@@ -194,12 +246,10 @@ class _Steps:
             for phase in phases.phases(step):
                 self._run_phase(phases.PhaseTask(step, phase.name, self._root, settings.storage), step, phase)
             finish_global(step, self._root)
-        self.ran.append(step.title)
 
     def _look_at_tasks(self, step: PassStep | GlobalStep, folder: str) -> None:
         """Forget those tasks of an interrupted step whose files are not what they were."""
-        own = (Phase(PHASE, step.tasks),) if isinstance(step, PassStep) else phases.phases(step)
-        damages = task_damage(folder, own, thorough=True, threads=self._configuration.settings.workers)
+        damages = task_damage(folder, _phases(step), thorough=True, threads=self._configuration.settings.workers)
         if damages:
             self._progress.damaged(step, damages)
             if isinstance(step, PassStep):
@@ -219,8 +269,14 @@ class _Steps:
         def done(task: int) -> bool:
             return Path(records.task_path(folder, phase.name, task)).exists()
 
-        with self._progress.phase(step, label, folder, phase.name, phase.tasks):
+        number = next(at for at, each in enumerate(_phases(step)) if each.name == phase.name)
+        self._recorder.update(at=step.index, phase=number, phase_started=time())
+        with self._progress.phase(step, number, folder, phase):
             run_tasks(call, done, settings.executor, settings.workers)
+
+
+def _phases(step: PassStep | GlobalStep) -> tuple[Phase, ...]:
+    return (Phase(PHASE, step.tasks),) if isinstance(step, PassStep) else phases.phases(step)
 
 
 def _source(step: PassStep) -> list[tuple[int, object]]:

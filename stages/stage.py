@@ -12,6 +12,7 @@ No stage drops or repeats a document. It names them in `Verdicts`; the engine dr
 What a stage gives for a row may depend on that row alone, never on the batch it travels in.
 """
 
+import re
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
@@ -19,7 +20,7 @@ from typing import Annotated, ClassVar, Literal, NamedTuple, Protocol
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, Field, WithJsonSchema
 
 from prep.corpus.errors import Problem
 from prep.corpus.files.compression import START, Place
@@ -29,6 +30,29 @@ from prep.stages.upstream import GlobalContext
 
 PathName = Annotated[str, AfterValidator(expand_path)]
 """A path or URL in which `~` and environment variables (`$NAME`, `${NAME}`) stand for what they mean."""
+
+
+_SIZE = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?)\s*(?:([kKmMgGtT])(i)?)?[bB]?\s*")
+_POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
+
+
+def size_of(value: object) -> object:
+    """Return a number of bytes from what says it: `20MB` is 20,000,000, `20MiB` 20 × 1,048,576; numbers stay.
+
+    Raises ValueError for other text.
+    """
+    if not isinstance(value, str):
+        return value
+    found = _SIZE.fullmatch(value)
+    if found is None:
+        raise ValueError("a size in bytes, such as 20000000, 20MB or 20MiB")
+    number, unit, binary = found.groups()
+    return round(float(re.sub("[_,]", "", number)) * (1024 if binary else 1000) ** _POWERS[(unit or "").lower()])
+
+
+_SIZE_SCHEMA = {"anyOf": [{"type": "string", "pattern": _SIZE.pattern}, {"type": "integer", "minimum": 0}]}
+Size = Annotated[int, BeforeValidator(size_of), WithJsonSchema(_SIZE_SCHEMA, mode="validation")]
+"""A number of bytes, which may be written as `20MB` or `20MiB`."""
 
 
 class Settings(BaseModel):
@@ -168,6 +192,8 @@ class Stage(Settings):
 
     name: ClassVar[str]
     """The key in the YAML."""
+    does: ClassVar[str] = ""
+    """What it does, for people who wait for it, such as `finding near-duplicates`; empty: the name stands for it."""
     version: ClassVar[int] = 1
     """Raised whenever the stage's output changes for the same input and settings."""
     example: ClassVar[str] = ""

@@ -1,5 +1,7 @@
 """The formats, by the name that `--to` takes."""
 
+import difflib
+
 from prep.corpus.errors import ConfigurationError
 from prep.exports.format import ExportSettings, Format
 from prep.exports.formats.datatrove import Datatrove
@@ -21,5 +23,7 @@ def open_format(name: str, settings: ExportSettings) -> Format:
     """Return a format with its settings. Raises ConfigurationError for a name that is none."""
     if name not in FORMATS:
         known = ", ".join(f"{kind.name} ({kind.reader})" for kind in FORMATS.values())
-        raise ConfigurationError([f"--to: unknown format {name!r}; there are {known}"])
+        close = difflib.get_close_matches(name, FORMATS, n=1)
+        meant = f"; did you mean {close[0]!r}?" if close else ""
+        raise ConfigurationError([f"--to: unknown format {name!r}; there are {known}{meant}"])
     return FORMATS[name](settings)

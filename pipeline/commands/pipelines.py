@@ -2,125 +2,210 @@
 
 import webbrowser
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prep.corpus.errors import PrepError
+from prep.pipeline.commands.answering import print_json
 from prep.pipeline.reports.terminal import Terminal
 
+if TYPE_CHECKING:
+    from prep.pipeline.config import Configuration
+    from prep.pipeline.run import Result
+
+LEDGER = "ledger.json"
+
 Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE.yaml", help="The pipeline's configuration.")]
+Run = Annotated[str, typer.Argument(metavar="RUN", help="A pipeline's configuration, or the output folder of a run.")]
 Set = Annotated[
     list[str] | None,
     typer.Option("--set", metavar="NAME=VALUE", help="Override an option, such as minhash.ngram=8. May be repeated."),
 ]
 Workers = Annotated[int | None, typer.Option(help="Tasks that run at the same time; never changes the result.")]
 ExecutorName = Annotated[str | None, typer.Option(help="local, ray or slurm; never changes the result.")]
+Json = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object, and nothing else.")]
+Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors alone.")]
 
 
-def run(pipeline: Pipeline, set_: Set = None, workers: Workers = None, executor: ExecutorName = None) -> None:
-    """Run a pipeline, or what is left of it, and publish its results."""
-    from prep.pipeline import config, plan
+def run(
+    pipeline: Run,
+    set_: Set = None,
+    workers: Workers = None,
+    executor: ExecutorName = None,
+    quiet: Quiet = False,
+    json: Json = False,
+) -> None:
+    """Run a pipeline, or what is left of it, and publish its results, step by step."""
+    from prep.pipeline.monitor.opening import opened, output_of
     from prep.pipeline.reports.progress import Progress
-    from prep.pipeline.reports.report import print_funnel, print_warnings
     from prep.pipeline.run import run as run_pipeline
 
-    console = Terminal()
-    configuration, located = config.load(pipeline, [*(set_ or []), *_flags(workers, executor)])
-    plan.check(configuration, located)
-    result = run_pipeline(configuration, Progress(console))
+    flags = _flags(workers, executor)
+    overrides = [*(set_ or []), *flags]
+    output = output_of(pipeline, overrides)
+    with opened(pipeline, overrides, flags) as (configuration, _):
+        try:
+            result = run_pipeline(configuration, Progress(Terminal(quiet=quiet or json)))
+        except (PrepError, OSError) as error:
+            _print_failure(error, output, json)
+            raise typer.Exit(error.exit_status if isinstance(error, PrepError) else 1) from error
+        _print_results(output, result, quiet, json)
+
+
+def _print_failure(error: PrepError | OSError, output: str, json: bool) -> None:
+    """Print why a run failed, what to change, and what to type."""
+    from prep.pipeline.monitor.observing import observe
+    from prep.pipeline.reports.standing import print_failure
+
+    answer = observe(output)
+    console = Terminal(stderr=True, soft_wrap=True)
+    console.print(f"error: {error}")
+    if answer is None or answer.standing != "failed":  # another run is at work here
+        return
+    if json:
+        print_json(answer)
+    print_failure(console, answer)
+
+
+def _print_results(output: str, result: "Result", quiet: bool, json: bool) -> None:
+    from prep.pipeline.monitor.observing import observe
+    from prep.pipeline.reports.report import print_funnel, print_warnings
+
+    if json:
+        print_json(observe(output))
+        return
+    console = Terminal(quiet=quiet)
     print_funnel(console, result.ledger)
-    print_warnings(console, result.warnings)
-    console.print(f"results: {configuration.settings.output}/")
+    print_warnings(Terminal(), result.warnings)
+    console.print(f"results: {output}/", soft_wrap=True)
+    console.print(f"next: prep report {output} --open", soft_wrap=True)
 
 
-def check(pipeline: Pipeline, set_: Set = None) -> None:
+def check(pipeline: Run, set_: Set = None, json: Json = False) -> None:
     """Find what cannot work, before any data moves, and show the plan."""
-    from prep.pipeline import config, plan
-    from prep.pipeline.steps.inputs import survey
-    from prep.pipeline.steps.phases import phases
+    from prep.corpus.errors import ConfigurationError
+    from prep.pipeline.config import complaint
+    from prep.pipeline.monitor.opening import opened
+    from prep.pipeline.monitor.planning import check_answer
+    from prep.pipeline.readiness import readiness_problems
+    from prep.pipeline.reports.planned import print_plan
 
-    configuration, located = config.load(pipeline, set_ or [])
-    plan.check(configuration, located)
-    console = Terminal()
-    steps = plan.make_plan(configuration, survey).steps
-    for step in steps:
-        if isinstance(step, plan.PassStep):
-            names = ", ".join(stage.name for _, stage in step.stages) or "takes out what was rejected before"
-            work = f"{step.tasks} tasks: {names}"
-        else:
-            work = ", then ".join(f"{phase.name} × {phase.tasks}" for phase in phases(step))
-        console.print(f"{step.index:02d} {step.title}: {work}")
-        position = step.position if isinstance(step, plan.GlobalStep) else 0 if step.source else None
-        for remark in [] if position is None else plan.remarks(configuration, position):
-            console.print(f"   {remark}", soft_wrap=True)
-    console.print(f"{pipeline}: {len(configuration.stages)} stages in {len(steps)} steps; no problem found")
+    with opened(pipeline, set_ or []) as (configuration, located):
+        problems = [complaint(located, (), problem) for problem in readiness_problems(configuration)]
+        if problems:
+            raise ConfigurationError(problems)
+        answer = check_answer(configuration, pipeline)
+    if json:
+        print_json(answer)
+    else:
+        print_plan(Terminal(), answer)
 
 
 def report(
-    output: Annotated[str, typer.Argument(metavar="OUTPUT", help="The output folder of a run that has ended.")],
+    run: Run,
+    set_: Set = None,
     html: Annotated[str | None, typer.Option(metavar="FILE", help="Write the report as a web page instead.")] = None,
-    open_: Annotated[
-        bool, typer.Option("--open", help="Open the web page, which is OUTPUT/report.html by default.")
-    ] = False,
+    open_: Annotated[bool, typer.Option("--open", help="Open the web page, RUN/report.html by default.")] = False,
+    json: Json = False,
 ) -> None:
-    """Show what a run did: documents by stage and rule, by source and language, tokenizer, shards and model."""
+    """Show what a run did, or has done so far: documents by stage and rule, source and language, what was made."""
     from prep.corpus.files.storage import write_bytes
+    from prep.pipeline.monitor.observing import observe
+    from prep.pipeline.monitor.opening import output_of
     from prep.pipeline.reports.page.page import report_page
-    from prep.pipeline.reports.report import print_run
+    from prep.pipeline.reports.report import print_run, report_answer
+    from prep.pipeline.reports.standing import print_standing
 
+    output = output_of(run, set_ or [])
     console = Terminal()
-    if html is None and not open_:
-        print_run(console, output)
+    if json:
+        print_json(report_answer(output, observe(output)))
         return
-    place = html or str(Path(output, "report.html"))
-    write_bytes(place, report_page(output).encode())
-    console.print(f"report: {place}", soft_wrap=True)
-    if open_:
-        webbrowser.open(Path(place).absolute().as_uri())
+    if html is not None or open_:
+        place = html or str(Path(output, "report.html"))
+        write_bytes(place, report_page(output).encode())
+        console.print(f"report: {place}", soft_wrap=True)
+        if open_:
+            webbrowser.open(Path(place).absolute().as_uri())
+        return
+    answer = observe(output)
+    if answer is not None and answer.standing != "done":
+        print_standing(console, answer)
+        if not Path(output, LEDGER).exists():
+            return
+    print_run(console, output)
 
 
-def status(pipeline: Pipeline, set_: Set = None) -> None:
-    """Say which steps are complete and why the others would run."""
-    from prep.pipeline import config, plan
+def status(
+    run: Run,
+    set_: Set = None,
+    watch: Annotated[bool, typer.Option("--watch", "-w", help="Go on until the run has ended.")] = False,
+    json: Json = False,
+) -> None:
+    """Say how a run stands, from any terminal: how far it is, which steps are complete and why others would run."""
+    from prep.pipeline.monitor.observing import observe
+    from prep.pipeline.monitor.opening import opened, output_of
+    from prep.pipeline.reports import standing
+
+    output = output_of(run, set_ or [])
+    answer = observe(output)
+    console = Terminal()
+    if watch and answer is not None and not json:
+        answer = standing.watch(console, output, answer)
+    if answer is not None and json:
+        print_json(answer)
+        return
+    planned = answer is None or (answer.standing != "running" and not Path(run).is_dir())
+    if answer is not None:
+        standing.print_standing(console, answer, steps=not planned)
+    if planned:
+        with opened(run, set_ or []) as (configuration, _):
+            _print_planned(console, configuration, run)
+
+
+def _print_planned(console: Terminal, configuration: "Configuration", run: str) -> None:
+    """Print which steps are complete as the pipeline is configured now, and why the others would run."""
     from prep.pipeline.reports.status import status as status_of
     from prep.pipeline.run import plan_for, steps_folder
     from prep.pipeline.steps.cleaning import stale_folders
 
-    configuration, located = config.load(pipeline, set_ or [])
-    plan.check(configuration, located)
-    console = Terminal()
-    planned = plan_for(configuration)
-    for item in status_of(planned, steps_folder(configuration)):
+    plan, folder = plan_for(configuration), steps_folder(configuration)
+    for item in status_of(plan, folder):
         state = "complete" if item.complete else "to run"
         reasons = f" ({'; '.join(item.reasons)})" if item.reasons else ""
-        console.print(f"{item.step.index:02d} {item.step.title}: {state}{reasons}")
-    for path in stale_folders(planned, steps_folder(configuration)):
-        console.print(f"stale: {path}, which no step needs; prep clean {pipeline} removes it")
+        console.print(f"{item.step.index:02d} {item.step.title}: {state}{reasons}", soft_wrap=True)
+    for path in stale_folders(plan, folder):
+        console.print(f"stale: {path}, which no step needs; prep clean {run} removes it", soft_wrap=True)
 
 
 def clean(
-    pipeline: Pipeline,
+    run: Run,
     set_: Set = None,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Name the folders, remove nothing.")] = False,
+    json: Json = False,
 ) -> None:
     """Remove the steps' folders that no step of the pipeline needs as it is configured now."""
     from prep.corpus.files.storage import remove_tree
-    from prep.pipeline import config, plan
+    from prep.pipeline.monitor.opening import opened
+    from prep.pipeline.monitor.planning import CleanAnswer, FolderAnswer
     from prep.pipeline.run import alone, plan_for, steps_folder
     from prep.pipeline.steps.cleaning import size_of, stale_folders
 
-    configuration, located = config.load(pipeline, set_ or [])
-    plan.check(configuration, located)
-    console = Terminal(soft_wrap=True)
-    root = steps_folder(configuration)
-    with alone(root):
-        stale = stale_folders(plan_for(configuration), root)
-        for path in stale:
-            console.print(f"{path}: {size_of(path):,} bytes{'' if dry_run else ', removed'}")
-            if not dry_run:
-                remove_tree(str(path))
-    if not stale:
+    console = Terminal(soft_wrap=True, quiet=json)
+    found: list[FolderAnswer] = []
+    with opened(run, set_ or []) as (configuration, _):
+        root = steps_folder(configuration)
+        with alone(root):
+            for path in stale_folders(plan_for(configuration), root):
+                found.append(FolderAnswer(folder=str(path), bytes=size_of(path)))
+                console.print(f"{path}: {found[-1].bytes:,} bytes{'' if dry_run else ', removed'}")
+                if not dry_run:
+                    remove_tree(str(path))
+    if not found:
         console.print(f"{root}: every folder is needed")
+    if json:
+        print_json(CleanAnswer(folders=found, removed=not dry_run))
 
 
 def stages(name: Annotated[str | None, typer.Argument(help="A stage; left out: all of them.")] = None) -> None:
@@ -131,6 +216,7 @@ def stages(name: Annotated[str | None, typer.Argument(help="A stage; left out: a
     console.print(overview() if name is None else describe(name), soft_wrap=True)
 
 
-def _flags(workers: int | None, executor: str | None) -> list[str]:
-    flags = [] if workers is None else [f"workers={workers}"]
-    return flags if executor is None else [*flags, f"executor.kind={executor}"]
+def _flags(workers: int | None, executor: str | None) -> dict[str, str]:
+    """Return what flags change of the configuration, with what was typed."""
+    flags = {} if workers is None else {f"workers={workers}": f"--workers {workers}"}
+    return flags if executor is None else {**flags, f"executor={executor}": f"--executor {executor}"}

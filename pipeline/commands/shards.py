@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from prep.pipeline.commands.answering import size_flag
 from prep.pipeline.reports.terminal import Terminal
 
 Shards = Annotated[str, typer.Argument(metavar="SHARDS", help="A run's output, or a folder of shards or splits.")]
@@ -62,7 +63,8 @@ def export(
         int | None, typer.Option(min=1, help="Tokens in a sequence of the trainer; left out: in a row.")
     ] = None,
     file_bytes: Annotated[
-        int | None, typer.Option(min=1, help="Size of a file, about; left out: what is usual for the format.")
+        int | None,
+        typer.Option(parser=size_flag, metavar="SIZE", help="About, such as 200MB; left out: the format's usual."),
     ] = None,
     tokenizer: Tokenizer = None,
     workers: Workers = CORES,

@@ -7,6 +7,7 @@ import typer
 import yaml
 from rich.table import Table
 
+from prep.pipeline.commands.answering import size_flag
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -53,7 +54,8 @@ def evaluate(
     on: HeldOut,
     output: Output = "tokenizer-evaluation",
     model_bytes: Annotated[
-        int, typer.Option(min=0, help="Train a small model with each tokenizer on so many bytes; 0 trains none.")
+        int,
+        typer.Option(parser=size_flag, metavar="SIZE", help="Train a small model with each on so many bytes."),
     ] = 0,
 ) -> None:
     """Judge tokenizers on text they were not trained on: a table, evaluation.json and a picture."""

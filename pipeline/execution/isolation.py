@@ -11,6 +11,7 @@ from itertools import pairwise
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from prep.corpus.errors import PrepError
 from prep.pipeline.execution.quarantine import DETAILS, ELSEWHERE, Incidents, Note, Spot, read_spot
@@ -55,6 +56,7 @@ class Guard:
             first = self._note.documents
             yield first, outcome
             self._note.documents = first + outcome.batch.num_rows
+            self._note.bytes += held_bytes(outcome.batch)
 
     def apply(
         self, position: int, function: RowFunction, batch: pa.RecordBatch, rows: npt.NDArray[np.int64]
@@ -82,6 +84,19 @@ class Guard:
         alone = np.any([(spot.first <= rows) & (rows <= spot.last) for spot in known], axis=0)
         begins = (rows[1:] != rows[:-1]) & (alone[1:] | alone[:-1])
         yield from pairwise([0, *(np.flatnonzero(begins) + 1).tolist(), len(rows)])
+
+
+def held_bytes(batch: pa.RecordBatch) -> int:
+    """Return the bytes of a batch's texts and of whatever else it holds of variable length."""
+    columns = (column for column in batch.columns if _has_length(column.type))
+    return sum(pc.sum(pc.binary_length(column)).as_py() or 0 for column in columns)
+
+
+def _has_length(kind: pa.DataType) -> bool:
+    return any(
+        test(kind)
+        for test in (pa.types.is_string, pa.types.is_large_string, pa.types.is_binary, pa.types.is_large_binary)
+    )
 
 
 def isolate(function: RowFunction, batch: pa.RecordBatch) -> Outcome:

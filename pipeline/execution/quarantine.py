@@ -68,6 +68,8 @@ class Note:
         self._path = Path(path)
         self.documents = 0
         """Documents that the task has read, for the progress display."""
+        self.bytes = 0
+        """The size of what it has read."""
 
     def __enter__(self) -> Self:
         self._path.parent.mkdir(parents=True, exist_ok=True)
@@ -90,7 +92,7 @@ class Note:
             self._write(self._spot)
 
     def _write(self, spot: Spot) -> None:
-        os.pwrite(self._file, orjson.dumps([self.documents, *spot], option=orjson.OPT_APPEND_NEWLINE), 0)
+        os.pwrite(self._file, orjson.dumps([self.documents, self.bytes, *spot], option=orjson.OPT_APPEND_NEWLINE), 0)
 
     def __exit__(self, *error: object) -> None:
         os.close(self._file)
@@ -104,10 +106,19 @@ def read_note(path: str) -> tuple[int, Spot] | None:
     except FileNotFoundError:
         return None
     try:
-        documents, *spot = orjson.loads(line)
+        documents, _, *spot = orjson.loads(line)
         return documents, Spot(*spot)
     except (ValueError, TypeError):
         return 0, ELSEWHERE
+
+
+def read_amounts(path: str) -> tuple[int, int]:
+    """Return how many documents, and bytes of them, a running task has read by its note; none where there is none."""
+    try:
+        documents, size, *_ = orjson.loads(Path(path).read_bytes().partition(b"\n")[0])
+        return int(documents), int(size)
+    except (OSError, ValueError, TypeError):
+        return 0, 0
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""Progress on the terminal: bars where there is one, plain lines where output goes to a file.
+"""Progress on the terminal: two bars where there is one, plain lines where output goes to a file.
 
 It reads what the tasks leave on disk (records and notes), so it shows tasks on this machine, on Ray and on Slurm
 alike.
@@ -7,22 +7,25 @@ alike.
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from time import monotonic
 
-from rich.progress import BarColumn, MofNCompleteColumn, TextColumn, TimeElapsedColumn
+from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bars
+from rich.table import Column
 
 from prep.corpus.kernel_cache import compiled_functions
-from prep.pipeline.execution.quarantine import read_note
-from prep.pipeline.plan import Step
+from prep.pipeline.monitor.amounts import duration, progress_line, rates, seconds_left
+from prep.pipeline.monitor.meter import Meter, Reading
+from prep.pipeline.monitor.naming import describe_step
+from prep.pipeline.monitor.state import RunState
+from prep.pipeline.plan import GlobalStep, PassStep
 from prep.pipeline.reports.terminal import Terminal
-from prep.pipeline.steps import records
 from prep.pipeline.steps.checking import Damage
-from prep.stages.upstream import PROGRESS
+from prep.stages.stage import Phase
 
 INTERVAL_SECONDS = 0.5
 PLAIN_INTERVAL_SECONDS = 30.0
+BAR_WIDTH = 14
 
 
 class Progress:
@@ -30,62 +33,101 @@ class Progress:
 
     def __init__(self, console: Terminal) -> None:
         self._console = console
+        self._phases: dict[str, int] = {}
+        """Phases by step's folder."""
+        self._done = 0
+        """Steps that are complete."""
+        self._last: Reading | None = None
 
-    def skip(self, step: Step) -> None:
+    def begin(self, state: RunState) -> None:
+        """Take the steps of a run that begins."""
+        self._phases = {step.folder: len(step.phases) for step in state.steps}
+        self._begun = monotonic()
+
+    def skip(self, step: PassStep | GlobalStep) -> None:
         """Say that a step stands already."""
-        self._console.print(f"{step.index:02d} {step.title}: complete, nothing to do", style="dim")
+        self._done += 1
+        self._console.print(f"{_name(step)}: complete, nothing to do", style="dim", soft_wrap=True)
 
-    def damaged(self, step: Step, damages: Sequence[Damage]) -> None:
+    def damaged(self, step: PassStep | GlobalStep, damages: Sequence[Damage]) -> None:
         """Say what is damaged of a step and made again."""
         more = f", and {len(damages) - 1} more" if len(damages) > 1 else ""
-        self._console.print(f"{step.index:02d} {step.title}: {damages[0]}{more}; made again", soft_wrap=True)
+        self._console.print(f"{_name(step)}: {damages[0]}{more}; made again", soft_wrap=True)
+
+    def done(self, step: PassStep | GlobalStep, seconds: float) -> None:
+        """Say that a step is complete."""
+        self._done += 1
+        read, self._last = self._last, None
+        amounts = ""
+        if isinstance(step, PassStep) and read is not None and read.documents:
+            speed = rates(read, seconds)
+            amounts = f"{read.documents:,} documents{f', {speed}' if speed else ''}, "
+        self._console.print(f"{_name(step)}: {amounts}{seconds:.1f} s", soft_wrap=True)
 
     @contextmanager
-    def phase(self, step: Step, label: str, folder: str, phase: str, tasks: int) -> Iterator[None]:
-        """Show a phase while the block runs it."""
-        started = monotonic()
+    def phase(self, step: PassStep | GlobalStep, number: int, folder: str, phase: Phase) -> Iterator[None]:
+        """Show a phase of a step while the block runs it."""
         stop = threading.Event()
+        meter = Meter(folder, phase.name, phase.tasks)
+        phases = self._phases.get(step.folder, 1)
+        name = describe_step(step) + (f": {number + 1} of {phases}" if phases > 1 else "")
         watch = self._watch_bars if self._console.is_terminal else self._watch_plain
-        name = f"{step.index:02d} {label}"
-        watcher = threading.Thread(target=watch, args=(stop, name, folder, phase, tasks), daemon=True)
+        watcher = threading.Thread(target=watch, args=(stop, name, number / phases, phases, meter), daemon=True)
         watcher.start()
         try:
             yield
-        except BaseException:
+        finally:
             stop.set()
             watcher.join()
-            raise
-        stop.set()
-        watcher.join()
-        unit = "task" if tasks == 1 else "tasks"
-        self._console.print(f"{name}: {tasks} {unit} done in {monotonic() - started:.1f} s")
+        self._last = meter.read()
 
-    def _watch_bars(self, stop: threading.Event, name: str, folder: str, phase: str, tasks: int) -> None:
+    def _watch_bars(self, stop: threading.Event, name: str, before: float, phases: int, meter: Meter) -> None:
+        if stop.wait(INTERVAL_SECONDS):  # a phase that is over at once shows no bar
+            return
         columns = (
-            TextColumn("{task.description}", markup=False),
-            BarColumn(),
-            MofNCompleteColumn(),
-            TimeElapsedColumn(),
+            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=3)),
+            BarColumn(bar_width=BAR_WIDTH),
+            TaskProgressColumn(markup=False, text_format="{task.percentage:>3.0f} %"),
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, ratio=4)),
         )
-        with Bars(
-            *columns, TextColumn("{task.fields[note]}", markup=False), console=self._console, transient=True
-        ) as bars:
-            bar = bars.add_task(name, total=tasks, note="")
-            compiling = _Compiling()
-            while not stop.wait(INTERVAL_SECONDS):
-                finished, note = _look(folder, phase, tasks)
-                bars.update(bar, completed=finished, note=compiling.look() or note)
+        begun, compiling, steps = monotonic(), _Compiling(), max(1, len(self._phases))
+        with Bars(*columns, console=self._console, transient=True, expand=True) as bars:
+            whole = bars.add_task(f"step {self._done + 1} of {steps}", total=1.0, note="")
+            bar = bars.add_task(name, total=1.0, note="")
+            while True:
+                reading, seconds = meter.read(), monotonic() - begun
+                part = (self._done + before + reading.share / phases) / steps
+                bars.update(whole, completed=part, note=f"{duration(monotonic() - self._begun)} so far")
+                note = compiling.look() or _short(reading, seconds)
+                bars.update(bar, completed=reading.share, note=note)
+                if stop.wait(INTERVAL_SECONDS):
+                    return
 
-    def _watch_plain(self, stop: threading.Event, name: str, folder: str, phase: str, tasks: int) -> None:
-        compiling, printed, said = _Compiling(), monotonic(), False
+    def _watch_plain(self, stop: threading.Event, name: str, _before: float, _phases: int, meter: Meter) -> None:
+        begun = printed = monotonic()
+        compiling, said = _Compiling(), False
         while not stop.wait(INTERVAL_SECONDS):
             compiled = compiling.look()
             if monotonic() - printed < PLAIN_INTERVAL_SECONDS and (said or not compiled):
                 continue
-            finished, note = _look(folder, phase, tasks)
-            note = compiled or note
-            self._console.print(f"{name}: {finished} of {tasks} tasks{f', {note}' if note else ''}")
+            line = compiled or progress_line(meter.read(), monotonic() - begun)
+            step = f"step {self._done + 1} of {max(1, len(self._phases))}"
+            self._console.print(f"{step}, {name}: {line}", soft_wrap=True)
             printed, said = monotonic(), said or bool(compiled)
+
+
+def _name(step: PassStep | GlobalStep) -> str:
+    return f"{step.index:02d} {step.title}: {describe_step(step)}"
+
+
+def _short(reading: Reading, seconds: float) -> str:
+    """Return what fits beside a bar."""
+    left = seconds_left(reading.share, seconds)
+    parts = [
+        rates(reading, seconds).replace(" documents/s", "/s") or reading.note,
+        "" if left is None else f"{duration(left)} left",
+    ]
+    return ", ".join(part for part in parts if part)
 
 
 class _Compiling:
@@ -99,14 +141,3 @@ class _Compiling:
         before, self._latest = self._latest, compiled_functions()
         grown = self._latest > before
         return f"compiling kernels, first run only: {self._latest - self._first}" if grown else ""
-
-
-def _look(folder: str, phase: str, tasks: int) -> tuple[int, str]:
-    """Return how many tasks are done, and what the running ones say of themselves."""
-    finished = tasks - len(records.pending(folder, phase, tasks))
-    said = Path(folder, "scratch", PROGRESS)
-    if said.exists():
-        return finished, said.read_text(encoding="utf-8").strip()
-    notes = (read_note(str(path)) for path in Path(folder, "tasks").glob(f"{phase}-*.progress"))
-    documents = sum(note[0] for note in notes if note is not None)
-    return finished, f"{documents:,} documents in running tasks" if documents else ""

@@ -1,7 +1,6 @@
 """The reference of the stages, read from the stages themselves."""
 
 import ast
-import difflib
 import inspect
 import json
 import textwrap
@@ -16,6 +15,7 @@ from pydantic_core import to_jsonable_python
 from prep.corpus.errors import ConfigurationError
 from prep.pipeline.reports.option_types import in_words
 from prep.stages.catalogue import STAGES
+from prep.stages.shared.closeness import meant
 from prep.stages.stage import Settings, Stage
 
 
@@ -39,9 +39,7 @@ def describe(name: str) -> str:
     """
     kind = STAGES.get(name)
     if kind is None:
-        close = difflib.get_close_matches(name, list(STAGES), n=1)
-        meant = f"; did you mean '{close[0]}'?" if close else ""
-        raise ConfigurationError([f"unknown stage '{name}'{meant}; there are {', '.join(STAGES)}"])
+        raise ConfigurationError([f"unknown stage '{name}'; {meant(name, STAGES)}"])
     heading = [f"{name}: {inspect.cleandoc(kind.__doc__ or '')}", ""]
     example = ["example:", *(f"  {line}" for line in example_of(kind).splitlines()), ""]
     return "\n".join([*heading, *example, "options:", *_options(kind, "  ")])

@@ -5,16 +5,18 @@
 
 from collections import Counter
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, Protocol
 
 import pyarrow.parquet as pq
 from rich.table import Table
 
 from prep.corpus.files.storage import read_json
-from prep.corpus.shards.shards import MANIFEST, read_manifest
+from prep.corpus.shards.shards import MANIFEST, ShardManifest, read_manifest
+from prep.pipeline.monitor.observing import Answer, StageAnswer, StatusAnswer, stage_answer
 from prep.pipeline.reports.terminal import Terminal
-from prep.pipeline.steps.ledger import Ledger, read_ledger
+from prep.pipeline.steps.ledger import LEDGER, Ledger, read_ledger
 from prep.pipeline.steps.run_warnings import read_warnings
 from prep.stages.results import RunWarning
 
@@ -28,11 +30,35 @@ LABELS = ("source", "language")
 """Columns by whose values documents and tokens are counted."""
 
 
+class Losses(Protocol):
+    """What a stage did to documents."""
+
+    @property
+    def entered(self) -> int: ...  # noqa: D102
+    @property
+    def kept(self) -> int: ...  # noqa: D102
+    @property
+    def rejected(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def failed(self) -> Mapping[str, int]: ...  # noqa: D102
+    @property
+    def repeated(self) -> int: ...  # noqa: D102
+    @property
+    def tagged(self) -> Mapping[str, int]: ...  # noqa: D102
+
+
 def print_funnel(console: Terminal, ledger: Ledger, shown: int | None = SHOWN) -> None:
     """Print documents in, kept and lost for each stage, with the rules that lost most, or with all of them."""
+    console.print(funnel_table(list(zip(ledger.names, ledger.counts, strict=True)), shown))
+    for record in ledger.truncated:
+        console.print(f"truncated input: {record}")
+
+
+def funnel_table(stages: Sequence[tuple[str, Losses]], shown: int | None = SHOWN) -> Table:
+    """Return a table of the documents in, kept and lost for each stage."""
     table = _table("stage", "in", "kept", "rejected", "failed")
     table.add_column("why", overflow="fold")
-    for name, counts in zip(ledger.names, ledger.counts, strict=True):
+    for name, counts in stages:
         rejected, failed = sum(counts.rejected.values()), sum(counts.failed.values())
         losses = _most_first({**counts.rejected, **counts.failed})
         why = [f"{rule} {count:,}" for rule, count in losses[:shown]]
@@ -43,9 +69,7 @@ def print_funnel(console: Terminal, ledger: Ledger, shown: int | None = SHOWN) -
             rest = losses[shown:]
             why.append(f"{len(rest)} more {sum(count for _, count in rest):,}")
         table.add_row(name, f"{counts.entered:,}", f"{counts.kept:,}", f"{rejected:,}", f"{failed:,}", ", ".join(why))
-    console.print(table)
-    for record in ledger.truncated:
-        console.print(f"truncated input: {record}")
+    return table
 
 
 def _most_first(counts: Mapping[str, int]) -> list[tuple[str, int]]:
@@ -91,8 +115,85 @@ def _print_duplicates(console: Terminal, folder: Path) -> None:
                 console.print(f"and {len(rows) - VALUES:,} more with smaller shares: {path}", soft_wrap=True)
 
 
-def _print_documents(console: Terminal, folder: Path) -> None:
-    """Print how many documents were kept of each source and language."""
+class KeptAnswer(Answer):
+    """Documents kept of one source and language."""
+
+    labels: dict[str, str]
+    documents: int
+
+
+class SplitAnswer(Answer):
+    """The shards of a split."""
+
+    documents: int
+    tokens: int
+    rows: int
+    length: int
+    """Tokens in a row."""
+    utilisation: float
+    """Share of the places in rows that hold tokens."""
+    text_bytes: int
+
+
+class WarningAnswer(Answer):
+    """What somebody should look at before the corpus is used."""
+
+    name: str
+    message: str
+    command: str
+    """The command that shows the documents."""
+
+
+class ReportAnswer(Answer):
+    """What a run did, or has done so far."""
+
+    status: StatusAnswer | None
+    """How the run stands; null for one of an earlier version."""
+    warnings: list[WarningAnswer]
+    funnel: list[StageAnswer]
+    """Of the steps whose results are published."""
+    truncated: list[str]
+    """Inputs that break off: the record, and the bytes it lacks."""
+    documents: list[KeptAnswer]
+    shards: dict[str, SplitAnswer]
+    """By split."""
+    model: dict[str, float]
+    """Figures of the model that was trained."""
+
+
+def report_answer(output: str, status: StatusAnswer | None) -> ReportAnswer:
+    """Return what a run published. Raises RunError where the folder is not that of a run."""
+    ledger = read_ledger(output) if Path(output, LEDGER).exists() or status is None else Ledger((), ())
+    names, counts = _count_documents(Path(output, "documents"))
+    model = Path(output, "model", "report.json")
+    figures = read_json(str(model)) if model.exists() else {}
+    return ReportAnswer(
+        status=status,
+        warnings=[WarningAnswer(**asdict(each)) for each in read_warnings(output)],
+        funnel=[stage_answer(name, each) for name, each in zip(ledger.names, ledger.counts, strict=True)],
+        truncated=list(map(str, ledger.truncated)),
+        documents=[
+            KeptAnswer(labels=dict(zip(names, labels, strict=True)), documents=count)
+            for labels, count in sorted(counts.items(), key=lambda item: (-item[1], item[0]))
+        ],
+        shards={name: _split_answer(manifest) for name, manifest in _splits(Path(output, "shards")).items()},
+        model={name: float(value) for name, value in figures.items() if isinstance(value, int | float)},
+    )
+
+
+def _split_answer(manifest: ShardManifest) -> SplitAnswer:
+    return SplitAnswer(
+        documents=manifest.documents,
+        tokens=manifest.tokens,
+        rows=manifest.rows,
+        length=manifest.length,
+        utilisation=manifest.utilisation,
+        text_bytes=manifest.text_bytes,
+    )
+
+
+def _count_documents(folder: Path) -> tuple[list[str], Counter[tuple[str, ...]]]:
+    """Return the names of the labels that documents have, and how many documents there are by their values."""
     counts: Counter[tuple[str, ...]] = Counter()
     names: list[str] = []
     for path in sorted(folder.glob("*.parquet")):
@@ -100,6 +201,12 @@ def _print_documents(console: Terminal, folder: Path) -> None:
         columns = pq.read_table(path, columns=names).group_by(names).aggregate([([], "count_all")]).to_pylist()
         for group in columns:
             counts[tuple(str(group[name] or "unknown") for name in names)] += group["count_all"]
+    return names, counts
+
+
+def _print_documents(console: Terminal, folder: Path) -> None:
+    """Print how many documents were kept of each source and language."""
+    names, counts = _count_documents(folder)
     if counts and names:
         _title(console, "Documents kept")
         table = _table(*names, "documents", words=len(names))
@@ -124,9 +231,13 @@ def _print_tokenizer(console: Terminal, card: Path) -> None:
     console.print(table)
 
 
+def _splits(folder: Path) -> dict[str, ShardManifest]:
+    return {path.parent.name: read_manifest(str(path.parent)) for path in sorted(folder.glob(f"*/{MANIFEST}"))}
+
+
 def _print_shards(console: Terminal, folder: Path) -> None:
     """Print what the shards of each split hold, and the tokens of each source and language."""
-    splits = {path.parent.name: read_manifest(str(path.parent)) for path in sorted(folder.glob(f"*/{MANIFEST}"))}
+    splits = _splits(folder)
     if not splits:
         return
     _title(console, "Shards")

@@ -75,4 +75,5 @@ def _added(tasks: Sequence[Record]) -> Record:
         },
         read=sum(task.read for task in tasks),
         written=sum(task.written for task in tasks),
+        bytes=sum(task.bytes for task in tasks),
     )

@@ -74,6 +74,7 @@ class PassTask:
                 left=account.left(),
                 undecoded=account.undecoded(),
                 read=note.documents,
+                bytes=note.bytes,
                 written=written,
             )
             records.write_task(folder, PHASE, task, record)

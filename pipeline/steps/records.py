@@ -53,6 +53,8 @@ class Record:
     """Documents that came in."""
     written: int = 0
     """Documents in the parts written."""
+    bytes: int = 0
+    """Bytes of the documents that came in."""
 
 
 def task_path(folder: str, phase: str, task: int) -> str:
@@ -117,6 +119,7 @@ def _write(path: str, record: Record) -> None:
             "undecoded": _groups_to_json(record.undecoded),
             "read": record.read,
             "written": record.written,
+            "bytes": record.bytes,
         },
     )
 
@@ -132,6 +135,7 @@ def _read(path: str) -> Record:
             _groups_from_json(value["undecoded"]),
             int(value["read"]),  # type: ignore[call-overload]
             int(value["written"]),  # type: ignore[call-overload]
+            int(value.get("bytes", 0)),  # type: ignore[call-overload]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(f"{path}: no record of a task or step: {type(error).__name__}: {error}") from error

@@ -26,6 +26,7 @@ class ClassifierStage(Tagging, RowStage):
 
     example: ClassVar[str] = "- classifier: {model: quality.bin, min_score: 0.5}"
     name: ClassVar[str] = "classifier"
+    does: ClassVar[str] = "classifying"
     columns: ClassVar[tuple[str, ...]] = ("text",)
 
     model: PathName = Field(min_length=1)

@@ -50,6 +50,7 @@ class DatatroveStage(Tagging, RowStage):
         '- datatrove: {step: datatrove.pipeline.filters.RegexFilter, arguments: {regex_exp: "lorem ipsum"}}'
     )
     name: ClassVar[str] = "datatrove"
+    does: ClassVar[str] = "running a step of datatrove"
     libraries: ClassVar[tuple[str, ...]] = ("datatrove", "spacy")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
 

@@ -51,7 +51,7 @@ from prep.stages.shared.matching import matching
 from prep.stages.shared.matching.documents import Documents
 from prep.stages.shared.matching.keep import Keep, Policy
 from prep.stages.shared.matching.matching import Matcher, Range
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Size
 from prep.stages.upstream import GlobalContext
 
 ID_BYTES = 64
@@ -94,7 +94,7 @@ class Deduplication(GlobalStage):
     unknown): what stands in many places is often worth more, and can be repeated by `sample`."""
     alarm: float = Field(0.5, ge=0, le=1)
     """A source or language that loses a larger share of its documents is a warning. Changes no result."""
-    memory: ByteSize = Field(ByteSize(2 << 30), ge=16 << 20)
+    memory: Size = Field(2 << 30, ge=16 << 20)
     """What a task may take, such as `2GiB`; changes no result."""
 
     @property

@@ -17,6 +17,7 @@ class Exact(Deduplication):
 
     example: ClassVar[str] = "- exact"
     name: ClassVar[str] = "exact"
+    does: ClassVar[str] = "finding exact duplicates"
     rule: ClassVar[str] = "exact_duplicate"
 
     normalise: Normalisation = "case_and_space"

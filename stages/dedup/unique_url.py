@@ -96,6 +96,7 @@ class UniqueUrl(Deduplication, UrlForm):
     version: ClassVar[int] = 4
     example: ClassVar[str] = "- unique_url: {keep: newest}"
     name: ClassVar[str] = "unique_url"
+    does: ClassVar[str] = "finding pages with the same URL"
     rule: ClassVar[str] = "duplicate_url"
     libraries: ClassVar[tuple[str, ...]] = ()
     columns: ClassVar[tuple[str, ...]] = ("id", "text", "url")

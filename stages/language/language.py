@@ -17,6 +17,7 @@ from prep.stages.language.script_kernels import SCRIPTS, find_scripts, script_ta
 from prep.stages.language.segments import language_shares
 from prep.stages.language.serbo_croatian import standard
 from prep.stages.results import Results, RunWarning
+from prep.stages.shared.closeness import listed
 from prep.stages.shared.languages import SERBO_CROATIAN, is_known, related_codes
 from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Tagging, Verdicts
 
@@ -42,6 +43,7 @@ class Language(Tagging, RowStage):
 
     example: ClassVar[str] = '- language: {keep: [da, "no", sv]}'
     name: ClassVar[str] = "language"
+    does: ClassVar[str] = "identifying languages"
     produces: ClassVar[tuple[str, ...]] = ("language",)
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("langcodes", "regex")
@@ -84,7 +86,7 @@ class Language(Tagging, RowStage):
                     f"the model does not know the language {code!r}",
                     place,
                     "one of its codes, which are ISO 639-1 where there is one",
-                    hint=f"did you mean {near!r}?" if near else "its codes are " + ", ".join(sorted(known)),
+                    hint=f"did you mean {near!r}?" if near else f"its codes are {listed(sorted(known))}",
                 )
 
     def has_rules(self) -> bool:

@@ -19,7 +19,7 @@ from prep.stages.pack.scatter import scatter_share
 from prep.stages.pack.tokens import Drawing, EncodedBatch, RowFormat, read_row_format, tokenize_part
 from prep.stages.pack.write import write_manifests, write_share
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Size
 from prep.stages.upstream import GlobalContext
 
 TOKENIZE, PLAN, SCATTER, WRITE, FINISH = "tokenize", "plan", "scatter", "write", "finish"
@@ -47,6 +47,7 @@ class Pack(GlobalStage):
 
     example: ClassVar[str] = "- pack: {length: 2048, validation: 0.01}"
     name: ClassVar[str] = "pack"
+    does: ClassVar[str] = "packing"
     produces: ClassVar[tuple[str, ...]] = ("shards",)
     version: ClassVar[int] = 7
     libraries: ClassVar[tuple[str, ...]] = ("jinja2", "numpy", "sentencepiece", "tokenizers")
@@ -91,7 +92,7 @@ class Pack(GlobalStage):
     the clusters of a deduplication that keeps near-duplicates, these never straddle splits."""
     seed: int = Field(default=0, ge=0, lt=1 << 63)
     """Decides the splits, the order in which a mixture takes documents, and the order of the rows."""
-    shard_bytes: int = Field(default=256 << 20, ge=1)
+    shard_bytes: Size = Field(default=256 << 20, ge=1)
     """Largest size of a shard, in bytes of token ids. Shards of a split differ by one row at most. A task holds one
     shard in memory."""
 

@@ -7,14 +7,14 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import ByteSize, Field
+from pydantic import Field
 
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.errors import Problem
 from prep.corpus.text.words import Splitter
 from prep.stages.perplexity.ngram_model import NgramModel
 from prep.stages.shared.text_source import TextSource
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Tagging, Verdicts
+from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Size, Tagging, Verdicts
 
 EVERY_OTHER = "*"
 RULES = ("low_perplexity", "high_perplexity")
@@ -35,6 +35,7 @@ class Perplexity(Tagging, RowStage):
 
     example: ClassVar[str] = "- perplexity: {references: {en: {paths: reference/*.txt}}, max_perplexity: 1000}"
     name: ClassVar[str] = "perplexity"
+    does: ClassVar[str] = "measuring perplexity"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
 
@@ -43,7 +44,7 @@ class Perplexity(Tagging, RowStage):
     order: int = Field(3, ge=1, le=5)
     """Words of the longest n-gram; 1 gives the perplexity by unigram probabilities, whose logarithm is the negative
     mean log-probability."""
-    reference_bytes: ByteSize = Field(ByteSize(32 << 20), ge=1)
+    reference_bytes: Size = Field(32 << 20, ge=1)
     """How much of each reference is read, from its beginning, in whole texts. The model takes up to about ten times as
     much memory."""
     column: str = Field("perplexity", min_length=1)

@@ -38,6 +38,7 @@ class Pii(RowStage):
     version: ClassVar[int] = 2
     example: ClassVar[str] = "- pii: {national_phones: [DE, FR]}"
     name: ClassVar[str] = "pii"
+    does: ClassVar[str] = "masking personal data"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
 

@@ -49,6 +49,7 @@ class CleanLines(RowStage):
 
     example: ClassVar[str] = "- clean_lines: {terminal_punctuation: true}"
     name: ClassVar[str] = "clean_lines"
+    does: ClassVar[str] = "removing lines that are no text"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)
 

@@ -38,6 +38,7 @@ class Quality(Tagging, GlobalStage, JudgesByRecipe):
 
     example: ClassVar[str] = "- quality: {recipe: fineweb, rules: {short_doc: {min: 80}}}"
     name: ClassVar[str] = "quality"
+    does: ClassVar[str] = "judging quality"
     columns: ClassVar[tuple[str, ...]] = ("id", SIGNALS)
     version: ClassVar[int] = 2
     drops: ClassVar[bool] = True

@@ -29,6 +29,7 @@ from prep.corpus.errors import ConfigurationError
 from prep.corpus.text.words import Splitter
 from prep.stages.quality.rules import Rule
 from prep.stages.quality.signals.measures import BY_NAME
+from prep.stages.shared.closeness import meant, nearest
 from prep.stages.shared.languages import related_codes
 from prep.stages.stage import Settings, Stage
 
@@ -118,18 +119,16 @@ class Recipe:
         for name, change in rules.items():
             if change is None:
                 if changed.pop(name, None) is None:
-                    raise ValueError(f"rule '{name}' is to be taken out, but there are only {', '.join(changed)}")
+                    raise ValueError(f"rule '{name}' is to be taken out, but there is none; {meant(name, changed)}")
             else:
-                changed[name] = _changed(name, changed.get(name), change)
+                changed[name] = _changed(name, changed, change)
         words = dict(self.stop_words)
         for language, own in (languages or {}).items():
             if own.stop_words is not None:
                 words[language] = own.stop_words
             for name, threshold in own.rules.items():
                 if name not in changed:
-                    raise ValueError(
-                        f"language '{language}' names a rule '{name}' that is none of {', '.join(changed)}"
-                    )
+                    raise ValueError(f"language '{language}' names an unknown rule '{name}'; {meant(name, changed)}")
                 old = changed[name]
                 changed[name] = replace(old, languages={**old.languages, language: threshold})
         return replace(self, rules=changed, stop_words=words)
@@ -175,7 +174,9 @@ def _load(name: str, above: tuple[str, ...]) -> Recipe:
     try:
         file = RecipeFile.model_validate(yaml.safe_load(path.read_text("utf-8")) or {})
     except FileNotFoundError as error:
-        raise ConfigurationError([f"recipe {name}: neither a file nor one of {', '.join(shipped())}"]) from error
+        raise ConfigurationError(
+            [f"recipe {name}: neither a file nor a recipe that is shipped; {meant(name, shipped())}"]
+        ) from error
     except (OSError, UnicodeDecodeError, yaml.YAMLError) as error:
         raise ConfigurationError([f"recipe {path}: cannot be read: {error}"]) from error
     except ValidationError as error:
@@ -198,12 +199,15 @@ def _joined(recipes: Sequence[Recipe]) -> Recipe:
     return Recipe(rules, words, cleaning, splitters[-1] if splitters else None)
 
 
-def _changed(name: str, rule: Rule | None, change: RuleChange) -> Rule:
+def _changed(name: str, rules: Mapping[str, Rule], change: RuleChange) -> Rule:
     """Return a rule with what is said changed in it. Raises ValueError where a new one lacks a signal."""
+    rule = rules.get(name)
     signal = change.signal or (rule.signal if rule else None)
     bound = change.bound or (rule.bound if rule else None)
     if signal is None or bound is None:
-        raise ValueError(f"rule '{name}' is new, so it needs a signal, and min or max")
+        near = nearest(name, rules)
+        hint = f"; did you mean '{near}'?" if near else ""
+        raise ValueError(f"the recipe has no rule '{name}'{hint}; a new one needs a signal, and min or max")
     given = change.min if change.bound == "min" else change.max
     return Rule(
         name,

@@ -53,6 +53,7 @@ class Read(SourceStage, SourceOptions):
 
     example: ClassVar[str] = '- read: {paths: "crawl/*.warc.gz"}'
     name: ClassVar[str] = "read"
+    does: ClassVar[str] = "reading"
     produces: ClassVar[tuple[str, ...]] = ("html",)
     version: ClassVar[int] = 9
     libraries: ClassVar[tuple[str, ...]] = (

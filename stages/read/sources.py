@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple
 
 from pydantic import Field
 
-from prep.stages.stage import PathName, Settings
+from prep.stages.stage import PathName, Settings, Size
 
 Name = Annotated[str, Field(min_length=1)]
 _Path = Annotated[PathName, Field(min_length=1)]
@@ -70,7 +70,7 @@ class SourceOptions(Settings):
     """The split to read of a Hugging Face dataset: one name, no slice."""
     subset: str = ""
     """The subset (configuration) to read of a Hugging Face dataset."""
-    max_bytes: int = Field(default=20 << 20, ge=1)
+    max_bytes: Size = Field(default=20 << 20, ge=1)
     """Documents of more bytes are rejected as `too_large`; outside tables, none of them is held in memory whole."""
 
 

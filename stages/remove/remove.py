@@ -26,6 +26,7 @@ class Remove(RowStage):
 
     example: ClassVar[str] = "- remove: {domains: removed-domains.txt}"
     name: ClassVar[str] = "remove"
+    does: ClassVar[str] = "removing what was asked to be removed"
     columns: ClassVar[tuple[str, ...]] = ("id",)
     opt_outs: ClassVar[str] = "requests for removal"
 

@@ -53,6 +53,7 @@ class Repair(RowStage):
     version: ClassVar[int] = 3
     example: ClassVar[str] = "- repair: {encoding: true}"
     name: ClassVar[str] = "repair"
+    does: ClassVar[str] = "repairing text"
     libraries: ClassVar[tuple[str, ...]] = ("ftfy", "pyarrow", "regex")
     columns: ClassVar[tuple[str, ...]] = ("text",)
 

@@ -9,13 +9,13 @@ from collections.abc import Iterator
 from typing import ClassVar, Literal
 
 import pyarrow as pa
-from pydantic import ByteSize, Field
+from pydantic import Field
 
 from prep.stages.repeats import audit, phases
 from prep.stages.repeats.phases import Level
 from prep.stages.repeats.taps import HostLineTap, LineTap, Unit, WindowTap
 from prep.stages.shared.matching.matching import ranges
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tagging, Tap
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Size, Tagging, Tap
 from prep.stages.upstream import GlobalContext
 
 SORT, MATCH, CUT, AUDIT = "sort", "match", "cut", "audit"
@@ -33,7 +33,7 @@ class _Repeated(Tagging, GlobalStage):
     """In how many documents a piece must stand to be a repeat."""
     keep: Literal["one", "none"] = "one"
     """`one` leaves a repeat in the document with the smallest id, compared byte by byte; `none` takes it out of all."""
-    memory: ByteSize = Field(ByteSize(2 << 30), ge=16 << 20)
+    memory: Size = Field(2 << 30, ge=16 << 20)
     """What a task that matches may take, such as `2GiB`; changes no result."""
 
     @property
@@ -89,6 +89,7 @@ class RepeatedLines(_Repeated):
 
     example: ClassVar[str] = "- repeated_lines: {unit: paragraph, at_least: 20}"
     name: ClassVar[str] = "repeated_lines"
+    does: ClassVar[str] = "finding repeated lines"
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
 
@@ -114,6 +115,7 @@ class TemplateLines(_Repeated):
 
     example: ClassVar[str] = "- template_lines: {share: 0.3}"
     name: ClassVar[str] = "template_lines"
+    does: ClassVar[str] = "finding lines that most pages of a host have"
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text", "url")
 
@@ -149,6 +151,7 @@ class RepeatedSubstrings(_Repeated):
 
     example: ClassVar[str] = "- repeated_substrings: {length: 800}"
     name: ClassVar[str] = "repeated_substrings"
+    does: ClassVar[str] = "finding repeated passages"
     version: ClassVar[int] = 2
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
 

@@ -66,6 +66,7 @@ class Sample(RowStage):
 
     example: ClassVar[str] = "- sample: {buckets: [{at_least: 0.8, weight: 2}, {below: 0.2, weight: 0.1}]}"
     name: ClassVar[str] = "sample"
+    does: ClassVar[str] = "sampling"
     columns: ClassVar[tuple[str, ...]] = ("id",)
 
     score: str = "classifier_score"

@@ -72,6 +72,7 @@ class TopShare(Tagging, GlobalStage):
 
     example: ClassVar[str] = "- top_share: {share: 0.3, within: [language]}"
     name: ClassVar[str] = "top_share"
+    does: ClassVar[str] = "choosing the best share"
     columns: ClassVar[tuple[str, ...]] = ("id",)
     drops: ClassVar[bool] = True
 

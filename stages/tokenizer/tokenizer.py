@@ -13,7 +13,7 @@ from prep.corpus.errors import PrepError, Problem, RunError
 from prep.corpus.files.storage import join, read_json, write_batches
 from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, PathName, Phase
+from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, PathName, Phase, Size
 from prep.stages.upstream import GlobalContext
 from prep.tokenizers.chat.template import ChatTemplate
 from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
@@ -78,6 +78,7 @@ class TrainTokenizer(GlobalStage):
 
     example: ClassVar[str] = "- tokenizer: {kind: bpe, vocabulary: 32768}"
     name: ClassVar[str] = "tokenizer"
+    does: ClassVar[str] = "training the tokenizer"
     produces: ClassVar[tuple[str, ...]] = ("tokenizer",)
     version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = LIBRARIES
@@ -127,12 +128,12 @@ class TrainTokenizer(GlobalStage):
     """Share of the sample's characters that the sentencepiece kinds have tokens for; the rest is written in bytes."""
     user_symbols: tuple[Token, ...] = ()
     """Strings that the sentencepiece kinds take whole wherever a text holds them."""
-    sample_bytes: int = Field(default=100_000_000, ge=1, le=1 << 40)
+    sample_bytes: Size = Field(default=100_000_000, ge=1, le=1 << 40)
     """Text to train on. A seeded hash of its id decides whether a document is in the sample. sentencepiece holds all
     of it in memory: five to eight times its size for BPE, up to twenty times for unigram."""
-    document_bytes: int = Field(default=65_536, ge=1, le=LONGEST_TEXT)
+    document_bytes: Size = Field(default=65_536, ge=1, le=LONGEST_TEXT)
     """Of longer documents only the beginning is in the sample, so that no book outweighs many pages."""
-    held_out_bytes: int = Field(default=10_000_000, ge=0, le=1 << 40)
+    held_out_bytes: Size = Field(default=10_000_000, ge=0, le=1 << 40)
     """Text of documents outside the sample that the tokenizer is judged on: `evaluation` in the card. Where the sample
     leaves none, it is judged on the sample, and the card says so. 0 judges nothing."""
     source_weights: Weights = Field(default_factory=dict)

@@ -48,6 +48,7 @@ class Train(GlobalStage):
 
     example: ClassVar[str] = "- train: {size: tiny, steps: 1000}"
     name: ClassVar[str] = "train"
+    does: ClassVar[str] = "training the model"
     version: ClassVar[int] = 7
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy", "matplotlib")
     makes: ClassVar[str | None] = "model"

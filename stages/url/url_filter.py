@@ -49,6 +49,7 @@ class UrlFilter(Tagging, RowStage):
 
     example: ClassVar[str] = "- url_filter: {domains: [blocked.txt], soft_words: [words.txt]}"
     name: ClassVar[str] = "url_filter"
+    does: ClassVar[str] = "filtering URLs"
     columns: ClassVar[tuple[str, ...]] = ("url",)
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
 

@@ -8,7 +8,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
-from .bench import Bench, Outcome, finish, last_line
+from .bench import Bench, Outcome, last_line
 
 MOST_SECONDS = 6.0
 """From the signal to the prompt."""
@@ -47,7 +47,7 @@ class Interrupt:
         time.sleep(moment)
         begun = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
-        ended = finish(process)
+        ended = bench.finish(process)
         seconds = time.monotonic() - begun
         self.moments.append((moment, seconds, ended.status, last_line(ended.printed)))
         return _complaint(ended.status, ended.printed, seconds, process.pid)

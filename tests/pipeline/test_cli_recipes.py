@@ -21,7 +21,7 @@ def test_recipes_are_listed_and_shown(monkeypatch: pytest.MonkeyPatch, capsys: p
     assert rows["stop"][2:4] == ["de", "la"]
     status, _, err = call(monkeypatch, capsys, "recipes", "fineweb3")
     assert status == 2
-    assert "neither a file nor one of" in err
+    assert "neither a file nor a recipe that is shipped; did you mean 'fineweb'?" in err
 
 
 def test_signals_take_the_recipe_of_the_stage_that_judges(write_pipeline: WritePipeline) -> None:

@@ -18,10 +18,11 @@ import pytest
 from prep.corpus.errors import RunError, TaskError
 from prep.pipeline import config, plan
 from prep.pipeline.execution.tasks import Call
+from prep.pipeline.monitor.state import CONFIGURATION, LOCK
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.status import status
 from prep.pipeline.reports.terminal import Terminal
-from prep.pipeline.run import LOCK, Result, plan_for, run, steps_folder
+from prep.pipeline.run import Result, plan_for, run, steps_folder
 from prep.pipeline.steps import records
 
 from ..file_hashes import file_hashes
@@ -43,7 +44,7 @@ def run_it(path: Path, *overrides: str) -> Result:
 
 def tree(folder: Path) -> dict[str, str]:
     """Return the SHA-256 of every published file."""
-    return file_hashes(folder, without="steps")
+    return file_hashes(folder, without={"steps", CONFIGURATION})
 
 
 def test_everything_is_accounted_for_and_published(write_pipeline: WritePipeline, tmp_path: Path) -> None:

@@ -12,10 +12,11 @@ from typing import IO
 
 import pytest
 
-from prep.corpus.errors import CorruptFileError, Interrupted, RunError
+from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.files.storage import atomic_output
 from prep.corpus.shards.shards import ShardReader
 from prep.trainer.running.settings import Data, Progress
+from prep.trainer.running.stopping import Interrupted
 from prep.trainer.running.train import train
 
 from .training import MODEL, SETTINGS, WRITING, KilledError, hashes, kill_at

@@ -6,7 +6,9 @@ import threading
 from contextlib import AbstractContextManager
 from types import FrameType
 
-from prep.corpus.errors import Interrupted
+
+class Interrupted(KeyboardInterrupt):
+    """The process was asked to end, and ends in good order; the message says what is kept."""
 
 
 class Stopping(AbstractContextManager["Stopping"]):

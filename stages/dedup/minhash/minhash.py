@@ -41,6 +41,7 @@ class MinHash(Deduplication):
 
     example: ClassVar[str] = "- minhash: {ngram: 5, bands: 14, rows: 8}"
     name: ClassVar[str] = "minhash"
+    does: ClassVar[str] = "finding near-duplicates"
     rule: ClassVar[str] = "near_duplicate"
 
     shingles: Shingles = "words"

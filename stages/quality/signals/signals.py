@@ -36,6 +36,7 @@ class Signals(RowStage):
     version: ClassVar[int] = 3
     example: ClassVar[str] = "- signals: {recipe: fineweb}"
     name: ClassVar[str] = "signals"
+    does: ClassVar[str] = "measuring quality signals"
     produces: ClassVar[tuple[str, ...]] = ("signals",)
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("text",)

@@ -223,9 +223,9 @@ def test_stop_words_and_cleaning_of_another_recipe_are_problems() -> None:
 
 
 def test_recipes_and_rules_that_cannot_work_are_problems() -> None:
-    assert "neither a file nor one of" in check(Quality(recipe="nosuch"), Signals())[0]
+    assert "neither a file nor a recipe that is shipped" in check(Quality(recipe="nosuch"), Signals())[0]
     (problem,) = check(Quality(recipe="gopher", rules={"new": RuleChange(min=1)}), Signals())
-    assert problem == "rule 'new' is new, so it needs a signal, and min or max"
+    assert problem == "the recipe has no rule 'new'; a new one needs a signal, and min or max"
 
 
 def test_identity_is_the_rules_and_not_where_they_were_written() -> None:

@@ -89,12 +89,12 @@ def test_a_pipeline_changes_a_recipe_in_the_same_words() -> None:
     ("text", "message"),
     [
         ("rules: {a: {signal: byte, min: 1}}", "rules.a.signal: Value error, a signal: bytes, characters"),
-        ("rules: {a: {signal: bytes}}", "rule 'a' is new, so it needs a signal, and min or max"),
+        ("rules: {a: {signal: bytes}}", "the recipe has no rule 'a'; a new one needs a signal, and min or max"),
         ("rules: {a: {signal: bytes, min: 1, max: 2}}", "one of 'min' and 'max'"),
-        ("rules: {a: null}", "rule 'a' is to be taken out, but there are only"),
-        ("languages: {fr: {rules: {a: 1}}}", "language 'fr' names a rule 'a' that is none of"),
+        ("rules: {a: null}", "rule 'a' is to be taken out, but there is none; there are"),
+        ("languages: {fr: {rules: {a: 1}}}", "language 'fr' names an unknown rule 'a'; there are"),
         ("rule: {}", "rule: Extra inputs are not permitted"),
-        ("extends: [nosuch]", "recipe nosuch: neither a file nor one of books, c4, code"),
+        ("extends: [nosuch]", "recipe nosuch: neither a file nor a recipe that is shipped; there are books, c4, code"),
         ("a: [", "cannot be read"),
     ],
 )

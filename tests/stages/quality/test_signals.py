@@ -59,7 +59,7 @@ def test_stop_words_that_the_splitter_never_gives_are_problems(tmp_path: Path) -
     seen = [problem.seen for problem in Signals(recipe=str(tmp_path / "own.yaml")).problems(CONTEXT)]
     assert seen == ["'in' and 'fact'", "'d' and \"'\""]
     (problem,) = Signals(recipe="nosuch").problems(CONTEXT)
-    assert "neither a file nor one of" in problem.message
+    assert "neither a file nor a recipe that is shipped" in problem.message
 
 
 @pytest.mark.parametrize("name", ["gopher", "c4", "fineweb", "fineweb2", "dclm", "dolma3"])

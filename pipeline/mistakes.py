@@ -1,0 +1,133 @@
+"""What is wrong with a configuration, in the words of somebody who writes YAML: syntax, types, and names mistyped."""
+
+import re
+from collections.abc import Mapping, Sequence
+from typing import get_args
+
+import yaml
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from prep.corpus.errors import Problem
+from prep.stages.shared.closeness import listed, meant, nearest
+
+EXECUTORS = ("local", "ray", "slurm")
+WORDS = {
+    "int_parsing": "a whole number",
+    "int_type": "a whole number",
+    "int_from_float": "a whole number",
+    "float_parsing": "a number",
+    "float_type": "a number",
+    "bool_parsing": "true or false",
+    "bool_type": "true or false",
+    "string_type": "text",
+    "list_type": "a list",
+    "tuple_type": "a list",
+    "dict_type": "names with values",
+    "model_type": "names with values",
+    "model_attributes_type": "names with values",
+}
+"""What pydantic's types of errors expect."""
+_QUOTED = re.compile(r"'([^']*)'")
+
+
+def problem_of(details: ErrorDetails, model: type[BaseModel]) -> Problem:
+    """Return what pydantic found wrong with the options of a model."""
+    location = tuple(part for part in details["loc"] if part not in EXECUTORS)
+    option = ".".join(str(part) for part in location)
+    if details["type"] == "extra_forbidden":
+        known = list(_options_at(model, details["loc"][:-1]))
+        near = nearest(str(location[-1]), known)
+        hint = f"; did you mean '{near}'?" if near else f"; it takes {listed(known)}" if known else ""
+        return Problem(f"unknown option '{option}'{hint}", location)
+    if details["type"] == "missing":
+        return Problem(f"option '{option}' is missing", location[:-1])
+    if details["type"] == "union_tag_not_found":
+        return Problem(
+            f"option '{option}'", location, "local, ray or slurm under the key 'kind'", repr(details["input"])
+        )
+    if details["type"] == "union_tag_invalid":
+        given = details["input"]["kind"]
+        near = nearest(str(given), EXECUTORS)
+        hint = f"did you mean '{near}'?" if near else ""
+        return Problem(f"option '{option}'", location, "local, ray or slurm", repr(given), hint)
+    message = details["msg"]
+    for prefix in ("Input should be ", "Value error, "):
+        message = message.removeprefix(prefix)
+    near = nearest(details["input"], _QUOTED.findall(message)) if isinstance(details["input"], str) else None
+    hint = f"did you mean '{near}'?" if near and details["type"] == "literal_error" else ""
+    return Problem(f"option '{option}'", location, WORDS.get(details["type"], message), repr(details["input"]), hint)
+
+
+def _options_at(model: type[BaseModel], location: Sequence[str | int]) -> Mapping[str, object]:
+    """Return the options that a group takes which stands at a place below a model."""
+    groups: Sequence[type[BaseModel]] = [model]
+    for part in location:
+        if part in EXECUTORS:
+            groups = [group for group in groups if group.__name__.lower().startswith(str(part))]
+        elif len(groups) == 1 and isinstance(part, str) and part in groups[0].model_fields:
+            groups = _groups(groups[0].model_fields[part].annotation)
+    return groups[0].model_fields if len(groups) == 1 else {}
+
+
+def _groups(annotation: object) -> Sequence[type[BaseModel]]:
+    if isinstance(annotation, type) and issubclass(annotation, BaseModel):
+        return [annotation]
+    return [group for part in get_args(annotation) for group in _groups(part)]
+
+
+def unlisted_stages(value: object, known: Sequence[str]) -> Problem:
+    """Return what is wrong with a list of stages that is none."""
+    if isinstance(value, Mapping):
+        first = next((name for name in value if name in known), next(iter(value), "read"))
+        return Problem("'stages' must be a list", seen=f"the keys {listed(map(str, value))}", hint=f"write '- {first}'")
+    if isinstance(value, str):
+        return Problem("'stages' must be a list", seen=repr(value), hint=f"write '- {value}' on a line of its own")
+    return Problem("'stages' must be a list of at least one stage")
+
+
+def crowded_stage(entry: Mapping[str, object], known: Sequence[str], number: int) -> Problem:
+    """Return what is wrong with an entry of several keys, of which one is to be a stage and the others its options."""
+    names = [name for name in entry if name in known]
+    expected = "a stage's name, or one name with its options below it"
+    seen = f"the keys {', '.join(map(str, entry))}"
+    if len(names) > 1:
+        return Problem(f"stage {number}", (), expected, seen, f"write '- ' before each stage: '- {names[1]}'")
+    first = names[0] if names else next(iter(entry), "")
+    if entry and entry.get(first) is None:
+        options = [name for name in entry if name != first]
+        return Problem(
+            f"stage {number}", (), expected, seen, f"indent '{options[0]}' deeper than '{first}', as its option"
+        )
+    return Problem(f"stage {number}", (), expected, seen)
+
+
+def unknown_stage(name: object, known: Sequence[str]) -> Problem:
+    """Return what is wrong with a stage that there is not."""
+    return Problem(f"unknown stage '{name}'", hint=meant(str(name), known))
+
+
+def syntax(error: yaml.MarkedYAMLError) -> str:
+    """Say what is wrong with YAML that cannot be read."""
+    problem, mark, context = str(error.problem), error.problem_mark, error.context_mark
+    if "'\\t'" in problem:
+        return "a tab; YAML is indented by spaces"
+    if problem.startswith("expected <block end>") and mark is not None and context is not None:
+        return (
+            f"this line begins at column {mark.column + 1}, what it follows on line {context.line + 1} at column "
+            f"{context.column + 1}; indent both alike, by spaces"
+        )
+    opened = "" if context is None else f" on line {context.line + 1}"
+    if "mapping values are not allowed" in problem:
+        return "a ':' where none can be: the line is indented deeper than the one above, or the value needs quotes"
+    if "could not find expected ':'" in problem:
+        return f"a name without ':' after it{opened}"
+    if "unexpected end of stream" in problem:
+        return f"a quotation mark{opened} that is not closed"
+    if "expected ',' or ']'" in problem:
+        return f"a '['{opened} that is not closed, or a ',' that is missing"
+    if "expected ',' or '}'" in problem:
+        return f"a '{{'{opened} that is not closed, or a ',' that is missing"
+    if "cannot start any token" in problem:
+        return f"{problem}; a value that begins with such a character needs quotes"
+    return problem

@@ -1,0 +1,67 @@
+"""A run by its configuration or by its output folder: every command takes either."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import chdir, contextmanager, nullcontext
+from pathlib import Path
+from types import MappingProxyType
+
+from prep.corpus.errors import ConfigurationError, RunError
+from prep.corpus.files.storage import expand_path
+from prep.pipeline import config, plan
+from prep.pipeline.config import Configuration
+from prep.pipeline.located import Located
+from prep.pipeline.monitor.state import CONFIGURATION, STATE, read_state
+
+STEPS = "steps"
+
+
+def output_of(target: str, overrides: Sequence[str] = ()) -> str:
+    """Return the output folder of a run, given that or the configuration; no stage is looked at.
+
+    Raises RunError where there is nothing, ConfigurationError where it is neither.
+    """
+    if Path(target).is_dir():
+        return target
+    if not Path(target).exists():
+        raise RunError(f"{target}: not found; expected a pipeline's configuration, or the output folder of a run")
+    output = config.read_value(target, overrides, "output")
+    if not isinstance(output, str) or not output:
+        raise ConfigurationError(
+            [f"{target}: expected a pipeline with the key 'output', or the output folder of a run"]
+        )
+    return expand_path(output)
+
+
+@contextmanager
+def opened(
+    target: str, overrides: Sequence[str] = (), flags: Mapping[str, str] = MappingProxyType({})
+) -> Iterator[tuple[Configuration, Located]]:
+    """Load and check the configuration of a run, given it or the output folder.
+
+    Of a folder it is the published configuration, and relative paths in it mean what they meant to the run while the
+    block runs. Raises ConfigurationError where it cannot work, RunError where no run has been in the folder.
+    """
+    if not Path(target).is_dir():
+        yield _checked(target, overrides, flags)
+        return
+    folder = Path(target).absolute()
+    published = folder / CONFIGURATION
+    state = read_state(str(folder / STEPS))
+    if not published.exists():
+        raise RunError(
+            f"{target}: no run has been here: there is no {CONFIGURATION}; give the pipeline's file, or its output"
+        )
+    there = state is not None and Path(state.folder).is_dir()
+    with chdir(state.folder) if state is not None and there else nullcontext():
+        yield _checked(str(published), [*overrides, f"output={folder}"], flags)
+
+
+def has_run(output: str) -> bool:
+    """Say whether a run has been in an output folder."""
+    return Path(output, STEPS, STATE).exists()
+
+
+def _checked(file: str, overrides: Sequence[str], flags: Mapping[str, str]) -> tuple[Configuration, Located]:
+    configuration, located = config.load(file, overrides, flags)
+    plan.check(configuration, located)
+    return configuration, located
