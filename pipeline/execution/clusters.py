@@ -6,6 +6,7 @@ written and when it is read. Ray carries the call itself.
 One rank of an executor is one task. None of them is asked whether a task is done: its record decides that.
 """
 
+import os
 import shlex
 import shutil
 import subprocess
@@ -27,6 +28,8 @@ from prep.pipeline.execution.workers import run_watched
 POLL_SECONDS = 1.0
 GRACE_SECONDS = 20.0
 """How long a shared file system may take to show the record of a task whose Slurm job has ended."""
+CACHE_SETTING = "NUMBA_CACHE_DIR"
+"""The environment variable that names the folder of compiled functions, on this machine and on clusters."""
 CANCEL_SECONDS = 3.0
 """How long Slurm may take to cancel a job of a run that was interrupted."""
 
@@ -54,7 +57,8 @@ def run_on_ray(call: Call, settings: RayExecutor, workers: int) -> None:
         raise RunError("executor ray needs the package ray; install it with: pip install 'corpus-prep[ray]'") from error
     logger.disable("datatrove")
     if not ray.is_initialized():
-        ray.init(address=settings.address, log_to_driver=False, configure_logging=False)
+        shared = {"env_vars": {CACHE_SETTING: os.environ.get(CACHE_SETTING) or str(_kernels_beside(call))}}
+        ray.init(address=settings.address, log_to_driver=False, configure_logging=False, runtime_env=shared)
     RayPipelineExecutor(
         pipeline=[WatchedCall(call)],
         tasks=len(call.tasks),
@@ -115,8 +119,12 @@ def _refusal(folder: Path) -> str:
 
 def _compiled(call: Call) -> str:
     """Return the command that has all nodes share one folder of compiled functions, beside the steps."""
-    folder = Path(call.folder).resolve().parent / ".kernels"
-    return f"export NUMBA_CACHE_DIR=${{NUMBA_CACHE_DIR:-{shlex.quote(str(folder))}}}"
+    return f"export {CACHE_SETTING}=${{{CACHE_SETTING}:-{shlex.quote(str(_kernels_beside(call)))}}}"
+
+
+def _kernels_beside(call: Call) -> Path:
+    """Return the folder of compiled functions that all machines see: beside the steps."""
+    return Path(call.folder).resolve().parent / ".kernels"
 
 
 def _cancel(job: str) -> None:

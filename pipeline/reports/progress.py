@@ -13,7 +13,7 @@ from rich.progress import BarColumn, TaskProgressColumn, TextColumn
 from rich.progress import Progress as Bars
 from rich.table import Column
 
-from prep.corpus.kernel_cache import compiled_functions
+from prep.pipeline.execution.compiling import Compiling
 from prep.pipeline.monitor.amounts import duration, progress_line, rates, seconds_left
 from prep.pipeline.monitor.meter import Meter, Reading
 from prep.pipeline.monitor.naming import describe_step
@@ -25,6 +25,7 @@ from prep.stages.stage import Phase
 
 INTERVAL_SECONDS = 0.5
 PLAIN_INTERVAL_SECONDS = 30.0
+COMPILING_INTERVAL_SECONDS = 10.0
 BAR_WIDTH = 14
 
 
@@ -43,6 +44,7 @@ class Progress:
         """Take the steps of a run that begins."""
         self._phases = {step.folder: len(step.phases) for step in state.steps}
         self._begun = monotonic()
+        self._compiling = Compiling()
 
     def skip(self, step: PassStep | GlobalStep) -> None:
         """Say that a step stands already."""
@@ -90,7 +92,7 @@ class Progress:
             TaskProgressColumn(markup=False, text_format="{task.percentage:>3.0f} %"),
             TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, ratio=4)),
         )
-        begun, compiling, steps = monotonic(), _Compiling(), max(1, len(self._phases))
+        begun, steps = monotonic(), max(1, len(self._phases))
         with Bars(*columns, console=self._console, transient=True, expand=True) as bars:
             whole = bars.add_task(f"step {self._done + 1} of {steps}", total=1.0, note="")
             bar = bars.add_task(name, total=1.0, note="")
@@ -98,17 +100,18 @@ class Progress:
                 reading, seconds = meter.read(), monotonic() - begun
                 part = (self._done + before + reading.share / phases) / steps
                 bars.update(whole, completed=part, note=f"{duration(monotonic() - self._begun)} so far")
-                note = compiling.look() or _short(reading, seconds)
+                note = self._compiling.look() or _short(reading, seconds)
                 bars.update(bar, completed=reading.share, note=note)
                 if stop.wait(INTERVAL_SECONDS):
                     return
 
     def _watch_plain(self, stop: threading.Event, name: str, _before: float, _phases: int, meter: Meter) -> None:
         begun = printed = monotonic()
-        compiling, said = _Compiling(), False
+        said = False
         while not stop.wait(INTERVAL_SECONDS):
-            compiled = compiling.look()
-            if monotonic() - printed < PLAIN_INTERVAL_SECONDS and (said or not compiled):
+            compiled = self._compiling.look()
+            wait = COMPILING_INTERVAL_SECONDS if compiled else PLAIN_INTERVAL_SECONDS
+            if monotonic() - printed < wait and (said or not compiled):
                 continue
             line = compiled or progress_line(meter.read(), monotonic() - begun)
             step = f"step {self._done + 1} of {max(1, len(self._phases))}"
@@ -128,16 +131,3 @@ def _short(reading: Reading, seconds: float) -> str:
         "" if left is None else f"{duration(left)} left",
     ]
     return ", ".join(part for part in parts if part)
-
-
-class _Compiling:
-    """Says that functions are being compiled, in whichever process."""
-
-    def __init__(self) -> None:
-        self._first = self._latest = compiled_functions()
-
-    def look(self) -> str:
-        """Return how many have been compiled; nothing where none was since the last look."""
-        before, self._latest = self._latest, compiled_functions()
-        grown = self._latest > before
-        return f"compiling kernels, first run only: {self._latest - self._first}" if grown else ""

@@ -1,0 +1,58 @@
+"""Which kernels are still to be compiled: those of the modules that are loaded, which are those of the stages that run.
+
+A kernel is compiled where it is first called, by one process for all (`prep.corpus.kernel_cache`); a stage may be able
+to do more than it is asked to, so that not all of its kernels are needed, and the number is an upper bound. A function
+counts as compiled once its index in the folder of compiled functions lists a version of it.
+"""
+
+import sys
+from time import monotonic
+
+from numba.core.dispatcher import Dispatcher
+
+from prep.corpus.kernel_cache import compiled_functions
+from prep.pipeline.monitor.amounts import duration
+
+SECONDS_EACH = 0.15
+"""What a function costs to compile on one core, about; used until some have been."""
+LEAST_COMPILED = 10
+"""From so many on the time left is told by how long these took."""
+
+
+class Compiling:
+    """Follows how many kernels a run compiles, in whichever process."""
+
+    def __init__(self) -> None:
+        self._missing = [each for each in _loaded() if not _is_compiled(each)]
+        self._first = self._latest = compiled_functions()
+        self._begun: float | None = None
+
+    def look(self) -> str:
+        """Return how many kernels have been compiled, and may be still; empty where none was since the last look."""
+        before, self._latest = self._latest, compiled_functions()
+        if self._latest == before:
+            return ""
+        self._begun = monotonic() if self._begun is None else self._begun
+        self._missing = [each for each in self._missing if not _is_compiled(each)]
+        done, left = self._latest - self._first, len(self._missing)
+        each = SECONDS_EACH if done < LEAST_COMPILED else (monotonic() - self._begun) / done
+        about = f", about {duration(each * left)}" if left else ""
+        return f"compiling kernels, first run only: {done} of at most {done + left}{about}"
+
+
+def _loaded() -> list[Dispatcher]:
+    """Return the functions of loaded modules that are kept on disk."""
+    modules = [module for name, module in list(sys.modules.items()) if name.startswith("prep.")]
+    found = {id(each): each for module in modules for each in vars(module).values() if isinstance(each, Dispatcher)}
+    return list(found.values())
+
+
+def _is_compiled(function: Dispatcher) -> bool:
+    cache = getattr(function, "_cache", None)
+    index = getattr(cache, "_cache_file", None)
+    if index is None:  # not kept on disk
+        return True
+    try:
+        return bool(index._load_index())
+    except Exception:  # a damaged index is made anew
+        return False
