@@ -5,6 +5,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.table import Table
 
+from prep.pipeline.commands.answering import print_json
+from prep.pipeline.commands.pipelines import Json
+from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -16,11 +19,15 @@ _SHOWN_LANGUAGES = 8
 def recipes(
     recipe: Annotated[str, typer.Argument(help="A recipe to show in full: its name, or its file.")] = "",
     language: Annotated[str, typer.Option(help="Show the thresholds for a language, by any of its codes.")] = "",
+    json: Json = False,
 ) -> None:
     """List the recipes for the stage `quality`; or show the rules, signals and thresholds of one."""
     from prep.stages.quality.recipe import load_recipe, shipped, source_of
 
     console = Terminal()
+    if json:
+        print_json(_answer(recipe, language))
+        return
     if recipe:
         _print_rules(console, load_recipe(recipe), language)
         return
@@ -34,6 +41,47 @@ def recipes(
         )
     console.print(table)
     console.print("prep recipes NAME shows a recipe's rules, signals and thresholds")
+
+
+class RuleAnswer(Answer):
+    """A rule of a recipe."""
+
+    rule: str
+    signal: str
+    bound: str
+    threshold: float | None
+    """For the language that was asked for, or for all; null where the rule is off."""
+
+
+class RecipeAnswer(Answer):
+    """A recipe of quality rules."""
+
+    recipe: str
+    rules: list[RuleAnswer]
+    languages: list[str]
+    """Languages with thresholds of their own."""
+
+
+class RecipesAnswer(Answer):
+    """Recipes of quality rules: the one that was asked for, or all that are shipped."""
+
+    recipes: list[RecipeAnswer]
+
+
+def _answer(recipe: str, language: str) -> RecipesAnswer:
+    from prep.stages.quality.recipe import load_recipe, shipped
+
+    found = []
+    for name in [recipe] if recipe else shipped():
+        loaded = load_recipe(name)
+        rules = [
+            RuleAnswer(
+                rule=rule.name, signal=rule.signal, bound=rule.bound, threshold=rule.threshold_for(language or None)
+            )
+            for rule in loaded.rules.values()
+        ]
+        found.append(RecipeAnswer(recipe=name, rules=rules, languages=sorted(loaded.languages())))
+    return RecipesAnswer(recipes=found)
 
 
 def _print_rules(console: Terminal, recipe: "Recipe", language: str) -> None:

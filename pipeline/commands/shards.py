@@ -1,13 +1,18 @@
 """The commands about shards: `prep verify` and `prep export`."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prep.pipeline.commands.answering import size_flag
+from prep.pipeline.commands.answering import print_json, size_flag
+from prep.pipeline.commands.pipelines import Json
 from prep.pipeline.reports.terminal import Terminal
+
+if TYPE_CHECKING:
+    from prep.pipeline.steps.verifying import VerifiedPart
 
 Shards = Annotated[str, typer.Argument(metavar="SHARDS", help="A run's output, or a folder of shards or splits.")]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks that run at the same time; never changes the result.")]
@@ -17,42 +22,44 @@ Tokenizer = Annotated[
 CORES = os.cpu_count() or 1
 
 
-def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES) -> None:
+def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES, json: Json = False) -> None:
     """Read a run's files, or shards, again and compare them with their manifests and checksums; name every fault."""
+    from prep.corpus.errors import CorruptFileError
+    from prep.pipeline.monitor.opening import output_of
+    from prep.pipeline.steps.verifying import VerifiedPart, VerifyAnswer
+
+    console = Terminal(soft_wrap=True, quiet=json)
+    target, parts = output_of(shards), list[VerifiedPart]()
+    for part in _verified(target, tokenizer, workers, console):
+        for fault in part.faults:
+            console.print(fault)
+        if not part.faults:
+            console.print(f"{part.name}: as it was written")
+        parts.append(part)
+    faults = sum(len(part.faults) for part in parts)
+    if json:
+        print_json(VerifyAnswer(parts=parts, faults=faults))
+    if faults:
+        raise CorruptFileError(f"{target}: {faults} {'fault' if faults == 1 else 'faults'}")
+
+
+def _verified(target: str, tokenizer: str | None, workers: int, console: Terminal) -> Iterator["VerifiedPart"]:
+    """Yield the steps and published folders of a run, and the splits of shards, with what is damaged in each."""
     from prep.exports.verification import verify as verify_splits
+    from prep.pipeline.steps.verifying import VerifiedPart, verify_run
 
-    console = Terminal(soft_wrap=True)
-    faults = 0
-    if Path(shards, "steps").is_dir():
-        from prep.pipeline.steps.verifying import verify_run
-
-        for name, damages in verify_run(shards, workers):
-            for damage in damages:
-                console.print(damage)
-            if not damages:
-                console.print(f"{name}: as it was written")
-            faults += len(damages)
-        shards = f"{shards}/shards"
-        if not Path(shards).is_dir():
-            _end(shards, faults)
+    if Path(target, "steps").is_dir():
+        for name, damages in verify_run(target, workers):
+            yield VerifiedPart(name=name, faults=damages)
+        target = f"{target}/shards"
+        if not Path(target).is_dir():
             return
-    place = tokenizer or _tokenizer_beside(shards)
-    for name, folder, found in verify_splits(shards, place, workers):
-        for fault in found:
-            console.print(f"{name}: {fault.kind}: {fault.message}")
-        if not found:
-            console.print(f"{name}: as it was written ({folder})")
-        faults += len(found)
+    place = tokenizer or _tokenizer_beside(target)
+    for name, folder, found in verify_splits(target, place, workers):
+        faults = [f"{name}: {fault.kind}: {fault.message}" for fault in found]
+        yield VerifiedPart(name=f"{name} ({folder})", faults=faults)
     if place is None:
         console.print("the tokenizer was not compared: there is none beside the shards; give it with --tokenizer")
-    _end(shards, faults)
-
-
-def _end(place: str, faults: int) -> None:
-    from prep.corpus.errors import CorruptFileError
-
-    if faults:
-        raise CorruptFileError(f"{place}: {faults} {'fault' if faults == 1 else 'faults'}")
 
 
 def export(

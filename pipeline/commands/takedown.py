@@ -5,13 +5,14 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prep.pipeline.commands.answering import print_json
+from prep.pipeline.commands.pipelines import Json, Run
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
     from prep.pipeline.takedown.tracing import Trace
     from prep.stages.shared.targets import Targets
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="The output folder of a run that has ended.")]
 Ids = Annotated[list[str] | None, typer.Option("--id", help="A document's id. May be repeated.")]
 Urls = Annotated[list[str] | None, typer.Option("--url", help="A URL. May be repeated.")]
 Domains = Annotated[list[str] | None, typer.Option("--domain", help="A domain with its subdomains. May be repeated.")]
@@ -35,18 +36,24 @@ def trace(
     domain: Domains = None,
     host: Hosts = None,
     from_: From = None,
+    json: Json = False,
 ) -> None:
     """Show what became of documents: the stage that lost each, what stands for it, or where its tokens lie."""
+    from prep.pipeline.monitor.opening import output_of
     from prep.pipeline.takedown.requests import find_removed
+    from prep.pipeline.takedown.tracing import TraceAnswer
     from prep.pipeline.takedown.tracing import trace as find
 
     console = Terminal(soft_wrap=True)
-    targets = _targets(id_, url, domain, host, from_)
-    found = list(find(run, targets))
+    targets, run = _targets(id_, url, domain, host, from_), output_of(run)
+    found, removed = list(find(run, targets)), list(find_removed(run, targets))
+    if json:
+        asked = {request.asked: f"{request.kind}: {request.entry}" for request in removed}
+        print_json(TraceAnswer(documents=found, removed=asked))
+        return
     for each in found:
         for line in _lines(each):
             console.print(line)
-    removed = list(find_removed(run, targets))
     for request in removed:
         console.print(f"{request.asked}: removed on request ({request.kind}: {request.entry})", markup=False)
     if not found and not removed:
@@ -63,9 +70,11 @@ def remove(
     from_: From = None,
 ) -> None:
     """Write a run's results without some documents: documents, records of losses, shards, cards, and what went."""
+    from prep.pipeline.monitor.opening import output_of
     from prep.pipeline.takedown.removal import remove as take_out
     from prep.pipeline.takedown.requests import REPORT
 
+    run = output_of(run)
     report = take_out(run, _targets(id_, url, domain, host, from_), output)
     console = Terminal(soft_wrap=True)
     console.print(f"{report.documents:,} published documents and {report.rejected:,} records of lost ones are named")

@@ -3,10 +3,9 @@
 from collections.abc import Iterator, Mapping
 from time import time
 
-from pydantic import BaseModel, ConfigDict
-
 from prep.corpus.errors import CorruptFileError
 from prep.pipeline.monitor.amounts import LEAST_SECONDS, seconds_left
+from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.monitor.failures import run_command
 from prep.pipeline.monitor.meter import Meter
 from prep.pipeline.monitor.state import (
@@ -22,12 +21,6 @@ from prep.pipeline.monitor.state import (
 from prep.pipeline.steps import records
 from prep.pipeline.steps.run_warnings import read_warnings
 from prep.stages.results import Counts
-
-
-class Answer(BaseModel):
-    """What a command prints with `--json`. Fields may be added; none is renamed, removed or given another unit."""
-
-    model_config = ConfigDict(frozen=True, extra="forbid")
 
 
 class StepAnswer(Answer):

@@ -14,7 +14,8 @@ from rich.table import Table
 
 from prep.corpus.files.storage import read_json
 from prep.corpus.shards.shards import MANIFEST, ShardManifest, read_manifest
-from prep.pipeline.monitor.observing import Answer, StageAnswer, StatusAnswer, stage_answer
+from prep.pipeline.monitor.answer import Answer
+from prep.pipeline.monitor.observing import StageAnswer, StatusAnswer, stage_answer
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.steps.ledger import LEDGER, Ledger, read_ledger
 from prep.pipeline.steps.run_warnings import read_warnings

@@ -5,11 +5,27 @@ from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import sha256
+from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.steps import records
 from prep.pipeline.steps.checking import manifest_damage
 
 PUBLISHED = ("documents", "rejected", "findings")
 """Folders of the output that hold steps' files under other names."""
+
+
+class VerifiedPart(Answer):
+    """A step, a published folder or a split of shards that was read again."""
+
+    name: str
+    faults: list[str]
+    """What is not as it was written."""
+
+
+class VerifyAnswer(Answer):
+    """What was read again."""
+
+    parts: list[VerifiedPart]
+    faults: int
 
 
 def verify_run(output: str, threads: int) -> Iterator[tuple[str, list[str]]]:

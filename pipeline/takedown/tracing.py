@@ -18,6 +18,7 @@ import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prep.corpus.shards.shards import MANIFEST, ShardManifest, mapped_rows, open_shard, read_manifest
+from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.steps.ledger import read_ledger
 from prep.stages.shared.targets import Targets
 
@@ -65,6 +66,14 @@ class Trace:
     places: tuple[Place, ...] = ()
     stand_in: "Trace | None" = None
     """What became of the document that was kept in the place of a lost one."""
+
+
+class TraceAnswer(Answer):
+    """What became of the documents that were asked for."""
+
+    documents: list[Trace]
+    removed: dict[str, str]
+    """What was removed on request: what it was asked for by, and the entry of a list that names it."""
 
 
 class Kept(NamedTuple):

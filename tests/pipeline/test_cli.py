@@ -143,7 +143,8 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "stages": [],
         "init": ["--from", "--output", "--force"],
         "schema": ["--output"],
-        "verify": ["--tokenizer", "--workers"],
+        "verify": ["--tokenizer", "--workers", "--json"],
+        "recipes": ["--language", "--json"],
         "export": ["--to", "--output", "--length", "--file-bytes", "--tokenizer", "--workers"],
         "inspect": [
             *("--set", "--id", "--url", "--search", "--rule", "--stage"),

@@ -10,6 +10,7 @@ from time import time
 import pytest
 import yaml
 
+from prep.pipeline.commands.recipes import RecipesAnswer
 from prep.pipeline.execution.quarantine import Note
 from prep.pipeline.monitor.amounts import duration, progress_line, seconds_left
 from prep.pipeline.monitor.meter import Meter
@@ -18,6 +19,8 @@ from prep.pipeline.monitor.planning import CheckAnswer, CleanAnswer
 from prep.pipeline.monitor.state import HEARTBEAT, LOCK, STATE, Recorder, begin_state, read_state, standing_of
 from prep.pipeline.reports.report import ReportAnswer
 from prep.pipeline.steps import records
+from prep.pipeline.steps.verifying import VerifyAnswer
+from prep.pipeline.takedown.tracing import TraceAnswer
 from prep.stages.results import Counts
 
 from .conftest import WritePipeline
@@ -70,6 +73,14 @@ def test_a_run_that_is_done_is_seen_by_its_configuration_and_by_its_folder(
     assert [step.title for step in CheckAnswer.model_validate_json(out).steps][1] == "one_per_letter"
     status, out, _ = call(monkeypatch, capsys, "clean", str(output), "--json")
     assert CleanAnswer.model_validate_json(out).folders == []
+    for target in (path, output):
+        _, out, _ = call(monkeypatch, capsys, "trace", str(target), "--id", "0-0", "--json")
+        (document,) = TraceAnswer.model_validate_json(out).documents
+        assert (document.loss and document.loss.stage, document.passed) == ("short", ("read",))
+        _, out, _ = call(monkeypatch, capsys, "verify", str(target), "--json")
+        assert VerifyAnswer.model_validate_json(out).faults == 0
+    _, out, _ = call(monkeypatch, capsys, "recipes", "gopher", "--json")
+    assert "short_doc" in {rule.rule for rule in RecipesAnswer.model_validate_json(out).recipes[0].rules}
     assert "nothing to do" in call(monkeypatch, capsys, "run", str(output))[1]
     assert call(monkeypatch, capsys, "run", str(path), "--quiet", "--set", "short.most=9")[:2] == (0, "")
 
