@@ -7,6 +7,7 @@ the first 64 KiB of every file are read once when the input is listed.
 
 import io
 import re
+import struct
 import zipfile
 from collections.abc import Mapping
 from contextlib import closing
@@ -136,7 +137,7 @@ def _zip_kind(path: str, content: bytes, named: FormatName | None, codec: str) -
     try:
         with closing(io.BytesIO(content) if codec or is_remote(path) else open_input(path)) as source:
             names = zipfile.ZipFile(source).namelist()
-    except (zipfile.BadZipFile, OSError, ValueError, LookupError):
+    except (zipfile.BadZipFile, struct.error, OSError, ValueError, LookupError, OverflowError, NotImplementedError):
         return (named, "") if named else (None, "a ZIP archive that is cut off or compressed once more")
     if "META-INF/container.xml" in names:
         return "epub", ""

@@ -5,6 +5,7 @@ this format is one task. Source: https://specs.webrecorder.net/wacz/1.1.1/, sect
 """
 
 import re
+import struct
 import zipfile
 import zlib
 from collections.abc import Iterator
@@ -17,7 +18,10 @@ from prep.stages.read.plain.endings import cut_off
 from prep.stages.read.rows import Input, Row, damaged, failed
 
 _ARCHIVE = re.compile(r"(?:^|/)archive/.*\.warc(?:\.gz)?$", re.IGNORECASE)
-_BROKEN = (zipfile.BadZipFile, zlib.error, EOFError, ValueError, LookupError, NotImplementedError, RuntimeError)
+_BROKEN = (
+    *(zipfile.BadZipFile, zlib.error, struct.error, EOFError),
+    *(ValueError, LookupError, OverflowError, NotImplementedError, RuntimeError),
+)
 
 
 def wacz_rows(file: Input) -> Iterator[Row]:

@@ -184,7 +184,8 @@ def test_lines_in_utf_16(tmp_path: Path, charset: str, mark: str) -> None:
         ('{"text": "a"}\n{"text": "b"}\n', [("a.json@0", "a", None), ("a.json@14", "b", None)]),
         ('[{"text": "a", "n": NaN}, 5, {"text": 1}]', [("a.json#0", "a", None), ("a.json#1", None, "!bad_json"),
                                                        ("a.json#2", None, "no_text")]),
-        ('[{"text": "a"}, {"text": "b"', [("a.json#0", "a", None), ("a.json#1", None, "!bad_json")]),
+        ('[{"text": "a"}, {"text": "b"', [("a.json#0", "a", None), ("a.json#1", None, "!truncated")]),
+        ('[{"text": "a"}, {"text": b}]', [("a.json#0", "a", None), ("a.json#1", None, "!bad_json")]),
         ('[{"text": "a"}', [("a.json#0", "a", None), ("a.json#1", None, "!truncated")]),
         ("[]", []),
     ],
@@ -199,3 +200,12 @@ def test_a_list_is_not_cut_where_lines_begin(tmp_path: Path) -> None:
     stage = Read(paths=str(written(tmp_path, json.dumps(rows, indent=0).encode(), "a.jsonl")))
     assert len(stage.partitions(stage.list_files())) == 1
     assert len(documents(stage)) == 12_000
+
+
+@pytest.mark.parametrize("name", ["a.epub", "a.wacz"])
+def test_a_zip_file_of_a_version_that_there_is_not(tmp_path: Path, name: str) -> None:
+    data = bytearray(zipped({"notes.txt": b"words"}))
+    data[data.index(b"PK\x01\x02") + 6] = 80
+    path = written(tmp_path, bytes(data), name)
+    ((row),) = documents(Read(paths=str(path)))
+    assert row["rule"] == f"!bad_{name.removeprefix('a.')}"
