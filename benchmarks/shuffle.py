@@ -92,7 +92,7 @@ def main() -> None:
         with watched("documents", folder):
             lay_down(scratch, options.rows, options.length, options.parts)
         with watched("plan", folder):
-            PlanTask(str(scratch), options.parts, "uint16", packing, None, 0.001, 0).run()
+            PlanTask(str(scratch), str(folder / "shards"), options.parts, "uint16", packing, None, 0.001, 0).run()
         with watched("scatter", folder):
             for task in range(options.parts):
                 scatter_share(task, options.parts, str(scratch), form, 0, splits)

@@ -36,6 +36,8 @@ LARGEST_16_BIT_VOCABULARY = 65_499
 """Megatron stores token ids in 16 bits only up to this many; larger vocabularies take 32."""
 
 MANIFEST = "manifest.json"
+CURVE = "curve.json"
+"""Beside the splits' folders: how often a mixture's curve repeats the buckets of each group."""
 FORMAT = 2
 HINT = "write the shards again"
 

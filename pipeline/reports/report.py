@@ -13,7 +13,8 @@ import pyarrow.parquet as pq
 from rich.table import Table
 
 from prep.corpus.files.storage import read_json
-from prep.corpus.shards.shards import MANIFEST, ShardManifest, read_manifest
+from prep.corpus.shards.shards import CURVE, MANIFEST, ShardManifest, read_manifest
+from prep.corpus.shards.splits import TRAIN
 from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.monitor.observing import StageAnswer, StatusAnswer, stage_answer
 from prep.pipeline.reports.terminal import Terminal
@@ -256,6 +257,25 @@ def _print_shards(console: Terminal, folder: Path) -> None:
             for value in values:
                 table.add_row(value or "unknown", *(f"{group.get(value, 0):,}" for group in groups.values()))
             console.print(table)
+    _print_mixture(console, splits.get(TRAIN), folder / CURVE)
+
+
+def _print_mixture(console: Terminal, manifest: ShardManifest | None, curve: Path) -> None:
+    """Print the tokens and shares of a mixture's groups by phase, and how often its curve repeats their buckets."""
+    if manifest is None or not any(phase.groups for phase in manifest.phases):
+        return
+    table = _table("mixture", "phase", "tokens", "share of phase")
+    for number, phase in enumerate(manifest.phases):
+        for group, tokens in phase.groups.items():
+            table.add_row(group, str(number + 1), f"{tokens:,}", f"{tokens / max(1, phase.tokens):.2%}")
+    console.print(table)
+    if curve.exists():
+        table = _table("curve", "repeats of the buckets of equal tokens, lowest scores first", words=2)
+        for group, made in read_json(str(curve)).items():
+            repeats, tokens = (dict(made)[name] for name in ("repeats", "tokens"))  # type: ignore[call-overload]
+            shown = [f"{times:.2f}" if count else "-" for times, count in zip(repeats, tokens, strict=True)]
+            table.add_row(group, " ".join(shown))
+        console.print(table)
 
 
 def _print_model(console: Terminal, report: Path) -> None:

@@ -19,13 +19,19 @@ from typing import Annotated, NamedTuple
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
 from prep.corpus.errors import RunError
 from prep.corpus.shards.splits import Hashes
+from prep.stages.pack.curve import CurveReport, UpsamplingCurve, curve_reports, group_of, stream_name
 from prep.stages.pack.packing_kernels import Integers
 from prep.stages.stage import Settings
 
+UNKNOWN = "unknown"
+"""Stands for a label that is null."""
+BETWEEN = "/"
+"""Stands between the values of several columns in a group's name."""
 BINS = 1 << 16
 _BIN_SHIFT = np.uint64(48)
 
@@ -47,11 +53,15 @@ class Mixture(Settings):
 
     phases: Annotated[tuple[MixturePhase, ...], Field(min_length=1)]
     """What is trained on first, what next: a curriculum. Rows are shuffled within a phase."""
-    by: str = "source"
-    """The column whose values are the groups."""
+    by: str | Annotated[tuple[str, ...], Field(min_length=1)] = "source"
+    """The column whose values are the groups; or several, such as `[topic, edu_score]`, whose values make a group's
+    name together: `law/high`."""
     buckets: dict[str, float] | None = None
-    """For a column of numbers, such as a score: the groups' names and the least value of each, rising. What is less
-    than the first belongs to the first."""
+    """For the column of numbers among `by`, such as a score: the groups' names and the least value of each, rising.
+    What is less than the first belongs to the first."""
+    curve: UpsamplingCurve | None = None
+    """How often documents come by their percentile in a score, within each group: the best most often. Every phase
+    then names its `tokens`, and `max_epochs` is what a document comes at most."""
     max_epochs: float = Field(default=1, gt=0)
     """How often the documents of a group may come, at most, over all phases."""
 
@@ -60,10 +70,25 @@ class Mixture(Settings):
         least = list(self.buckets.values()) if self.buckets is not None else [0.0]
         if not least or least != sorted(set(least)):
             raise ValueError(f"buckets: expected rising values, seen {least}")
+        if self.curve is not None and any(phase.tokens is None for phase in self.phases):
+            raise ValueError("curve: expected 'tokens' in every phase, which the repeats are chosen to come to")
         return self
 
+    @property
+    def columns(self) -> tuple[str, ...]:
+        """The columns by whose values documents are grouped."""
+        return (self.by,) if isinstance(self.by, str) else self.by
+
+    def groups_of(self, documents: pa.RecordBatch) -> pa.Array:
+        """Return the group of each document, null where a single column has no value."""
+        columns = [documents.column(name) for name in self.columns]
+        parts = [self.groups(column) if is_number(column.type) else column.cast(pa.string()) for column in columns]
+        if len(parts) == 1:
+            return parts[0]
+        return pc.binary_join_element_wise(*(part.fill_null(UNKNOWN) for part in parts), BETWEEN)
+
     def groups(self, column: pa.Array) -> pa.Array:
-        """Return the group of each document, null where the column is."""
+        """Return the bucket of each number, null where there is none; of other columns the value."""
         if self.buckets is None:
             return column.cast(pa.string())
         names = pa.array(list(self.buckets), pa.string())
@@ -138,11 +163,19 @@ def taken(phase: Intervals, epoch: int, candidates: Candidates) -> Integers:
     return tokens
 
 
+def is_number(kind: pa.DataType) -> bool:
+    """Return whether a column of this type is divided into groups by buckets."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
 class _Stream:
     """A group's documents, epoch after epoch, and how far they have been taken."""
 
-    def __init__(self, mixture: Mixture, group: str, histogram: Integers, choice: Choice, least: int) -> None:
+    def __init__(
+        self, mixture: Mixture, group: str, histogram: Integers, choice: Choice, least: int, limited: bool = True
+    ) -> None:
         self._least = least
+        self._limited = limited
         self._mixture = mixture
         self._group = group
         self._ends = np.cumsum(histogram)
@@ -158,7 +191,7 @@ class _Stream:
 
     def take(self, budget: int, phase: int) -> Interval:
         """Take the next tokens. Raises RunError where there are not so many."""
-        if budget > self.left:
+        if self._limited and budget > self.left:
             raise RunError(
                 f"pack.mixture.phases[{phase}]: expected {budget:,} tokens of {self._group!r}, seen {self.left:,}: its "
                 f"documents have {self._total:,}, earlier phases took {self._taken:,}, and max_epochs is "
@@ -196,18 +229,54 @@ def take_phases(mixture: Mixture, choice: Choice, least: int = 1) -> list[Interv
     Raises RunError where a group has no documents, or too few for the budget.
     """
     histograms = _histograms(choice)
-    streams = {group: _Stream(mixture, group, bins, choice, least) for group, bins in histograms.items()}
-    seen = ", ".join(sorted(streams)) or "none"
-    phases: list[Intervals] = []
+    there = {group_of(name) for name, bins in histograms.items() if bins.any()}
     for index, phase in enumerate(mixture.phases):
         for group in phase.shares:
-            if group not in streams:
+            if group not in there:
                 raise RunError(
-                    f"pack.mixture.phases[{index}].shares: no document for training has {group!r} in {mixture.by}; "
-                    f"expected some of: {seen}"
+                    f"pack.mixture.phases[{index}].shares: no document for training has {group!r} in "
+                    f"{BETWEEN.join(mixture.columns)}; expected some of: {', '.join(sorted(there)) or 'none'}"
                 )
+    limited = mixture.curve is None
+    streams = {name: _Stream(mixture, name, bins, choice, least, limited) for name, bins in histograms.items()}
+    if mixture.curve is not None:
+        tokens = {name: int(bins.sum()) for name, bins in histograms.items()}
+        curved = bucket_budgets(mixture, repeats_of(mixture, tokens))
+        return [
+            {name: streams[name].take(budget, index) for name, budget in budgets.items() if budget}
+            for index, budgets in enumerate(curved)
+        ]
+    phases: list[Intervals] = []
+    for index, phase in enumerate(mixture.phases):
         budgets = share_out(phase, {group: streams[group].left for group in phase.shares})
         phases.append({group: streams[group].take(budget, index) for group, budget in budgets.items() if budget})
+    return phases
+
+
+def repeats_of(mixture: Mixture, streams: Mapping[str, int]) -> dict[str, CurveReport]:
+    """Return how often the buckets of each group come over all phases, given the tokens of the buckets' streams.
+
+    Raises RunError where a group has too few for its budgets.
+    """
+    assert mixture.curve is not None
+    budgets: dict[str, int] = {}
+    for phase in mixture.phases:
+        for group, tokens in share_out(phase, {}).items():
+            budgets[group] = budgets.get(group, 0) + tokens
+    return curve_reports(mixture.curve, streams, budgets, mixture.max_epochs)
+
+
+def bucket_budgets(mixture: Mixture, repeats: Mapping[str, CurveReport]) -> list[dict[str, int]]:
+    """Return the tokens of each bucket's stream in each phase; those of a group come to its share to the token."""
+    phases: list[dict[str, int]] = []
+    for phase in mixture.phases:
+        budgets: dict[str, int] = {}
+        for group, tokens in share_out(phase, {}).items():
+            amounts = np.array(repeats[group].tokens) * np.array(repeats[group].repeats)
+            ends = np.rint(np.cumsum(amounts) / max(amounts.sum(), 1e-9) * tokens).astype(np.int64)
+            taken_ = np.diff(np.concatenate(([0], ends)))
+            budgets |= {stream_name(group, bucket): int(count) for bucket, count in enumerate(taken_)}
+        phases.append(budgets)
     return phases
 
 

@@ -13,7 +13,7 @@ from prep.corpus.shards.shards import read_manifest, token_dtype
 from prep.corpus.shards.splits import SPLITS, TRAIN, VALIDATION
 from prep.stages.pack.chat import Chat, ConversationEncoder
 from prep.stages.pack.left_out import left_out
-from prep.stages.pack.mixture import Mixture
+from prep.stages.pack.mixture import Mixture, is_number
 from prep.stages.pack.plan import Packing, PlanTask, Strategy
 from prep.stages.pack.scatter import scatter_share
 from prep.stages.pack.tokens import Drawing, EncodedBatch, RowFormat, read_row_format, tokenize_part
@@ -49,7 +49,7 @@ class Pack(GlobalStage):
     name: ClassVar[str] = "pack"
     does: ClassVar[str] = "packing"
     produces: ClassVar[tuple[str, ...]] = ("shards",)
-    version: ClassVar[int] = 7
+    version: ClassVar[int] = 8
     libraries: ClassVar[tuple[str, ...]] = ("jinja2", "numpy", "sentencepiece", "tokenizers")
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "shards"
@@ -117,22 +117,36 @@ class Pack(GlobalStage):
                 str(self.validation + self.test),
             )
         names = context.schema.names
-        looked_at: dict[tuple[str, ...], str] = {("split_by",): self.split_by}
+        looked_at: list[tuple[tuple[str, ...], str]] = [(("split_by",), self.split_by)]
         if self.mixture is not None:
-            looked_at["mixture", "by"] = self.mixture.by
-        for location, column in looked_at.items():
-            if column not in names:
-                yield Problem("no stage before makes this column", location, f"one of {', '.join(names)}", column)
+            looked_at += [(("mixture", "by"), name) for name in self.mixture.columns]
+            if self.mixture.curve is not None:
+                looked_at.append((("mixture", "curve", "score"), self.mixture.curve.score))
+        missing = [(location, column) for location, column in looked_at if column not in names]
+        for location, column in missing:
+            yield Problem("no stage before makes this column", location, f"one of {', '.join(names)}", column)
         yield from self._chat_problems(names)
-        if self.mixture is not None and self.mixture.by in names:
-            numeric = _is_number(context.schema.field(self.mixture.by).type)
-            if numeric != (self.mixture.buckets is not None):
-                yield Problem(
-                    "numbers are divided into groups by buckets, other columns by their values",
-                    ("mixture", "buckets"),
-                    "names and least values" if numeric else "nothing",
-                    str(self.mixture.buckets),
-                )
+        if self.mixture is not None and not missing:
+            yield from self._mixture_problems(self.mixture, context.schema)
+
+    @staticmethod
+    def _mixture_problems(mixture: Mixture, schema: pa.Schema) -> Iterator[Problem]:
+        """Yield columns that cannot be grouped or ranked by as the mixture says."""
+        numeric = [name for name in mixture.columns if is_number(schema.field(name).type)]
+        if len(numeric) != (mixture.buckets is not None):
+            yield Problem(
+                "one column of numbers is divided into groups by buckets, other columns by their values",
+                ("mixture", "buckets"),
+                "names and least values"
+                if len(numeric) == 1
+                else "nothing"
+                if not numeric
+                else "one column of numbers",
+                str(mixture.buckets) if len(numeric) < 2 else ", ".join(numeric),
+            )
+        if mixture.curve is not None and not is_number(schema.field(mixture.curve.score).type):
+            kind = str(schema.field(mixture.curve.score).type)
+            yield Problem("this column cannot be ranked by", ("mixture", "curve", "score"), "numbers", kind)
 
     def _chat_problems(self, names: Sequence[str]) -> Iterator[Problem]:
         if self.chat is None:
@@ -211,7 +225,16 @@ class Pack(GlobalStage):
             tokenize_part(task, context, encoder.encode, rows, drawing, ("text", CONVERSATION.name))
             return None
         rows = read_row_format(context.scratch)
-        plan = PlanTask(context.scratch, parts, rows.dtype, self._packing(), self.mixture, self.validation, self.test)
+        plan = PlanTask(
+            context.scratch,
+            context.output,
+            parts,
+            rows.dtype,
+            self._packing(),
+            self.mixture,
+            self.validation,
+            self.test,
+        )
         if phase == PLAN:
             plan.run()
         elif phase == SCATTER:
@@ -257,7 +280,3 @@ class Pack(GlobalStage):
     @property
     def _long_documents(self) -> Literal["split", "crop", "drop"]:
         return self.long_documents or ("split" if self.chat is None else "crop")
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))

@@ -9,25 +9,29 @@ next phase maps into memory, and what its manifest will say:
     scratch/plan/train.json
 """
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence, Set
 from contextlib import AbstractContextManager, ExitStack
 from dataclasses import asdict, dataclass, field
 from typing import Literal, NamedTuple, Self
 
 import numpy as np
+import pyarrow as pa
 
-from prep.corpus.files.storage import atomic_output, join, read_json, write_json
+from prep.corpus.files.storage import atomic_output, exists, join, read_arrow, read_json, write_arrow, write_json
 from prep.corpus.shards.labels import LABELS, Column
-from prep.corpus.shards.shards import PhaseFacts
+from prep.corpus.shards.shards import CURVE, PhaseFacts
 from prep.corpus.shards.splits import TRAIN, SplitRule, make_split_rule
+from prep.stages.pack.curve import Borders, Ranked, find_borders, stream_name
 from prep.stages.pack.mixture import (
     EVERYTHING,
     Candidates,
+    Choice,
     Interval,
     Intervals,
     Mixture,
     StreamPlace,
     epochs,
+    repeats_of,
     take_phases,
     taken,
 )
@@ -106,6 +110,7 @@ class PlanTask(NamedTuple):
     """Everything that decides the plan."""
 
     scratch: str
+    output: str
     parts: int
     dtype: str
     packing: Packing
@@ -119,40 +124,80 @@ class PlanTask(NamedTuple):
         rule = make_split_rule(self.validation, self.test, hashes)
         write_json(_split_rule_path(self.scratch), rule._asdict())
         total = sum(len(part.tokens) for part in self._documents())
+        borders = self._borders(rule)
         for split in rule.splits:
-            phases = self._phases(rule, split)
+            phases = self._phases(rule, split, borders)
             with PlanWriter(self.scratch, split, self.packing) as writer:
                 for phase in phases:
                     for epoch in epochs(phase):
                         for part in self._documents():
-                            there = candidates(part, rule, split, self.packing)
+                            there = candidates(part, rule, split, self.packing, borders)
                             writer.add(part, taken(phase, epoch, there), epoch * total)
                     writer.end_phase()
 
-    def _phases(self, rule: SplitRule, split: str) -> Sequence[Intervals]:
+    def _borders(self, rule: SplitRule) -> Mapping[str, Borders]:
+        """Find the borders of the buckets of the mixture's curve, and write them for the phases after this one."""
+        if self.mixture is None or self.mixture.curve is None:
+            return {}
+        curve, groups = self.mixture.curve, {group for phase in self.mixture.phases for group in phase.shares}
+        found = find_borders(curve, self._ranked(rule, groups))
+        columns = {
+            group: {"scores": each.scores.tolist(), "hashes": each.hashes.tolist()} for group, each in found.items()
+        }
+        write_arrow(
+            _borders_path(self.scratch), pa.table({"group": list(columns), "borders": list(columns.values())}, _BORDERS)
+        )
+        return found
+
+    def _ranked(self, rule: SplitRule, groups: Set[str]) -> Iterator[Ranked]:
+        for part in self._documents():
+            there = candidates(part, rule, TRAIN, self.packing)
+            assert part.scores is not None
+            for code, group in enumerate(there.groups):
+                rows = np.flatnonzero((there.codes == code) & (there.tokens > 0))
+                if group in groups and len(rows):
+                    yield Ranked(group, part.scores[rows], there.tokens[rows], there.hashes[rows])
+
+    def _phases(self, rule: SplitRule, split: str, borders: Mapping[str, Borders]) -> Sequence[Intervals]:
         if split != TRAIN or self.mixture is None:
             return [EVERYTHING]
 
         def choice() -> Iterator[Candidates]:
-            return (candidates(part, rule, TRAIN, self.packing) for part in self._documents())
+            return (candidates(part, rule, TRAIN, self.packing, borders) for part in self._documents())
 
         phases = take_phases(self.mixture, choice, self.packing.separators)
         write_json(_phases_path(self.scratch), {"phases": phases})
+        if self.mixture.curve is not None:
+            write_json(join(self.output, CURVE), self._curve_report(choice))
         return phases
+
+    def _curve_report(self, choice: Choice) -> dict[str, object]:
+        """Return the tokens and the repeats of each bucket by group, worst first."""
+        assert self.mixture is not None
+        tokens: dict[str, int] = {}
+        for there in choice():
+            sums = np.bincount(there.codes, there.tokens, len(there.groups)).astype(np.int64)
+            for name, count in zip(there.groups, sums.tolist(), strict=True):
+                tokens[name] = tokens.get(name, 0) + count
+        return {group: found._asdict() for group, found in repeats_of(self.mixture, tokens).items()}
 
     def _documents(self) -> Iterator[PartDocuments]:
         return read_parts(self.scratch, self.parts, self.dtype)
 
 
-def candidates(part: PartDocuments, rule: SplitRule, split: str, packing: Packing) -> Candidates:
+def candidates(
+    part: PartDocuments, rule: SplitRule, split: str, packing: Packing, borders: Mapping[str, Borders] | None = None
+) -> Candidates:
     """Return what may be taken of a part's documents for a split: nothing of those in another.
 
-    Only those for training are in groups.
+    Only those for training are in groups, and with the borders of a curve's buckets in the buckets' streams.
     """
     tokens = _lengths(part, packing)
     codes, groups = Column(np.zeros(len(tokens), np.int32), ("",))
     if split == TRAIN and GROUP in part.labels:
         codes, groups = part.labels[GROUP]
+        if borders:
+            codes, groups = _streams(part, Column(codes, groups), borders)
     return Candidates(codes, groups, np.where(rule.chosen(part.split_hashes, split), tokens, 0), part.order_hashes)
 
 
@@ -161,6 +206,21 @@ def _lengths(part: PartDocuments, packing: Packing) -> Integers:
     if packing.drop:
         return np.where(part.tokens > packing.length, 0, part.tokens)
     return np.minimum(part.tokens, packing.length) if packing.crop else part.tokens
+
+
+def _streams(part: PartDocuments, column: Column, borders: Mapping[str, Borders]) -> Column:
+    """Return the stream of each document: of groups with buckets the bucket's, of others the group's own."""
+    assert part.scores is not None
+    codes = column.codes.astype(np.int32)
+    names = list(column.names)
+    for code, group in enumerate(column.names):
+        if group not in borders:
+            continue
+        rows = np.flatnonzero(column.codes == code)
+        buckets = borders[group].buckets(part.scores[rows], part.order_hashes[rows])
+        codes[rows] = len(names) + buckets
+        names += [stream_name(group, bucket) for bucket in range(len(borders[group].scores) + 1)]
+    return Column(codes, tuple(names))
 
 
 class PlanWriter(AbstractContextManager["PlanWriter"]):
@@ -285,6 +345,18 @@ def read_phases(scratch: str) -> list[Intervals]:
     return [{group: _interval(value) for group, value in phase.items()} for phase in phases]
 
 
+def read_borders(scratch: str) -> dict[str, Borders]:
+    """Read the borders of the buckets of the mixture's curve by group; empty without one."""
+    if not exists(_borders_path(scratch)):
+        return {}
+    return {
+        row["group"]: Borders(
+            np.array(row["borders"]["scores"], np.float64), np.array(row["borders"]["hashes"], np.uint64)
+        )
+        for row in read_arrow(_borders_path(scratch)).to_pylist()
+    }
+
+
 def _interval(value: dict[str, dict[str, int]]) -> Interval:
     return Interval(StreamPlace(**value["after"]), StreamPlace(**value["last"]), value["tokens"])  # type: ignore[arg-type]
 
@@ -299,6 +371,15 @@ def _facts_path(scratch: str, split: str) -> str:
 
 def _split_rule_path(scratch: str) -> str:
     return join(scratch, "plan", "split_rule.json")
+
+
+_BORDERS = pa.schema(
+    {"group": pa.string(), "borders": pa.struct({"scores": pa.list_(pa.float64()), "hashes": pa.list_(pa.uint64())})}
+)
+
+
+def _borders_path(scratch: str) -> str:
+    return join(scratch, "plan", "borders.arrow")
 
 
 def _phases_path(scratch: str) -> str:

@@ -25,15 +25,14 @@ from prep.corpus.files.storage import atomic_output, join, read_arrow, read_json
 from prep.corpus.shards.labels import LABELS, Column
 from prep.corpus.shards.shards import Ids
 from prep.corpus.shards.splits import Hashes
-from prep.stages.pack.mixture import Mixture
+from prep.stages.pack.mixture import UNKNOWN, Mixture
 from prep.stages.pack.packing_kernels import Integers
 from prep.stages.pack.placement_kernels import NO_ID, copy_pieces, delimit, document_hashes
 from prep.stages.upstream import GlobalContext
 
 ROW_FORMAT = "rows.json"
 GROUP = "group"
-UNKNOWN = "unknown"
-"""Stands for a label that is null."""
+SCORE = "score"
 
 SPLIT_PURPOSE = np.uint64(0x7061636B)
 ORDER_PURPOSE = np.uint64(0x6F72646572)
@@ -106,7 +105,9 @@ class Drawing:
     @property
     def columns(self) -> tuple[str, ...]:
         """Columns that are looked at, beside the text and the labels."""
-        return tuple({"id": None, self.split_by: None, **({self.mixture.by: None} if self.mixture else {})})
+        grouped = self.mixture.columns if self.mixture else ()
+        curve = self.mixture.curve if self.mixture else None
+        return tuple(dict.fromkeys(["id", self.split_by, *grouped, *([curve.score] if curve else [])]))
 
 
 class Lost(NamedTuple):
@@ -136,6 +137,8 @@ class PartDocuments(NamedTuple):
     labels: dict[str, Column]
     """By column; `GROUP` is what the mixture goes by."""
     lost: Lost
+    scores: npt.NDArray[np.float64] | None = None
+    """What the mixture's curve ranks by, NaN where there is none; None without a curve."""
 
 
 def tokenize_part(
@@ -197,7 +200,9 @@ def _table(
     }
     named = {name: batch.column(name) for name in labels}
     if drawing.mixture:
-        named[GROUP] = drawing.mixture.groups(batch.column(drawing.mixture.by))
+        named[GROUP] = drawing.mixture.groups_of(batch)
+        if drawing.mixture.curve:
+            columns[SCORE] = batch.column(drawing.mixture.curve.score).cast(pa.float64())
     for name, column in named.items():
         columns[name] = column.cast(pa.string()).fill_null(UNKNOWN).dictionary_encode()
     return pa.table(columns)
@@ -233,6 +238,7 @@ def read_part(scratch: str, part: int, dtype: str, first: int = 0, position: int
         table.column("order_hash").to_numpy(),
         {name: _labels(table.column(name)) for name in (*LABELS, GROUP) if name in table.column_names},
         Lost(*(table.column(name).combine_chunks() for name in Lost._fields)),
+        table.column(SCORE).fill_null(np.nan).to_numpy() if SCORE in table.column_names else None,
     )
 
 

@@ -6,13 +6,13 @@ from typing import Annotated, ClassVar
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 from pydantic import Field
 
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.errors import Problem
 from prep.corpus.text.words import Splitter
 from prep.stages.perplexity.ngram_model import NgramModel
+from prep.stages.shared.languages import is_known, related_codes
 from prep.stages.shared.text_source import TextSource
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Size, Tagging, Verdicts
 
@@ -64,6 +64,10 @@ class Perplexity(Tagging, RowStage):
         if set(self.references) != {EVERY_OTHER} and "language" not in context.schema.names:
             hint = f"put the stage 'language' before it, or give one reference, {EVERY_OTHER!r}"
             yield Problem("references are by language, but documents have none", ("references",), hint=hint)
+        for language in self.references:
+            if language != EVERY_OTHER and not is_known(language):
+                hint = f"name it by its code in ISO 639, or {EVERY_OTHER!r} for all others"
+                yield Problem(f"{language!r} is no language", ("references", language), hint=hint)
         for name in ("min_perplexity", "max_perplexity"):
             limits = getattr(self, name)
             for language in limits if isinstance(limits, Mapping) else ():
@@ -117,18 +121,15 @@ class Perplexity(Tagging, RowStage):
         """Return the rows that each reference is for."""
         if set(self.references) == {EVERY_OTHER}:
             return {EVERY_OTHER: np.arange(batch.num_rows)}
-        languages = batch.column("language").cast(pa.string()).fill_null("")
-        rows = {
-            language: np.flatnonzero(pc.equal(languages, language).to_numpy(zero_copy_only=False))
-            for language in self.references
-            if language != EVERY_OTHER
-        }
-        if EVERY_OTHER in self.references:
-            rest = np.ones(batch.num_rows, np.bool_)
-            for taken in rows.values():
-                rest[taken] = False
-            rows[EVERY_OTHER] = np.flatnonzero(rest)
-        return rows
+        languages = batch.column("language").cast(pa.string()).fill_null("").dictionary_encode()
+        names = [self._reference_for(code) for code in languages.dictionary.to_pylist()]
+        of_row = np.array([*names, None], object)[languages.indices.to_numpy()]
+        return {name: np.flatnonzero(of_row == name) for name in self.references}
+
+    def _reference_for(self, code: str) -> str | None:
+        """Return the reference for a language, by any code that means the same; None where there is none."""
+        found = (related for related in related_codes(code) if related in self.references) if code else iter(())
+        return next(found, EVERY_OTHER if EVERY_OTHER in self.references else None)
 
 
 def _limit(limits: Limits | None, language: str) -> float:

@@ -30,7 +30,7 @@ class Quality(Tagging, GlobalStage, JudgesByRecipe):
     """Reject documents by rules over their signals: a published recipe, changed as you like.
 
     Recipes are `gopher`, `c4`, `fineweb`, `fineweb2` (thresholds per language), `dclm` and `dolma3`, and for what is
-    no web page `books`, `reference`, `code` and `forum`; a recipe of your own is a file in the same format (`prep
+    no web page `books`, `papers`, `reference`, `code` and `forum`; your own is a file in the same format (`prep
     quality fit` writes one). Signals are measured by the stages `signals` and, for C4's and FineWeb's rules,
     `clean_lines`. The first rule that a document breaks is the one it is rejected by; what each rule costs, in all
     and alone, is in `prep quality report`.

@@ -20,7 +20,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated, Literal, TypeVar
 
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
@@ -30,11 +30,14 @@ from prep.corpus.text.words import Splitter
 from prep.stages.quality.rules import Rule
 from prep.stages.quality.signals.measures import BY_NAME
 from prep.stages.shared.closeness import meant, nearest
-from prep.stages.shared.languages import related_codes
+from prep.stages.shared.languages import canonical_code, is_known, related_codes
 from prep.stages.stage import Settings, Stage
 
 FOLDER = Path(__file__).parent / "recipes"
 """The recipes that are shipped."""
+
+
+Value = TypeVar("Value")
 
 
 def _known(signal: str) -> str:
@@ -93,6 +96,12 @@ class RecipeFile(Settings):
     languages: dict[str, LanguageChange] = Field(default_factory=dict)
 
 
+def _without_language(by_code: Mapping[str, Value], language: str) -> dict[str, Value]:
+    """Return settings by language without those under a code that means the same, which would come first."""
+    own = canonical_code(language)
+    return {code: value for code, value in by_code.items() if not code or canonical_code(code) != own}
+
+
 class JudgesByRecipe(Stage):
     """A stage that judges by a recipe, so that stages before it know what to measure."""
 
@@ -124,13 +133,16 @@ class Recipe:
                 changed[name] = _changed(name, changed, change)
         words = dict(self.stop_words)
         for language, own in (languages or {}).items():
+            if not is_known(language):
+                raise ValueError(f"'{language}' is no language; expected a code of ISO 639, such as da or dan")
             if own.stop_words is not None:
-                words[language] = own.stop_words
+                words = {**_without_language(words, language), language: own.stop_words}
             for name, threshold in own.rules.items():
                 if name not in changed:
                     raise ValueError(f"language '{language}' names an unknown rule '{name}'; {meant(name, changed)}")
                 old = changed[name]
-                changed[name] = replace(old, languages={**old.languages, language: threshold})
+                others = _without_language(old.languages, language)
+                changed[name] = replace(old, languages={**others, language: threshold})
         return replace(self, rules=changed, stop_words=words)
 
     def stop_words_for(self, language: str) -> tuple[str, ...]:

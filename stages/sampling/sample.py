@@ -11,6 +11,7 @@ from pydantic import Field
 
 from prep.corpus.errors import Problem
 from prep.stages.sampling.chance import chances
+from prep.stages.shared.languages import is_known, related_codes
 from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Settings, Verdicts
 
 NAMED = r"^[a-z][a-z0-9_]*$"
@@ -26,7 +27,7 @@ class Bucket(Settings):
     below: float | None = None
     """Scores from this on are not in the bucket."""
     language: str | tuple[str, ...] = ()
-    """Languages, by the column `language`; empty: all."""
+    """Languages, by the column `language`, each by any code that means it; empty: all."""
     source: str | tuple[str, ...] = ()
     """Sources, by the column `source`; empty: all."""
     weight: float = Field(ge=0, le=100)
@@ -40,7 +41,8 @@ class Bucket(Settings):
         if self.below is not None:
             inside &= scores < self.below
         for name, wanted in self.conditions().items():
-            inside &= pc.is_in(columns[name], pa.array(wanted, pa.string())).to_numpy(zero_copy_only=False)
+            there = wanted if name != "language" else _codes_of(columns[name], wanted)
+            inside &= pc.is_in(columns[name], pa.array(there, pa.string())).to_numpy(zero_copy_only=False)
         return inside
 
     def conditions(self) -> Mapping[str, tuple[str, ...]]:
@@ -53,6 +55,12 @@ class Bucket(Settings):
     def asks_for_score(self) -> bool:
         """Whether the bucket looks at the score."""
         return self.at_least is not None or self.below is not None
+
+
+def _codes_of(column: pa.Array, wanted: tuple[str, ...]) -> list[str]:
+    """Return the codes in a column that mean a language wanted."""
+    codes = [code for code in pc.unique(column).to_pylist() if code]
+    return [code for code in codes if any(related in wanted for related in related_codes(code))]
 
 
 class Sample(RowStage):
@@ -82,6 +90,9 @@ class Sample(RowStage):
         for index, bucket in enumerate(self.buckets):
             place = ("buckets", index)
             needed = [*bucket.conditions(), *([self.score] if bucket.asks_for_score else [])]
+            for code in bucket.conditions().get("language", ()):
+                if not is_known(code):
+                    yield Problem(f"{code!r} is no language", (*place, "language"), "a code of ISO 639, such as de")
             for name in needed:
                 if name not in names:
                     yield Problem(f"no earlier stage makes a column {name!r}", place, "one of " + ", ".join(names))

@@ -49,6 +49,14 @@ def shortest_code(code: str) -> str:
 
 
 @cache
+def canonical_code(code: str) -> str:
+    """Return one code for all that mean a language in a script: `zh` for `cmn`, `sr-Cyrl` for `srp_Cyrl`."""
+    language, _, rest = code.replace("_", "-").partition("-")
+    script = rest.partition("-")[0]
+    return f"{shortest_code(language)}-{script}" if script else shortest_code(language)
+
+
+@cache
 def _long_codes(short: str) -> tuple[str, ...]:
     """Return the codes of three letters that mean the same as one of two."""
     found = [long for long in _DOMINANT if shortest_code(long) == short]
