@@ -27,7 +27,7 @@ def diff(
     from prep.pipeline.comparing.comparison import compare, settings_of_runs
     from prep.pipeline.comparing.page import comparison_page
     from prep.pipeline.comparing.view import print_comparison
-    from prep.pipeline.inspecting.runs import output_of
+    from prep.pipeline.monitor.opening import output_of
     from prep.pipeline.reports.terminal import Terminal
 
     found = compare(output_of(before), output_of(after), number)

@@ -38,10 +38,10 @@ def inspect(
     """Show documents of a run; of those that are named or searched for, what each stage did to them, and why."""
     from prep.pipeline.inspecting import drawing, searching
     from prep.pipeline.inspecting.following import follow
-    from prep.pipeline.inspecting.runs import opened_run
+    from prep.pipeline.monitor.opening import opened
     from prep.pipeline.run import plan_for
 
-    with opened_run(run, set_ or []) as configuration:
+    with opened(run, set_ or []) as (configuration, _):
         planned = plan_for(configuration)
         drawing.require_read(planned, configuration)
         if id_ or url or search:

@@ -19,7 +19,7 @@ from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.words import word_table
 from prep.pipeline.config import Configuration
 from prep.pipeline.inspecting.drawing import Shown, with_texts
-from prep.pipeline.inspecting.runs import opened_run
+from prep.pipeline.monitor.opening import opened
 from prep.pipeline.steps.ledger import Ledger, read_ledger
 from prep.pipeline.takedown.tracing import document_parts, read_splits
 from prep.stages.results import Counts
@@ -170,9 +170,9 @@ def _with_texts(ids: Sequence[str], outputs: tuple[str, str]) -> Iterator[Change
 def settings_of_runs(before: str, after: str) -> tuple[Setting, ...] | None:
     """Return the settings that differ between runs, given by configurations or folders; None where one is unknown."""
     try:
-        with opened_run(before) as left:
+        with opened(before) as (left, _):
             pass
-        with opened_run(after) as right:
+        with opened(after) as (right, _):
             pass
     except RunError:
         return None
