@@ -54,6 +54,8 @@ def problem_of(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     message = details["msg"]
     for prefix in ("Input should be ", "Value error, "):
         message = message.removeprefix(prefix)
+    if not option:
+        return Problem(message)
     near = nearest(details["input"], _QUOTED.findall(message)) if isinstance(details["input"], str) else None
     hint = f"did you mean '{near}'?" if near and details["type"] == "literal_error" else ""
     return Problem(f"option '{option}'", location, WORDS.get(details["type"], message), repr(details["input"]), hint)

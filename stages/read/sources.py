@@ -1,8 +1,8 @@
 """What the configuration says of a source: where it lies, what it holds, and which of its columns mean what."""
 
-from typing import Annotated, Literal, NamedTuple
+from typing import Annotated, Literal, NamedTuple, Self
 
-from pydantic import Field
+from pydantic import Field, model_validator
 
 from prep.stages.stage import PathName, Settings, Size
 
@@ -72,6 +72,17 @@ class SourceOptions(Settings):
     """The subset (configuration) to read of a Hugging Face dataset."""
     max_bytes: Size = Field(default=20 << 20, ge=1)
     """Documents of more bytes are rejected as `too_large`; outside tables, none of them is held in memory whole."""
+
+    @model_validator(mode="after")
+    def _text_is_not_taken_for_more(self) -> Self:
+        """Refuse a text column that is the id, URL or date too: one of the two would be missing."""
+        for name in ("id_column", "url_column", "date_column"):
+            if getattr(self, name) == self.text_column:
+                raise ValueError(
+                    f"text_column and {name} are both {self.text_column!r}; set {name} to another, such as one that is "
+                    "not there"
+                )
+        return self
 
 
 class Source(SourceOptions):

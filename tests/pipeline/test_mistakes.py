@@ -57,6 +57,13 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
             "signals; write '- ' before each stage: '- signals'"
         ],
     ),
+    "one column for two things": (
+        "output: o\nstages:\n- read: {paths: in/*.jsonl, text_column: id}",
+        [
+            "p.yaml:3: stage 1 (read): text_column and id_column are both 'id'; set id_column to another, such as one "
+            "that is not there"
+        ],
+    ),
     "a tab": (f"output: o\nstages:\n\t{READ}", ["p.yaml:3: not valid YAML: a tab; YAML is indented by spaces"]),
     "a quotation mark too few": (
         'output: o\nstages:\n- read: {paths: "in/*.jsonl}',
