@@ -69,7 +69,7 @@ REMEMBER, EXTEND = "remember", "extend"
 class Deduplication(GlobalStage):
     """A stage that matches documents by hashes: where any hash of two documents agrees, they are the same to it."""
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True

@@ -93,7 +93,7 @@ class UniqueUrl(Deduplication, UrlForm):
     same as no other. Of each document that goes (rule `duplicate_url`), `detail` names the one that stays.
     """
 
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     example: ClassVar[str] = "- unique_url: {keep: newest}"
     name: ClassVar[str] = "unique_url"
     does: ClassVar[str] = "finding pages with the same URL"

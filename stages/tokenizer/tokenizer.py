@@ -80,7 +80,7 @@ class TrainTokenizer(GlobalStage):
     name: ClassVar[str] = "tokenizer"
     does: ClassVar[str] = "training the tokenizer"
     produces: ClassVar[tuple[str, ...]] = ("tokenizer",)
-    version: ClassVar[int] = 5
+    version: ClassVar[int] = 6
     libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     makes: ClassVar[str | None] = "tokenizer"

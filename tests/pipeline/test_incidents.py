@@ -76,15 +76,27 @@ from library import work
 class Box(ctypes.Structure):
     _fields_ = [(side, ctypes.c_float) for side in ("left", "top", "right", "bottom")]
 
-def place(glyphs, index, box):
-    box._obj.left, box._obj.right, box._obj.bottom, box._obj.top = 5 * index, 5 * index + 5, 0, 10
+texts = {}
+
+@ctypes.CFUNCTYPE(ctypes.c_uint, ctypes.c_void_p, ctypes.c_int)
+def character(page, index):
+    return ord(texts[page][index])
+
+@ctypes.CFUNCTYPE(ctypes.c_int, ctypes.c_void_p, ctypes.c_int, ctypes.POINTER(Box))
+def place(page, index, box):
+    box[0].left, box[0].right, box[0].bottom, box[0].top = 5 * index, 5 * index + 5, 0, 10
     return True
+
+@ctypes.CFUNCTYPE(ctypes.c_float, ctypes.c_void_p, ctypes.c_int)
+def angle(page, index):
+    return 0
 
 raw = SimpleNamespace(
     FPDF_PAGEOBJ_IMAGE=3,
     FS_RECTF=Box,
-    FPDFText_GetUnicode=lambda glyphs, index: ord(glyphs.text[index]),
+    FPDFText_GetUnicode=character,
     FPDFText_GetLooseCharBox=place,
+    FPDFText_GetCharAngle=angle,
 )
 
 class PdfiumError(Exception):
@@ -93,6 +105,8 @@ class PdfiumError(Exception):
 class PdfDocument:
     def __init__(self, content):
         self.text = content.decode()
+        self.raw = ctypes.c_void_p(id(self))
+        texts[id(self)] = self.text
 
     def __enter__(self):
         return self

@@ -99,7 +99,7 @@ def test_from_an_installed_package_to_a_run(installed: Path, tmp_path: Path, nam
     assert "vowels.fewest 1 → 0" in call(installed, "status", path).stdout
     described = call(installed, "stages", name).stdout
     assert "Count vowels, and reject documents of few." in described
-    assert "fewest (2)\n      Vowels that a document must have." in described
+    assert "fewest (integer, at least 0; default 2)\n      Vowels that a document must have." in described
     assert "few_vowels" in call(installed, "inspect", path, "--set", "stages.2.fewest=1").stdout
 
 

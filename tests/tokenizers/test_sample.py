@@ -150,6 +150,13 @@ def test_the_first_documents_by_their_numbers_are_taken_and_the_next_are_held_ou
     assert sum(stratum.held_out_documents for stratum in strata) == len(held_out)
 
 
+@pytest.mark.parametrize("documents", [25, 41, 43, 50])
+def test_a_share_that_is_rounded_up_draws_no_document_too_many(documents: int, tmp_path: Path) -> None:
+    one_byte_each = [Document(str(name), "x", "", "d") for name in range(documents)]
+    made, _ = sample(one_byte_each, with_settings(7, 20, 0), tmp_path, 1, 100)
+    assert len(made) == 7
+
+
 @settings(max_examples=60, deadline=None)
 @given(DOCUMENTS, st.integers(1, 60), st.floats(0, 3), st.floats(0, 1), st.integers(2, 4), st.integers(1, 5))
 def test_the_sample_does_not_depend_on_the_split(

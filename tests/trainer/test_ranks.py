@@ -60,7 +60,7 @@ def test_ranks_stop_after_the_same_step_and_other_ranks_go_on(data: Data, tmp_pa
     with pytest.raises(KilledError):
         train(data, MODEL, settings, WRITING, str(tmp_path / "stopped"), kill_at(3))
     said = train_by_two(tmp_path / "stopped", settings, stop=5)
-    assert said.count("RunError: stopped after step 5, whose checkpoint is written") == 2
+    assert said.count("Interrupted: stopped after step 5, whose checkpoint is written") == 2
     checkpoints = sorted((tmp_path / "stopped").glob("checkpoint-*"))
     assert [path.name[18:19] for path in checkpoints] == ["4", "5"]
     assert read_tensors(str(checkpoints[-1]))[0]["optimizer.embedding.weight.exp_avg"].shape == (258, 32)

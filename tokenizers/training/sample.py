@@ -12,6 +12,7 @@ the proportions of what is left. Three passes make the sample:
 Memory: 30 bytes for each document in the second pass, a batch in the others; the sample itself lies on disk.
 """
 
+import math
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -252,7 +253,8 @@ def _last(order: npt.NDArray[np.uint64], sizes: Positions, share: float) -> int:
     """Return the number of the document that brings a stratum to its share; −1 where that is nothing."""
     if share <= 0 or not len(order):
         return -1
-    return int(order[min(int(np.searchsorted(np.cumsum(sizes), share)), len(order) - 1)])
+    enough = math.ceil(share - 1e-12 * max(share, 1))  # the share of a stratum is exact but for rounding
+    return int(order[min(int(np.searchsorted(np.cumsum(sizes), enough)), len(order) - 1)])
 
 
 def _up_to(order: npt.NDArray[np.uint64], last: int) -> int:

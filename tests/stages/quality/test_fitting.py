@@ -95,21 +95,21 @@ def test_the_same_reference_gives_the_same_recipe(pieces: list[str]) -> None:
 
 
 def test_counts_are_not_fitted_and_other_languages_stay(pieces: list[str], tmp_path: Path) -> None:
-    fitted = fit(reader(pieces), load_recipe("fineweb2"), "xx", 0.95, "unicode")
+    fitted = fit(reader(pieces), load_recipe("fineweb2"), "eo", 0.95, "unicode")
     assert "short_doc" not in fitted.thresholds
     assert "long_words" in fitted.thresholds
-    (tmp_path / "xx.yaml").write_text(fitted.as_yaml("fineweb2", ["books"], "unicode"))
-    recipe, base = load_recipe(str(tmp_path / "xx.yaml")), load_recipe("fineweb2")
+    (tmp_path / "eo.yaml").write_text(fitted.as_yaml("fineweb2", ["books"], "unicode"))
+    recipe, base = load_recipe(str(tmp_path / "eo.yaml")), load_recipe("fineweb2")
     assert recipe.rules["long_words"].threshold_for("fr") == base.rules["long_words"].threshold_for("fr")
-    assert recipe.rules["long_words"].threshold_for("xx") == fitted.thresholds["long_words"]
-    assert recipe.stop_words["xx"] == fitted.stop_words
+    assert recipe.rules["long_words"].threshold_for("eo") == fitted.thresholds["long_words"]
+    assert recipe.stop_words["eo"] == fitted.stop_words
     assert recipe.splitter == "unicode"
-    (problem,) = Quality(recipe=str(tmp_path / "xx.yaml")).problems(
+    (problem,) = Quality(recipe=str(tmp_path / "eo.yaml")).problems(
         CheckContext(
             Signals().output_schema(documents([]).schema),
             0,
             frozenset(),
-            (Signals(recipe=str(tmp_path / "xx.yaml"), splitter="whitespace"),),
+            (Signals(recipe=str(tmp_path / "eo.yaml"), splitter="whitespace"),),
         )
     )
     assert "were made for other words" in str(problem)

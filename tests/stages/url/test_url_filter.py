@@ -278,11 +278,12 @@ def test_a_list_that_cannot_be_read_is_a_problem(tmp_path: Path) -> None:
     (tmp_path / "cut.gz").write_bytes(gzip.compress(b"example.org\n" * 1000)[:-20])
     paths = (str(tmp_path / "none"), str(tmp_path), str(tmp_path / "cut.gz"))
     problems = [str(problem) for problem in UrlFilter(domains=paths).problems(CONTEXT)]
-    assert [problem.removeprefix(path) for problem, path in zip(problems, paths, strict=True)] == [
+    *missing, cut = (problem.removeprefix(path) for problem, path in zip(problems, paths, strict=True))
+    assert missing == [
         " cannot be read: No such file or directory; name a file that is there",
         " cannot be read: Is a directory; name a file that is there",
-        " is damaged (truncated): the gzip member at byte 0 is cut off",
     ]
+    assert cut.startswith(" is damaged (truncated): the gzip member at byte 0 is cut off after ")
 
 
 def test_a_filter_without_a_rule_and_contradicting_bounds_are_problems() -> None:
