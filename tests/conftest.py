@@ -12,6 +12,17 @@ settings.register_profile("prep", deadline=None)  # a busy machine is not a fail
 settings.load_profile("prep")
 
 
+LONGEST = ("examples", "docs", "trainer", "pipeline", "tokenizers")
+"""Folders of the tests that take longest. They begin first, so that no process is left with one at the end."""
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Put the longest tests first, otherwise in the order of their files."""
+    tests = Path(__file__).parent
+    order = {tests / name: place for place, name in enumerate(LONGEST)}
+    items.sort(key=lambda item: min((order.get(folder, len(order)) for folder in item.path.parents)))
+
+
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
     """Name bytes by their number: what they hold may depend on the time, and every worker must name tests alike."""
     return f"{argname}-{len(val)}-bytes" if isinstance(val, bytes) else None

@@ -95,14 +95,14 @@ def slow_letters(text: str) -> int:
 
 def slow_version(text: str, start: int, stop: int) -> bool:
     before, behind = text[:start], text[stop:]
-    if re.match(r"\.[a-z]|[-+~][A-Za-z_]", behind) or re.search(r"(?:^|[\x00-\x20])\.$", before):
+    if re.match(r"\.[a-z]|[-+~][A-Za-z_]", behind) or re.search(r"(?:^|[\x00-\x20])\.\Z", before):
         return True
     if before.endswith("-") and len(before) > 1 and before[-2].encode()[-1] | 0x20 >= 0x61:
         return True
-    product = re.search(r"(?:^|[\x00-\x20(\";])([A-Za-z0-9_-]+)/$", before)
+    product = re.search(r"(?:^|[\x00-\x20(\";])([A-Za-z0-9_-]+)/\Z", before)
     if product and slow_letters(product[1]):
         return True
-    title = re.match(r"[ \t]+[A-Z]", behind) and re.search(r"(?:^|\n)[ \t#]*$", before)
+    title = re.match(r"[ \t]+[A-Z]", behind) and re.search(r"(?:^|\n)[ \t#]*\Z", before)
     if title and all(int(number) <= 20 for number in text[start:stop].split(".")):
         return True
     before = slow_strip(before)
@@ -125,7 +125,7 @@ def slow_word(before: str, words: Sequence[str]) -> int:
         folded = re.sub("[A-Z]", lambda one: one[0].lower(), tail)
         if folded in {re.sub("[A-Z]", lambda one: one[0].lower(), one) for one in spellings}:
             inside = word[0].isascii() and re.search(
-                r"(?:[A-Za-z0-9_]|[^\x00-\x7f])$", before[: len(before) - len(word)]
+                r"(?:[A-Za-z0-9_]|[^\x00-\x7f])\Z", before[: len(before) - len(word)]
             )
             if not inside:
                 return len(word)
@@ -178,5 +178,6 @@ PIECES = st.lists(
 @given(st.one_of(PIECES, st.tuples(PIECES, st.sampled_from(["9.8.7.6", "8.8.8.8"]), PIECES).map("".join)))
 @example("version 9.8.7.6, 9.8.7.7 oder 9.8.7.8 und 8.8.8.8")
 @example("1.2.3.4 X\n\t1.2.3.4\tX\n21.2.3.4 X")
+@example("8.8.8.8\nversion 8.8.8.8")
 def test_addresses_are_those_of_the_slow_reference_implementation(text: str) -> None:
     assert masked([text]) == [slow_mask(text)]

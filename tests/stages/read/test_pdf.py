@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 from books import pdf
-from hypothesis import given, settings
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
 from prep.stages.read.books.pdf import pdf_rows, reflowed
@@ -61,12 +61,15 @@ def test_what_becomes_of_a_file(tmp_path: Path, data: bytes, verdict: str | None
 
 @settings(deadline=None, max_examples=100)
 @given(st.integers(0, 10_000), st.binary(min_size=1, max_size=20))
+@example(3632, bytes(8))
 def test_no_file_is_too_broken(tmp_path_factory: pytest.TempPathFactory, place: int, damage: bytes) -> None:
     data = bytearray(pdf([PAGE, PAGE]))
     place %= len(data)
     data[place : place + len(damage)] = damage
-    found = row(written(tmp_path_factory.getbasetemp(), bytes(data), "broken.pdf"))
+    path = written(tmp_path_factory.getbasetemp(), bytes(data), "broken.pdf")
+    found, *cut = pdf_rows(Input(str(path), path.name, SourceOptions()))
     assert (found.text is None) == (found.rule is not None)
+    assert [each.rule for each in cut] in ([], ["truncated"])
 
 
 @pytest.mark.parametrize(
