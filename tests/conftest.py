@@ -20,7 +20,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Put the longest tests first, otherwise in the order of their files."""
     tests = Path(__file__).parent
     order = {tests / name: place for place, name in enumerate(LONGEST)}
-    items.sort(key=lambda item: min((order.get(folder, len(order)) for folder in item.path.parents)))
+    items.sort(key=lambda item: min(order.get(folder, len(order)) for folder in item.path.parents))
 
 
 def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
