@@ -80,7 +80,7 @@ def test_a_good_one_is_loaded(tmp_path: Path) -> None:
         ("output: runs/x", "output: x\nexecutor: slurm", "p.yaml:2: option 'executor.partition' is missing"),
     ],
 )
-def test_errors_name_the_line_what_was_expected_and_the_mend(tmp_path: Path, old: str, new: str, expected: str) -> None:
+def test_errors_name_the_line_what_was_expected_and_the_hint(tmp_path: Path, old: str, new: str, expected: str) -> None:
     assert old in GOOD
     assert any(line.startswith(expected) for line in complaints(tmp_path, GOOD.replace(old, new)))
 

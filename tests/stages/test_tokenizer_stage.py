@@ -134,7 +134,7 @@ def test_without_documents_outside_the_sample_it_is_judged_on_the_sample_and_the
     assert "evaluation" not in json.loads(run(unjudged, tmp_path / "unjudged", [DOCUMENTS])["card.json"])
 
 
-def test_a_vocabulary_that_the_sample_does_not_hold_is_an_error_with_the_mend(tmp_path: Path) -> None:
+def test_a_vocabulary_that_the_sample_does_not_hold_is_an_error_with_the_hint(tmp_path: Path) -> None:
     with pytest.raises(RunError, match=r"set vocabulary to \d+ or less, or give more text"):
         run(TrainTokenizer(vocabulary=30_000), tmp_path / "run", [DOCUMENTS])
 
@@ -233,6 +233,6 @@ def test_an_existing_tokenizer_is_taken_instead(tmp_path: Path) -> None:
         ({"vocabulary": 300, "reserved": 100}, "leaves no tokens to be learnt"),
     ],
 )
-def test_what_cannot_work_is_told_with_the_mend(options: dict[str, object], reason: str) -> None:
+def test_what_cannot_work_is_told_with_the_hint(options: dict[str, object], reason: str) -> None:
     (problem,) = check(TrainTokenizer.model_validate(options))
     assert reason in str(problem)

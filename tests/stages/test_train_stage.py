@@ -163,7 +163,7 @@ def test_a_width_that_heads_cannot_share_is_a_problem(width: int, heads: int, su
     assert check(Train(width=int(suggestion), heads=heads)) == []
 
 
-def test_without_torch_the_mend_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_without_torch_the_hint_is_given(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("prep.stages.train.train.find_spec", lambda name: None)
     (problem,) = check(Train())
     assert "pip install 'corpus-prep[train]'" in problem.hint

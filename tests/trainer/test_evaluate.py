@@ -78,7 +78,7 @@ def labels_of(documents: Sequence[int]) -> DocumentLabels:
 
 
 @pytest.mark.parametrize("objective", [NEXT, Objective("masked", 0.5)])
-def test_sums_by_label_equal_those_of_a_slow_twin(
+def test_sums_by_label_equal_those_of_a_slow_reference_implementation(
     model: Transformer, reader: ShardReader, token_bytes: npt.NDArray[np.int32], objective: Objective
 ) -> None:
     nats: defaultdict[int, float] = defaultdict(float)

@@ -66,7 +66,9 @@ def test_attention_depends_on_distances_alone() -> None:
 
 @pytest.mark.parametrize("causal", [True, False])
 @pytest.mark.parametrize(("heads", "kv_heads", "qk_norm"), [(2, None, False), (4, 2, True), (4, 1, False)])
-def test_attention_equals_its_slow_twin(heads: int, kv_heads: int | None, qk_norm: bool, causal: bool) -> None:
+def test_attention_equals_its_slow_reference_implementation(
+    heads: int, kv_heads: int | None, qk_norm: bool, causal: bool
+) -> None:
     torch.manual_seed(3)
     settings = ModelSettings(50, 16, 2, 24, heads, kv_heads, qk_norm=qk_norm, causal=causal)
     block = Attention(settings)

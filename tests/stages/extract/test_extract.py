@@ -238,7 +238,7 @@ NAMES = st.sampled_from(["div", "p", "b", "i", "font", "br", "td", "section", "s
 
 
 @given(st.lists(TAG(st.booleans(), NAMES, st.lists(st.sampled_from(["a", "b=1", 'c="x y"']), max_size=3).map(tuple))))
-def test_the_cost_is_that_of_the_slow_twin(tags: list[Tag]) -> None:
+def test_the_cost_is_that_of_the_slow_reference_implementation(tags: list[Tag]) -> None:
     tags = [(closing, name, () if closing else attributes) for closing, name, attributes in tags]
     page = "".join(
         f"</{name}>" if closing else f"<{' '.join((name, *attributes))}>text" for closing, name, attributes in tags

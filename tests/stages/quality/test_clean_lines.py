@@ -78,7 +78,7 @@ def slow_cleaning(text: str, stage: CleanLines) -> tuple[str, dict[str, int]]:
 @settings(max_examples=500, deadline=None)
 @given(TEXTS, STAGES)
 @example(["[1] [2] [3]\nstop[4]. \n[edit][12[3]\n[1]\u3000a b c"], CleanLines(min_words_per_line=None, short_line=5))
-def test_text_and_signals_equal_those_of_the_twin(texts: list[str], stage: CleanLines) -> None:
+def test_text_and_signals_equal_those_of_the_reference_implementation(texts: list[str], stage: CleanLines) -> None:
     batch = run([stage], documents(texts))
     for text, cleaned, signals in zip(
         texts, batch.column("text").to_pylist(), batch.column("signals").to_pylist(), strict=True

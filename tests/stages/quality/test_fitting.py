@@ -51,7 +51,7 @@ def pieces(test_data: Path) -> list[str]:
 @settings(max_examples=200, deadline=None)
 @given(TEXTS)
 @example([" ".join(f"a{number}" for number in range(3000)) + " a7 a2999"])
-def test_occurrences_equal_those_of_the_twin(splitter: Splitter, texts: list[str]) -> None:
+def test_occurrences_equal_those_of_the_reference_implementation(splitter: Splitter, texts: list[str]) -> None:
     data, offsets = string_buffers(column(texts))
     begins, ends, times = count_occurrences(data, offsets, word_table(splitter))
     found = [word for text in texts for word in words(text, splitter) if regex.search(r"\p{L}", word)]

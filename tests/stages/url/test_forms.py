@@ -252,7 +252,7 @@ def test_addresses_are_told_from_names(host: str, address: bool) -> None:
 @example("http://a/b/../..//c/.?&&b&a=%&a#")
 @example("HTTP://www.b:80/%7e%2f%zz/")
 @example("www.x.y?gclid=1&GCLID&utm_=")
-def test_forms_are_those_of_the_twin(url: str) -> None:
+def test_forms_are_those_of_the_reference_implementation(url: str) -> None:
     assert normal_form(url, STRICT) == slow_form(url, loose=False, fragments="keep")
     assert normal_form(url, LOOSE) == slow_form(url, loose=True, fragments="drop")
     assert normal_form(url, HASHBANG) == slow_form(url, loose=False, fragments="keep_hashbang")
