@@ -46,7 +46,7 @@ def stage_identity(stage: Stage | Tap) -> Identity:
         **settings,
         "version": stage.version,
         **({} if kind.__module__.startswith("prep.") else {"class": f"{kind.__module__}.{kind.__qualname__}"}),
-        **{library: _library_version(library) for library in stage.libraries},
+        **{library: library_version(library) for library in stage.libraries},
         **{f"content of {option}": sha256(path) for option, path in files.items()},
         **{f"content of {path.name}": sha256(str(path)) for path in _data_files(kind)},
     }
@@ -135,7 +135,8 @@ def _data_files(kind: type) -> tuple[Path, ...]:
     return tuple(sorted(path for path in own if path.suffix in DATA))
 
 
-def _library_version(name: str) -> str:
+def library_version(name: str) -> str:
+    """Return the version of an installed package, or that it is not installed."""
     try:
         return version(name)
     except PackageNotFoundError:

@@ -14,9 +14,8 @@ import hashlib
 import sys
 import tempfile
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import cache
-from importlib.metadata import version
 from io import StringIO
 from pathlib import Path
 
@@ -28,6 +27,7 @@ import yaml
 from prep.corpus.arrow.documents import REJECTED
 from prep.corpus.files.storage import sha256
 from prep.pipeline import config, plan
+from prep.pipeline.fingerprint import library_version
 from prep.pipeline.plan import GlobalStep, PassStep
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
@@ -86,7 +86,7 @@ def look(stage: str) -> dict[str, dict[str, Seen]]:
 
 def complaint(name: str, case: str, seen: Seen, golden: Seen | None) -> str:
     """Return what is wrong with a case, and what to do about it; empty where nothing is."""
-    if golden == seen:
+    if golden is not None and replace(seen, libraries=golden.libraries) == golden:
         return ""
     write = "python -m tests.stages.golden --write"
     if golden is None:
@@ -160,7 +160,7 @@ def _load(pipeline: Pipeline, folder: Path) -> config.Configuration:
 
 
 def _seen(stage: Stage | Tap, documents: str, output: str) -> Seen:
-    return Seen(stage.version, {name: version(name) for name in sorted(stage.libraries)}, documents, output)
+    return Seen(stage.version, {name: library_version(name) for name in sorted(stage.libraries)}, documents, output)
 
 
 def _folder_digest(folder: Path, *, exact: bool = True) -> str:
