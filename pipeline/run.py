@@ -30,7 +30,7 @@ from prep.pipeline.steps import phases, records
 from prep.pipeline.steps.checking import Damage, forget_step, forget_tasks, manifest_damage, task_damage
 from prep.pipeline.steps.finishing import finish_global, finish_pass
 from prep.pipeline.steps.inputs import identify
-from prep.pipeline.steps.ledger import Ledger, PassCounts
+from prep.pipeline.steps.ledger import Ledger, PassCounts, Truncation
 from prep.pipeline.steps.passes import PHASE, PassTask
 from prep.pipeline.steps.publish import publish, truncated_inputs
 from prep.pipeline.steps.run_warnings import find_warnings, write_warnings
@@ -99,7 +99,7 @@ def _run(configuration: Configuration, progress: Progress, recorder: Recorder) -
             if len(steps.ran) > ran and step is not plan.steps[-1]:
                 _publish(configuration, plan.until(step), final=False)
     except TaskError as error:
-        before = _found(configuration, plan)
+        before = _found(configuration, plan, truncated_inputs(plan, folder))
         raise TaskError(f"{error}\nwhat was found before:\n{_lines(before)}" if before else str(error)) from error
     recorder.update(activity="publishing the results")
     ledger, found = _publish(configuration, plan, final=True)
@@ -118,7 +118,7 @@ def _publish(configuration: Configuration, plan: Plan, *, final: bool) -> tuple[
     folder, output = steps_folder(configuration), configuration.settings.output
     ledger = read_ledger(configuration, plan)
     ledger.verify()
-    found = _found(configuration, plan)
+    found = _found(configuration, plan, ledger.truncated)
     strict = configuration.settings.strict
     if found and strict and final:
         raise RunError(f"strict: {len(found)} warnings, nothing is published\n{_lines(found)}")
@@ -127,10 +127,9 @@ def _publish(configuration: Configuration, plan: Plan, *, final: bool) -> tuple[
     return ledger, found
 
 
-def _found(configuration: Configuration, plan: Plan) -> list[RunWarning]:
+def _found(configuration: Configuration, plan: Plan, truncated: Sequence[Truncation]) -> list[RunWarning]:
     """Find the warnings of the steps that are complete, and write them."""
-    folder = steps_folder(configuration)
-    found = list(find_warnings(configuration, plan, folder, truncated_inputs(plan, folder)))
+    found = list(find_warnings(configuration, plan, steps_folder(configuration), truncated))
     return write_warnings(configuration.settings.output, found, configuration.file)
 
 
