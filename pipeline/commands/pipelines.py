@@ -131,8 +131,9 @@ def report(
         return
     answer = observe(output)
     if answer is not None and answer.standing != "done":
-        print_standing(console, answer)
-        if not Path(output, LEDGER).exists():
+        published = Path(output, LEDGER).exists()
+        print_standing(console, answer, funnel=not published)
+        if not published:
             return
     print_run(console, output)
 

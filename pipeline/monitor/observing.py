@@ -7,7 +7,7 @@ from prep.corpus.errors import CorruptFileError
 from prep.pipeline.monitor.amounts import LEAST_SECONDS, seconds_left
 from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.monitor.failures import run_command
-from prep.pipeline.monitor.meter import Meter
+from prep.pipeline.monitor.meter import Meter, Reading
 from prep.pipeline.monitor.state import (
     Failure,
     RunState,
@@ -118,13 +118,35 @@ class StatusAnswer(Answer):
 
 def observe(output: str) -> StatusAnswer | None:
     """Look at a run's output folder; None where no run has been there."""
+    return Observer(output).look()
+
+
+class Observer:
+    """Looks at a run's output folder again and again; records of tasks that it has read it does not read once more."""
+
+    def __init__(self, output: str) -> None:
+        self._output = output
+        self._meter: Meter | None = None
+        self._measured: tuple[int | None, int | None, float | None] | None = None
+        """Step, phase and its begin of what the meter measures."""
+
+    def look(self) -> StatusAnswer | None:
+        """Return how the run stands; None where no run has been there."""
+        folder = f"{self._output}/steps"
+        state = read_state(folder)
+        if state is None:
+            return None
+        phase = (state.at, state.phase, state.phase_started)
+        if phase != self._measured:
+            self._meter, self._measured = _meter(folder, state), phase
+        return _answer(self._output, state, self._meter)
+
+
+def _answer(output: str, state: RunState, meter: Meter | None) -> StatusAnswer:
     folder = f"{output}/steps"
-    state = read_state(folder)
-    if state is None:
-        return None
     standing = standing_of(folder, state)
-    meter = _meter(folder, state)
-    progress = None if meter is None or standing == "done" else _progress(state, meter)
+    reading = None if meter is None else meter.read()
+    progress = None if reading is None or standing == "done" else _progress(state, reading)
     return StatusAnswer(
         output=output,
         standing=standing,
@@ -176,10 +198,9 @@ def _meter(folder: str, state: RunState) -> Meter | None:
     return Meter(f"{folder}/{step.folder}", phase.name, phase.tasks)
 
 
-def _progress(state: RunState, meter: Meter) -> ProgressAnswer:
+def _progress(state: RunState, reading: Reading) -> ProgressAnswer:
     assert state.at is not None
     assert state.phase is not None
-    reading = meter.read()
     begun = state.phase_started or state.started
     seconds = max(0.0, (state.ended or time()) - begun)
     known = seconds >= LEAST_SECONDS and reading.documents > 0
@@ -219,7 +240,6 @@ def _funnel(folder: str, state: RunState, meter: Meter | None) -> Iterator[Stage
             counts = records.read_manifest(f"{folder}/{step.folder}").counts
         except FileNotFoundError:
             if at == state.at and meter is not None:
-                meter.read()
                 counts = meter.counts()
         except CorruptFileError:  # it is made again
             pass

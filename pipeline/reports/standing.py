@@ -7,8 +7,9 @@ from rich.console import Group
 from rich.live import Live
 from rich.text import Text
 
-from prep.pipeline.monitor.amounts import duration
-from prep.pipeline.monitor.observing import ProgressAnswer, StatusAnswer, observe
+from prep.pipeline.monitor.amounts import duration, progress_line
+from prep.pipeline.monitor.meter import Reading
+from prep.pipeline.monitor.observing import Observer, ProgressAnswer, StatusAnswer
 from prep.pipeline.reports.report import funnel_table
 from prep.pipeline.reports.terminal import Terminal
 
@@ -17,11 +18,11 @@ WATCH_SECONDS = 1.0
 PLAIN_WATCH_SECONDS = 30.0
 
 
-def print_standing(console: Terminal, answer: StatusAnswer, *, steps: bool = True) -> None:
-    """Print how a run stands."""
+def print_standing(console: Terminal, answer: StatusAnswer, *, steps: bool = True, funnel: bool = True) -> None:
+    """Print how a run stands, with what its stages did to documents where it has not ended well."""
     for line in standing_lines(answer, steps=steps):
         console.print(line, soft_wrap=True)
-    if answer.standing != "done" and answer.funnel:
+    if funnel and answer.standing != "done" and answer.funnel:
         console.print(funnel_table([(each.name, each) for each in answer.funnel]))
     print_end(console, answer)
 
@@ -46,18 +47,19 @@ def print_end(console: Terminal, answer: StatusAnswer) -> None:
 def watch(console: Terminal, output: str, answer: StatusAnswer) -> StatusAnswer:
     """Print how a run stands again and again until it ends; return the last answer."""
     if not console.is_terminal:
-        return _watch_plain(console, output, answer)
+        return _watch_plain(console, Observer(output), answer)
+    observer = Observer(output)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while answer.standing == "running":
             lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in standing_lines(answer)]
             table = funnel_table([(each.name, each) for each in answer.funnel])
             live.update(Group(*lines, *([table] if answer.funnel else [])), refresh=True)
             sleep(WATCH_SECONDS)
-            answer = observe(output) or answer
+            answer = observer.look() or answer
     return answer
 
 
-def _watch_plain(console: Terminal, output: str, answer: StatusAnswer) -> StatusAnswer:
+def _watch_plain(console: Terminal, observer: Observer, answer: StatusAnswer) -> StatusAnswer:
     said, at = "", 0.0
     while answer.standing == "running":
         line = answer.activity if answer.progress is None else f"{answer.activity}, {_progress(answer.progress)}"
@@ -65,7 +67,7 @@ def _watch_plain(console: Terminal, output: str, answer: StatusAnswer) -> Status
             console.print(line, soft_wrap=True)
             said, at = line.partition(":")[0], time()
         sleep(WATCH_SECONDS)
-        answer = observe(output) or answer
+        answer = observer.look() or answer
     return answer
 
 
@@ -101,18 +103,9 @@ def _headline(answer: StatusAnswer) -> str:
 
 
 def _progress(progress: ProgressAnswer) -> str:
-    rate = ""
-    if progress.documents_per_second is not None:
-        rate = f"{progress.documents_per_second:,.0f} documents/s"
-    if progress.bytes_per_second is not None:
-        rate += f", {progress.bytes_per_second / 1e6:,.1f} MB/s"
-    phase = f"{progress.phase} of {progress.phases}" if progress.phases > 1 else ""
-    documents = f"{progress.documents:,} documents" if progress.documents else ""
-    left = "" if progress.seconds_left is None else f"about {duration(progress.seconds_left)} left"
-    tasks = f"{progress.finished:,} of {progress.tasks:,} {'task' if progress.tasks == 1 else 'tasks'}"
-    return ", ".join(
-        part for part in (phase, f"{progress.share:.0%}", tasks, progress.note or documents, rate, left) if part
-    )
+    phase = f"{progress.phase} of {progress.phases}, " if progress.phases > 1 else ""
+    amounts = (progress.finished, progress.tasks, progress.documents, progress.bytes, progress.share, progress.note)
+    return f"{phase}{progress.share:.0%}, {progress_line(Reading(*amounts), progress.seconds)}"
 
 
 def _ago(moment: float) -> str:
