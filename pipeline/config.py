@@ -20,6 +20,7 @@ from typing import Annotated, Literal, TypeVar
 import yaml
 from pydantic import Field, ValidationError
 
+from prep.corpus.closeness import meant, nearest
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.retrying import StorageAccess
 from prep.pipeline.cards.card import Card
@@ -27,7 +28,6 @@ from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.pipeline.mistakes import crowded_stage, problem_of, unknown_stage, unlisted_stages
 from prep.stages.catalogue import STAGES
 from prep.stages.results import Thresholds
-from prep.stages.shared.closeness import meant, nearest
 from prep.stages.stage import PathName, Settings, Size, SourceStage, Stage
 
 AnySettings = TypeVar("AnySettings", bound=Settings)

@@ -8,8 +8,8 @@ import yaml
 from pydantic import BaseModel
 from pydantic_core import ErrorDetails
 
+from prep.corpus.closeness import listed, meant, nearest
 from prep.corpus.errors import Problem
-from prep.stages.shared.closeness import listed, meant, nearest
 
 EXECUTORS = ("local", "ray", "slurm")
 WORDS = {

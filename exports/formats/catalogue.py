@@ -1,7 +1,6 @@
 """The formats, by the name that `--to` takes."""
 
-import difflib
-
+from prep.corpus.closeness import nearest
 from prep.corpus.errors import ConfigurationError
 from prep.exports.format import ExportSettings, Format
 from prep.exports.formats.datatrove import Datatrove
@@ -23,7 +22,7 @@ def open_format(name: str, settings: ExportSettings) -> Format:
     """Return a format with its settings. Raises ConfigurationError for a name that is none."""
     if name not in FORMATS:
         known = ", ".join(f"{kind.name} ({kind.reader})" for kind in FORMATS.values())
-        close = difflib.get_close_matches(name, FORMATS, n=1)
-        meant = f"; did you mean {close[0]!r}?" if close else ""
+        near = nearest(name, FORMATS)
+        meant = f"; did you mean {near!r}?" if near else ""
         raise ConfigurationError([f"--to: unknown format {name!r}; there are {known}{meant}"])
     return FORMATS[name](settings)

@@ -5,7 +5,6 @@ Texts are found in the parts of the pass on which the rejecting stage worked; wh
 nowhere, and read again from its source (`prep.pipeline.inspecting.following`).
 """
 
-import difflib
 import hashlib
 from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -20,6 +19,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prep.corpus.arrow.documents import read_documents
+from prep.corpus.closeness import meant
 from prep.corpus.errors import RunError
 from prep.pipeline.config import Configuration
 from prep.pipeline.inspecting.following import follow
@@ -57,25 +57,18 @@ def require_known(plan: Plan, configuration: Configuration, rule: str | None, st
     """Raise RunError for a rule or stage that no document of the run was lost by, with those that there are."""
     names = [each.name for each in configuration.stages]
     if stage is not None and stage not in names:
-        raise RunError(f"--stage {stage}: no such stage{_nearest(stage, names)}; there are {', '.join(names)}")
+        raise RunError(f"--stage {stage}: no such stage; {meant(stage, names)}")
     root = steps_folder(configuration)
     manifests = [records.read_manifest(f"{root}/{step.folder}") for step in complete_steps(plan, configuration)]
     rules = sorted({rule for each in manifests for of in each.counts.values() for rule in (*of.rejected, *of.failed)})
-    known = rule is None or rule in rules or any(near(plan, configuration, rule))
-    if not known:
-        there = ", ".join(rules) or "none"
-        raise RunError(f"--rule {rule}: no document was lost by it{_nearest(str(rule), rules)}; there are {there}")
+    if rule is not None and rule not in rules and not any(near(plan, configuration, rule)):
+        raise RunError(f"--rule {rule}: no document was lost by it; {meant(rule, rules or ['none'])}")
 
 
 def complete_steps(plan: Plan, configuration: Configuration) -> list[PassStep | GlobalStep]:
     """Return the steps that have run as they are configured now, up to the first that has not."""
     root = steps_folder(configuration)
     return list(takewhile(lambda step: complete(f"{root}/{step.folder}"), plan.steps))
-
-
-def _nearest(name: str, known: Sequence[str]) -> str:
-    close = difflib.get_close_matches(name, known, n=1)
-    return f"; did you mean '{close[0]}'?" if close else ""
 
 
 def kept(plan: Plan, configuration: Configuration, number: int, seed: int) -> list[Shown]:

@@ -12,10 +12,10 @@ from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 from pydantic_core import to_jsonable_python
 
+from prep.corpus.closeness import meant
 from prep.corpus.errors import ConfigurationError
 from prep.pipeline.reports.option_types import in_words
 from prep.stages.catalogue import STAGES
-from prep.stages.shared.closeness import meant
 from prep.stages.stage import Settings, Stage
 
 

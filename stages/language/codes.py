@@ -6,12 +6,13 @@ Codes are ISO 639-1 where the language has one, else 639-3. Labels come as `en`,
 languages as Wikipedia names its editions.
 """
 
-import difflib
 from collections import Counter
 from collections.abc import Sequence
 
 from langcodes import Language, closest_supported_match
 from langcodes.tag_parser import LanguageTagError
+
+from prep.corpus.closeness import nearest
 
 EDITIONS = {"als": "gsw", "bh": "bho"}
 """Editions of Wikipedia whose code is another language's, or none, in ISO 639."""
@@ -37,7 +38,7 @@ def nearest_code(wrong: str, known: Sequence[str]) -> str | None:
         match = closest_supported_match(wrong.replace("_", "-"), list(known), max_distance=FARTHEST)
     except LanguageTagError:
         match = None
-    return match or next(iter(difflib.get_close_matches(wrong, known, 1, 0.6)), None)
+    return match or nearest(wrong, known)
 
 
 def _shortest(code: str) -> str:

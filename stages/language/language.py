@@ -9,6 +9,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.arrow.columns import set_column, string_buffers
+from prep.corpus.closeness import listed
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.language.codes import language_codes, nearest_code
 from prep.stages.language.engines import NAMES, Codes, Engine, FastText, library_engine, library_version
@@ -17,7 +18,6 @@ from prep.stages.language.script_kernels import SCRIPTS, find_scripts, script_ta
 from prep.stages.language.segments import language_shares
 from prep.stages.language.serbo_croatian import standard
 from prep.stages.results import Results, RunWarning
-from prep.stages.shared.closeness import listed
 from prep.stages.shared.languages import SERBO_CROATIAN, is_known, related_codes
 from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Tagging, Verdicts
 

@@ -25,11 +25,11 @@ from typing import Annotated, Literal, TypeVar
 import yaml
 from pydantic import AfterValidator, Field, ValidationError, model_validator
 
+from prep.corpus.closeness import meant, nearest
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.text.words import Splitter
 from prep.stages.quality.rules import Rule
 from prep.stages.quality.signals.measures import BY_NAME
-from prep.stages.shared.closeness import meant, nearest
 from prep.stages.shared.languages import canonical_code, is_known, related_codes
 from prep.stages.stage import Settings, Stage
 

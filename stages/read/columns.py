@@ -1,6 +1,5 @@
 """Which columns the sources bring, and what keeps tables from being read together."""
 
-import difflib
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import replace
@@ -8,6 +7,7 @@ from dataclasses import replace
 import pyarrow as pa
 
 from prep.corpus.arrow.documents import ABOUT, CONVERSATION, DATE, HTML, ID, SOURCE, TEXT, URL, storable
+from prep.corpus.closeness import nearest
 from prep.corpus.errors import Problem
 from prep.stages.read.formats import COLUMNS, JSON, columns_of, input_of, kind_of, table_schema
 from prep.stages.read.rows import METADATA
@@ -152,8 +152,8 @@ def _table_problems(table: pa.Schema, origin: Origin, refused: frozenset[str]) -
     """Yield what makes a table unreadable as documents: columns that are missing, of a wrong type or name."""
     options, paths = origin.options, (*origin.field, "paths")
     if options.text_column not in table.names and HTML.name not in mapped_columns(table, options):
-        near = difflib.get_close_matches(options.text_column, table.names, 1)
-        hint = f"set text_column to {near[0]!r}" if near else "set text_column"
+        near = nearest(options.text_column, table.names)
+        hint = f"set text_column to {near!r}" if near else "set text_column"
         field = (*origin.field, "text_column")
         yield Problem(f"no column {options.text_column!r}", field, "a column of text", _names(table), hint)
     mapped = mapped_columns(table, options)

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import pytest
 
+from prep.corpus.closeness import listed, nearest
 from prep.corpus.errors import ConfigurationError
 from prep.exports.format import ExportSettings
 from prep.exports.formats.catalogue import open_format
 from prep.pipeline import readiness
 from prep.pipeline.config import RayExecutor, SlurmExecutor
 from prep.pipeline.located import read_yaml
-from prep.stages.shared.closeness import listed, nearest
 from prep.stages.stage import size_of
 
 from .conftest import WritePipeline
