@@ -5,19 +5,19 @@ Texts are found in the parts of the pass on which the rejecting stage worked; wh
 nowhere, and read again from its source (`prep.pipeline.inspecting.following`).
 """
 
-import hashlib
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from heapq import nsmallest
 from itertools import takewhile
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
+from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.arrow.documents import read_documents
 from prep.corpus.closeness import meant
 from prep.corpus.errors import RunError
@@ -27,7 +27,10 @@ from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
 from prep.pipeline.steps import records
 from prep.pipeline.steps.checking import complete
+from prep.tokenizers.row_kernels import hash_rows
 
+_BY = ("stage", "rule")
+_HASH = "hash of seed and id"
 SIDES = {True: "near the threshold, rejected by this rule alone", False: "near the threshold, kept"}
 
 
@@ -75,10 +78,8 @@ def kept(plan: Plan, configuration: Configuration, number: int, seed: int) -> li
     """Return some of the documents that survive the last pass that has run."""
     passes = [step for step in complete_steps(plan, configuration) if isinstance(step, PassStep)]
     parts = _parts(f"{steps_folder(configuration)}/{passes[-1].folder}")
-    found: list[Shown] = []
-    for part in parts:
-        ids = pq.read_table(part, columns=["id"]).column("id").to_pylist()
-        found = nsmallest(number, [*found, *map(Shown, ids)], key=lambda each: _order(each.id, seed))
+    batches = (batch for part in parts for batch in read_documents(str(part), ["id"]))
+    found = [Shown(row["id"]) for row in _first_by_hash(batches, number, seed)]
     return with_texts(found, parts)
 
 
@@ -141,30 +142,37 @@ def with_texts(shown: Sequence[Shown], parts: Iterable[Path]) -> list[Shown]:
 
 def _drawn(folder: str, number: int, seed: int, rule: str | None) -> list[Shown]:
     """Return the documents drawn for each stage and rule in a folder's rejected files, in that order."""
-    drawn: Mapping[tuple[str, str], list[Shown]] = defaultdict(list)
-    for path in sorted(Path(folder, "rejected").glob("*.parquet")):
-        for batch in read_documents(str(path)):
-            for row in _rows(batch, rule):
-                found = drawn[row.stage, row.rule]
-                found.append(row)
-                if len(found) > 100 * number:
-                    found[:] = nsmallest(number, found, key=lambda each: _order(each.id, seed))
-    return [
-        each
-        for _, found in sorted(drawn.items())
-        for each in nsmallest(number, found, key=lambda each: _order(each.id, seed))
-    ]
-
-
-def _rows(batch: pa.RecordBatch, rule: str | None) -> Iterator[Shown]:
+    files = sorted(Path(folder, "rejected").glob("*.parquet"))
+    batches = (batch for path in files for batch in read_documents(str(path), ["id", *_BY, "value", "detail"]))
     if rule is not None:
-        batch = batch.filter(pc.equal(batch.column("rule"), rule))
-    for row in batch.to_pylist():
-        yield Shown(row["id"], None, row["stage"], row["rule"], row["value"], row["detail"])
+        batches = (batch.filter(pc.equal(batch.column("rule"), rule)) for batch in batches)
+    rows = _first_by_hash(batches, number, seed, _BY)
+    return [Shown(row["id"], None, row["stage"], row["rule"], row["value"], row["detail"]) for row in rows]
 
 
-def _order(document: str, seed: int) -> bytes:
-    return hashlib.sha256(f"{seed} {document}".encode()).digest()
+def _first_by_hash(
+    batches: Iterable[pa.RecordBatch], number: int, seed: int, by: Sequence[str] = ()
+) -> list[dict[str, Any]]:
+    """Return the rows of each group whose ids have the smallest hashes, in the order of groups and hashes."""
+    drawn: pa.Table | None = None
+    order = [(name, "ascending") for name in (*by, _HASH, "id")]
+    for batch in batches:
+        data, offsets = string_buffers(batch.column("id"))
+        hashes = pa.array(hash_rows(data, offsets[:-1], offsets[1:], np.uint64(seed)))
+        new = pa.Table.from_batches([batch]).append_column(_HASH, hashes)
+        table = (new if drawn is None else pa.concat_tables([drawn, new])).sort_by(order)
+        drawn = table.filter(pa.array(_places(table, by) < number))
+    return [] if drawn is None else drawn.to_pylist()
+
+
+def _places(table: pa.Table, by: Sequence[str]) -> npt.NDArray[np.int64]:
+    """Return the place of each row in its group, of which the rows stand together."""
+    rows = np.arange(table.num_rows)
+    fresh = rows == 0
+    for name in by if len(rows) else ():
+        codes = table.column(name).combine_chunks().dictionary_encode().indices.to_numpy()
+        fresh[1:] |= codes[1:] != codes[:-1]
+    return rows - np.maximum.accumulate(np.where(fresh, rows, 0))
 
 
 def _parts(folder: str) -> list[Path]:
