@@ -10,7 +10,6 @@ stages:
 """
 
 import os
-import re
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
@@ -214,7 +213,7 @@ def _validate(located: Located) -> Configuration:
     stages = _stages(located, complaints)
     settings = _settings(located, {key: item for key, item in value.items() if key != "stages"}, complaints)
     if complaints or settings is None:
-        raise ConfigurationError(sorted(complaints, key=_line_of))
+        raise ConfigurationError(sorted(complaints, key=lambda each: _line_of(each, located.name)))
     first, *others = stages
     if isinstance(first, SourceStage):
         first = first.apart_from(settings.output)
@@ -262,10 +261,10 @@ def _is_misspelt(value: object, key: str) -> bool:
     return key not in keys and any(nearest(str(each), TOP_LEVEL) == key for each in keys if each not in TOP_LEVEL)
 
 
-def _line_of(complaint: str) -> int:
-    """Return the line that a complaint is about, 0 where it is about the command line."""
-    found = re.match(r"[^\s]*?:(\d+): ", complaint)
-    return int(found[1]) if found else 0
+def _line_of(complaint: str, file: str) -> int:
+    """Return the line of a file that a complaint is about, 0 where it is about the command line."""
+    line = complaint.removeprefix(f"{file}:").partition(":")[0]
+    return int(line) if line.isdigit() else 0
 
 
 def _stage(located: Located, position: int, entry: object, complaints: list[str]) -> Stage | None:

@@ -150,6 +150,15 @@ def test_a_mistake_in_a_configuration_is_named_with_its_line_and_what_was_meant(
         assert len(line) < 300, "a message does not fill a screen"
 
 
+def test_mistakes_are_in_the_order_of_lines_whatever_the_file_is_called(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "my file: 9.yaml").write_text(MISTAKES["several at once, by line"][0])
+    monkeypatch.chdir(tmp_path)
+    _, _, err = call(monkeypatch, capsys, "check", "my file: 9.yaml")
+    assert [line.split(":")[2] for line in err.removeprefix("error: ").splitlines()] == ["2", "5", "6", "7"]
+
+
 @pytest.mark.parametrize(
     ("arguments", "expected"),
     [
