@@ -25,7 +25,7 @@ Identity = Mapping[str, object]
 OBJECT = re.compile(r" at 0x[0-9a-f]{6,}")
 DATA = (".npz", ".npy", ".yaml", ".json", ".bin", ".txt", ".csv", ".arrow", ".parquet")
 """Suffixes of files inside the package that decide what its stages make."""
-FORMAT = 3
+FORMAT = 4
 """Raised whenever the layout of the steps' folders changes."""
 
 

@@ -135,7 +135,7 @@ def _read(path: str) -> Record:
             _groups_from_json(value["undecoded"]),
             int(value["read"]),  # type: ignore[call-overload]
             int(value["written"]),  # type: ignore[call-overload]
-            int(value.get("bytes", 0)),  # type: ignore[call-overload]
+            int(value["bytes"]),  # type: ignore[call-overload]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(f"{path}: no record of a task or step: {type(error).__name__}: {error}") from error
