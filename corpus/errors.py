@@ -8,7 +8,7 @@
         ├── StorageError         storage did not answer, or reported errors, however often it was tried
         └── CorruptFileError     a file that `prep` wrote itself is damaged
 
-A broken document is none of these: it is counted and recorded (see `prep.stages.stage.Verdicts`).
+A broken document is none of these: it is counted and recorded (see `prep.stages.verdicts.Verdicts`).
 """
 
 from collections.abc import Sequence

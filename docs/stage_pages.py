@@ -8,7 +8,7 @@ from mkdocs.structure.files import File, Files
 
 from prep.pipeline.reports.reference import example_of, options_of
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import Settings
+from prep.stages.settings import Settings
 
 
 def on_files(files: Files, config: MkDocsConfig) -> Files:

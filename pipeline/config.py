@@ -27,7 +27,8 @@ from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.pipeline.mistakes import crowded_stage, problem_of, unknown_stage, unlisted_stages
 from prep.stages.catalogue import STAGES
 from prep.stages.results import Thresholds
-from prep.stages.stage import PathName, Settings, Size, SourceStage, Stage
+from prep.stages.settings import PathName, Settings, Size
+from prep.stages.stage import SourceStage, Stage
 
 AnySettings = TypeVar("AnySettings", bound=Settings)
 

@@ -30,7 +30,8 @@ from prep.corpus.errors import ConfigurationError
 from prep.pipeline import config
 from prep.pipeline.execution.isolation import isolate
 from prep.pipeline.steps.passes import opened, repeated, tagged
-from prep.stages.stage import CheckContext, RowStage, Verdicts
+from prep.stages.stage import CheckContext, RowStage
+from prep.stages.verdicts import Verdicts
 
 METADATA: Mapping[str, pa.DataType] = {field.name: field.type for field in (URL, DATE, SOURCE)} | {
     "language": pa.string()

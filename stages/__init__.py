@@ -11,23 +11,21 @@ from prep.corpus.lazy_names import lazy_names
 
 if TYPE_CHECKING:
     from prep.corpus.errors import Problem
+    from prep.stages.settings import Settings
     from prep.stages.stage import (
         CheckContext,
         GlobalStage,
         InputFile,
-        Outcome,
         Partition,
-        PartVerdicts,
         Phase,
         RowFunction,
         RowStage,
-        Settings,
         SourceStage,
         Stage,
         Tap,
-        Verdicts,
         Watch,
     )
+    from prep.stages.verdicts import Outcome, PartVerdicts, Verdicts
 
 __all__ = [
     "CheckContext",
@@ -52,9 +50,10 @@ __getattr__, __dir__ = lazy_names(
     __name__,
     {
         "prep.corpus.errors": "Problem",
+        "prep.stages.settings": "Settings",
         "prep.stages.stage": (
-            "CheckContext GlobalStage InputFile Outcome PartVerdicts Partition Phase RowFunction "
-            "RowStage Settings SourceStage Stage Tap Verdicts Watch"
+            "CheckContext GlobalStage InputFile Partition Phase RowFunction RowStage SourceStage Stage Tap Watch"
         ),
+        "prep.stages.verdicts": "Outcome PartVerdicts Verdicts",
     },
 )

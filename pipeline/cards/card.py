@@ -6,7 +6,7 @@ from typing import Annotated
 
 from pydantic import Field
 
-from prep.stages.stage import Settings
+from prep.stages.settings import Settings
 
 
 class Card(Settings):

@@ -8,7 +8,7 @@ from pydantic import BaseModel
 
 def size_flag(text: str | int) -> int:
     """Return the number of bytes that a flag gives, such as `20MB`."""
-    from prep.stages.stage import size_of
+    from prep.stages.settings import size_of
 
     try:
         return int(str(size_of(str(text))))

@@ -22,7 +22,8 @@ from prep.corpus.files.compression import strip_codec
 from prep.pipeline.config import stages_of
 from prep.pipeline.drafting.text_columns import text_column
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import InputFile, Outcome, RowStage, SourceStage
+from prep.stages.stage import InputFile, RowStage, SourceStage
+from prep.stages.verdicts import Outcome
 
 KINDS: Mapping[str, str] = {
     **dict.fromkeys(("warc", "arc", "wacz"), "web"),

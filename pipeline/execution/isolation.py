@@ -15,7 +15,8 @@ import pyarrow.compute as pc
 
 from prep.corpus.errors import PrepError
 from prep.pipeline.execution.quarantine import DETAILS, ELSEWHERE, Incidents, Note, Spot, read_spot
-from prep.stages.stage import Outcome, RowFunction, Verdicts, Watch
+from prep.stages.stage import RowFunction, Watch
+from prep.stages.verdicts import Outcome, Verdicts
 
 
 class Guard:

@@ -28,7 +28,7 @@ from prep.pipeline.steps.checking import complete
 from prep.pipeline.steps.inputs import confirm
 from prep.pipeline.steps.passes import opened, tagged, upstream_of
 from prep.pipeline.steps.settling import REJECTS
-from prep.stages.stage import Outcome, Verdicts
+from prep.stages.verdicts import Outcome, Verdicts
 
 Fate = Literal["kept", "rejected", "failed"]
 

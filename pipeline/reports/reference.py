@@ -16,7 +16,8 @@ from prep.corpus.closeness import meant
 from prep.corpus.errors import ConfigurationError
 from prep.pipeline.reports.option_types import in_words
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import Settings, Stage
+from prep.stages.settings import Settings
+from prep.stages.stage import Stage
 
 
 def overview() -> str:

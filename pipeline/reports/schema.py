@@ -16,7 +16,8 @@ from prep.corpus.errors import ConfigurationError
 from prep.pipeline.config import RunSettings
 from prep.pipeline.reports.reference import docstrings, example_of, groups
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import Settings, Stage
+from prep.stages.settings import Settings
+from prep.stages.stage import Stage
 
 DIALECT = "http://json-schema.org/draft-07/schema#"
 FILE = "prep.schema.json"

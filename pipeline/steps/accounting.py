@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from prep.corpus.arrow.documents import REJECTED, TEXT, URL
 from prep.stages.results import Counts, Group
-from prep.stages.stage import Verdicts
+from prep.stages.verdicts import Verdicts
 
 LABELS = ("source", "language")
 """Columns by whose values documents are counted."""

@@ -26,8 +26,9 @@ from prep.pipeline.plan import Changes, PassStep, TapPlan
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account, noted, rejects
 from prep.pipeline.steps.inputs import confirm
-from prep.stages.stage import Outcome, RowFunction, RowStage, SourceStage, Stage, Tap
+from prep.stages.stage import RowFunction, RowStage, SourceStage, Stage, Tap
 from prep.stages.upstream import Upstream
+from prep.stages.verdicts import Outcome
 
 PHASE = "pass"
 FINDINGS = "findings"

@@ -12,8 +12,9 @@ from prep.corpus.arrow.documents import REJECTED, URL, DocumentWriter
 from prep.corpus.errors import LedgerError
 from prep.corpus.files.storage import join, write_arrow
 from prep.pipeline.steps.accounting import LABELS, Account, noted, rejects
-from prep.stages.stage import GlobalStage, PartVerdicts, Verdicts
+from prep.stages.stage import GlobalStage
 from prep.stages.upstream import GlobalContext, Upstream
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 REJECTS = "rejected"
 """Folder of what is lost, in a pass's folder and in a Global stage's output."""

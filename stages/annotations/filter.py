@@ -17,8 +17,10 @@ from pydantic import BeforeValidator, Field, model_validator
 from prep.corpus.errors import Problem
 from prep.corpus.files.storage import join, read_json, write_json
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Settings, Tagging, Verdicts
+from prep.stages.settings import Settings
+from prep.stages.stage import CheckContext, GlobalStage, Phase, Tagging
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 JUDGE, COUNT = "judge", "count"
 SEEN = "values.json"

@@ -19,8 +19,9 @@ from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.storage import join, read_arrow, read_json, write_arrow, write_json
 from prep.stages.results import Results, RunWarning
 from prep.stages.shared.label_files import KEY, LabelFiles, LabelIndex
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Verdicts
+from prep.stages.stage import CheckContext, GlobalStage, Phase
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 INDEX, MATCH, COUNT = "index", "match", "count"
 REPORT = "join.json"

@@ -12,9 +12,11 @@ from prep.corpus.arrow.columns import set_column
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.classifier.training import MODEL
 from prep.stages.results import Results, RunWarning
+from prep.stages.settings import PathName
 from prep.stages.shared.fasttext.classifier import TextClassifier
 from prep.stages.shared.fasttext.file_format import read_classifier
-from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Tagging, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
+from prep.stages.verdicts import Outcome, Verdicts
 
 
 class ClassifierStage(Tagging, RowStage):

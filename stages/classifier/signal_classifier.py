@@ -21,8 +21,10 @@ from prep.stages.classifier.signal_model import (
     read_signal_model,
 )
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, PathName, Phase, Tagging, Verdicts
+from prep.stages.settings import PathName
+from prep.stages.stage import CheckContext, GlobalStage, Phase, Tagging
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 SCORE = "score"
 

@@ -16,9 +16,9 @@ from prep.corpus.files.storage import expand
 from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.words import word_table
 from prep.stages.classifier.signal_model import SIGNALS, Values, columns_of, feature_values, numbers_of
+from prep.stages.settings import PathName, Settings
 from prep.stages.shared.label_files import LabelFiles, LabelIndex
 from prep.stages.shared.matching.exact_kernels import text_hashes
-from prep.stages.stage import PathName, Settings
 
 FEWEST = 20
 """Documents of a label without which nothing is learnt."""

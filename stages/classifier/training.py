@@ -19,9 +19,9 @@ from pydantic import Field, StringConstraints
 from prep.corpus.errors import RunError
 from prep.corpus.files.storage import join, sha256, write_bytes, write_json
 from prep.stages.classifier.examples import Examples, Split, split
+from prep.stages.settings import Settings
 from prep.stages.shared.fasttext.classifier import TextClassifier
 from prep.stages.shared.fasttext.file_format import LABEL, read_classifier
-from prep.stages.stage import Settings
 
 MODEL, CARD = "model.bin", "card.json"
 BINS = 20

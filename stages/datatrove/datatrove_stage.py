@@ -13,7 +13,8 @@ from pydantic import Field, JsonValue
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Tagging, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
+from prep.stages.verdicts import Outcome, Verdicts
 
 TYPES: Mapping[str, pa.DataType] = {
     "string": pa.string(),

@@ -31,8 +31,8 @@ from prep.stages.decontaminate.folding import folding
 from prep.stages.decontaminate.items import Flags, Frequencies, Items, Numbers, Places, Spans
 from prep.stages.decontaminate.overlap_kernels import widen
 from prep.stages.decontaminate.taps import places_of
-from prep.stages.stage import PartVerdicts, Verdicts
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 FINDINGS = pa.schema(
     [

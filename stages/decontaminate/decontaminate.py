@@ -18,8 +18,9 @@ from prep.stages.decontaminate.evaluation_sets import EvaluationSet
 from prep.stages.decontaminate.items import Items
 from prep.stages.decontaminate.taps import OverlapTap
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tagging
+from prep.stages.stage import CheckContext, GlobalStage, Phase, Tagging
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts
 
 LIST, COUNT, ADD_UP, DECIDE, REPORT = "list", "count", "add_up", "decide", "report"
 

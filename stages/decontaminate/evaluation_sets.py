@@ -12,7 +12,7 @@ from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.compression import pieces, strip_codec
 from prep.corpus.files.storage import expand, open_input
 from prep.stages.decontaminate.known_sets import columns_of
-from prep.stages.stage import PathName, Settings
+from prep.stages.settings import PathName, Settings
 
 
 class EvaluationSet(Settings):

@@ -33,8 +33,8 @@ from prep.stages.shared.matching.cluster_kernels import (
 from prep.stages.shared.matching.documents import Documents, read_numbers
 from prep.stages.shared.matching.keep import Key, Policy, keys
 from prep.stages.shared.matching.matching import read_pairs
-from prep.stages.stage import PartVerdicts, Verdicts
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 DOCUMENT_BYTES = 37
 """Memory of a cluster task per document."""

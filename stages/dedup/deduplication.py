@@ -47,12 +47,14 @@ from prep.stages.dedup.minhash.assignment import Verification
 from prep.stages.dedup.minhash.minhash_kernels import Shingling
 from prep.stages.dedup.minhash.similarity import Selection
 from prep.stages.results import Results, RunWarning
+from prep.stages.settings import Size
 from prep.stages.shared.matching import matching
 from prep.stages.shared.matching.documents import Documents
 from prep.stages.shared.matching.keep import Keep, Policy
 from prep.stages.shared.matching.matching import Matcher, Range
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Size
+from prep.stages.stage import CheckContext, GlobalStage, Phase
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts
 
 ID_BYTES = 64
 """What an id, a length and a verdict take, for the prediction of disk use."""

@@ -27,6 +27,7 @@ from pydantic import Field
 from prep.corpus.errors import CorruptFileError, Problem, RunError
 from prep.corpus.files.storage import absolute, is_remote, join, read_arrow, read_json, sha256, write_arrow, write_json
 from prep.stages.dedup.clusters import kept_ids, spread, verdicts_path
+from prep.stages.settings import PathName, Settings
 from prep.stages.shared.matching.documents import (
     CONTENT,
     ID,
@@ -38,7 +39,7 @@ from prep.stages.shared.matching.documents import (
     hashes_path,
     read_numbers,
 )
-from prep.stages.stage import PathName, Settings, Tap
+from prep.stages.stage import Tap
 from prep.stages.upstream import GlobalContext
 
 FORMAT = 1

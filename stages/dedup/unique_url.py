@@ -14,10 +14,11 @@ from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.text.hashing import lower_table
 from prep.stages.dedup.deduplication import Deduplication
 from prep.stages.dedup.taps import tap_table
+from prep.stages.settings import Settings
 from prep.stages.shared.matching.keep import Keep
 from prep.stages.shared.url.form_kernels import Form, Fragments, form
 from prep.stages.shared.url.hash_kernels import url_hashes
-from prep.stages.stage import Settings, Tap
+from prep.stages.stage import Tap
 
 URL_HASH = ("url_hash_0", "url_hash_1")
 """The two halves of the 128-bit hash; null where a document has no URL."""

@@ -21,7 +21,8 @@ from prep.stages.extract.peers import Mode, open_resiliparse, open_trafilatura, 
 from prep.stages.shared.charset.page import Decoded, Origin, decode_page
 from prep.stages.shared.dates import LATEST, day_after
 from prep.stages.shared.markup.formulas import Delimiters
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage
+from prep.stages.verdicts import Outcome, Verdicts
 
 CHARSET_ORIGIN = pa.field("charset_origin", pa.string())
 METADATA = tuple(pa.field(name, pa.string()) for name in Metadata._fields)

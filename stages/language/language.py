@@ -18,8 +18,10 @@ from prep.stages.language.script_kernels import SCRIPTS, find_scripts, script_ta
 from prep.stages.language.segments import language_shares
 from prep.stages.language.serbo_croatian import standard
 from prep.stages.results import Results, RunWarning
+from prep.stages.settings import PathName
 from prep.stages.shared.languages import SERBO_CROATIAN, is_known, related_codes
-from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Tagging, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
+from prep.stages.verdicts import Outcome, Verdicts
 
 LANGUAGE = pa.field("language", pa.string())
 SCORE = pa.field("language_score", pa.float32())

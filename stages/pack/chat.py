@@ -12,8 +12,8 @@ from pydantic import Field
 from prep.corpus.arrow.documents import CONVERSATION
 from prep.corpus.shards.shards import Ids
 from prep.stages.pack.tokens import EncodedBatch
+from prep.stages.settings import PathName, Settings
 from prep.stages.shared.conversations import conversation_text
-from prep.stages.stage import PathName, Settings
 
 if TYPE_CHECKING:
     from prep.tokenizers.chat.encode import EncodedConversation, Refusal

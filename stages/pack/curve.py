@@ -22,7 +22,7 @@ from pydantic import Field
 from prep.corpus.errors import RunError
 from prep.corpus.shards.splits import Hashes
 from prep.stages.pack.packing_kernels import Integers
-from prep.stages.stage import Settings
+from prep.stages.settings import Settings
 
 SAMPLE = 1 << 20
 BUCKET = "\x1f"

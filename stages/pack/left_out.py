@@ -12,8 +12,8 @@ from prep.stages.pack.curve import Borders, group_of
 from prep.stages.pack.mixture import Intervals, epochs, taken
 from prep.stages.pack.plan import PlanTask, candidates, read_borders, read_phases, read_split_rule
 from prep.stages.pack.tokens import PartDocuments, read_part
-from prep.stages.stage import PartVerdicts, Verdicts
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 NOT_IN_MIXTURE = "not_in_mixture"
 """Rule: no phase names the document's group."""

@@ -26,7 +26,7 @@ from prep.corpus.errors import RunError
 from prep.corpus.shards.splits import Hashes
 from prep.stages.pack.curve import CurveReport, UpsamplingCurve, curve_reports, group_of, stream_name
 from prep.stages.pack.packing_kernels import Integers
-from prep.stages.stage import Settings
+from prep.stages.settings import Settings
 
 UNKNOWN = "unknown"
 """Stands for a label that is null."""

@@ -19,8 +19,10 @@ from prep.stages.pack.scatter import scatter_share
 from prep.stages.pack.tokens import Drawing, EncodedBatch, RowFormat, read_row_format, tokenize_part
 from prep.stages.pack.write import write_manifests, write_share
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Size
+from prep.stages.settings import Size
+from prep.stages.stage import CheckContext, GlobalStage, Phase
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts
 
 TOKENIZE, PLAN, SCATTER, WRITE, FINISH = "tokenize", "plan", "scatter", "write", "finish"
 

@@ -12,9 +12,11 @@ from prep.corpus.arrow.columns import set_column
 from prep.corpus.errors import Problem
 from prep.corpus.text.words import Splitter
 from prep.stages.perplexity.ngram_model import NgramModel
+from prep.stages.settings import Size
 from prep.stages.shared.languages import is_known, related_codes
 from prep.stages.shared.text_source import TextSource
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Size, Tagging, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
+from prep.stages.verdicts import Outcome, Verdicts
 
 EVERY_OTHER = "*"
 RULES = ("low_perplexity", "high_perplexity")

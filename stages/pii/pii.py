@@ -20,7 +20,8 @@ from prep.stages.pii.mask_kernels import EMAIL, IP, PHONE, Findings, Sought, fin
 from prep.stages.pii.phone_formats import FORMATS, Region
 from prep.stages.pii.phone_kernels import compile_patterns
 from prep.stages.pii.version_kernels import version_words
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage
+from prep.stages.stage import CheckContext, RowFunction, RowStage
+from prep.stages.verdicts import Outcome
 
 COUNTS = {EMAIL: "pii_emails", IP: "pii_ips", PHONE: "pii_phones"}
 """Columns of counts."""

@@ -23,7 +23,8 @@ from prep.stages.quality.cleaning_kernels import (
     phrases,
 )
 from prep.stages.quality.signals.measures import CLEANED_MEASURES, add_signals, with_signals
-from prep.stages.stage import Outcome, RowFunction, RowStage
+from prep.stages.stage import RowFunction, RowStage
+from prep.stages.verdicts import Outcome
 
 Number = Annotated[int, Field(ge=1)]
 

@@ -3,7 +3,7 @@
 from pathlib import Path
 from typing import Literal
 
-from prep.stages.stage import Settings
+from prep.stages.settings import Settings
 
 FILE = "audit/costs.json"
 

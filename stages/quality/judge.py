@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 
 from prep.stages.quality.rules import Flags, Rule, Signal, first_broken, signals_of
 from prep.stages.quality.signals.measures import SIGNALS, measured
-from prep.stages.stage import PartVerdicts, Verdicts
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 Numbers = npt.NDArray[np.int64]
 _SIZES = ("bytes", "cleaned_bytes")

@@ -20,8 +20,9 @@ from prep.stages.quality.recipe import JudgesByRecipe, LanguageChange, Recipe, R
 from prep.stages.quality.rules import signals_of
 from prep.stages.quality.signals.measures import SIGNALS, measured
 from prep.stages.quality.signals.signals import Signals
-from prep.stages.stage import CheckContext, GlobalStage, NearThreshold, PartVerdicts, Phase, Tagging
+from prep.stages.stage import CheckContext, GlobalStage, NearThreshold, Phase, Tagging
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts
 
 JUDGE, COST = "judge", "cost"
 

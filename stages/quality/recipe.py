@@ -30,8 +30,9 @@ from prep.corpus.errors import ConfigurationError
 from prep.corpus.text.words import Splitter
 from prep.stages.quality.rules import Rule
 from prep.stages.quality.signals.measures import BY_NAME
+from prep.stages.settings import Settings
 from prep.stages.shared.languages import canonical_code, is_known, related_codes
-from prep.stages.stage import Settings, Stage
+from prep.stages.stage import Stage
 
 FOLDER = Path(__file__).parent / "recipes"
 """The recipes that are shipped."""

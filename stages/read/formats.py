@@ -24,7 +24,8 @@ from prep.stages.read.tables.json_files import json_file_rows
 from prep.stages.read.tables.json_lines import json_rows
 from prep.stages.read.tables.tables import arrow_outcomes, arrow_schema, parquet_outcomes
 from prep.stages.read.wiki.mediawiki import mediawiki_rows
-from prep.stages.stage import InputFile, Outcome
+from prep.stages.stage import InputFile
+from prep.stages.verdicts import Outcome
 
 SUFFIXES: Mapping[str, FormatName] = {
     ".warc": "warc",

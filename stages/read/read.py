@@ -23,7 +23,8 @@ from prep.stages.read.rows import Input, Row, batches, failed, rejected, watched
 from prep.stages.read.sources import FormatName, Origin, PathNames, Source, SourceOptions, patterns
 from prep.stages.read.tables.tables import lost_row
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, FileRange, InputFile, Outcome, Partition, SourceStage, Watch
+from prep.stages.stage import CheckContext, FileRange, InputFile, Partition, SourceStage, Watch
+from prep.stages.verdicts import Outcome
 
 _REMARKS = 10
 """At most so many files are remarked on one by one."""

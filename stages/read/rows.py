@@ -12,7 +12,8 @@ import pyarrow as pa
 from prep.corpus.arrow.documents import ABOUT, CHARSET, CONVERSATION, DATE, HEADERS, HTML, ID, SOURCE, TEXT, URL
 from prep.corpus.files.compression import START, TRUNCATED, Piece, Place, codec_of, pieces
 from prep.stages.read.sources import SourceOptions
-from prep.stages.stage import Outcome, Verdicts, Watch
+from prep.stages.stage import Watch
+from prep.stages.verdicts import Outcome, Verdicts
 
 METADATA = pa.field("metadata", pa.string())
 """What a source says of a document beyond the columns it has here, as a JSON object."""

@@ -4,7 +4,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
-from prep.stages.stage import PathName, Settings, Size
+from prep.stages.settings import PathName, Settings, Size
 
 Name = Annotated[str, Field(min_length=1)]
 _Path = Annotated[PathName, Field(min_length=1)]

@@ -9,7 +9,8 @@ from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.storage import exists
 from prep.stages.shared.target_lists import read_list, read_targets
 from prep.stages.shared.targets import KINDS
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage
+from prep.stages.verdicts import Outcome, Verdicts
 
 RULES = tuple(f"removed_by_{kind[:-1]}" for kind in KINDS)
 

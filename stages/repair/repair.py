@@ -25,7 +25,8 @@ from prep.stages.repair.character_kernels import (
 )
 from prep.stages.repair.line_kernels import compile_phrases, drop_lines
 from prep.stages.repair.mojibake import fixer, sequences
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage
+from prep.stages.verdicts import Outcome, Verdicts
 
 BOILERPLATE = (
     *("javascript", "terms of use", "privacy policy", "cookie policy", "uses cookies", "use of cookies"),

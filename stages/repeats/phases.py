@@ -41,8 +41,8 @@ from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import Documents, read_numbers, read_values
 from prep.stages.shared.matching.keep import Policy, elect, keys
 from prep.stages.shared.matching.matching import Range
-from prep.stages.stage import PartVerdicts, Verdicts
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 NOTHING_LEFT = "nothing_left"
 """The rule under which a document goes that was nothing but repeated pieces."""

@@ -14,9 +14,11 @@ from pydantic import Field
 from prep.stages.repeats import audit, phases
 from prep.stages.repeats.phases import Level
 from prep.stages.repeats.taps import HostLineTap, LineTap, Unit, WindowTap
+from prep.stages.settings import Size
 from prep.stages.shared.matching.matching import ranges
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Size, Tagging, Tap
+from prep.stages.stage import CheckContext, GlobalStage, Phase, Tagging, Tap
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts
 
 SORT, MATCH, CUT, AUDIT = "sort", "match", "cut", "audit"
 EXPAND, SORT_RUNS, MATCH_RUNS = "expand", "sort_runs", "match_runs"

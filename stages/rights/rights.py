@@ -23,8 +23,10 @@ from prep.stages.rights.site_records import read_records, record_files
 from prep.stages.rights.site_rules import NOTHING_SAID, Moment, SiteRules, SiteStatement, forbids_training
 from prep.stages.rights.statements import Rights as Found
 from prep.stages.rights.statements import directives, place_of, read_headers, read_json_ld
+from prep.stages.settings import Settings
 from prep.stages.shared.url.name_kernels import names
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Settings, Tagging, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
+from prep.stages.verdicts import Outcome, Verdicts
 
 LICENCE = pa.field("licence", pa.string())
 ORIGIN = pa.field("licence_origin", pa.string())

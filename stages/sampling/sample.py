@@ -11,8 +11,10 @@ from pydantic import Field
 
 from prep.corpus.errors import Problem
 from prep.stages.sampling.chance import chances
+from prep.stages.settings import Settings
 from prep.stages.shared.languages import is_known, related_codes
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Settings, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage
+from prep.stages.verdicts import Outcome, Verdicts
 
 NAMED = r"^[a-z][a-z0-9_]*$"
 

@@ -22,8 +22,9 @@ from pydantic import Field
 from prep.corpus.errors import Problem
 from prep.corpus.files.storage import join, read_arrow, write_arrow
 from prep.stages.sampling.chance import id_hashes
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, Phase, Tagging, Tap, Verdicts
+from prep.stages.stage import CheckContext, GlobalStage, Phase, Tagging, Tap
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 COUNT, CUT, DROP = "count", "cut", "drop"
 RULE = "below_top_share"

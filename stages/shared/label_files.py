@@ -21,9 +21,9 @@ from prep.corpus.files.compression import pieces, strip_codec
 from prep.corpus.files.storage import expand, is_glob, open_input
 from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.words import word_table
+from prep.stages.settings import PathName, Settings
 from prep.stages.shared.matching.exact_kernels import text_hashes
 from prep.stages.shared.targets import url_keys
-from prep.stages.stage import PathName, Settings
 
 SHOWN = 3
 """Keys that an error names."""

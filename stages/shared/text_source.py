@@ -9,7 +9,8 @@ import pyarrow.compute as pc
 from prep.corpus.arrow.documents import SOURCE, TEXT, select
 from prep.corpus.errors import Problem
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import CheckContext, PathName, Settings, SourceStage
+from prep.stages.settings import PathName, Settings
+from prep.stages.stage import CheckContext, SourceStage
 
 BATCH_BYTES = 8 << 20
 

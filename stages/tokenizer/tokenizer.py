@@ -13,8 +13,10 @@ from prep.corpus.errors import PrepError, Problem, RunError
 from prep.corpus.files.storage import join, read_json, write_batches
 from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
 from prep.stages.results import Results, RunWarning
-from prep.stages.stage import CheckContext, GlobalStage, PartVerdicts, PathName, Phase, Size
+from prep.stages.settings import PathName, Size
+from prep.stages.stage import CheckContext, GlobalStage, Phase
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import PartVerdicts
 from prep.tokenizers.chat.template import ChatTemplate
 from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
 from prep.tokenizers.encoding.encode import open_files

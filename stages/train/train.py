@@ -14,7 +14,8 @@ from pydantic import Field
 from prep.corpus.errors import CorruptFileError, Problem
 from prep.corpus.files.storage import exists, join, open_input, write_bytes
 from prep.corpus.shards.shards import MANIFEST, ShardManifest, ShardReader
-from prep.stages.stage import CheckContext, GlobalStage, PathName, Phase
+from prep.stages.settings import PathName
+from prep.stages.stage import CheckContext, GlobalStage, Phase
 from prep.stages.train.prompts import begin, has_template
 from prep.stages.upstream import PROGRESS, GlobalContext
 

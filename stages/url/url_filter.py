@@ -10,9 +10,10 @@ from pydantic import Field
 from prep.corpus.arrow.columns import string_array, string_buffers
 from prep.corpus.errors import Problem
 from prep.corpus.text.hashing import lower_table
+from prep.stages.settings import PathName
 from prep.stages.shared.url.name_kernels import names
 from prep.stages.shared.url.word_kernels import letter_table
-from prep.stages.stage import CheckContext, Outcome, PathName, RowFunction, RowStage, Tagging, Verdicts
+from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
 from prep.stages.url.lists import (
     EXACT,
     ListKind,
@@ -23,6 +24,7 @@ from prep.stages.url.lists import (
     load_words,
 )
 from prep.stages.url.rule_kernels import RULES, Limits, Lists, judge_urls
+from prep.stages.verdicts import Outcome, Verdicts
 
 Paths = tuple[PathName, ...]
 Length = Annotated[int, Field(ge=1)]

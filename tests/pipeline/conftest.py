@@ -16,8 +16,9 @@ from prep.corpus.arrow.documents import read_documents
 from prep.corpus.files.storage import join, read_arrow, write_arrow, write_bytes
 from prep.pipeline import config
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import GlobalStage, Outcome, PartVerdicts, Phase, RowFunction, RowStage, Stage, Tap, Verdicts
+from prep.stages.stage import GlobalStage, Phase, RowFunction, RowStage, Stage, Tap
 from prep.stages.upstream import GlobalContext
+from prep.stages.verdicts import Outcome, PartVerdicts, Verdicts
 
 WritePipeline = Callable[..., Path]
 

@@ -52,7 +52,8 @@ from typing import ClassVar
 import pyarrow as pa
 
 from library import work
-from prep.stages.stage import Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import RowFunction, RowStage
+from prep.stages.verdicts import Outcome, Verdicts
 
 class Fragile(RowStage):
     name: ClassVar[str] = "fragile"

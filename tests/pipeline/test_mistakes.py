@@ -11,7 +11,7 @@ from prep.exports.formats.catalogue import open_format
 from prep.pipeline import readiness
 from prep.pipeline.config import RayExecutor, SlurmExecutor
 from prep.pipeline.located import read_yaml
-from prep.stages.stage import size_of
+from prep.stages.settings import size_of
 
 from .conftest import WritePipeline
 from .test_cli import call

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from prep.corpus.errors import RunError
 from prep.pipeline.execution.isolation import isolate
-from prep.stages.stage import Outcome, Verdicts
+from prep.stages.verdicts import Outcome, Verdicts
 
 from .conftest import Hapax, Shout
 

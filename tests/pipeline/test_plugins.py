@@ -35,7 +35,8 @@ import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.arrow.columns import set_column
-from prep.stages.stage import Outcome, RowFunction, RowStage, Verdicts
+from prep.stages.stage import RowFunction, RowStage
+from prep.stages.verdicts import Outcome, Verdicts
 
 
 class Vowels(RowStage):

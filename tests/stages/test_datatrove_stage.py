@@ -19,7 +19,8 @@ from datatrove.pipeline.formatters.base import BaseFormatter
 
 from prep.pipeline.execution.isolation import isolate
 from prep.stages.datatrove.datatrove_stage import DatatroveStage
-from prep.stages.stage import CheckContext, Outcome
+from prep.stages.stage import CheckContext
+from prep.stages.verdicts import Outcome
 
 CONTEXT = CheckContext(pa.schema({"id": pa.string(), "text": pa.large_string()}), 0, frozenset())
 FILTERS = "datatrove.pipeline.filters."

@@ -18,7 +18,8 @@ from prep.stages.quality.signals.signal_kernels import COUNTS, measure
 from prep.stages.quality.signals.token_kernels import token_table
 from prep.stages.quality.signals.word_kernels import stop_words
 from prep.stages.shared.languages import related_codes
-from prep.stages.stage import CheckContext, Outcome, RowFunction, RowStage, Stage
+from prep.stages.stage import CheckContext, RowFunction, RowStage, Stage
+from prep.stages.verdicts import Outcome
 
 LANGUAGE = "language"
 

@@ -21,7 +21,7 @@ from prep.corpus.files.storage import is_remote, map_input, open_input
 from prep.stages.read.plain.endings import Cut, cut_message, cut_off
 from prep.stages.read.rows import ROW_BYTES, Input, Row, batches, damaged, failed
 from prep.stages.read.tables.mapping import is_text, mapped_columns
-from prep.stages.stage import Outcome, Verdicts
+from prep.stages.verdicts import Outcome, Verdicts
 
 MAX_ROWS = 1024
 """A Parquet row group is read by at most so many rows: what they take unpacked is known only then."""

@@ -11,8 +11,8 @@ import pyarrow.parquet as pq
 from prep.corpus.arrow.documents import ID, TEXT, write_table
 from prep.corpus.files.storage import write_arrow
 from prep.stages.decontaminate.decontaminate import Decontaminate
-from prep.stages.stage import PartVerdicts, Verdicts
 from prep.stages.upstream import GlobalContext, Upstream
+from prep.stages.verdicts import PartVerdicts, Verdicts
 
 SCHEMA = pa.schema([ID, TEXT])
 Outcome = tuple[pa.RecordBatch, Verdicts, list[dict[str, object]]]

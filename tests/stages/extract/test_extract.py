@@ -26,7 +26,8 @@ from prep.stages.extract.html.cost_kernels import (
     kinds_by_slot,
     parse_cost,
 )
-from prep.stages.stage import CheckContext, Outcome
+from prep.stages.stage import CheckContext
+from prep.stages.verdicts import Outcome
 
 ARTICLE = b"""<html><head><title>Bees</title></head><body><nav><a href=/>Home</a><a href=/x>About</a></nav>
 <article><h1>Bees</h1><p>Bees fly from flower to flower and bring home what they find there.</p>

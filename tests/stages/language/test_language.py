@@ -15,7 +15,8 @@ from prep.stages.language.codes import language_codes
 from prep.stages.language.language import Language
 from prep.stages.language.model import SHA256, VARIABLE, find_model
 from prep.stages.shared.fasttext.file_format import read_classifier
-from prep.stages.stage import CheckContext, Outcome
+from prep.stages.stage import CheckContext
+from prep.stages.verdicts import Outcome
 
 SENTENCES = {
     "en": "The ship had been at sea for three weeks when the wind finally turned.",

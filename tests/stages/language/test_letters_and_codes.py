@@ -22,7 +22,8 @@ from prep.stages.language.script_kernels import SCRIPTS, find_scripts, fold_capi
 from prep.stages.language.serbo_croatian import standard
 from prep.stages.quality.recipe import load_recipe
 from prep.stages.shared.languages import related_codes
-from prep.stages.stage import CheckContext, Outcome
+from prep.stages.stage import CheckContext
+from prep.stages.verdicts import Outcome
 
 CONTEXT = CheckContext(pa.schema([TEXT]), 1, frozenset())
 ENGLISH = "The harbour was closed for repairs in the autumn, and the boats had to lie in the river until the spring."

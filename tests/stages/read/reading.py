@@ -3,7 +3,8 @@
 import pyarrow as pa
 
 from prep.stages.read.read import Read
-from prep.stages.stage import CheckContext, Outcome, Watch
+from prep.stages.stage import CheckContext, Watch
+from prep.stages.verdicts import Outcome
 
 
 def problems(stage: Read) -> list[str]:

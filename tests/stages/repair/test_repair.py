@@ -16,7 +16,8 @@ from prep.corpus.arrow.documents import TEXT
 from prep.corpus.text.hashing import lower_table
 from prep.stages.repair.mojibake import fixer
 from prep.stages.repair.repair import Repair
-from prep.stages.stage import CheckContext, Outcome, RowFunction
+from prep.stages.stage import CheckContext, RowFunction
+from prep.stages.verdicts import Outcome
 
 CONTEXT = CheckContext(pa.schema([TEXT]), 0, frozenset())
 NOTHING = {

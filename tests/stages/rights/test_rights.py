@@ -13,7 +13,8 @@ from prep.pipeline.config import load
 from prep.pipeline.plan import check
 from prep.stages.rights.licences import licence_name, licence_of_link
 from prep.stages.rights.rights import Rights
-from prep.stages.stage import CheckContext, Outcome
+from prep.stages.stage import CheckContext
+from prep.stages.verdicts import Outcome
 
 CONTEXT = CheckContext(pa.schema([HTML]), 0, frozenset())
 Page = tuple[str | None, str | None]
