@@ -6,13 +6,14 @@ from typing import Literal
 
 import pytest
 from samples import sample_of
-from sentencepiece import SentencePieceProcessor
+from sentencepiece import SentencePieceProcessor, SentencePieceTrainer
 from transformers import AutoTokenizer
 
 from prep.corpus.errors import RunError
 from prep.tokenizers.encoding.encode import open_files
+from prep.tokenizers.saving.existing import existing_files
 from prep.tokenizers.saving.folder import MODEL, TOKENIZER_JSON, Files, write_folder
-from prep.tokenizers.saving.identity import check_identity, hostile_texts
+from prep.tokenizers.saving.identity import check_identity, hostile_texts, open_with_transformers
 from prep.tokenizers.saving.sentencepiece_model import SCORE_STEP, parse_model, user_symbols
 from prep.tokenizers.training.train import Kind, TokenizerSettings, train
 
@@ -42,6 +43,30 @@ def test_all_libraries_give_the_same_ids_and_texts(kind: Kind, source_texts: lis
     found = check_identity(files, texts=TEXTS)
     expected = {"tokenizers", "transformers", "tiktoken" if kind == "bpe" else "sentencepiece"}
     assert set(found["libraries"]) == expected  # type: ignore[call-overload]
+
+
+@pytest.mark.parametrize("kind", ["bpe", "sentencepiece_bpe", "spaces changed"])
+def test_the_tokenizer_that_is_checked_is_the_one_that_auto_tokenizer_opens(
+    kind: str, source_texts: list[str], tmp_path: Path
+) -> None:
+    if kind == "spaces changed":  # such a model has no tokenizer.json: sentencepiece reads it for transformers too
+        SentencePieceTrainer.train(
+            sentence_iterator=iter(source_texts), model_prefix=str(tmp_path / "own"), vocab_size=400, minloglevel=2
+        )
+        files = existing_files(str(tmp_path))
+        assert TOKENIZER_JSON not in files
+    else:
+        files = trained("bpe" if kind == "bpe" else "sentencepiece_bpe", source_texts, control=("<|own|>",))
+    folder = str(tmp_path / "folder")
+    write_folder(folder, files, {})
+    checked, opened = open_with_transformers(folder), AutoTokenizer.from_pretrained(folder)
+    assert type(checked) is type(opened)
+    assert checked.init_kwargs == opened.init_kwargs
+    assert (checked.get_vocab(), checked.added_tokens_decoder) == (opened.get_vocab(), opened.added_tokens_decoder)
+    if TOKENIZER_JSON in files:
+        assert checked.backend_tokenizer.to_str() == opened.backend_tokenizer.to_str()
+    texts = [*hostile_texts(SYMBOLS), *TEXTS]
+    assert checked(texts)["input_ids"] == opened(texts)["input_ids"]
 
 
 @pytest.mark.parametrize("kind", ["sentencepiece_bpe", "sentencepiece_unigram"])

@@ -1,10 +1,10 @@
 """Checks that everyone who opens a tokenizer's folder gets the same ids from it, before the folder is written.
 
 The ids of the shards are compared with those of each library that the folder has files for (sentencepiece,
-`tokenizers`, transformers' AutoTokenizer, tiktoken; what is not installed is left out), on texts in which they are
-known to differ: user symbols, names of control tokens, white space and line ends of all kinds, all scripts. Where the
-tokenizer gives back every text, so must each library. Texts hold no unassigned code points, which libraries with
-different versions of Unicode cut differently. Cost: about a second, and the libraries' imports.
+`tokenizers`, transformers, tiktoken; what is not installed is left out), on texts in which they are known to differ:
+user symbols, names of control tokens, white space and line ends of all kinds, all scripts. Where the tokenizer gives
+back every text, so must each library. Texts hold no unassigned code points, which libraries with different versions of
+Unicode cut differently. Cost: about a second, and the libraries' imports.
 """
 
 import json
@@ -13,13 +13,17 @@ from collections.abc import Callable, Iterator, Sequence
 from functools import cache
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import NamedTuple
+from typing import TYPE_CHECKING, NamedTuple
 
 from prep.corpus.errors import RunError
 from prep.tokenizers.encoding.encode import Tokenizer, open_files
 from prep.tokenizers.encoding.exact import PROBE
+from prep.tokenizers.saving.config import CONFIG
 from prep.tokenizers.saving.folder import MODEL, TIKTOKEN, TIKTOKEN_OPTIONS, TOKENIZER_JSON, Files
 from prep.tokenizers.saving.sentencepiece_model import SPACE, user_symbols
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
 
 SHOWN = 60
 """Characters of a text, and ids, that a message shows."""
@@ -151,10 +155,20 @@ def _tokenizers(folder: str) -> Library:
     )
 
 
-def _transformers(folder: str) -> Library:
-    from transformers import AutoTokenizer
+def open_with_transformers(folder: str) -> "PreTrainedTokenizerBase":
+    """Open a tokenizer's folder as AutoTokenizer does: by the class that its configuration names.
 
-    opened = AutoTokenizer.from_pretrained(folder)
+    AutoTokenizer itself looks for a model's configuration too, and loads PyTorch for that.
+    """
+    import transformers
+
+    named = json.loads(Path(folder, CONFIG).read_text(encoding="utf-8"))["tokenizer_class"]
+    opened: PreTrainedTokenizerBase = getattr(transformers, named).from_pretrained(folder)
+    return opened
+
+
+def _transformers(folder: str) -> Library:
+    opened = open_with_transformers(folder)
 
     def encode(text: str) -> list[int]:
         ids: list[int] = opened(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
