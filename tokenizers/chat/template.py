@@ -93,7 +93,8 @@ class ChatTemplate:
 
         Raises NotRenderedError where the template refuses it, or renders a message in another way once others follow.
         """
-        if OPEN in json.dumps(messages, ensure_ascii=False) or CLOSE in json.dumps(messages, ensure_ascii=False):
+        content = json.dumps(messages, ensure_ascii=False)
+        if OPEN in content or CLOSE in content:
             raise NotRenderedError("it holds the noncharacters U+FDD0 or U+FDD1, by which answers are marked")
         if self.marks_answers and set(roles) == {"assistant"}:
             rendered = _unmarked(self._marked(messages, tools, answer_next=False))
