@@ -1,8 +1,8 @@
 """Text that no reader sees, and numbers of lines: their stretches are emptied before blocks are made.
 
 Hidden text is marked as it is read. Numbers of lines are known by the class or the style of what holds them, or because
-they count up by one: in a cell beside program code, or before every line of it, each in an element of its own. Cost:
-linear in the text of what holds numbers.
+they count up by one: in a cell beside program code, or before every line of it, each in an element of its own. Links
+from a heading to itself (`¶`, `#`) show when a pointer is over them. Cost: linear in the text of what holds numbers.
 """
 
 from typing import Final
@@ -11,17 +11,24 @@ import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
-from prep.stages.extract.html.element_kernels import GUTTER_BIT, UNSEEN_BIT, inside
+from prep.stages.extract.html.element_kernels import GUTTER_BIT, UNSEEN_BIT, inside, number
 from prep.stages.extract.html.markup_kernels import SEAM, Stretches
 from prep.stages.extract.html.nesting_kernels import Elements
 
 _SPACE, _NEWLINE = 32, 10
 _PRE: Final = inside("pre")
 _LINK_BIT: Final = inside("a")
+_A: Final = number("a")
 _NUMBERED: Final = inside("pre td")
 _FEWEST_NUMBERS: Final = 3
 _WIDEST_NUMBER: Final = 9
 _BESIDE_NUMBERS: Final = (46, 58, 124)  # . : |
+_HEADINGS: Final = np.array([number(name) for name in ["h1", "h2", "h3", "h4", "h5", "h6", "dt", "summary"]], np.uint8)
+_PILCROWS = ("¶", "&para;", "&#182;", "&#xb6;", "&#x00b6;")
+_MARKS = (*_PILCROWS, "#", "&num;", "&#35;", "§", "&sect;", "&#167;", "🔗", "&#128279;", "&#x1f517;", "⚓", "∞")
+"""Texts of links from a heading to itself, the pilcrow's first: that is never the text of another link."""
+_MARK_BYTES: Final = np.frombuffer("".join(_MARKS).encode(), np.uint8)
+_MARK_ENDS: Final = np.cumsum([len(mark.encode()) for mark in _MARKS])
 
 
 @kernel
@@ -43,8 +50,12 @@ def hide_unseen(page: Bytes, elements: Elements, stretches: Stretches) -> None:
         element = stretches.element[stretch]
         bits = elements.inside[element]
         start, end = stretches.start[stretch], stretches.end[stretch]
-        if (bits & UNSEEN_BIT != 0 and hidden <= seen) or (
-            (bits & GUTTER_BIT != 0 or bits & _NUMBERED == _NUMBERED) and _is_numbers(page, start, end, bits)
+        if (
+            (bits & UNSEEN_BIT != 0 and hidden <= seen)
+            or ((bits & GUTTER_BIT != 0 or bits & _NUMBERED == _NUMBERED) and _is_numbers(page, start, end, bits))
+            or (
+                bits & _LINK_BIT != 0 and end > start and _links_to_itself(page, elements, stretch, element, start, end)
+            )
         ):
             stretches.end[stretch] = start
     first = 0
@@ -56,6 +67,43 @@ def hide_unseen(page: Bytes, elements: Elements, stretches: Stretches) -> None:
                 last += 1
             _empty_line_numbers(page, elements, stretches, first, last)
         first = last
+
+
+@inner
+def _links_to_itself(page: Bytes, elements: Elements, stretch: int, element: int, start: int, end: int) -> bool:
+    """Return whether a stretch is all the text of a link from a heading to itself."""
+    mark = _mark(page, start, end)
+    if mark < 0:
+        return False
+    block = elements.block[element]
+    while elements.first[element] == stretch and elements.last[element] == stretch + 1 and element != block:
+        if elements.kind[element] == _A:
+            at_edge = elements.first[block] == stretch or elements.last[block] == stretch + 1
+            return mark < len(_PILCROWS) or (at_edge and bool((elements.kind[block] == _HEADINGS).any()))
+        element = elements.parent[element]
+    return False
+
+
+@inner
+def _mark(page: Bytes, start: int, end: int) -> int:
+    """Return which of `_MARKS` a text is, white space around it aside; −1 for none."""
+    while start < end and page[start] <= _SPACE:
+        start += 1
+    while end > start and page[end - 1] <= _SPACE:
+        end -= 1
+    first = 0
+    for mark in range(len(_MARK_ENDS)):
+        last = _MARK_ENDS[mark]
+        same = last - first == end - start
+        at = 0
+        while same and at < end - start:
+            byte = int(page[start + at])
+            same = (byte | 0x20 if 65 <= byte <= 90 else byte) == _MARK_BYTES[first + at]
+            at += 1
+        if same:
+            return mark
+        first = last
+    return -1
 
 
 @inner

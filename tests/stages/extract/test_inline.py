@@ -175,6 +175,26 @@ def test_what_no_reader_sees_is_left_out(page: str) -> None:
 
 
 @pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<h2>Title<a class=headerlink href=#t>¶</a></h2>", "Title"),
+        ("<h2>Web <span><a class=mark href=#w>#</a></span></h2>", "Web"),
+        ("<h3><a href=#u class=anchor>§</a>Usage</h3>", "Usage"),
+        ("<h3>Words <a href=#x><i>&para;</i></a></h3>", "Words"),
+        ("<dl><dt>f(a)<a href=#f> &#xB6; </a><dd>does it</dl>", "f(a)\ndoes it"),
+        ("<p>Figure 1<a href=#f1>¶</a>", "Figure 1"),
+        ("<h4>Why <a href=#w>🔗</a></h4>", "Why"),
+        ("<h2>C<a href=#c>#</a> and F</h2>", "C# and F"),
+        ("<h2>The sign ¶, and #</h2>", "The sign ¶, and #"),
+        ("<h2><a href=#a>A #</a></h2>", "A #"),
+        ("<p>See <a href=/tags>#</a> and <a href=/law>§</a>", "See # and §"),
+    ],
+)
+def test_links_of_headings_to_themselves_are_left_out(page: str, text: str) -> None:
+    assert text_of(page) == text
+
+
+@pytest.mark.parametrize(
     "page",
     [
         f"<div role=tabpanel style='display:none'>{HIDDEN}</div>",
