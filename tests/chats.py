@@ -9,13 +9,14 @@ import pyarrow.parquet as pq
 from samples import sample_of
 
 from prep.corpus.arrow.documents import CONVERSATION
-from prep.pipeline.steps.settling import run_task
 from prep.stages.pack.pack import Pack
 from prep.stages.shared.conversations import conversation_text
 from prep.stages.upstream import GlobalContext, Upstream
 from prep.tokenizers.encoding.byte_level import PATTERNS
 from prep.tokenizers.saving.folder import with_template, write_folder
 from prep.tokenizers.training.train import TokenizerSettings, train
+
+from .stages.contract import run_task
 
 MARKED = """{%- for message in messages %}
     {{- '<|im_start|>' + message.role + '\\n' }}

@@ -4,16 +4,17 @@ import random
 import re
 import shlex
 import sys
-import zipfile
 from collections.abc import Sequence
 from pathlib import Path
 
 import orjson
 import pytest
+from books import epub, pdf
 
 from prep.pipeline.cli import main
 
-PAGES = Path(__file__).parents[2] / "docs" / "pages"
+ROOT = Path(__file__).parents[2]
+PAGES = ROOT / "docs" / "pages"
 GUIDES = (
     *("quickstart", "report", "trainers", "books-and-pdf", "national-language"),
     *("tokenizer", "own-stage", "clusters", "continual"),
@@ -22,22 +23,6 @@ FENCE = re.compile(r'^```(?P<kind>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<body>.
 SYLLABLES = "ha bo ur sh ip se ca pt mo rn wi nd le tt ga rd ri ve st on li gh pe mar ket ter".split(" ")
 ENGLISH = ("the", "of", "and", "to", "that", "with", "have", "be")
 DANISH = "det og er en på for af med til ikke der som jeg den han var hun havnen båden vinteren åen".split(" ")
-PDF = """%PDF-1.4
-1 0 obj<</Type/Catalog/Pages 2 0 R>>endobj
-2 0 obj<</Type/Pages/Kids[3 0 R]/Count 1>>endobj
-3 0 obj<</Type/Page/Parent 2 0 R/MediaBox[0 0 600 800]/Contents 4 0 R/Resources<</Font<</F 5 0 R>>>>>>endobj
-4 0 obj<</Length {length}>>stream
-{content}
-endstream endobj
-5 0 obj<</Type/Font/Subtype/Type1/BaseFont/Helvetica>>endobj
-trailer<</Root 1 0 R>>
-%%EOF
-"""
-CONTAINER = """<container xmlns="urn:oasis:names:tc:opendocument:xmlns:container"><rootfiles>
-<rootfile full-path="book.opf" media-type="application/oebps-package+xml"/></rootfiles></container>"""
-PACKAGE = """<package xmlns="http://www.idpf.org/2007/opf">
-<manifest><item id="a" href="a.xhtml" media-type="application/xhtml+xml"/></manifest>
-<spine><itemref idref="a"/></spine></package>"""
 
 
 def sentences(seed: int, number: int, usual: Sequence[str] = ENGLISH) -> str:
@@ -64,15 +49,8 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
     for name, first in (("texts", 100), ("new", 300)):
         rows = [orjson.dumps({"id": f"{name}-{row}", "text": sentences(first + row, 20)}) for row in range(60)]
         (made / f"{name}.jsonl").write_bytes(b"\n".join(rows))
-    with zipfile.ZipFile(made / "library" / "book.epub", "w") as book:
-        book.writestr("mimetype", "application/epub+zip")
-        book.writestr("META-INF/container.xml", CONTAINER)
-        book.writestr("book.opf", PACKAGE)
-        chapter = f"<html xmlns='http://www.w3.org/1999/xhtml'><body><p>{sentences(7, 900)}</p></body></html>"
-        book.writestr("a.xhtml", chapter)
-    lines = "".join(f"({sentences(row, 1)})' " for row in range(50))
-    content = f"BT /F 10 Tf 14 TL 40 760 Td {lines} ET"
-    (made / "library" / "paper.pdf").write_text(PDF.format(length=len(content), content=content))
+    (made / "library" / "book.epub").write_bytes(epub([f"<p>{sentences(7, 900)}</p>"]))
+    (made / "library" / "paper.pdf").write_bytes(pdf([[sentences(row, 1) for row in range(50)]]))
     return made
 
 
@@ -112,10 +90,11 @@ def test_commands_stand_where_they_are_run() -> None:
         assert page.stem in GUIDES or not [block for block in blocks(page) if block["kind"] == "bash"], page
 
 
-def test_files_that_the_pages_name_are_there() -> None:
-    root = PAGES.parents[1]
-    for page in sorted(PAGES.rglob("*.md")):
-        named = re.findall(
-            r"`((?:tests|pipeline|stages|examples|benchmarks)/[\w/.-]*)`", page.read_text(encoding="utf-8")
-        )
-        assert [name for name in named if not (root / name).exists()] == [], page
+TEXTS = [*sorted(PAGES.rglob("*.md")), *sorted(ROOT.glob("*.md")), *sorted(ROOT.glob("[be]*/**/README.md"))]
+
+
+@pytest.mark.parametrize("page", TEXTS, ids=lambda page: str(page.relative_to(ROOT)))
+def test_files_that_a_page_names_are_there(page: Path) -> None:
+    text = page.read_text(encoding="utf-8")
+    named = re.findall(r"(?<![\w./])(?:tests|pipeline|stages|examples|benchmarks)/[\w/.-]*\w", text)
+    assert [name for name in named if not (ROOT / name).exists()] == []

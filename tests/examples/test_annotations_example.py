@@ -1,6 +1,5 @@
 """The example of joined labels and an upsampling curve, on part of the standard library: shares come out as asked."""
 
-import importlib.util
 import shutil
 import sysconfig
 from pathlib import Path
@@ -12,19 +11,16 @@ from prep.corpus.files.storage import read_json
 from prep.corpus.shards.shards import read_manifest
 from prep.pipeline.cli import app
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "04_annotations"
+from .scripts import EXAMPLES, load
+
+EXAMPLE = EXAMPLES / "04_annotations"
 
 
 def test_shares_come_out_as_asked(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    spec = importlib.util.spec_from_file_location("make_texts", EXAMPLE / "make_texts.py")
-    assert spec is not None
-    assert spec.loader is not None
-    make_texts = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(make_texts)
     library = Path(sysconfig.get_path("stdlib"))
     for name in ("email", "urllib", "http", "json", "xml", "asyncio", "logging", "unittest", "collections"):
         shutil.copytree(library / name, tmp_path / "library" / name, ignore=shutil.ignore_patterns("__pycache__"))
-    make_texts.write(tmp_path / ".cache" / "annotations", tmp_path / "library")
+    load(EXAMPLE / "make_texts.py").write(tmp_path / ".cache" / "annotations", tmp_path / "library")
     monkeypatch.chdir(tmp_path)
     smaller = ["--set", "tokenizer.vocabulary=300", "--set", "pack.mixture.max_epochs=9", "--workers", "1"]
     phases = "pack.mixture.phases=[{shares: {data: 2, network: 2, other: 1}, tokens: 50000}]"

@@ -1,6 +1,5 @@
 """The pretraining example from end to end, on few texts and for few steps: what it writes, not how good it is."""
 
-import importlib.util
 import json
 import sys
 from collections.abc import Iterator
@@ -13,21 +12,13 @@ from typer.testing import CliRunner
 from prep.corpus.shards.shards import ShardReader
 from prep.pipeline.cli import app
 
-EXAMPLES = Path(__file__).parents[2] / "examples"
+from .scripts import EXAMPLES, load
+
 EXAMPLE = EXAMPLES / "03_pretraining"
 FIRST, SECOND = ("topics", "library-a-l", "library-m-z"), ("library-m-z", "packages")
 
 MIXTURE = json.dumps({"phases": [{"shares": {"manuals": 2, "descriptions": 1, "code": 2}, "tokens": 50_000}]})
 """The general model's, with what there is of the small texts."""
-
-
-def load(path: Path) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(f"example_{path.stem}", path)
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
 
 
 @pytest.fixture

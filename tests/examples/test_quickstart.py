@@ -1,7 +1,6 @@
 """The quickstart's crawl: real pages, valid records, the same bytes every time, nothing of this machine in them."""
 
 import gzip
-import importlib.util
 import os
 import sys
 from collections import Counter
@@ -12,17 +11,14 @@ from types import ModuleType
 import pytest
 from fastwarc.warc import ArchiveIterator, WarcRecordType
 
-EXAMPLE = Path(__file__).parents[2] / "examples" / "01_quickstart"
+from .scripts import EXAMPLES, load
+
+EXAMPLE = EXAMPLES / "01_quickstart"
 
 
 @pytest.fixture(scope="module")
 def script() -> ModuleType:
-    spec = importlib.util.spec_from_file_location("make_warcs", EXAMPLE / "make_warcs.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
+    return load(EXAMPLE / "make_warcs.py")
 
 
 @pytest.fixture(scope="module")

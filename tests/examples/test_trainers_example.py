@@ -1,13 +1,11 @@
 """The examples of other trainers, as far as a CPU can run them."""
 
-import importlib.util
 import os
 import re
 import subprocess
 import sys
 from itertools import islice
 from pathlib import Path
-from types import ModuleType
 
 import pytest
 import torch
@@ -16,9 +14,9 @@ from torch.distributed.checkpoint.stateful import Stateful
 from prep.corpus import Rank, ShardReader
 
 from ..packed_shards import random_documents, write_split
+from .scripts import EXAMPLES, load
 
-ROOT = Path(__file__).parents[2]
-EXAMPLES = ROOT / "examples" / "05_trainers"
+EXAMPLE = EXAMPLES / "05_trainers"
 
 
 @pytest.fixture(scope="module")
@@ -31,7 +29,7 @@ def shards(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def run_ddp(shards: Path, output: Path, steps: int, processes: int) -> list[float]:
     launch = [sys.executable, "-m", "torch.distributed.run", "--standalone", f"--nproc-per-node={processes}"]
     options = [str(shards), "--steps", str(steps), "--batch-rows", "4", "--output", str(output)]
-    command = [*launch, str(EXAMPLES / "ddp.py"), *options]
+    command = [*launch, str(EXAMPLE / "ddp.py"), *options]
     variables = {**os.environ, "OMP_NUM_THREADS": "1", "CUDA_VISIBLE_DEVICES": ""}
     done = subprocess.run(command, env=variables, capture_output=True, text=True, check=False, timeout=300)
     assert done.returncode == 0, done.stderr
@@ -47,15 +45,6 @@ def test_two_processes_take_the_steps_of_one_and_go_on_where_they_stopped(shards
     assert alone == pytest.approx([*first, *rest], rel=0.05)
 
 
-def example(name: str) -> ModuleType:
-    spec = importlib.util.spec_from_file_location(name, EXAMPLES / f"{name}.py")
-    assert spec is not None
-    assert spec.loader is not None
-    module = importlib.util.module_from_spec(spec)
-    spec.loader.exec_module(module)
-    return module
-
-
 def check_targets(inputs: torch.Tensor, targets: torch.Tensor, ignored: int) -> None:
     """Each target is the id that follows its input, in the same document."""
     assert inputs.shape == targets.shape
@@ -67,7 +56,7 @@ def check_targets(inputs: torch.Tensor, targets: torch.Tensor, ignored: int) -> 
 
 
 def test_nanochat_goes_on_behind_any_batch(shards: Path) -> None:
-    loader = example("nanochat_loader").shards_data_loader
+    loader = load(EXAMPLE / "nanochat_loader.py").shards_data_loader
     batches = list(islice(loader(str(shards), 2, "cpu"), 4))
     for inputs, targets, _ in batches:
         check_targets(inputs, targets, -1)
@@ -78,7 +67,7 @@ def test_nanochat_goes_on_behind_any_batch(shards: Path) -> None:
 
 
 def test_torchtitan_finds_the_state_of_its_checkpoints(shards: Path) -> None:
-    loader = example("torchtitan_loader").ShardsDataLoader
+    loader = load(EXAMPLE / "torchtitan_loader.py").ShardsDataLoader
     first = loader(str(shards), 2)
     batches = []
     for inputs, labels in islice(first, 3):
@@ -95,7 +84,7 @@ def test_litgpt_takes_rows_of_one_id_more(shards: Path, tmp_path: Path) -> None:
     pytest.importorskip("litgpt", reason="litgpt is not installed")
     for split in ("train", "validation"):
         (tmp_path / split).symlink_to(shards)
-    data = example("litgpt_data").Shards(path=tmp_path)
+    data = load(EXAMPLE / "litgpt_data.py").Shards(path=tmp_path)
     data.connect(batch_size=2, max_seq_length=23)
     assert next(iter(data.train_dataloader())).shape == (2, 24)
     assert torch.equal(

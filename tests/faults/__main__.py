@@ -17,7 +17,7 @@ from tempfile import TemporaryDirectory
 
 from . import damage, disks, inputs, kills, stores
 from .bench import Bench, Outcome
-from .interrupts import interrupt
+from .interrupts import Interrupt
 
 Fault = Callable[[Bench, random.Random], Outcome]
 ROW = "{:44} {:>5} {:>6} {:>15} {:>16}"
@@ -29,9 +29,9 @@ def faults() -> Mapping[str, Fault]:
         "kill -9: main process": kills.kill_main,
         "kill -9: worker": kills.kill_worker,
         "kill -9: server of workers": kills.kill_server,
-        "Ctrl-C, 1 worker": interrupt(1),
-        "Ctrl-C, 2 workers": interrupt(2),
-        "Ctrl-C, 2 workers that compile kernels": interrupt(2, compiled=False),
+        "Ctrl-C, 1 worker": Interrupt(1),
+        "Ctrl-C, 2 workers": Interrupt(2),
+        "Ctrl-C, 2 workers that compile kernels": Interrupt(2, compiled=False),
         "files may not grow": disks.limit_files,
         "full disk, grown step by step": disks.fill_disk,
         "read-only output": disks.read_only,

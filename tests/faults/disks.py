@@ -12,7 +12,7 @@ from .bench import Bench, Ended, Outcome
 
 
 def limit_files(bench: Bench, choose: random.Random) -> Outcome:
-    """Let no file grow beyond a limit, doubled until the run is complete; each run says which file it was."""
+    """Let no file grow beyond a limit, tripled until the run is complete; each run says which file it was."""
     bench.clear()
     limit = choose.randint(1 << 10, 8 << 10)
     runs: list[Ended] = []

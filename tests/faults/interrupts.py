@@ -5,6 +5,7 @@ import random
 import signal
 import time
 from collections.abc import Mapping
+from dataclasses import dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -14,27 +15,21 @@ MOST_SECONDS = 6.0
 """From the signal to the prompt."""
 
 
-def interrupt(workers: int, *, compiled: bool = True) -> "Interrupt":
-    """Return the fault of a run with so many workers, whose kernels are compiled already or not."""
-    return Interrupt(workers, compiled)
-
-
+@dataclass(frozen=True)
 class Interrupt:
     """Interrupts a run, up to twice; the run after that is complete, and of the same bytes."""
 
-    def __init__(self, workers: int, compiled: bool) -> None:
-        self._workers = workers
-        self._compiled = compiled
-        self.moments: list[tuple[float, float, int, str]] = []
-        """When it was interrupted, seconds until it ended, exit status, last line."""
+    workers: int
+    compiled: bool = True
+    """Whether the run's kernels are compiled already."""
 
     def __call__(self, bench: Bench, choose: random.Random) -> Outcome:
         """Try it once."""
         bench.clear()
-        options = ("--set", f"workers={self._workers}")
+        options = ("--set", f"workers={self.workers}")
         complaint = ""
         with TemporaryDirectory(prefix="prep-faults-kernels-") as kernels:
-            environment = {} if self._compiled else {"NUMBA_CACHE_DIR": kernels}
+            environment = {} if self.compiled else {"NUMBA_CACHE_DIR": kernels}
             for _ in range(choose.randint(1, 2)):
                 complaint = complaint or self._once(bench, choose, options, environment)
         return bench.judge(bench.run(), complaint=complaint)
@@ -43,13 +38,11 @@ class Interrupt:
         self, bench: Bench, choose: random.Random, options: tuple[str, ...], environment: Mapping[str, str]
     ) -> str:
         process = bench.start(options=options, environment=environment)
-        moment = choose.uniform(0.05, bench.seconds if self._compiled else 10 * bench.seconds)
-        time.sleep(moment)
+        time.sleep(choose.uniform(0.05, bench.seconds if self.compiled else 10 * bench.seconds))
         begun = time.monotonic()
         os.killpg(process.pid, signal.SIGINT)
         ended = bench.finish(process)
         seconds = time.monotonic() - begun
-        self.moments.append((moment, seconds, ended.status, last_line(ended.printed)))
         return _complaint(ended.status, ended.printed, seconds, process.pid)
 
 

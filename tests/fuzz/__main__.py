@@ -75,11 +75,11 @@ def fuzz(target: str, seeds: dict[str, bytes], minutes: float, corpus: Path) -> 
     for path in fresh:
         print(f"    {path}", flush=True)
     if done.returncode:
-        print("\n".join(f"    {line}" for line in _told(done.stderr)), flush=True)
+        print("\n".join(f"    {line}" for line in _raised(done.stderr)), flush=True)
     return bool(fresh) or done.returncode != 0
 
 
-def _told(printed: str) -> list[str]:
+def _raised(printed: str) -> list[str]:
     """Return what was raised, without libFuzzer's own lines."""
     lines = printed.splitlines()
     first = next((place for place, line in enumerate(lines) if "Uncaught Python exception" in line), len(lines) - 12)

@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import sys
+from dataclasses import replace
 from pathlib import Path
 from time import time
 
@@ -142,7 +143,7 @@ def test_a_run_is_never_interrupted_while_its_process_lives(
     assert "next: prep run a.yaml" in call(monkeypatch, capsys, "status", str(tmp_path / "out"))[1]
     state = read_state(str(steps))
     assert state is not None
-    elsewhere = begin_state("a.yaml", (), 1, "local").__class__(**{**state.__dict__, "host": "another"})
+    elsewhere = replace(state, host="another")
     assert standing_of(str(steps), elsewhere) == "interrupted"
     os.utime(steps / HEARTBEAT)
     assert standing_of(str(steps), elsewhere) == "running", "its heartbeat is all that another machine may see"

@@ -1,6 +1,7 @@
 """Chat templates: the same text, ids and answers as transformers', and clear refusals."""
 
 import json
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -105,8 +106,6 @@ def test_a_template_that_cannot_work_is_an_error_at_once(tmp_path: Path, templat
 
 
 def test_the_date_is_the_one_that_is_given(folder: Path, tmp_path: Path) -> None:
-    from datetime import date
-
     (tmp_path / "dated.jinja").write_text("{{ strftime_now('%d %B %Y') }}\n" + PLAIN, encoding="utf-8")
     encoder = ChatEncoder(str(folder), str(tmp_path / "dated.jinja"), today=date(2026, 1, 31))
     assert encoder.template.text(said("a", "b")).startswith("31 January 2026")

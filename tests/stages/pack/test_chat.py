@@ -106,12 +106,11 @@ def test_datasets_opens_the_mask(packed: Path) -> None:
 def test_documents_are_taken_out_with_their_mask(packed: Path, tmp_path: Path) -> None:
     before = rows_of(packed)
     gone = sorted(before)[::2]
-    removed = RemovedDocuments(np.array(gone), np.ones(len(gone), np.int64), {"source": ["ours"] * len(gone)})
     source = packed / "shards" / "train"
     manifest = ShardReader(str(source)).manifest
     assert set(manifest.tokens_by) == {"source"}
     sources = ["ours" if number % 2 else "theirs" for number in gone]
-    removed = RemovedDocuments(removed.numbers, removed.text_bytes, {"source": sources})
+    removed = RemovedDocuments(np.array(gone), np.ones(len(gone), np.int64), {"source": sources})
     remove_documents(str(source), str(tmp_path / "shards" / "train"), removed)
     assert rows_of(tmp_path) == {number: rows for number, rows in before.items() if number not in gone}
     assert list(verify_shards(str(tmp_path / "shards" / "train"))) == []

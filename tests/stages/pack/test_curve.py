@@ -11,8 +11,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import ValidationError
-from tests.stages.contract import run_task
-from tests.stages.pack.test_pack import tokenizer  # noqa: F401
 
 from prep.corpus.errors import RunError
 from prep.corpus.shards.shards import ShardReader
@@ -21,6 +19,9 @@ from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.pack import Pack
 from prep.stages.stage import CheckContext
 from prep.stages.upstream import GlobalContext, Upstream
+
+from ..contract import run_task
+from .test_pack import tokenizer  # noqa: F401
 
 CURVE = UpsamplingCurve(score="score", buckets=10, discard=0.4, power=1)
 

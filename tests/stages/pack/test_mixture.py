@@ -11,13 +11,14 @@ import pyarrow.parquet as pq
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.stages.pack.test_pack import PADDING, SEPARATOR, documents_of, files, run, tokenizer  # noqa: F401
 
 from prep.corpus.errors import RunError
 from prep.corpus.shards.shards import ShardReader
 from prep.stages.pack.mixture import Candidates, Mixture, MixturePhase, epochs, share_out, take_phases, taken
 from prep.stages.pack.pack import Pack
 from prep.stages.results import Counts
+
+from .test_pack import PADDING, SEPARATOR, documents_of, files, run, tokenizer  # noqa: F401
 
 GROUPS = ("books", "web")
 

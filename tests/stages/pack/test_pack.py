@@ -67,7 +67,7 @@ class WideTokenizer(ByteTokenizer):
 
 @pytest.fixture(autouse=True)
 def tokenizer(monkeypatch: pytest.MonkeyPatch) -> ModuleType:
-    """Stand in for the tokenizers' room, which has its own tests."""
+    """Replace the module that opens tokenizers, which has its own tests, by one with the tokenizer of this file."""
     module = ModuleType("prep.tokenizers.encoding.encode")
     module.open_tokenizer = lambda folder: ByteTokenizer()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "prep.tokenizers.encoding.encode", module)

@@ -7,7 +7,7 @@ import pytest
 
 from prep.stages.read.read import Read
 
-from .reading import documents, problems
+from .reading import documents, outcomes, problems
 
 QUESTION, ANSWER = "What is 2 + 2?", "It is 4."
 PAIR = [{"role": "user", "content": QUESTION}, {"role": "assistant", "content": ANSWER}]
@@ -89,8 +89,6 @@ def test_what_is_no_conversation_is_lost_under_its_rule(tmp_path: Path, record: 
 def test_without_the_option_a_conversation_says_which_is_missing(tmp_path: Path) -> None:
     path = tmp_path / "chats.jsonl"
     path.write_text(json.dumps({"messages": PAIR}), encoding="utf-8")
-    from .reading import outcomes
-
     (outcome,) = outcomes(Read(paths=str(path)))
     assert outcome.verdicts is not None
     assert outcome.verdicts.detail is not None
