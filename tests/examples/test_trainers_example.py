@@ -4,8 +4,10 @@ import os
 import re
 import subprocess
 import sys
+from importlib.util import find_spec
 from itertools import islice
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 import torch
@@ -80,8 +82,12 @@ def test_torchtitan_finds_the_state_of_its_checkpoints(shards: Path) -> None:
     assert isinstance(second, Stateful)
 
 
-def test_litgpt_takes_rows_of_one_id_more(shards: Path, tmp_path: Path) -> None:
-    pytest.importorskip("litgpt", reason="litgpt is not installed")
+def test_litgpt_takes_rows_of_one_id_more(shards: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    if find_spec("litgpt") is None:  # of which the example takes the base class alone
+        base = ModuleType("litgpt.data")
+        base.DataModule = object  # type: ignore[attr-defined]
+        monkeypatch.setitem(sys.modules, "litgpt", ModuleType("litgpt"))
+        monkeypatch.setitem(sys.modules, "litgpt.data", base)
     for split in ("train", "validation"):
         (tmp_path / split).symlink_to(shards)
     data = load(EXAMPLE / "litgpt_data.py").Shards(path=tmp_path)
@@ -90,3 +96,6 @@ def test_litgpt_takes_rows_of_one_id_more(shards: Path, tmp_path: Path) -> None:
     assert torch.equal(
         next(iter(data.val_dataloader()))[0], torch.tensor(ShardReader(str(shards)).gather([0], "int64")[0])
     )
+    data.connect(batch_size=2, max_seq_length=24)
+    with pytest.raises(ValueError, match="expected rows of 25 ids, seen 24"):
+        data.train_dataloader()
