@@ -1,12 +1,13 @@
 """Main text of real pages: our engine against other extractors, by page type and by language, with pages per second.
 
-    PREP_TEST_DATA=… python benchmarks/extraction.py [--documentation FOLDER] [--model FILE] [--peers NAMES]
+    PREP_TEST_DATA=… python benchmarks/extraction.py [--documentation FOLDER] [--model FILE] [--peers NAMES] [--fresh]
 
 Mean F1 of words (bags of words in lower case; a character is a word in scripts without spaces) and of pairs of
 characters, against the texts that people marked in `web`, `web-more` and `news`; precision and recall over snippets of
 490 more pages. Our engine learns, so its figures are cross-validated: each page is judged by a model that saw no page
 of its registered domain, in either stage. All engines start from the same decoded text; times are CPU seconds on one
-core. What peers make of the pages is kept in `.cache/extraction`, with the time it took then.
+core. What peers make of the pages is kept in `.cache/extraction`, with the time it took then; `--fresh` times them
+anew, so that pages per second of both sides are those of one run.
 
 Then: where the rest of the distance lies, and reference documentation of generators that the model never saw.
 """
@@ -52,6 +53,7 @@ def main() -> None:
     parser.add_argument("--model", type=Path, help="also train on all pages, and write the model to this file")
     parser.add_argument("--threads", type=int, default=1, help="threads to train with (default 1)")
     parser.add_argument("--peers", default=",".join(PEERS), help="peers to run, separated by commas (default: all)")
+    parser.add_argument("--fresh", action="store_true", help="run and time peers anew where their texts are kept")
     options = parser.parse_args()
     pages, fold = training_pages(data_folder(), options.documentation, options.threads)
     table = Table(pages, options.threads)
@@ -67,19 +69,19 @@ def main() -> None:
         if not page.copied and page.page.kind in (*KINDS, "news", "snippets")
     ]
     peers = [name for name in options.peers.split(",") if name]
-    compare([page for page in judged if page.labelled.page.gold], peers)
+    compare([page for page in judged if page.labelled.page.gold], peers, options.fresh)
     compare_snippets([page for page in judged if not page.labelled.page.gold], peers)
     explain([page for page in judged if page.labelled.page.gold])
     if options.documentation:
         judge_documentation(options.documentation, model)
 
 
-def compare(judged: Sequence[Judged], peers: Sequence[str]) -> None:
+def compare(judged: Sequence[Judged], peers: Sequence[str], fresh: bool) -> None:
     """Print the tables by page type and by language."""
     pages = [page.labelled.page for page in judged]
     engines = {"prep (cross-validated)": ([_text(page.labelled, page.second) for page in judged], _seconds(pages))}
     for name in peers:
-        outputs = run_peer(name, pages)
+        outputs = run_peer(name, pages, fresh=fresh)
         engines[name] = (outputs.texts, outputs.seconds)
     kinds = (*KINDS, "news")
     print(f"\n{len(pages)} pages with a gold text, {np.mean([len(page.html) for page in pages]) / 1000:.0f} kB each")
