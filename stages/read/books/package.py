@@ -63,8 +63,10 @@ def read_package(archive: zipfile.ZipFile) -> Package:
     for item in package.iter():
         if _tag(item) == "item":
             items.setdefault(str(item.get("id")), []).append(item)
+    folder = posixpath.dirname(path)
+    names_of = {name.lower(): name for name in reversed(archive.namelist())}
     contents = {
-        _place(reference.get("href", ""), path, archive) for reference in package.iter() if _is_contents(reference)
+        _place(reference.get("href", ""), folder, names_of) for reference in package.iter() if _is_contents(reference)
     }
     chapters: dict[str, None] = {}
     gaps: dict[str, None] = {}
@@ -77,7 +79,7 @@ def read_package(archive: zipfile.ZipFile) -> Package:
             gaps[name] = None
         for item in items.get(name, ()):  # several under one name: which is meant cannot be known, so none is lost
             chapter = _with_text(item, items)
-            place = None if chapter is None else _place(str(chapter.get("href", "")), path, archive)
+            place = None if chapter is None else _place(str(chapter.get("href", "")), folder, names_of)
             if place is not None and place not in contents:
                 (chapters if linear else left_out)[place] = None
     if not chapters:
@@ -119,12 +121,11 @@ def _with_text(
     return None
 
 
-def _place(href: str, package: str, archive: zipfile.ZipFile) -> str:
+def _place(href: str, folder: str, names_of: Mapping[str, str]) -> str:
     """Return the name in the archive that a reference means: escaped, not, in another case, or before a query."""
-    names_of = {name.lower(): name for name in reversed(archive.namelist())}
     raw = href.partition("#")[0].replace("\\", "/")
     written = (unquote(raw), raw, unquote(raw.partition("?")[0]))
-    meant = [posixpath.normpath(posixpath.join(posixpath.dirname(package), name)).lstrip("/") for name in written]
+    meant = [posixpath.normpath(posixpath.join(folder, name)).lstrip("/") for name in written]
     return next((names_of[name.lower()] for name in meant if name.lower() in names_of), meant[0])
 
 

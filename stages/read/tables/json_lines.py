@@ -15,7 +15,16 @@ from prep.stages.read.plain.lines import filled_lines
 from prep.stages.read.rows import Input, Record, Row, failed, record_rows, rejected
 from prep.stages.read.sources import SourceOptions
 from prep.stages.read.tables.conversations import FORMS, NoConversationError, has_conversation, take_conversation
-from prep.stages.read.tables.json_values import BadJsonError, Value, breaks_off, parse, several, spelled, written
+from prep.stages.read.tables.json_values import (
+    BadJsonError,
+    Value,
+    breaks_off,
+    is_value,
+    parse,
+    several,
+    spelled,
+    written,
+)
 from prep.stages.shared.conversations import conversation_text
 
 SEPARATOR = b"\x1e"
@@ -45,7 +54,7 @@ def _apart(line: Record) -> Iterator[Record]:
     if b"}{" not in line.data and b"} {" not in line.data:
         yield line
         return
-    places = several(line.data)
+    places = [] if is_value(line.data) else several(line.data)
     if len(places) < 2:
         yield line
         return

@@ -73,6 +73,15 @@ def breaks_off(text: str) -> bool:
     return False
 
 
+def is_value(data: bytes) -> bool:
+    """Say whether bytes are one JSON value as the standard has it."""
+    try:
+        orjson.loads(data)
+    except orjson.JSONDecodeError:
+        return False
+    return True
+
+
 def several(data: bytes) -> list[tuple[int, int]]:
     """Return where each of several JSON values that follow each other begins and ends, in bytes.
 
