@@ -19,6 +19,7 @@ from typing import ClassVar, Literal, Protocol
 import pyarrow as pa
 from pydantic import Field
 
+from prep.corpus.arrow.columns import set_field
 from prep.corpus.errors import Problem
 from prep.corpus.files.compression import START, Place
 from prep.stages.results import Results, RunWarning
@@ -334,8 +335,7 @@ class GlobalStage(Stage):
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the columns after this stage."""
         for added in self.adds():
-            index = schema.get_field_index(added.name)
-            schema = schema.append(added) if index < 0 else schema.set(index, added)
+            schema = set_field(schema, added)
         return schema
 
     def columns_after(self, schema: pa.Schema) -> pa.Schema:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.columns import set_column, set_field
 from prep.corpus.arrow.documents import read_documents, read_schema, select
 from prep.corpus.files.storage import read_arrow
 from prep.corpus.text.cuts import without
@@ -64,8 +64,7 @@ class Upstream:
         schema = read_schema(self.parts[part])
         for path in self.columns[part] if self.columns else ():
             for added in read_arrow(path).schema:
-                index = schema.get_field_index(added.name)
-                schema = schema.append(added) if index < 0 else schema.set(index, added)
+                schema = set_field(schema, added)
         return schema
 
 

@@ -96,6 +96,17 @@ def set_column(batch: pa.RecordBatch, name: str, column: pa.Array) -> pa.RecordB
     return batch.set_column(index, field, column)
 
 
+def set_field(schema: pa.Schema, field: pa.Field) -> pa.Schema:
+    """Return the columns with the field in place of the one of its name, at the end where there is none."""
+    index = schema.get_field_index(field.name)
+    return schema.append(field) if index < 0 else schema.set(index, field)
+
+
+def is_number(kind: pa.DataType) -> bool:
+    """Return whether a column of this type holds integers or floats."""
+    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
+
+
 def _read_only(array: npt.NDArray[Number]) -> npt.NDArray[Number]:
     array.flags.writeable = False
     return array

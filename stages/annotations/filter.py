@@ -14,6 +14,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import BeforeValidator, Field, model_validator
 
+from prep.corpus.arrow.columns import is_number
 from prep.corpus.errors import Problem
 from prep.corpus.files.storage import join, read_json, write_json
 from prep.stages.results import Results, RunWarning
@@ -143,9 +144,9 @@ class Filter(Tagging, GlobalStage):
             if kind is None:
                 there = ", ".join(_names(context.schema))
                 yield Problem(f"no earlier stage makes a column {condition.column!r}", place, f"one of {there}")
-            elif condition.is_bound and not _is_number(kind):
+            elif condition.is_bound and not is_number(kind):
                 yield Problem(f"column {condition.column!r} holds no numbers", place, "numbers", str(kind))
-            elif condition.named and not (_is_text(kind) or _is_number(kind)):
+            elif condition.named and not (_is_text(kind) or is_number(kind)):
                 yield Problem(f"column {condition.column!r} cannot be compared", place, "strings", str(kind))
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
@@ -265,10 +266,6 @@ def _names(schema: pa.Schema) -> Iterator[str]:
             yield f"{field.name}.…"
         else:
             yield field.name
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 def _is_text(kind: pa.DataType) -> bool:

@@ -8,7 +8,7 @@ import numpy as np
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.columns import set_column, set_field
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.classifier.training import MODEL
 from prep.stages.results import Results, RunWarning
@@ -80,9 +80,7 @@ class ClassifierStage(Tagging, RowStage):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema with the score as float32."""
-        field = pa.field(self.column, pa.float32())
-        index = schema.get_field_index(self.column)
-        return schema.append(field) if index < 0 else schema.set(index, field)
+        return set_field(schema, pa.field(self.column, pa.float32()))
 
     def open(self) -> RowFunction:
         """Return the function over batches, the model loaded."""

@@ -18,6 +18,7 @@ import orjson
 import pyarrow as pa
 import pyarrow.compute as pc
 
+from prep.corpus.arrow.columns import is_number
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import open_input
 from prep.stages.shared.trees.tree_kernels import Trees, probabilities
@@ -34,17 +35,16 @@ Values = npt.NDArray[np.float64]
 Scale = Literal["plain", "log"]
 
 
-def is_number(kind: pa.DataType) -> bool:
-    """Return whether a column of this type can be a feature."""
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind) or pa.types.is_boolean(kind))
+def _is_feature(kind: pa.DataType) -> bool:
+    return is_number(kind) or bool(pa.types.is_boolean(kind))
 
 
 def numbers_of(schema: pa.Schema) -> tuple[str, ...]:
     """Return the names of all signals, then of all other columns that are numbers."""
     signals: list[str] = []
     if SIGNALS in schema.names and pa.types.is_struct(schema.field(SIGNALS).type):
-        signals = [field.name for field in schema.field(SIGNALS).type if is_number(field.type)]
-    return (*signals, *(field.name for field in schema if is_number(field.type) and field.name not in signals))
+        signals = [field.name for field in schema.field(SIGNALS).type if _is_feature(field.type)]
+    return (*signals, *(field.name for field in schema if _is_feature(field.type) and field.name not in signals))
 
 
 def columns_of(features: tuple[str, ...], schema: pa.Schema) -> list[str]:

@@ -10,7 +10,7 @@ from typing import ClassVar, Literal, Protocol
 import pyarrow as pa
 from pydantic import Field, JsonValue
 
-from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.columns import set_column, set_field
 from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
@@ -88,8 +88,7 @@ class DatatroveStage(Tagging, RowStage):
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema with the added columns, and `text` as large_string."""
         for field in (TEXT, *(pa.field(name, TYPES[kind]) for name, kind in self.adds.items())):
-            index = schema.get_field_index(field.name)
-            schema = schema.append(field) if index < 0 else schema.set(index, field)
+            schema = set_field(schema, field)
         return schema
 
     def open(self) -> RowFunction:

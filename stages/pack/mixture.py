@@ -22,6 +22,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field, model_validator
 
+from prep.corpus.arrow.columns import is_number
 from prep.corpus.errors import RunError
 from prep.corpus.shards.splits import Hashes
 from prep.stages.pack.curve import CurveReport, UpsamplingCurve, curve_reports, group_of, stream_name
@@ -161,11 +162,6 @@ def taken(phase: Intervals, epoch: int, candidates: Candidates) -> Integers:
             ending = here & (hashes == np.uint64(last.hash))
             tokens[ending] = np.minimum(tokens[ending], interval.tokens)
     return tokens
-
-
-def is_number(kind: pa.DataType) -> bool:
-    """Return whether a column of this type is divided into groups by buckets."""
-    return bool(pa.types.is_integer(kind) or pa.types.is_floating(kind))
 
 
 class _Stream:

@@ -6,6 +6,7 @@ from typing import Annotated, ClassVar, Literal
 import pyarrow as pa
 from pydantic import Field
 
+from prep.corpus.arrow.columns import is_number
 from prep.corpus.arrow.documents import CONVERSATION
 from prep.corpus.errors import Problem, RunError
 from prep.corpus.files.storage import exists, join
@@ -13,7 +14,7 @@ from prep.corpus.shards.shards import read_manifest, token_dtype
 from prep.corpus.shards.splits import SPLITS, TRAIN, VALIDATION
 from prep.stages.pack.chat import Chat, ConversationEncoder
 from prep.stages.pack.left_out import left_out
-from prep.stages.pack.mixture import Mixture, is_number
+from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.plan import Packing, PlanTask, Strategy
 from prep.stages.pack.scatter import scatter_share
 from prep.stages.pack.tokens import Drawing, EncodedBatch, RowFormat, read_row_format, tokenize_part

@@ -8,7 +8,7 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.columns import set_column, set_field
 from prep.corpus.errors import Problem
 from prep.corpus.text.words import Splitter
 from prep.stages.perplexity.ngram_model import NgramModel
@@ -95,9 +95,7 @@ class Perplexity(Tagging, RowStage):
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema with the perplexity as float32."""
-        field = pa.field(self.column, pa.float32())
-        index = schema.get_field_index(self.column)
-        return schema.append(field) if index < 0 else schema.set(index, field)
+        return set_field(schema, pa.field(self.column, pa.float32()))
 
     def open(self) -> RowFunction:
         """Return the function over batches, the models trained."""

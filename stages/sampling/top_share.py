@@ -19,6 +19,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 from pydantic import Field
 
+from prep.corpus.arrow.columns import is_number
 from prep.corpus.errors import Problem
 from prep.corpus.files.storage import join, read_arrow, write_arrow
 from prep.stages.sampling.chance import id_hashes
@@ -91,7 +92,7 @@ class TopShare(Tagging, GlobalStage):
         for field, name in (("score", self.score), *(("within", name) for name in self.within)):
             if name not in names:
                 yield Problem(f"no earlier stage makes a column {name!r}", (field,), "one of " + ", ".join(names))
-        if self.score in names and not _is_number(context.schema.field(self.score).type):
+        if self.score in names and not is_number(context.schema.field(self.score).type):
             kind = str(context.schema.field(self.score).type)
             yield Problem(f"column {self.score!r} cannot be ranked by", ("score",), "numbers", kind)
 
@@ -112,10 +113,6 @@ class TopShare(Tagging, GlobalStage):
             write_arrow(join(context.scratch, "cutoffs.arrow"), _cutoffs(context, self.share))
             return None
         return _drop(context, task)
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 class _Scores:

@@ -22,7 +22,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.arrow.columns import set_column
+from prep.corpus.arrow.columns import set_column, set_field
 from prep.stages.quality.signals.ngram_kernels import DUPLICATES_FROM, LONGEST, SHORTEST
 
 SIGNALS = "signals"
@@ -130,8 +130,7 @@ def with_signals(schema: pa.Schema, measures: Sequence[Measure]) -> pa.Schema:
     names = {measure.name for measure in measures}
     index = schema.get_field_index(SIGNALS)
     others = [] if index < 0 else [field for field in schema.field(index).type if field.name not in names]
-    field = pa.field(SIGNALS, pa.struct([*others, *(measure.field for measure in measures)]))
-    return schema.append(field) if index < 0 else schema.set(index, field)
+    return set_field(schema, pa.field(SIGNALS, pa.struct([*others, *(measure.field for measure in measures)])))
 
 
 def add_signals(

@@ -14,7 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prep.corpus.arrow.columns import string_buffers
+from prep.corpus.arrow.columns import is_number, string_buffers
 from prep.corpus.errors import Problem
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values, least
 from prep.stages.shared.matching.date_kernels import NO_DATE, moments
@@ -61,7 +61,7 @@ class Policy(NamedTuple):
             seen = ", ".join(name for name in context.schema.names if name not in made)
             expected = "a column that 'read' or a stage that works on single documents makes"
             yield Problem(f"keep: {self.keep} looks at the column '{self.column}'", ("keep",), expected, seen)
-        elif self.keep == "best" and not _is_number(context.schema.field(self.column).type):
+        elif self.keep == "best" and not is_number(context.schema.field(self.column).type):
             kind = str(context.schema.field(self.column).type)
             yield Problem(f"the column '{self.column}' is no score", ("score",), "numbers", kind)
 
@@ -79,10 +79,6 @@ class Policy(NamedTuple):
         found = moments(*string_buffers(column))
         rising = found.view(np.uint64) ^ _SIGN
         return np.where(found == NO_DATE, _LAST, rising if self.keep == "earliest" else ~rising)
-
-
-def _is_number(kind: pa.DataType) -> bool:
-    return bool(pa.types.is_floating(kind) or pa.types.is_integer(kind))
 
 
 def _descending(column: pa.Array) -> Values:
