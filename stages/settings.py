@@ -34,6 +34,16 @@ Size = Annotated[int, BeforeValidator(size_of), WithJsonSchema(_SIZE_SCHEMA, mod
 """A number of bytes, which may be written as `20MB` or `20MiB`."""
 
 
+def _as_written(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    return str(value) if isinstance(value, int | float) else value
+
+
+ColumnValue = Annotated[str, BeforeValidator(_as_written)]
+"""A value of a column, as a string: `true` for a truth value, digits for a number."""
+
+
 class Settings(BaseModel):
     """A frozen group of options; unknown names are refused."""
 

@@ -13,17 +13,14 @@ import pyarrow as pa
 import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
-from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.errors import RunError
-from prep.corpus.text.hashing import lower_table
-from prep.corpus.text.words import word_table
 from prep.pipeline.config import Configuration
 from prep.pipeline.inspecting.drawing import Shown, with_texts
 from prep.pipeline.monitor.opening import opened
 from prep.pipeline.steps.ledger import Ledger, read_ledger
 from prep.pipeline.takedown.tracing import document_parts, read_splits
 from prep.stages.results import Counts
-from prep.stages.shared.matching.exact_kernels import text_hashes
+from prep.stages.shared.matching.text_hashes import hash_texts
 
 KEPT = "kept"
 ABSENT = "not read"
@@ -127,10 +124,9 @@ def compare(before: str, after: str, number: int = 3) -> Comparison:
 def _fates(output: str) -> pa.Table:
     """Return the documents of a run: `id`, `fate` (dictionary), `hash` (of the text, null where it is not kept)."""
     tables = []
-    lower, spaces = lower_table(), word_table("whitespace")
     for part in document_parts(output):
         for batch in pq.ParquetFile(part).iter_batches(columns=["id", "text"]):
-            hashes = text_hashes(*string_buffers(batch.column("text")), False, spaces, lower)[0]
+            hashes = hash_texts(batch.column("text"))[0]
             tables.append(_table(batch.column("id"), pa.repeat(pa.scalar(KEPT), batch.num_rows), pa.array(hashes)))
     for path in sorted(Path(output, "rejected").glob("*.parquet")):
         lost = pq.read_table(path, columns=["id", "stage", "rule"])

@@ -12,13 +12,13 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
-from pydantic import BeforeValidator, Field, model_validator
+from pydantic import Field, model_validator
 
 from prep.corpus.arrow.columns import is_number
 from prep.corpus.errors import Problem
 from prep.corpus.files.storage import join, read_json, write_json
 from prep.stages.results import Results, RunWarning
-from prep.stages.settings import Settings
+from prep.stages.settings import ColumnValue, Settings
 from prep.stages.stage import CheckContext, GlobalStage, Phase, Tagging
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts, Verdicts
@@ -29,14 +29,6 @@ SEEN = "values.json"
 Flags = npt.NDArray[np.bool_]
 
 
-def _written(value: object) -> object:
-    """Return a value of a column as a string: `true` for a truth value, digits for a number."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
-
-
-Value = Annotated[str, BeforeValidator(_written)]
 RuleName = Annotated[str, Field(pattern=r"^[a-z][a-z0-9_]*$")]
 
 
@@ -49,9 +41,9 @@ class Condition(Settings):
     """Smallest number."""
     max: float | None = None
     """Largest number."""
-    one_of: tuple[Value, ...] = ()
+    one_of: tuple[ColumnValue, ...] = ()
     """The values that stay."""
-    none_of: tuple[Value, ...] = ()
+    none_of: tuple[ColumnValue, ...] = ()
     """The values that go."""
     empty: bool | None = None
     """`true`: documents without a value stay, such as those with no rule noted; `false`: those with one."""

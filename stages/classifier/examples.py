@@ -8,12 +8,9 @@ import numpy.typing as npt
 import pyarrow as pa
 from pydantic import Field
 
-from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.arrow.documents import TEXT
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.text.hashing import lower_table
-from prep.corpus.text.words import word_table
-from prep.stages.shared.matching.exact_kernels import text_hashes
+from prep.stages.shared.matching.text_hashes import hash_texts
 from prep.stages.shared.text_source import TextSource
 
 
@@ -28,12 +25,6 @@ class Examples(TextSource):
         texts = pa.concat_arrays([pa.array([], TEXT.type), *self.columns()])
         _, rows = np.unique(hash_texts(texts)[0], return_index=True)
         return texts.take(pa.array(rows[: self.limit]))
-
-
-def hash_texts(texts: pa.LargeStringArray) -> npt.NDArray[np.uint64]:
-    """Return two independent 64-bit hashes of each text (2 × texts)."""
-    data, offsets = string_buffers(texts)
-    return text_hashes(data, offsets, False, word_table("whitespace"), lower_table())
 
 
 @dataclass(frozen=True)

@@ -1,39 +1,27 @@
 """Labelled documents to train a classifier over signals on: stored columns, with labels of their own or from files."""
 
 from collections.abc import Iterator
-from typing import Annotated, Literal, NamedTuple
+from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
-from pydantic import BeforeValidator, Field, field_validator
+from pydantic import Field, field_validator
 
-from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.arrow.documents import read_documents
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import expand
-from prep.corpus.text.hashing import lower_table
-from prep.corpus.text.words import word_table
 from prep.stages.classifier.signal_model import SIGNALS, Values, columns_of, feature_values, numbers_of
-from prep.stages.settings import PathName, Settings
-from prep.stages.shared.label_files import LabelFiles, LabelIndex
-from prep.stages.shared.matching.exact_kernels import text_hashes
+from prep.stages.settings import ColumnValue, PathName, Settings
+from prep.stages.shared.label_files import KEY, LabelFiles, LabelIndex
+from prep.stages.shared.matching.text_hashes import hash_texts
 
 FEWEST = 20
 """Documents of a label without which nothing is learnt."""
 
 Flags = npt.NDArray[np.bool_]
-
-
-def _written(value: object) -> object:
-    """Return a label as files spell it as a string: `true` for a truth value, digits for a number."""
-    if isinstance(value, bool):
-        return str(value).lower()
-    return str(value) if isinstance(value, int | float) else value
-
-
-LabelValue = Annotated[str, BeforeValidator(_written)]
 
 
 class SignalClassifierSettings(Settings):
@@ -47,9 +35,9 @@ class SignalClassifierSettings(Settings):
     """Files that hold the labels, by id or URL; left out, documents have them in `column`."""
     column: str = "source"
     """The column that holds a document's label, in the files of `labels` or, without these, of the documents."""
-    positive: tuple[LabelValue, ...] = Field(min_length=1)
+    positive: tuple[ColumnValue, ...] = Field(min_length=1)
     """Labels of what the classifier is to find: a score of 1."""
-    negative: tuple[LabelValue, ...] = ()
+    negative: tuple[ColumnValue, ...] = ()
     """Labels of the opposite; left out, every other label. With it, documents of other labels are left out."""
     kind: Literal["logistic", "trees"] = "logistic"
     """`logistic` regression, whose weights say what each signal does, or `trees`: small boosted trees, for which the
@@ -106,21 +94,21 @@ def labelled_signals(settings: SignalClassifierSettings) -> LabelledSignals:
             hint = "; measure them: put the stage 'signals' into the pipeline" if missing == [SIGNALS] else ""
             raise ConfigurationError([f"{path}: no column {missing[0]!r}; it has {', '.join(names)}{hint}"])
     source = _Labels(settings)
-    found: list[tuple[Values, npt.NDArray[np.object_], npt.NDArray[np.uint64]]] = []
+    found: list[tuple[Values, pa.Array, npt.NDArray[np.uint64]]] = []
     for path in paths:
         for batch in read_documents(path, list(dict.fromkeys([*needed, *columns_of(features, schema)]))):
-            labels = source.of(batch)
-            found.append((feature_values(batch, features), labels, _hashes(batch.column(settings.fold_by))))
+            groups = hash_texts(batch.column(settings.fold_by).cast(pa.string()))[0]
+            found.append((feature_values(batch, features), source.of(batch), groups))
     values = np.concatenate([each[0] for each in found], axis=1)
-    labels = np.concatenate([each[1] for each in found])
+    labels = pa.concat_arrays([each[1] for each in found])
     groups = np.concatenate([each[2] for each in found])
-    there = np.array([label is not None for label in labels], np.bool_)
-    positive = np.isin(labels.astype(str), settings.positive) & there
+    there: Flags = labels.is_valid().to_numpy(zero_copy_only=False)
+    positive = _is_in(labels, settings.positive)
     negative = there & ~positive
     if settings.negative:
-        negative &= np.isin(labels.astype(str), settings.negative)
+        negative &= _is_in(labels, settings.negative)
     used = positive | negative
-    _check_labels(settings, sorted(set(labels[there].tolist())), int(positive.sum()), int(negative.sum()))
+    _check_labels(settings, sorted(labels.drop_null().unique().to_pylist()), int(positive.sum()), int(negative.sum()))
     return LabelledSignals(
         features,
         values[:, used],
@@ -130,6 +118,11 @@ def labelled_signals(settings: SignalClassifierSettings) -> LabelledSignals:
         int((there & ~used).sum()),
         source.unused(),
     )
+
+
+def _is_in(labels: pa.Array, wanted: tuple[str, ...]) -> Flags:
+    inside: Flags = pc.is_in(labels, pa.array(wanted, pa.string())).to_numpy(zero_copy_only=False)
+    return inside
 
 
 class _Labels:
@@ -143,17 +136,17 @@ class _Labels:
             names = ", ".join(settings.labels.value_schema.names)
             raise ConfigurationError([f"{settings.labels.paths_found[0]}: no column {self._column!r}; it has {names}"])
         labels = settings.labels.read([self._column])
-        self._index = LabelIndex.of(settings.labels.hashes(labels.table.column("key"))[0])
-        self._values = np.array(labels.table.column(self._column).cast(pa.string()).to_pylist(), object)
+        self._index = LabelIndex.of(settings.labels.hashes(labels.table.column(KEY))[0])
+        self._values = labels.table.column(self._column).cast(pa.string()).combine_chunks()
         self._used = np.zeros(len(self._values), np.bool_)
 
-    def of(self, batch: pa.RecordBatch) -> npt.NDArray[np.object_]:
-        """Return each document's label, None where it has none."""
+    def of(self, batch: pa.RecordBatch) -> pa.Array:
+        """Return each document's label as a string, null where it has none."""
         if self._files is None:
-            return np.array(batch.column(self._column).cast(pa.string()).to_pylist(), object)
+            return batch.column(self._column).cast(pa.string())
         rows = self._index.find(*self._files.hashes(batch.column(self._files.by)))
         self._used[rows[rows >= 0]] = True
-        return np.array([self._values[row] if row >= 0 else None for row in rows.tolist()], object)
+        return self._values.take(pa.array(rows, mask=rows < 0))
 
     def unused(self) -> int:
         """Return how many labels belong to no document seen."""
@@ -177,12 +170,6 @@ def _features(settings: SignalClassifierSettings, schema: pa.Schema, path: str) 
         raise ConfigurationError([f"features: {path} has no number {unknown[0]!r}; it has {', '.join(there)}"])
     signals = schema.field(SIGNALS).type if SIGNALS in schema.names else pa.struct([])
     return settings.features or tuple(name for name in there if signals.get_field_index(name) >= 0)
-
-
-def _hashes(column: pa.Array) -> npt.NDArray[np.uint64]:
-    data, offsets = string_buffers(column.cast(pa.string()))
-    hashes: npt.NDArray[np.uint64] = text_hashes(data, offsets, False, word_table("whitespace"), lower_table())[0]
-    return hashes
 
 
 def _check_labels(settings: SignalClassifierSettings, seen: list[str], positive: int, negative: int) -> None:

@@ -122,9 +122,11 @@ class Perplexity(Tagging, RowStage):
         if set(self.references) == {EVERY_OTHER}:
             return {EVERY_OTHER: np.arange(batch.num_rows)}
         languages = batch.column("language").cast(pa.string()).fill_null("").dictionary_encode()
-        names = [self._reference_for(code) for code in languages.dictionary.to_pylist()]
-        of_row = np.array([*names, None], object)[languages.indices.to_numpy()]
-        return {name: np.flatnonzero(of_row == name) for name in self.references}
+        names = list(self.references)
+        wanted = map(self._reference_for, languages.dictionary.to_pylist())
+        places = [-1 if name is None else names.index(name) for name in wanted]
+        of_row = np.array(places, np.int64)[languages.indices.to_numpy()]
+        return {name: np.flatnonzero(of_row == place) for place, name in enumerate(names)}
 
     def _reference_for(self, code: str) -> str | None:
         """Return the reference for a language, by any code that means the same; None where there is none."""

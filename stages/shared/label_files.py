@@ -15,14 +15,11 @@ import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.compression import pieces, strip_codec
 from prep.corpus.files.storage import expand, is_glob, open_input
-from prep.corpus.text.hashing import lower_table
-from prep.corpus.text.words import word_table
 from prep.stages.settings import PathName, Settings
-from prep.stages.shared.matching.exact_kernels import text_hashes
+from prep.stages.shared.matching.text_hashes import hash_texts
 from prep.stages.shared.targets import url_keys
 
 SHOWN = 3
@@ -105,9 +102,8 @@ class LabelFiles(Settings):
         column = column.cast(pa.string())
         if self.by == "url":
             return url_keys(column)
-        data, offsets = string_buffers(column)
         missing: npt.NDArray[np.bool_] = column.is_null().to_numpy(zero_copy_only=False)
-        return text_hashes(data, offsets, False, word_table("whitespace"), lower_table()), missing
+        return hash_texts(column), missing
 
     def _read(self, path: str) -> pa.Table:
         table = _read_parquet(path) if _is_parquet(path) else _read_json(path, self.key_column)
