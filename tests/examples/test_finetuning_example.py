@@ -23,6 +23,7 @@ def test_the_example_learns_answers_of_all_three_forms(tmp_path: Path, monkeypat
     assert result.exit_code == 0, result.output
     stages = read_json("out/ledger.json")["stages"]
     assert isinstance(stages, list)
+    assert stages[0]["name"] == "read"
     assert [(stage["in"], stage["kept"]) for stage in stages] == [(300, 300)] * len(stages)
     train = ShardReader(str(tmp_path / "out" / "shards" / "train"))
     validation = ShardReader(str(tmp_path / "out" / "shards" / "validation"))
