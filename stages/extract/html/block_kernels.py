@@ -70,6 +70,7 @@ class Blocks(NamedTuple):
 _PRE: Final = inside("pre")
 _CODE: Final = inside("pre code")
 _XMP: Final = number("xmp")
+_DT: Final = number("dt")
 _SPACE, _NEWLINE, _RETURN, _TAB, _AMPERSAND, _FORM_FEED = 32, 10, 13, 9, 38, 12
 _NO_BREAK_SPACE: Final = 0xA0
 _MOST_TABS: Final = 60
@@ -167,7 +168,11 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
                 text[written] = _NEWLINE
                 written = _indent(text, written + 1, tabs, spaces)
                 in_word = False
-            elif spaced or (seam and written > 0 and stands_apart(text, starts[begun - 1], written, code)):
+            elif spaced or (
+                seam
+                and written > 0
+                and stands_apart(text, starts[begun - 1], written, code, elements.kind[elements.block[element]] == _DT)
+            ):
                 text[written] = _SPACE
                 written += 1
                 in_word = False

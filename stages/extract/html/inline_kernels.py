@@ -221,9 +221,14 @@ def _closes(text: Bytes, written: int) -> bool:
 
 
 @leaf
-def stands_apart(text: Bytes, block: int, written: int, code: int) -> bool:
-    """Return whether a space belongs where two elements of a kind meet, before a character: `2020` and `By`."""
+def stands_apart(text: Bytes, block: int, written: int, code: int, term: bool) -> bool:
+    """Return whether a space belongs where two elements of a kind meet, before a character: `2020` and `By`.
+
+    A full stop inside a term (`dt`) is that of a name: `json.` and `dump`.
+    """
     before = int(text[written - 1])
+    if term and before == 46:
+        return False
     upper, digit = 65 <= code <= 90, 48 <= code <= 57
     if before in (41, 44, 46, 58, 59, 33, 63):
         return upper or digit or 97 <= code <= 122

@@ -49,6 +49,11 @@ def text_of(page: str) -> str:
             "Wasserstand ablesen ab xy zwj \u200d stays",
         ),
         ("ภาษา\u200bไทย", "ภาษา\u200bไทย"),
+        ("<dl><dt><span>json.</span><span>dump</span>(<em>obj</em>)<dd>x</dl>", "json.dump(obj)\nx"),
+        (
+            "<dl><dt><span>json.</span><a>JSONEncoder</a><dd><span>A.</span><span>B</span></dl>",
+            "json.JSONEncoder\nA. B",
+        ),
         ("<span>May 3</span><span>By A.</span><span>Tags:</span><span>x</span>", "May 3 By A. Tags: x"),
         ("<span class=d>N</span>o one, <b>fo</b>o, wat<span>er</span><span>fall</span>", "No one, foo, waterfall"),
         ("<span>H</span><span>e</span><span>y</span> <a>Home</a><a>About</a>", "Hey Home About"),
