@@ -22,7 +22,7 @@ from prep.corpus.files.compression import strip_codec
 from prep.pipeline.config import stages_of
 from prep.pipeline.drafting.text_columns import text_column
 from prep.stages.catalogue import STAGES
-from prep.stages.stage import InputFile, RowStage, SourceStage
+from prep.stages.stage import InputFile, RowFunction, RowStage, SourceStage
 from prep.stages.verdicts import Outcome
 
 KINDS: Mapping[str, str] = {
@@ -132,18 +132,17 @@ def _kind(file: InputFile) -> str:
     return KINDS.get(file.format, "")
 
 
-def _language() -> RowStage | None:
-    """Return the stage that tells languages; None where its model is not installed."""
+def _language() -> RowFunction | None:
+    """Return what tells languages; None where its model is not installed."""
     stage = STAGES["language"].model_validate({"threshold": 0})
     assert isinstance(stage, RowStage)
     try:
-        stage.open()
+        return stage.open()
     except (PrepError, OSError, ImportError, ValueError):
         return None
-    return stage
 
 
-def _sample(kind: Kind, language: RowStage | None) -> None:
+def _sample(kind: Kind, language: RowFunction | None) -> None:
     """Read some documents of a kind and note what they show."""
     for batch in _documents(kind):
         kind.documents += batch.num_rows
@@ -151,7 +150,7 @@ def _sample(kind: Kind, language: RowStage | None) -> None:
         if "route" in batch.schema.names:
             kind.routes.update(batch.column("route").drop_null().to_pylist())
         if language is not None and batch.num_rows and kind.name != "code":
-            found = language.open()(batch).batch.column("language").drop_null()
+            found = language(batch).batch.column("language").drop_null()
             kind.languages.update(found.to_pylist())
 
 
@@ -161,14 +160,15 @@ def _documents(kind: Kind) -> Iterator[pa.RecordBatch]:
     options = {"format": "text"} if kind.name == "code" else {"text_column": kind.text_column}
     entries: Sequence[object] = [{"read": {"paths": [file.path for file in chosen], **options}}, "extract"]
     reader, extract = cast("tuple[SourceStage, RowStage]", stages_of(entries))
+    text_of = extract.open() if kind.name in WITH_PAGES else None
     files = reader.list_files()
     schema = reader.output_schema(files)
     left = _DOCUMENTS
     for partition in reader.partitions(files):
         for outcome in reader.read(partition, schema, _BATCH_BYTES):
             wanted = outcome.batch if kind.name == "pdf" else _kept(outcome)
-            if kind.name in WITH_PAGES:
-                wanted = _kept(extract.open()(wanted.slice(0, left)))
+            if text_of is not None:
+                wanted = _kept(text_of(wanted.slice(0, left)))
             wanted = wanted.slice(0, left)
             left -= wanted.num_rows
             yield wanted
