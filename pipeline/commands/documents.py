@@ -36,14 +36,13 @@ def inspect(
     ] = False,
 ) -> None:
     """Show documents of a run; of those that are named or searched for, what each stage did to them, and why."""
-    from prep.pipeline.inspecting import drawing, searching
+    from prep.pipeline.inspecting import searching
     from prep.pipeline.inspecting.following import follow
     from prep.pipeline.monitor.opening import opened
     from prep.pipeline.run import plan_for
 
     with opened(run, set_ or []) as (configuration, _):
         planned = plan_for(configuration)
-        drawing.require_read(planned, configuration)
         if id_ or url or search:
             ids = [*(id_ or ()), *searching.by_url(planned, configuration, url or ())]
             stories = follow(planned, configuration, ids)

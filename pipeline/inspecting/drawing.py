@@ -7,7 +7,6 @@ nowhere, and read again from its source (`prep.pipeline.inspecting.following`).
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
@@ -22,11 +21,10 @@ from prep.corpus.arrow.documents import read_documents
 from prep.corpus.closeness import meant
 from prep.corpus.errors import RunError
 from prep.pipeline.config import Configuration
-from prep.pipeline.inspecting.following import follow
+from prep.pipeline.inspecting.following import complete_steps, follow
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
 from prep.pipeline.steps import records
-from prep.pipeline.steps.checking import complete
 from prep.tokenizers.row_kernels import hash_rows
 
 _BY = ("stage", "rule")
@@ -49,13 +47,6 @@ class Shown:
     """The threshold, or what else the stage had to say."""
 
 
-def require_read(plan: Plan, configuration: Configuration) -> None:
-    """Raise RunError where not even the first step has run as it is configured now."""
-    first = plan.steps[0]
-    if not complete(f"{steps_folder(configuration)}/{first.folder}"):
-        raise RunError(f"the step {first.title} has not run as it is configured now; run 'prep run'")
-
-
 def require_known(plan: Plan, configuration: Configuration, rule: str | None, stage: str | None) -> None:
     """Raise RunError for a rule or stage that no document of the run was lost by, with those that there are."""
     names = [each.name for each in configuration.stages]
@@ -66,12 +57,6 @@ def require_known(plan: Plan, configuration: Configuration, rule: str | None, st
     rules = sorted({rule for each in manifests for of in each.counts.values() for rule in (*of.rejected, *of.failed)})
     if rule is not None and rule not in rules and not any(near(plan, configuration, rule)):
         raise RunError(f"--rule {rule}: no document was lost by it; {meant(rule, rules or ['none'])}")
-
-
-def complete_steps(plan: Plan, configuration: Configuration) -> list[PassStep | GlobalStep]:
-    """Return the steps that have run as they are configured now, up to the first that has not."""
-    root = steps_folder(configuration)
-    return list(takewhile(lambda step: complete(f"{root}/{step.folder}"), plan.steps))
 
 
 def kept(plan: Plan, configuration: Configuration, number: int, seed: int) -> list[Shown]:

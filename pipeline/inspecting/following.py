@@ -8,6 +8,7 @@ pass, and for each document at most one stretch of input (64 MiB) and one part o
 
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from itertools import takewhile
 from pathlib import Path
 from typing import Literal
 
@@ -87,22 +88,40 @@ def follow(plan: Plan, configuration: Configuration, ids: Sequence[str]) -> list
 
     Steps that have not run are left out. Raises RunError where not even the first pass is complete.
     """
-    root = steps_folder(configuration)
-    steps = [step for step in plan.steps if complete(f"{root}/{step.folder}")]
-    if not steps or steps[0] is not plan.steps[0]:
-        raise RunError(f"the step {plan.steps[0].title} has not run as it is configured now; run 'prep run'")
-    names = [stage.name for stage in configuration.stages]
-    stories: dict[str, Story] = {}
-    with storage_access(configuration.settings.storage):
-        for task, wanted in locate(f"{root}/{steps[0].folder}", ids).items():
-            walk = _Walk(root, task, wanted, names)
-            for step in steps:
-                walk.take(step)
-            stories |= walk.stories()
+    first = complete_steps(plan, configuration)[0]
+    tasks = _locate(f"{steps_folder(configuration)}/{first.folder}", ids)
+    stories = follow_in_tasks(plan, configuration, tasks)
     return [stories[each] for each in dict.fromkeys(map(_original, ids)) if each in stories]
 
 
-def locate(folder: str, ids: Sequence[str]) -> dict[int, list[str]]:
+def follow_in_tasks(plan: Plan, configuration: Configuration, tasks: Mapping[int, Sequence[str]]) -> dict[str, Story]:
+    """Return what became of documents, given by the tasks of the first pass that met them; see `follow`."""
+    root = steps_folder(configuration)
+    steps = complete_steps(plan, configuration)
+    names = [stage.name for stage in configuration.stages]
+    stories: dict[str, Story] = {}
+    with storage_access(configuration.settings.storage):
+        for task, ids in tasks.items():
+            walk = _Walk(root, task, list(dict.fromkeys(map(_original, ids))), names)
+            for step in steps:
+                walk.take(step)
+            stories |= walk.stories()
+    return stories
+
+
+def complete_steps(plan: Plan, configuration: Configuration) -> list[PassStep | GlobalStep]:
+    """Return the steps that have run as they are configured now, up to the first that has not.
+
+    Raises RunError where not even the first one has.
+    """
+    root = steps_folder(configuration)
+    steps = list(takewhile(lambda step: complete(f"{root}/{step.folder}"), plan.steps))
+    if not steps:
+        raise RunError(f"the step {plan.steps[0].title} has not run as it is configured now; run 'prep run'")
+    return steps
+
+
+def _locate(folder: str, ids: Sequence[str]) -> dict[int, list[str]]:
     """Return the tasks of a pass that met documents, by what it kept and lost, each with their ids."""
     wanted = pa.array(list(dict.fromkeys(map(_original, ids))), pa.string())
     found: dict[int, list[str]] = {}

@@ -10,7 +10,7 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from prep.pipeline.config import Configuration
-from prep.pipeline.inspecting.following import Story, follow
+from prep.pipeline.inspecting.following import Story, follow, follow_in_tasks
 from prep.pipeline.plan import PassStep, Plan
 from prep.pipeline.run import steps_folder
 from prep.pipeline.steps.settling import REJECTS
@@ -43,17 +43,19 @@ def by_text(plan: Plan, configuration: Configuration, text: str, number: int) ->
     passes = [f"{root}/{step.folder}" for step in plan.steps if isinstance(step, PassStep)]
     ids = list(dict.fromkeys(islice(_in_parts(passes, text), number)))
     found = follow(plan, configuration, ids) if ids else []
-    for batch in _lost(passes[0]):
+    for task, lost in _lost(passes[0]):
         if len(found) >= number:
             break
-        stories = follow(plan, configuration, batch.column("id").to_pylist())
+        stories = follow_in_tasks(plan, configuration, {task: lost}).values()
         found += [story for story in stories if text.lower() in (story.text or "").lower()]
     return found[:number]
 
 
-def _lost(folder: str) -> Iterator[pa.RecordBatch]:
+def _lost(folder: str) -> Iterator[tuple[int, list[str]]]:
+    """Yield the ids that a pass rejected, some at a time, with the task that did."""
     for path in _files(f"{folder}/{REJECTS}"):
-        yield from pq.ParquetFile(path).iter_batches(_TOGETHER, columns=["id"])
+        for batch in pq.ParquetFile(path).iter_batches(_TOGETHER, columns=["id"]):
+            yield int(path.stem), batch.column("id").to_pylist()
 
 
 def _in_parts(passes: Sequence[str], text: str) -> Iterator[str]:
