@@ -7,7 +7,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from prep.pipeline.commands.pipelines import Set
+from prep.pipeline.commands.answering import print_json
+from prep.pipeline.commands.pipelines import Run, Set
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -16,7 +17,6 @@ if TYPE_CHECKING:
     from prep.pipeline.inspecting.following import Story
     from prep.pipeline.plan import Plan
 
-Run = Annotated[str, typer.Argument(metavar="RUN", help="A pipeline's configuration, or the output folder of a run.")]
 Several = list[str] | None
 
 
@@ -57,7 +57,7 @@ def _tell(stories: "Sequence[Story]", *, full: bool, json: bool) -> None:
     from prep.pipeline.inspecting.stories import print_story, story_as_json
 
     if json:
-        _print_json({"documents": [story_as_json(story) for story in stories]})
+        print_json({"documents": [story_as_json(story) for story in stories]})
         return
     with paged() as console:
         for story in stories:
@@ -88,7 +88,7 @@ def _list(
     for title, shown in drawing.near(planned, configuration, rule) if rule else ():
         groups[title] = shown[:number]
     if json:
-        _print_json({title: [vars(each) for each in shown] for title, shown in groups.items()})
+        print_json({title: [vars(each) for each in shown] for title, shown in groups.items()})
         return
     with paged() as console:
         for title, shown in groups.items():
@@ -108,9 +108,3 @@ def paged() -> Iterator[Terminal]:
     os.environ.setdefault("LESS", "-RFX")
     with console.pager(styles=True):
         yield console
-
-
-def _print_json(value: object) -> None:
-    import json
-
-    typer.echo(json.dumps(value, indent=2))

@@ -1,20 +1,17 @@
 """The commands about a pipeline: `prep run`, `check`, `status`, `report` and `stages`."""
 
-import webbrowser
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from prep.corpus.errors import PrepError
-from prep.pipeline.commands.answering import print_json
+from prep.pipeline.commands.answering import print_json, write_page
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
     from prep.pipeline.config import Configuration
     from prep.pipeline.run import Result
-
-LEDGER = "ledger.json"
 
 Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE.yaml", help="The pipeline's configuration.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A pipeline's configuration, or the output folder of a run.")]
@@ -110,12 +107,12 @@ def report(
     json: Json = False,
 ) -> None:
     """Show what a run did, or has done so far: documents by stage and rule, source and language, what was made."""
-    from prep.corpus.files.storage import write_bytes
     from prep.pipeline.monitor.observing import observe
     from prep.pipeline.monitor.opening import output_of
     from prep.pipeline.reports.page.page import report_page
     from prep.pipeline.reports.report import print_run, report_answer
     from prep.pipeline.reports.standing import print_standing
+    from prep.pipeline.steps.ledger import LEDGER
 
     output = output_of(run, set_ or [])
     console = Terminal()
@@ -123,11 +120,7 @@ def report(
         print_json(report_answer(output, observe(output)))
         return
     if html is not None or open_:
-        place = html or str(Path(output, "report.html"))
-        write_bytes(place, report_page(output).encode())
-        console.print(f"report: {place}", soft_wrap=True)
-        if open_:
-            webbrowser.open(Path(place).absolute().as_uri())
+        write_page("report", html or str(Path(output, "report.html")), report_page(output), open_=open_)
         return
     answer = observe(output)
     if answer is not None and answer.standing != "done":
