@@ -5,8 +5,8 @@ id (Arrow's hash join), and all that is said is counted on columns; texts are re
 one pass over the kept texts of both runs, and about 100 bytes of memory for each document.
 """
 
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 
 import pyarrow as pa
@@ -93,11 +93,11 @@ class Comparison:
     texts_changed: int
     texts: tuple[Changed, ...]
     """Some of the documents that both keep, with different texts."""
-    shares: tuple[Share, ...] = field(default=())
+    shares: tuple[Share, ...]
 
 
-def compare(before: str, after: str, number: int = 3) -> Comparison:
-    """Compare two runs by their output folders, `number` documents of each kind shown.
+def compare(before: str, after: str, number: int = 3, settings: tuple[Setting, ...] | None = None) -> Comparison:
+    """Compare two runs by their output folders, with `number` documents of each kind and the settings that differ.
 
     Raises RunError where no run has ended in a folder.
     """
@@ -110,19 +110,21 @@ def compare(before: str, after: str, number: int = 3) -> Comparison:
     both = pc.and_(pc.equal(joined["fate"], KEPT), pc.equal(joined["fate_b"], KEPT))
     kept = joined.filter(both)
     texts = kept.filter(pc.not_equal(kept["hash"], kept["hash_b"]))["id"].combine_chunks()
+    changed, moved = _first(texts, number), list(_moved(joined, number))
+    samples = _samples([*changed, *(each for *_, ids in moved for each in ids)], (before, after))
     return Comparison(
-        settings=None,
+        settings=settings,
         funnel=tuple(_funnel(*ledgers)),
         kept_by_both=kept.num_rows,
-        moves=tuple(_moves(joined, (before, after), number)),
+        moves=tuple(Move(*fates, documents, tuple(samples[each] for each in ids)) for fates, documents, ids in moved),
         texts_changed=len(texts),
-        texts=tuple(_with_texts(_first(texts, number), (before, after))),
+        texts=tuple(samples[each] for each in changed),
         shares=tuple(_shares(before, after)),
     )
 
 
 def _fates(output: str) -> pa.Table:
-    """Return the documents of a run: `id`, `fate` (dictionary), `hash` (of the text, null where it is not kept)."""
+    """Return the documents of a run: `id`, `fate`, `hash` (of the text, null where it is not kept)."""
     tables = []
     for part in document_parts(output):
         for batch in pq.ParquetFile(part).iter_batches(columns=["id", "text"]):
@@ -141,14 +143,15 @@ def _table(ids: pa.Array, fate: pa.Array, hashes: pa.Array) -> pa.Table:
     return pa.table({"id": ids.cast(pa.large_string()), "fate": fate.cast(pa.string()), "hash": hashes})
 
 
-def _moves(joined: pa.Table, outputs: tuple[str, str], number: int) -> Iterator[Move]:
+def _moved(joined: pa.Table, number: int) -> Iterator[tuple[tuple[str, str], int, list[str]]]:
+    """Yield both fates, the number of the documents that met them, and the ids of some; the most documents first."""
     counts = joined.group_by(_FATES).aggregate([([], "count_all")])
     counts = counts.filter(pc.not_equal(counts["fate"], counts["fate_b"]))
     order = [("count_all", "descending"), ("fate", "ascending"), ("fate_b", "ascending")]
     for row in counts.sort_by(order).to_pylist():
         own = pc.and_(pc.equal(joined["fate"], row["fate"]), pc.equal(joined["fate_b"], row["fate_b"]))
         ids = joined.filter(own)["id"].combine_chunks()
-        yield Move(row["fate"], row["fate_b"], row["count_all"], tuple(_with_texts(_first(ids, number), outputs)))
+        yield (row["fate"], row["fate_b"]), row["count_all"], _first(ids, number)
 
 
 def _first(ids: pa.Array, number: int) -> list[str]:
@@ -156,11 +159,11 @@ def _first(ids: pa.Array, number: int) -> list[str]:
     return ids.take(pc.select_k_unstable(ids, number, [("", "ascending")])).to_pylist() if len(ids) else []
 
 
-def _with_texts(ids: Sequence[str], outputs: tuple[str, str]) -> Iterator[Changed]:
-    """Yield documents with their texts in the runs that keep them."""
-    before, after = (with_texts(list(map(Shown, ids)), document_parts(output)) for output in outputs)
-    for left, right in zip(before, after, strict=True):
-        yield Changed(left.id, left.text, right.text)
+def _samples(ids: Iterable[str], outputs: tuple[str, str]) -> dict[str, Changed]:
+    """Return documents by their ids, with their texts in the runs that keep them, of which each is read once."""
+    shown = list(map(Shown, dict.fromkeys(ids)))
+    before, after = (with_texts(shown, document_parts(output)) for output in outputs)
+    return {left.id: Changed(left.id, left.text, right.text) for left, right in zip(before, after, strict=True)}
 
 
 def settings_of_runs(before: str, after: str) -> tuple[Setting, ...] | None:

@@ -178,6 +178,7 @@ def test_texts_that_changed_are_shown_with_their_differences(
     assert "<ins>" in page.read_text()
     _, out, _ = call(monkeypatch, capsys, *arguments, "--json")
     assert json.loads(out)["texts_changed"] == 1
+    assert out.isascii(), "characters that steer a terminal are escaped"
 
 
 def test_a_comparison_of_a_run_with_itself_is_empty(made: Path) -> None:
