@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 
 from prep.pipeline.comparing.comparison import Changed, Comparison, Move
-from prep.pipeline.comparing.view import excerpt, kept, share
+from prep.pipeline.comparing.view import excerpt, kept, token_groups
 from prep.pipeline.inspecting.differences import differences
 from prep.pipeline.reports.page.markup import Child, Markup, element, section, table
 from prep.pipeline.reports.page.page import whole_page
@@ -53,10 +53,4 @@ def _text(changed: Changed) -> Markup:
 
 
 def _tokens(found: Comparison, before: str, after: str) -> Markup:
-    parts = []
-    for label in dict.fromkeys(each.label for each in found.shares):
-        own = [each for each in found.shares if each.label == label]
-        wholes = sum(each.before for each in own), sum(each.after for each in own)
-        rows = [(each.value, share(each.before, wholes[0]), share(each.after, wholes[1])) for each in own]
-        parts.append(table((label, before, after), rows))
-    return section("Tokens", *parts)
+    return section("Tokens", *(table((label, before, after), rows) for label, rows in token_groups(found)))

@@ -1,11 +1,14 @@
 """The comparison of two runs on a terminal of 80 columns."""
 
+from collections.abc import Iterator
+from itertools import groupby
+
 from rich.table import Table
 
 from prep.pipeline.comparing.comparison import Changed, Comparison, Funnel
 from prep.pipeline.inspecting.differences import differences
 from prep.pipeline.inspecting.stories import print_differences
-from prep.pipeline.reports.terminal import Terminal, indented
+from prep.pipeline.reports.terminal import Terminal, beginning, indented
 
 _UNKNOWN = "a folder holds no pipeline.yaml; name the runs by their configurations"
 CHARACTERS = 160
@@ -45,8 +48,7 @@ def excerpt(sample: Changed) -> str:
     text = sample.after if sample.before is None else sample.before
     if text is None:
         return "(kept by neither run; prep inspect RUN --id shows it)"
-    line = " ".join(text[: 4 * CHARACTERS].split())
-    return line if len(line) <= CHARACTERS else f"{line[:CHARACTERS]} …"
+    return beginning(text, CHARACTERS)
 
 
 def kept(stage: Funnel) -> tuple[str, str, str]:
@@ -57,7 +59,15 @@ def kept(stage: Funnel) -> tuple[str, str, str]:
     return shown[0], shown[1], change
 
 
-def share(tokens: int, whole: int) -> str:
+def token_groups(found: Comparison) -> Iterator[tuple[str, list[tuple[str, str, str]]]]:
+    """Yield each label with its values and their tokens in both runs, as text with their shares of the label's."""
+    for label, groups in groupby(found.shares, key=lambda each: each.label):
+        own = list(groups)
+        before, after = sum(each.before for each in own), sum(each.after for each in own)
+        yield label, [(each.value, _share(each.before, before), _share(each.after, after)) for each in own]
+
+
+def _share(tokens: int, whole: int) -> str:
     """Return a number of tokens and its share."""
     return f"{tokens:,} ({tokens / whole:.1%})" if whole else "–"
 
@@ -78,8 +88,7 @@ def _print_shares(console: Terminal, found: Comparison) -> None:
     table.add_column("", overflow="fold")
     for name in ("before", "after"):
         table.add_column(name, justify="right", no_wrap=True)
-    for each in found.shares:
-        same = [other for other in found.shares if other.label == each.label]
-        wholes = sum(other.before for other in same), sum(other.after for other in same)
-        table.add_row(f"  {each.label}", each.value, share(each.before, wholes[0]), share(each.after, wholes[1]))
+    for label, rows in token_groups(found):
+        for row in rows:
+            table.add_row(f"  {label}", *row)
     console.print(table)

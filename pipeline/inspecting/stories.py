@@ -6,10 +6,12 @@ from typing import Any
 from prep.pipeline.inspecting.differences import Difference, differences
 from prep.pipeline.inspecting.drawing import Shown
 from prep.pipeline.inspecting.following import Story, Visit
-from prep.pipeline.reports.terminal import Terminal, indented
+from prep.pipeline.reports.terminal import Terminal, beginning, indented
 
 CHARACTERS = 600
 """Of a text that is shown, unless all of it is asked for."""
+EXCERPT = 200
+"""Characters of a text in one line."""
 DIFFERENCES = 24
 """Pieces of differences that are shown, unless all of them are asked for."""
 _MARKS = {"same": (" ", "dim"), "removed": ("-", "red"), "added": ("+", "green"), "gap": ("@", "cyan")}
@@ -123,7 +125,4 @@ def _print_note(console: Terminal, note: str) -> None:
 
 def _excerpt(text: str | None) -> str:
     """Return the beginning of a text in one line."""
-    if text is None:
-        return "(its text is not kept, and its source cannot be read again)"
-    line = " ".join(text[: 4 * CHARACTERS].split())
-    return line if len(line) <= CHARACTERS // 3 else f"{line[: CHARACTERS // 3]} …"
+    return "(its text is not kept, and its source cannot be read again)" if text is None else beginning(text, EXCERPT)

@@ -23,6 +23,13 @@ def visible(text: str) -> str:
     return _UNSEEN.sub(lambda match: match[0].encode("unicode_escape").decode(), text)
 
 
+def beginning(text: str, characters: int) -> str:
+    """Return the beginning of a text in one line, with an ellipsis where there is more."""
+    head = text[: 4 * characters]
+    line = " ".join(head.split())
+    return line if len(line) <= characters and len(head) == len(text) else f"{line[:characters]} …"
+
+
 def indented(text: str, by: int, style: str = "") -> Padding:
     """Return text that is wrapped within its indentation; escapes are written first, so that they are wrapped too."""
     return Padding(Text(visible(text), style=style), (0, 0, 0, by), expand=False)

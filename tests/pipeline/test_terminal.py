@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 from rich.table import Table
 from rich.text import Text
 
-from prep.pipeline.reports.terminal import Terminal, visible
+from prep.pipeline.reports.terminal import Terminal, beginning, visible
 
 from .test_cli import call
 
@@ -86,3 +86,16 @@ def test_no_command_prints_a_control_sequence(
         assert (status == 0) == (command in works), (command, shown)
         assert shown.strip(), command
         assert not [char for char in shown if char in "\x1b\x07\x9b\u202e"], command
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("one\n two", "one two"),
+        ("0123456789", "0123456789"),
+        ("0123456789 1", "0123456789 …"),
+        ("a" + " " * 60 + "b", "a …"),
+    ],
+)
+def test_a_text_in_one_line_says_where_there_is_more(text: str, shown: str) -> None:
+    assert beginning(text, 10) == shown
