@@ -27,7 +27,7 @@ def init(
     from prep.corpus.errors import ConfigurationError
     from prep.corpus.files.storage import write_bytes, write_json
     from prep.pipeline import config, plan
-    from prep.pipeline.drafting.draft import draft
+    from prep.pipeline.drafting.draft import Answers, draft
     from prep.pipeline.drafting.survey import survey
     from prep.pipeline.reports.schema import FILE, pipeline_schema
 
@@ -39,7 +39,7 @@ def init(
     folder = (from_ or typer.prompt("Folder of files to read")).rstrip("/") or "/"
     place = output or str(Path("runs", Path(folder).absolute().name or "mine"))
     found = survey(folder, place)
-    answers = _asked(found, place) if asks else _unasked(found, place)
+    answers = _asked(found, place) if asks else Answers(place, ())
     write_bytes(pipeline, draft(found, answers).encode())
     write_json(str(Path(pipeline).with_name(FILE)), pipeline_schema())
     plan.check(*config.load(pipeline))
@@ -59,12 +59,6 @@ def _asked(found: "Survey", place: str) -> "Answers":
     kept = typer.prompt(f"Languages to keep (found: {seen}; all keeps every one)", default="all")
     train = typer.confirm("Train a small model at the end, to see that the shards can be learnt from?", default=False)
     return Answers(output, () if kept.strip() == "all" else tuple(kept.replace(",", " ").split()), train)
-
-
-def _unasked(found: "Survey", place: str) -> "Answers":
-    from prep.pipeline.drafting.draft import Answers
-
-    return Answers(place, ())
 
 
 def schema(

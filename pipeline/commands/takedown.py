@@ -55,7 +55,7 @@ def trace(
         for line in _lines(each):
             console.print(line)
     for request in removed:
-        console.print(f"{request.asked}: removed on request ({request.kind}: {request.entry})", markup=False)
+        console.print(f"{request.asked}: removed on request ({request.kind}: {request.entry})")
     if not found and not removed:
         console.print("no document of this run is named so")
 
@@ -82,7 +82,6 @@ def remove(
         console.print(
             f"{name}: {split.documents:,} documents of {split.tokens:,} tokens went; {split.rows_changed:,} rows "
             f"changed, {split.rows_removed:,} removed",
-            markup=False,
         )
     if report.stand_ins:
         console.print(f"{len(report.stand_ins):,} documents stay of which lost ones that are named were copies:")
