@@ -7,11 +7,14 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+import jsonschema
 import orjson
 import pytest
+import yaml
 from books import epub, pdf
 
 from prep.pipeline.cli import main
+from prep.pipeline.reports.schema import pipeline_schema
 
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "pages"
@@ -98,3 +101,16 @@ def test_files_that_a_page_names_are_there(page: Path) -> None:
     text = page.read_text(encoding="utf-8")
     named = re.findall(r"(?<![\w./])(?:tests|pipeline|stages|examples|benchmarks)/[\w/.-]*\w", text)
     assert [name for name in named if not (ROOT / name).exists()] == []
+
+
+def test_the_options_that_pages_set_are_there() -> None:
+    """Whole pipelines, lists of stages, and settings without stages."""
+    validator, pipelines = jsonschema.Draft7Validator(pipeline_schema()), []
+    for page in TEXTS:
+        for block in blocks(page):
+            if block["kind"] == "yaml":
+                found = yaml.safe_load(block["body"])
+                settings = {"stages": found} if isinstance(found, list) else found
+                pipelines.append({"output": "runs/x", "stages": ["extract"], **settings})
+    assert len(pipelines) > 10
+    assert [error.message for pipeline in pipelines for error in validator.iter_errors(pipeline)] == []

@@ -13,12 +13,12 @@ from .scripts import EXAMPLES, load
 
 
 def test_the_example_learns_answers_of_all_three_forms(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    load(EXAMPLES / "04_finetuning" / "make_chats.py").write_chats(tmp_path / ".cache" / "chats", 300)
+    load(EXAMPLES / "05_finetuning" / "make_chats.py").write_chats(tmp_path / ".cache" / "chats", 300)
     (tmp_path / "examples").symlink_to(EXAMPLES)
     monkeypatch.chdir(tmp_path)
     settings = ("output=out", "tokenizer.vocabulary=340", "train.steps=2", "train.layers=1", "train.evaluate_rows=4")
     options = [word for setting in settings for word in ("--set", setting)]
-    pipeline = "examples/04_finetuning/pipeline.yaml"
+    pipeline = "examples/05_finetuning/pipeline.yaml"
     result = CliRunner().invoke(app, ["run", pipeline, "--workers", "1", *options], catch_exceptions=False)
     assert result.exit_code == 0, result.output
     stages = read_json("out/ledger.json")["stages"]

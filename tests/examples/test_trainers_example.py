@@ -18,7 +18,7 @@ from prep.corpus import Rank, ShardReader
 from ..packed_shards import random_documents, write_split
 from .scripts import EXAMPLES, load
 
-EXAMPLE = EXAMPLES / "05_trainers"
+EXAMPLE = EXAMPLES / "06_trainers"
 
 
 @pytest.fixture(scope="module")

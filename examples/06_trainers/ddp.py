@@ -1,6 +1,6 @@
 """Training with PyTorch's DistributedDataParallel on shards: every rank takes its share, and a stopped run goes on.
 
-    torchrun --nproc-per-node 2 examples/05_trainers/ddp.py runs/quickstart/shards/train --steps 20 --output runs/ddp
+    torchrun --nproc-per-node 2 examples/06_trainers/ddp.py runs/quickstart/shards/train --steps 20 --output runs/ddp
 
 On GPUs the processes talk by NCCL, without any by gloo. A rank reads only its own rows, and the batch of the whole job
 is the same however many ranks there are. The state of the loader is one number; it is saved with the model.
