@@ -3,16 +3,16 @@
 from collections.abc import Iterator, Sequence
 from string import ascii_uppercase
 
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 from pydantic import Field
 
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.files.compression import pieces, strip_codec
+from prep.corpus.files.compression import strip_codec
 from prep.corpus.files.storage import expand, open_input
 from prep.stages.decontaminate.known_sets import columns_of
 from prep.stages.settings import PathName, Settings
+from prep.stages.shared.json_records import json_records
 
 
 class EvaluationSet(Settings):
@@ -77,24 +77,7 @@ def _lettered(value: object) -> object:
 
 
 def _records(path: str) -> Iterator[dict[str, object]]:
-    if strip_codec(path).lower().endswith(".parquet"):
-        yield from _parquet_records(path)
-        return
-    content = bytearray()
-    for piece in pieces(path):
-        if piece.rule is not None:
-            raise ConfigurationError([f"{path} is damaged: {piece.rule} {piece.detail}"])
-        content += piece.data
-    for number, line in enumerate(content.split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise ConfigurationError([f"{path}:{number}: expected a JSON object, seen {error}"]) from error
-        if not isinstance(record, dict):
-            raise ConfigurationError([f"{path}:{number}: expected a JSON object, seen {type(record).__name__}"])
-        yield record
+    return _parquet_records(path) if strip_codec(path).lower().endswith(".parquet") else json_records(path)
 
 
 def _parquet_records(path: str) -> Iterator[dict[str, object]]:

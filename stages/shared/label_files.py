@@ -11,14 +11,14 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
-import orjson
 import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.corpus.files.compression import pieces, strip_codec
+from prep.corpus.files.compression import strip_codec
 from prep.corpus.files.storage import expand, is_glob, open_input
 from prep.stages.settings import PathName, Settings
+from prep.stages.shared.json_records import json_records
 from prep.stages.shared.matching.text_hashes import hash_texts
 from prep.stages.shared.targets import url_keys
 
@@ -214,26 +214,10 @@ def _read_parquet(path: str) -> pa.Table:
 
 def _read_json(path: str, key: str) -> pa.Table:
     """Return the objects of a file as a table; keys that are numbers become strings, as ids are."""
-    try:
-        content = list(pieces(path))
-    except OSError as error:
-        raise ConfigurationError([f"{path}: cannot be read: {error}"]) from error
-    damage = next((piece for piece in content if piece.rule), None)
-    if damage is not None:
-        raise ConfigurationError([f"{path}: {damage.rule}: {damage.detail or 'the file is damaged'}"])
-    records: list[dict[str, object]] = []
-    for number, line in enumerate(b"".join(piece.data for piece in content).split(b"\n"), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = orjson.loads(line)
-        except orjson.JSONDecodeError as error:
-            raise ConfigurationError([f"{path}:{number}: no JSON: {error}"]) from error
-        if not isinstance(record, dict):
-            raise ConfigurationError([f"{path}:{number}: expected an object in each line, seen {record!r:.60}"])
+    records = list(json_records(path))
+    for record in records:
         if isinstance(record.get(key), int):
             record[key] = str(record[key])
-        records.append(record)
     names = dict.fromkeys(name for record in records for name in record)
     columns = {}
     for name in names:

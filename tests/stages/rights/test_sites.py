@@ -212,8 +212,12 @@ def test_what_is_no_table_of_statements_is_said(tmp_path: Path) -> None:
     with pytest.raises(ConfigurationError, match="expected the columns url and content, seen only url"):
         list(read_records(str(tmp_path / "sites.csv")))
     (tmp_path / "sites.jsonl").write_text("[1, 2]\n")
-    with pytest.raises(ConfigurationError, match="line 1: expected an object"):
+    with pytest.raises(ConfigurationError, match=r"sites\.jsonl:1: expected a JSON object, seen list"):
         list(read_records(str(tmp_path / "sites.jsonl")))
+    for name in ("sites.csv.gz", "sites.jsonl.gz"):
+        (tmp_path / name).write_bytes(gzip.compress(b"url,content\n" * 500)[:-9])
+        with pytest.raises(ConfigurationError, match=rf"{name}: truncated"):
+            list(read_records(str(tmp_path / name)))
     (tmp_path / "sites.parquet").write_bytes(b"PAR1 and no more")
     with pytest.raises(ConfigurationError, match="cannot be read as the table"):
         list(read_records(str(tmp_path / "sites.parquet")))

@@ -63,8 +63,8 @@ def test_urls_that_name_one_page_are_one_key(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("name", "text", "message"),
     [
-        ("a.jsonl", '{"id": 1}\n{"id": ', r"a\.jsonl:2: no JSON"),
-        ("a.jsonl", "[1, 2]\n", r"a\.jsonl:1: expected an object in each line, seen \[1, 2\]"),
+        ("a.jsonl", '{"id": 1}\n{"id": ', r"a\.jsonl:2: expected a JSON object, seen unexpected end"),
+        ("a.jsonl", "[1, 2]\n", r"a\.jsonl:1: expected a JSON object, seen list: \[1, 2\]"),
         ("a.jsonl", '{"id": 1, "v": 1}\n{"id": 2, "v": "one"}\n', r"a\.jsonl: the values of 'v' have different types"),
         ("a.jsonl", '{"key": 1}\n', r"a\.jsonl: no column 'id'; it has key"),
         ("a.jsonl", "", r"a\.jsonl: no column 'id'; it has none"),
