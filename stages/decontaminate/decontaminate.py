@@ -5,7 +5,8 @@ documents in which an item was found. See `decisions.py` for what is common, and
 """
 
 from collections.abc import Iterator, Mapping
-from typing import ClassVar, Literal
+from functools import cached_property
+from typing import ClassVar, Literal, NamedTuple
 
 import numpy as np
 import pyarrow.parquet as pq
@@ -23,6 +24,18 @@ from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts
 
 LIST, COUNT, ADD_UP, DECIDE, REPORT = "list", "count", "add_up", "decide", "report"
+
+
+class _Seen(NamedTuple):
+    """What an evaluation set holds."""
+
+    items: int
+    sought: int
+    """Items that are looked for."""
+    short: int
+    """Items of fewer words than the shortest that is looked for."""
+    example: str
+    """The first of those."""
 
 
 class Decontaminate(Tagging, GlobalStage):
@@ -87,35 +100,44 @@ class Decontaminate(Tagging, GlobalStage):
         """Whether items are cut out of texts."""
         return self.action == "cut"
 
-    def problems(self, context: CheckContext) -> Iterator[Problem]:
-        """Find sets that cannot be read, and items too short to be looked for."""
+    @cached_property
+    def _seen(self) -> "Mapping[str, _Seen | str]":
+        """What each set holds, or why it cannot be read; the sets are read once, however often they are checked."""
+        found: dict[str, _Seen | str] = {}
         for name, evaluation_set in self.sets.items():
             try:
                 versions = evaluation_set.versions(name)
             except (ConfigurationError, OSError, ValueError) as error:
-                yield Problem(str(error), ("sets", name))
+                found[name] = str(error)
                 continue
             items = Items.of({name: versions}, self.ngram, self.shortest)
             short = np.flatnonzero(items.item_words < self.shortest)
-            if len(short) == len(versions):
+            example = f"item {short[0]}: {versions[short[0]][0][:60]!r}" if len(short) else ""
+            found[name] = _Seen(len(versions), int(items.sought.sum()), len(short), example)
+        return found
+
+    def problems(self, context: CheckContext) -> Iterator[Problem]:
+        """Find sets that cannot be read, and items too short to be looked for."""
+        for name, seen in self._seen.items():
+            if isinstance(seen, str):
+                yield Problem(seen, ("sets", name))
+            elif seen.short == seen.items:
                 yield Problem(f"no item has {self.shortest} words", ("sets", name), hint="lower 'shortest'")
-            elif len(short) and not self.skip_short:
+            elif seen.short and not self.skip_short:
                 yield Problem(
-                    f"{len(short)} of {len(versions)} items have fewer than {self.shortest} words and would be found "
-                    f"in clean text, such as item {short[0]}: {versions[short[0]][0][:60]!r}",
+                    f"{seen.short} of {seen.items} items have fewer than {self.shortest} words and would be found "
+                    f"in clean text, such as {seen.example}",
                     ("sets", name),
                     hint="set skip_short: true to leave them out, or lower 'shortest'",
                 )
 
     def remarks(self, context: CheckContext) -> Iterator[str]:
         """Say how many items are looked for, and how many are too short."""
-        for name, evaluation_set in self.sets.items():
-            sought = Items.of({name: evaluation_set.versions(name)}, self.ngram, self.shortest).sought
-            left_out = (
-                f"{(~sought).sum():,} of fewer than {self.shortest} words, or of few again and again, are left out"
-            )
-            short = "" if sought.all() else f"; {left_out}"
-            yield f"{name}: {len(sought):,} items{short}"
+        for name, seen in self._seen.items():
+            if isinstance(seen, str):
+                continue
+            few = f"{seen.items - seen.sought:,} of fewer than {self.shortest} words, or of few again and again,"
+            yield f"{name}: {seen.items:,} items" + (f"; {few} are left out" if seen.sought < seen.items else "")
 
     def files(self) -> Mapping[str, str]:
         """Return the sets' files: their content decides the output, their place does not."""
