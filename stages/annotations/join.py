@@ -81,8 +81,7 @@ class Join(GlobalStage):
 
     def remarks(self, context: CheckContext) -> Iterator[str]:
         """Say how many rows the files have."""
-        labels = self.labels.read([])
-        yield f"{labels.table.num_rows:,} rows by {self.labels.by}; adds {', '.join(self.taken)}"
+        yield f"{self.labels.row_count:,} rows by {self.labels.by}; adds {', '.join(self.taken)}"
 
     def files(self) -> Mapping[str, str]:
         """Return the files of labels: their content decides the output, their place does not."""

@@ -6,6 +6,7 @@ table: building it costs one sort, a look-up one binary search. URLs are compare
 """
 
 from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Literal, NamedTuple
 
@@ -70,16 +71,17 @@ class LabelFiles(Settings):
 
         Raises ConfigurationError where files cannot be read, hold no key, or disagree about a column's type.
         """
-        schemas = [pq.read_schema(path) if _is_parquet(path) else self._read(path).schema for path in self.paths_found]
-        return self._unified(schemas)
+        return self._unified(
+            [_parquet_schema(path) if _is_parquet(path) else self._read(path).schema for path in self.paths_found]
+        )
 
     def read(self, names: Sequence[str] | None = None) -> "Labels":
-        """Return the rows of all files, the key first as a string, then these columns, or all.
+        """Return the rows of all files, the key first as a string, then these columns, or all. Reads no others.
 
         Raises ConfigurationError as `value_schema` does, and where a key comes more than once and that is an error.
         """
-        tables = [self._read(path) for path in self.paths_found]
-        schema = self._unified([table.schema for table in tables])
+        tables = [self._read(path, names) for path in self.paths_found]
+        schema = self.value_schema
         wanted = list(schema.names if names is None else names)
         keys = pa.concat_arrays([_as_strings(table.column(self.key_column)) for table in tables])
         values = [
@@ -88,10 +90,15 @@ class LabelFiles(Settings):
         whole = pa.table([keys, *values], [KEY, *wanted])
         return self._without_duplicates(whole, [len(table) for table in tables])
 
+    @cached_property
+    def row_count(self) -> int:
+        """How many rows have a key, each key once. Reads the keys; raises ConfigurationError as `read` does."""
+        return int(self.read([]).table.num_rows)
+
     def problems(self) -> Iterator[Problem]:
         """Yield files that cannot be read, and keys that come more than once."""
         try:
-            self.read([])
+            _ = self.row_count
         except ConfigurationError as error:
             for line in error.lines:
                 yield Problem(line, ("paths",))
@@ -105,13 +112,17 @@ class LabelFiles(Settings):
         missing: npt.NDArray[np.bool_] = column.is_null().to_numpy(zero_copy_only=False)
         return hash_texts(column), missing
 
-    def _read(self, path: str) -> pa.Table:
-        table = _read_parquet(path) if _is_parquet(path) else _read_json(path, self.key_column)
-        if self.key_column not in table.column_names:
-            raise ConfigurationError(
-                [f"{path}: no column {self.key_column!r}; it has {', '.join(table.column_names) or 'none'}"]
-            )
-        return table
+    def _read(self, path: str, names: Sequence[str] | None = None) -> pa.Table:
+        if not _is_parquet(path):
+            table = _read_json(path, self.key_column)
+            self._check_key(path, table.column_names)
+            return table
+        self._check_key(path, _parquet_schema(path).names)
+        return _read_parquet(path, None if names is None else [self.key_column, *names])
+
+    def _check_key(self, path: str, names: Sequence[str]) -> None:
+        if self.key_column not in names:
+            raise ConfigurationError([f"{path}: no column {self.key_column!r}; it has {', '.join(names) or 'none'}"])
 
     def _unified(self, schemas: Sequence[pa.Schema]) -> pa.Schema:
         try:
@@ -204,10 +215,22 @@ def _is_parquet(path: str) -> bool:
     return path.lower().endswith((".parquet", ".pq"))
 
 
-def _read_parquet(path: str) -> pa.Table:
+def _parquet_schema(path: str) -> pa.Schema:
+    with _parquet(path) as file:
+        return file.schema_arrow
+
+
+def _read_parquet(path: str, names: Sequence[str] | None) -> pa.Table:
+    """Return these columns, as far as the file has them, or all."""
+    with _parquet(path) as file:
+        return file.read(None if names is None else [name for name in file.schema_arrow.names if name in names])
+
+
+@contextmanager
+def _parquet(path: str) -> Iterator[pq.ParquetFile]:
     try:
         with open_input(path) as source:
-            return pq.read_table(source)
+            yield pq.ParquetFile(source)
     except (pa.ArrowException, OSError) as error:
         raise ConfigurationError([f"{path}: cannot be read as Parquet: {error}"]) from error
 

@@ -104,3 +104,17 @@ def test_an_index_finds_what_a_dictionary_finds() -> None:
     wanted = [-1 if gone else known.get((int(a), int(b)), -1) for (a, b), gone in zip(asked.T, missing, strict=True)]
     assert LabelIndex.of(hashes).find(asked, missing).tolist() == wanted
     assert LabelIndex.of(hashes[:, :0]).find(asked, missing).tolist() == [-1] * 300
+
+
+def test_only_the_columns_asked_for_are_read(tmp_path: Path) -> None:
+    rows = {"id": ["a", "b"], "text": ["long", "longer"], "score": [1.0, 2.0]}
+    pq.write_table(pa.table(rows), tmp_path / "a.parquet", compression="none")
+    files = LabelFiles(paths=str(tmp_path / "a.parquet"))
+    assert files.row_count == 2
+    assert files.value_schema.names == ["text", "score"]
+    whole = (tmp_path / "a.parquet").read_bytes()
+    begin = pq.ParquetFile(tmp_path / "a.parquet").metadata.row_group(0).column(1).dictionary_page_offset
+    (tmp_path / "a.parquet").write_bytes(whole[:begin] + b"\xff" * 16 + whole[begin + 16 :])
+    assert files.read(["score"]).table.to_pylist() == [{"key": "a", "score": 1.0}, {"key": "b", "score": 2.0}]
+    with pytest.raises(ConfigurationError, match="cannot be read as Parquet"):
+        files.read()
