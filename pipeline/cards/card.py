@@ -1,6 +1,7 @@
 """What only the publisher of a corpus knows, for its cards."""
 
 import re
+from collections.abc import Sequence
 from datetime import date
 from typing import Annotated
 
@@ -20,6 +21,10 @@ class Card(Settings):
     """The day on which the corpus is published, such as 2026-11-29."""
     citation: str = ""
     """How to cite the corpus, as BibTeX; left out: an entry made of the title."""
+
+    def licences(self, named: Sequence[str]) -> Sequence[str]:
+        """Return the licences of the corpus, given those of its documents if all name one."""
+        return (self.licence,) if self.licence else named
 
     def cited(self, title: str) -> str:
         """Return how to cite the corpus."""

@@ -74,7 +74,7 @@ def croissant(facts: CorpusFacts, title: str, card: Card) -> dict[str, object]:
     }
     if card.published is not None:
         described["datePublished"] = card.published.isoformat()
-    if licences := [card.licence] if card.licence else facts.licences:
+    if licences := card.licences(facts.licences):
         described["license"] = licences[0] if len(licences) == 1 else list(licences)
     if facts.dates is not None:
         described["temporalCoverage"] = f"{facts.dates.first}/{facts.dates.last}"

@@ -26,7 +26,7 @@ def corpus_readme(facts: CorpusFacts, title: str, card: Card) -> str:
         "pretty_name": title,
         **_shared(facts.documents),
         **_language(facts),
-        **({"license": card.licence.lower()} if card.licence and "://" not in card.licence else {}),
+        **_licence(card.licences(facts.licences)),
         "configs": [{"config_name": "documents", "data_files": "documents/*.parquet", "default": True}],
     }
     lines = [
@@ -68,6 +68,14 @@ def _page(header: Mapping[str, object], blocks: Sequence[str]) -> str:
 def _shared(rows: int) -> dict[str, object]:
     size = next((name for most, name in _SIZES if rows < most), "n>1T")
     return {"task_categories": ["text-generation"], "size_categories": [size], "tags": ["pretraining", "corpus-prep"]}
+
+
+def _licence(licences: Sequence[str]) -> dict[str, object]:
+    """Return the field of licences, which takes names alone."""
+    if not licences or any("://" in licence for licence in licences):
+        return {}
+    names = [licence.lower() for licence in licences]
+    return {"license": names[0] if len(names) == 1 else names}
 
 
 def _language(facts: CorpusFacts) -> dict[str, object]:

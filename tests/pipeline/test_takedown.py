@@ -2,6 +2,7 @@
 
 import json
 import re
+from dataclasses import replace
 from pathlib import Path
 
 import datasets
@@ -12,6 +13,10 @@ import pytest
 import yaml
 
 from prep.corpus.shards.shards import ShardReader
+from prep.pipeline.cards.card import Card
+from prep.pipeline.cards.croissant import croissant
+from prep.pipeline.cards.facts import read_facts
+from prep.pipeline.cards.hub import corpus_readme
 from prep.tokenizers.encoding.encode import open_tokenizer
 
 from .test_cli import call
@@ -212,3 +217,23 @@ def test_cards_say_what_was_published(made: Path) -> None:
     domains = summary["2_data_sources"]["web_domains"]
     assert domains["different"] == 5
     assert list(domains["top_ten_per_cent_by_documents"].values()) == [10]
+
+
+@pytest.mark.parametrize(
+    ("stated", "named", "croissants", "hub"),
+    [
+        ("", {"cc-by-4.0": 40}, "cc-by-4.0", "cc-by-4.0"),
+        ("", {"cc-by-4.0": 30, "cc0-1.0 cc-by-4.0": 10}, ["cc-by-4.0", "cc0-1.0"], ["cc-by-4.0", "cc0-1.0"]),
+        ("", {"cc-by-4.0": 39, "unknown": 1}, None, None),
+        ("", {"https://site.example/licence": 40}, "https://site.example/licence", None),
+        ("CC0-1.0", {"cc-by-4.0": 40}, "CC0-1.0", "cc0-1.0"),
+    ],
+)
+def test_all_cards_say_the_same_licences(
+    made: Path, stated: str, named: dict[str, int], croissants: object, hub: object
+) -> None:
+    facts = read_facts(str(made))
+    facts = replace(facts, counts={**facts.counts, "licence": named})
+    card = Card(licence=stated)
+    assert croissant(facts, "Logs", card).get("license") == croissants
+    assert yaml.safe_load(corpus_readme(facts, "Logs", card).split("---\n")[1]).get("license") == hub
