@@ -21,7 +21,7 @@ from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.files.storage import join
 from prep.trainer.devices.sharding import spread_like, whole
 from prep.trainer.network.model import Transformer
-from prep.trainer.network.tensors import HINT, read_tensors, write_tensors
+from prep.trainer.network.tensors import HINT, read_metadata, read_tensors, write_tensors
 
 Identity = Mapping[str, object]
 
@@ -82,9 +82,29 @@ def save_checkpoint(folder: str, step: int, tensors: Mapping[str, Tensor], ident
 
     `identity` is what must be equal for a run to be continued, JSON-ready.
     """
-    write_tensors(join(folder, f"checkpoint-{step:08d}.safetensors"), tensors, {"identity": identity_text(identity)})
+    write_checkpoint(join(folder, f"checkpoint-{step:08d}.safetensors"), tensors, identity)
     for old in checkpoints(folder)[:-keep]:
         Path(old).unlink()
+
+
+def write_checkpoint(path: str, tensors: Mapping[str, Tensor], identity: Identity) -> None:
+    """Write a single checkpoint atomically."""
+    write_tensors(path, tensors, {"identity": _json(identity)})
+
+
+def read_identity(path: str) -> dict[str, object]:
+    """Return what a checkpoint says of its run, without its tensors. Raises CorruptFileError where it is damaged."""
+    return _parsed(read_metadata(path))
+
+
+def differing(there: Identity, identity: Identity) -> dict[str, str]:
+    """Return the settings in which what a checkpoint says differs from a run, each with what the user reads of it."""
+    here = orjson.loads(_json(identity))
+    return {
+        key: f"{key}: {there.get(key)} there, {here.get(key)} here"
+        for key in sorted(there.keys() | here.keys())
+        if there.get(key) != here.get(key)
+    }
 
 
 def checkpoints(folder: str) -> list[str]:
@@ -98,7 +118,8 @@ def load_checkpoint(path: str, state: State, identity: Identity, besides: Collec
     Raises CorruptFileError where the file is damaged, RunError where it belongs to a run with other settings.
     """
     tensors, metadata = read_tensors(path)
-    differences = _differences(metadata.get("identity", "{}"), identity, besides)
+    found = differing(_parsed(metadata), identity)
+    differences = ", ".join(words for name, words in found.items() if name not in besides)
     if differences:
         raise RunError(f"{path}: a checkpoint of another run ({differences}); {HINT}, or write to another folder")
     try:
@@ -141,16 +162,10 @@ def _below(prefix: str, tensors: Mapping[str, Tensor]) -> dict[str, Tensor]:
     return found
 
 
-def identity_text(identity: Identity) -> str:
-    """Return what a checkpoint says of its run."""
+def _json(identity: Identity) -> str:
     return orjson.dumps(identity, option=orjson.OPT_SORT_KEYS).decode()
 
 
-def _differences(seen: str, expected: Identity, besides: Collection[str]) -> str:
-    """Return which values differ, as the user reads it; empty where none do."""
-    before, after = orjson.loads(seen), orjson.loads(identity_text(expected))
-    return ", ".join(
-        f"{key}: {before.get(key)} there, {after.get(key)} here"
-        for key in sorted((before.keys() | after.keys()) - set(besides))
-        if before.get(key) != after.get(key)
-    )
+def _parsed(metadata: Mapping[str, str]) -> dict[str, object]:
+    found: dict[str, object] = orjson.loads(metadata.get("identity", "{}"))
+    return found

@@ -12,11 +12,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import orjson
-
 from prep.corpus.errors import CorruptFileError
-from prep.trainer.network.tensors import read_metadata
-from prep.trainer.running.checkpoint import Identity, checkpoints
+from prep.trainer.running.checkpoint import Identity, checkpoints, differing, read_identity
 from prep.trainer.running.schedule import Schedule
 
 LENGTH = "steps"
@@ -48,7 +45,7 @@ def find_start(folders: Sequence[str], identity: Identity) -> Start:
     found = [path for folder in folders for path in (*checkpoints(folder), *stable_checkpoints(folder))]
     for path in sorted(found, key=step_of, reverse=True):
         other = _identity(path)
-        if not differs_in_length(other, identity):
+        if not _differs_in_length(other, identity):
             continue
         if _same_rates(other, identity, step_of(path)):
             return Start(path, f"goes on from step {step_of(path)} of a run of {other[LENGTH]} steps ({path})")
@@ -65,23 +62,21 @@ def step_of(path: str) -> int:
     return int(Path(path).stem.rpartition("-")[2])
 
 
-def differs_in_length(other: Identity, identity: Identity) -> bool:
-    """Say whether two runs differ in their number of steps, and in nothing else."""
-    ours = orjson.loads(orjson.dumps(identity))
-    return {key for key in other.keys() | ours.keys() if other.get(key) != ours.get(key)} == {LENGTH}
-
-
 def length_differs(path: str, identity: Identity) -> bool:
     """Say whether a checkpoint is of a run that differs in its number of steps alone."""
-    return differs_in_length(_identity(path), identity)
+    return _differs_in_length(_identity(path), identity)
+
+
+def _differs_in_length(other: Identity, identity: Identity) -> bool:
+    return list(differing(other, identity)) == [LENGTH]
 
 
 def _same_rates(other: Identity, identity: Identity, steps: int) -> bool:
-    ours, theirs = schedule_of(identity), schedule_of(other)
+    ours, theirs = _schedule_of(identity), _schedule_of(other)
     return steps <= ours.steps and all(ours.share(step) == theirs.share(step) for step in range(steps))
 
 
-def schedule_of(identity: Identity) -> Schedule:
+def _schedule_of(identity: Identity) -> Schedule:
     """Return the schedule of a run."""
     names = {"steps": LENGTH, "kind": "schedule", "warmup": "warmup", "final": "final_rate", "decay": "decay"}
     return Schedule(**{name: identity[key] for name, key in names.items()})  # type: ignore[arg-type]
@@ -90,7 +85,6 @@ def schedule_of(identity: Identity) -> Schedule:
 def _identity(path: str) -> Identity:
     """Return the settings of the run that a checkpoint is of; none where it is damaged."""
     try:
-        found: dict[str, object] = orjson.loads(read_metadata(path).get("identity", "{}"))
+        return read_identity(path)
     except (CorruptFileError, OSError, ValueError):
         return {}
-    return found

@@ -29,16 +29,15 @@ from prep.trainer.judging.evaluate import Evaluation, Score, evaluate, predict, 
 from prep.trainer.judging.sample import sample_text
 from prep.trainer.network.flops import operations, pairs_seen, peak
 from prep.trainer.network.model import ModelSettings, Transformer
-from prep.trainer.network.tensors import write_tensors
 from prep.trainer.network.weights import read_weights
 from prep.trainer.running.checkpoint import (
     Identity,
     State,
     checkpoints,
-    identity_text,
     load_checkpoint,
     save_checkpoint,
     state_tensors,
+    write_checkpoint,
 )
 from prep.trainer.running.lengthening import LENGTH, find_start, length_differs, stable_checkpoints, stable_path
 from prep.trainer.running.optimizer import make_optimizers
@@ -129,7 +128,7 @@ def _save_stable(output: str, state: State, identity: Identity, rank: Rank) -> N
     tensors = state_tensors(state)
     if rank.index == 0:
         path = stable_path(output, state.step)
-        write_tensors(path, tensors, {"identity": identity_text(identity)})
+        write_checkpoint(path, tensors, identity)
         for old in stable_checkpoints(output):
             if old != path:
                 Path(old).unlink()
