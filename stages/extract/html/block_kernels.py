@@ -15,6 +15,7 @@ from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.utf8 import write_code_point
 from prep.stages.extract.html.element_kernels import SPACED_BIT, inside, number
+from prep.stages.extract.html.gap_kernels import APART, BLOCK_BREAK, LINE_BREAK, LINE_START, NO_BREAK, SEAM
 from prep.stages.extract.html.inline_kernels import (
     CARET,
     PARENTHESIS,
@@ -26,15 +27,7 @@ from prep.stages.extract.html.inline_kernels import (
     placed_element,
     stands_apart,
 )
-from prep.stages.extract.html.markup_kernels import (
-    APART,
-    BLOCK_BREAK,
-    LINE_BREAK,
-    LINE_START,
-    NO_BREAK,
-    SEAM,
-    Stretches,
-)
+from prep.stages.extract.html.markup_kernels import Stretches
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.html.reference_kernels import read_reference
 

@@ -14,7 +14,8 @@ import numpy.typing as npt
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, leaf
 from prep.stages.extract.html.element_kernels import READING_BIT, SUBSCRIPT_BIT, SUPERSCRIPT_BIT, inside, number
-from prep.stages.extract.html.markup_kernels import NO_BREAK, Stretches
+from prep.stages.extract.html.gap_kernels import NO_BREAK
+from prep.stages.extract.html.markup_kernels import Stretches
 from prep.stages.extract.html.nesting_kernels import Elements
 
 Positions = npt.NDArray[np.int64]

@@ -34,19 +34,15 @@ from prep.stages.extract.html.attribute_kernels import (
     SPACED,
     UNSEEN,
     attribute_range,
-    lower,
     read_attributes,
 )
 from prep.stages.extract.html.element_kernels import (
     BIT_OF,
     CUSTOM,
     GUTTER_BIT,
-    HAS_SEAM,
     HIDDEN_BIT,
-    IS_APART,
     IS_BLOCK,
     IS_RAW,
-    IS_STRUCK,
     IS_UNSEEN,
     IS_VOID,
     SPACED_BIT,
@@ -56,6 +52,7 @@ from prep.stages.extract.html.element_kernels import (
     name_hash,
     number,
 )
+from prep.stages.extract.html.gap_kernels import APART, BLOCK_BREAK, NO_BREAK, at_line, at_seam, widened
 from prep.stages.extract.html.nesting_kernels import (
     Elements,
     Integers,
@@ -66,14 +63,10 @@ from prep.stages.extract.html.nesting_kernels import (
     new_elements,
     table_around,
 )
+from prep.stages.extract.html.tag_kernels import begins_markup, declaration_end, raw_text_end, read_name
 
 DEEPEST: Final = 512
 """Most elements that are open at a time (the bound of Chrome's parser)."""
-NO_BREAK, LINE_BREAK, LINE_START, BLOCK_BREAK = 0, 1, 100, 1000
-"""What stands between two stretches of text; line breaks add up. Preformatted text has a start of a line where other
-text has a break between blocks."""
-SEAM, APART = 1 << 20, 1 << 21
-"""Added to a gap: two inline elements of a kind meet in it; something that is no text stands in it."""
 
 
 class Stretches(NamedTuple):
@@ -83,8 +76,7 @@ class Stretches(NamedTuple):
     end: npt.NDArray[np.int64]
     element: Integers
     gap: Integers
-    """What stands before it: `NO_BREAK`, a number of `LINE_BREAK`s, `LINE_START` or at least `BLOCK_BREAK`; and
-    `SEAM` or `APART`."""
+    """What stands before it (see `gap_kernels`)."""
 
 
 class Facts(NamedTuple):
@@ -101,19 +93,17 @@ class Facts(NamedTuple):
     """Where its content ends; only for `title` and `script`. Elsewhere where its start tag does."""
 
 
-_SLASH, _LESS, _GREATER, _BANG, _QUESTION, _DASH, _SPACE = 47, 60, 62, 33, 63, 45, 32
-_WORD: Final = 0xFFFFFFFF
-_BR, _HTML, _HEAD, _BODY, _SVG = (number(name) for name in ("br", "html", "head", "body", "svg"))
+_SLASH, _LESS, _GREATER, _BANG, _QUESTION, _SPACE = 47, 60, 62, 33, 63, 32
+_HTML, _HEAD, _BODY, _SVG = (number(name) for name in ("html", "head", "body", "svg"))
 _TABLE, _TR, _TD, _TH = (number(name) for name in ("table", "tr", "td", "th"))
 _TEXTAREA, _XMP, _PLAINTEXT, _DIALOG, _NOSCRIPT = (
     number(name) for name in ("textarea", "xmp", "plaintext", "dialog", "noscript")
 )
 _PRE: Final = inside("pre")
-_CODE: Final = inside("pre code")
 _A: Final = number("a")
 _MATH: Final = number("math")
 _DRAWN, _PREFIXED, _PREFIXED_TOO = (name_hash(name) for name in (b"mjx-container", b"m:math", b"mml:math"))
-_PRE_NAME, _CODE_NAME, _BUTTON, _IMG = (number(name) for name in ("pre", "code", "button", "img"))
+_BUTTON, _IMG = number("button"), number("img")
 _ALT: Final = name_hash(b"alt")
 _LONGEST_PICTURED: Final = 32
 """Bytes of the alternative text of an image that stands for a character."""
@@ -135,7 +125,7 @@ def count_tags(page: Bytes) -> int:
     """Return how many tags and comments a page has at most: what `read_markup` takes memory and time for."""
     found = 0
     for at in range(len(page) - 1):
-        if page[at] == _LESS and _opens(page[at + 1]):
+        if page[at] == _LESS and begins_markup(page[at + 1]):
             found += 1
     return found
 
@@ -162,7 +152,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
     at = 0
     while at < len(page):
         start = at
-        while at < len(page) and not (page[at] == _LESS and at + 1 < len(page) and _opens(page[at + 1])):
+        while at < len(page) and not (page[at] == _LESS and at + 1 < len(page) and begins_markup(page[at + 1])):
             at += 1
         if at > start and unseen == 0:
             if elements.kind[current] == _HEAD and not _blank(page, start, at):
@@ -175,12 +165,12 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
             break
         at += 1
         if page[at] in (_BANG, _QUESTION):
-            at = _declaration_end(page, at)
+            at = declaration_end(page, at)
             continue
         closing = page[at] == _SLASH
         if closing:
             at += 1
-        at, name, dashed = _read_name(page, at)
+        at, name, dashed = read_name(page, at)
         kind = element_number(name, dashed)
         if closing:
             while at < len(page) and page[at] != _GREATER:
@@ -201,7 +191,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
                     current = close(elements, opened, current, last, seen)
                     seam_in, ended_kind = current, kind
             if unseen == 0:
-                gap = _widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
+                gap = widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
             continue
 
         attributes = at
@@ -215,14 +205,14 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
                 code_around = 0
             current = close(elements, opened, current, last, seen)
         if unseen == 0:
-            gap = _widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
+            gap = widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
             if seam_in == current:
-                gap = _at_seam(gap, ended_kind, kind, elements.kind[current], elements.inside[current])
+                gap = at_seam(gap, ended_kind, kind, elements.kind[current], elements.inside[current])
             if marks & LINE != 0 and elements.inside[current] & _PRE != 0:
-                gap = _at_line(gap)
+                gap = at_line(gap)
         seam_in = -1
         content = at
-        raw_end = _raw_end(page, at, name) if IS_RAW[kind] else at
+        raw_end = raw_text_end(page, at, name) if IS_RAW[kind] else at
         if (_is_fact(kind, linked_data) or (marks & DATED != 0 and unseen == 0)) and elements.kind[unseen] != _SVG:
             _add_fact(facts, noted, kind, attributes, at, raw_end)
             noted += 1
@@ -351,49 +341,6 @@ def _add_fact(facts: Facts, noted: int, kind: int, start: int, middle: int, end:
     facts.end[noted] = end
 
 
-@leaf
-def _widened(gap: int, kind: int, preformatted: bool) -> int:
-    """Return what stands between two stretches after a tag, start or end, of this kind of element."""
-    breaks = gap % SEAM
-    if kind == _BR:
-        return gap + LINE_BREAK if breaks % LINE_START < LINE_START - 1 else gap
-    if IS_APART[kind]:
-        return gap | APART
-    if not IS_BLOCK[kind]:
-        return gap
-    if not preformatted:
-        return max(breaks, BLOCK_BREAK)
-    return gap + LINE_START if breaks == 0 and kind not in (_TD, _TH) else gap
-
-
-@leaf
-def _at_seam(gap: int, ended: int, kind: int, parent: int, around: np.uint64) -> int:
-    """Return what stands between two stretches where an element follows another without text between them."""
-    if around & _CODE == 0:
-        if HAS_SEAM[ended] and HAS_SEAM[kind]:
-            return gap | SEAM
-        return gap | APART if IS_STRUCK[ended] and not IS_BLOCK[kind] else gap
-    return _at_line(gap) if ended == _CODE_NAME and kind == _CODE_NAME and parent == _PRE_NAME else gap
-
-
-@leaf
-def _at_line(gap: int) -> int:
-    """Return what stands between two stretches of preformatted text where a line begins."""
-    return gap + LINE_START if gap % SEAM == 0 else gap
-
-
-@leaf
-def _read_name(page: Bytes, at: int) -> tuple[int, int, bool]:
-    """Read a tag's name; return where it ends, its hash, and whether it has a dash in it."""
-    state = 0
-    dashed = False
-    while at < len(page) and page[at] > _SPACE and page[at] not in (_SLASH, _GREATER):
-        state = (state * 31 + lower(page[at])) & _WORD
-        dashed |= page[at] == _DASH
-        at += 1
-    return at, state, dashed
-
-
 @inner
 def _cut_stretches(of: Stretches, count: int) -> Stretches:
     return Stretches(of.start[:count], of.end[:count], of.element[:count], of.gap[:count])
@@ -405,47 +352,7 @@ def _cut_facts(of: Facts, count: int) -> Facts:
 
 
 @leaf
-def _opens(byte: int) -> bool:
-    """Return whether `<` before this byte begins markup."""
-    return 97 <= (byte | 32) <= 122 or byte in (_SLASH, _BANG, _QUESTION)
-
-
-@leaf
 def _blank(page: Bytes, start: int, end: int) -> bool:
     while start < end and page[start] <= _SPACE:
         start += 1
     return start == end
-
-
-@leaf
-def _declaration_end(page: Bytes, at: int) -> int:
-    """Return where the comment, doctype or instruction ends that has its `!` or `?` here."""
-    if at + 2 < len(page) and page[at + 1] == _DASH and page[at + 2] == _DASH:
-        at += 3
-        if at < len(page) and page[at] == _GREATER:
-            return at + 1
-        while at < len(page) and not (page[at] == _GREATER and _ends_comment(page, at)):
-            at += 1
-    else:
-        while at < len(page) and page[at] != _GREATER:
-            at += 1
-    return at + 1
-
-
-@leaf
-def _ends_comment(page: Bytes, at: int) -> bool:
-    """Return whether `--` or `--!` stands before a place."""
-    last = at - 2 if page[at - 1] == _BANG else at - 1
-    return bool(page[last] == _DASH and page[last - 1] == _DASH)
-
-
-@leaf
-def _raw_end(page: Bytes, at: int, name: int) -> int:
-    """Return where the end tag of an element that holds no markup begins, or the page's end."""
-    while at + 1 < len(page):
-        if page[at] == _LESS and page[at + 1] == _SLASH:
-            _, state, _ = _read_name(page, at + 2)
-            if state == name:
-                return at
-        at += 1
-    return len(page)

@@ -12,7 +12,8 @@ import numpy as np
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.html.element_kernels import GUTTER_BIT, UNSEEN_BIT, inside, number
-from prep.stages.extract.html.markup_kernels import SEAM, Stretches
+from prep.stages.extract.html.gap_kernels import SEAM
+from prep.stages.extract.html.markup_kernels import Stretches
 from prep.stages.extract.html.nesting_kernels import Elements
 
 _SPACE, _NEWLINE = 32, 10
