@@ -36,8 +36,10 @@ def card_facts(output: str) -> tuple[str, list[str], Card]:
         card = Card.model_validate({name: value for name, value in said.items() if value is not None})
         processing = read_json(f"{output}/{SUMMARY}")["3_data_processing"]
         respected = {each["stage"]: each["respects"] for each in processing["opt_outs_respected"]}  # type: ignore[index]
-    except (FileNotFoundError, KeyError, TypeError) as error:
-        raise RunError(f"{output}: expected the cards {CROISSANT} and {SUMMARY}; run the pipeline again") from error
+    except (FileNotFoundError, KeyError, TypeError, ValueError) as error:
+        raise RunError(
+            f"{output}: expected the cards {CROISSANT} and {SUMMARY} as they were written; run the pipeline again"
+        ) from error
     return title, [respected.get(name, "") for name in names], card
 
 

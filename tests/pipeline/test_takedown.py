@@ -12,11 +12,13 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from prep.corpus.errors import RunError
 from prep.corpus.shards.shards import ShardReader
 from prep.pipeline.cards.card import Card
 from prep.pipeline.cards.croissant import croissant
 from prep.pipeline.cards.facts import read_facts
 from prep.pipeline.cards.hub import corpus_readme
+from prep.pipeline.cards.publish_cards import card_facts
 from prep.tokenizers.encoding.encode import open_tokenizer
 
 from .test_cli import call
@@ -237,3 +239,20 @@ def test_all_cards_say_the_same_licences(
     card = Card(licence=stated)
     assert croissant(facts, "Logs", card).get("license") == croissants
     assert yaml.safe_load(corpus_readme(facts, "Logs", card).split("---\n")[1]).get("license") == hub
+
+
+@pytest.mark.parametrize(
+    ("name", "change"),
+    [
+        ("croissant.json", {"version": "two"}),
+        ("croissant.json", {"name": None}),
+        ("training_content_summary.json", {"3_data_processing": []}),
+    ],
+)
+def test_a_card_that_was_changed_is_an_error(made: Path, tmp_path: Path, name: str, change: dict[str, object]) -> None:
+    for file in ("ledger.json", "croissant.json", "training_content_summary.json"):
+        (tmp_path / file).write_bytes((made / file).read_bytes())
+    content = {**json.loads((tmp_path / name).read_bytes()), **change}
+    (tmp_path / name).write_bytes(orjson.dumps({key: value for key, value in content.items() if value is not None}))
+    with pytest.raises(RunError, match=r"expected the cards croissant\.json and .* as they were written"):
+        card_facts(str(tmp_path))
