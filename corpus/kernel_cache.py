@@ -21,7 +21,7 @@ import re
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from functools import cache
+from functools import cache, cached_property
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from numba.core import config, sigutils
 from numba.core.caching import CompileResultCacheImpl, FunctionCache, UserProvidedCacheLocator
 from numba.core.compiler import CompileResult
 from numba.core.compiler_lock import global_compiler_lock
+from numba.core.dispatcher import Dispatcher
 from numba.core.types.misc import unliteral
 
 from prep.corpus.errors import RunError
@@ -122,9 +123,38 @@ class _InnerCache(_KernelCache):
     _impl_class = _InnerEntry
 
 
+class _OnFirstUse:
+    """Opens a function's cache when something is compiled: commands that compile nothing import hundreds of kernels."""
+
+    def __init__(self, function: object, kind: type[_KernelCache]) -> None:
+        self._function = function
+        self._kind = kind
+
+    @cached_property
+    def _opened(self) -> _KernelCache:
+        return self._kind(self._function)
+
+    @property
+    def cache_path(self) -> str:
+        return str(self._opened.cache_path)
+
+    def load_overload(self, signature: object, target: object) -> CompileResult | None:
+        return self._opened.load_overload(signature, target)
+
+    def save_overload(self, signature: object, result: CompileResult) -> None:
+        self._opened.save_overload(signature, result)
+
+    def is_empty(self) -> bool:
+        """Return whether the index of the function lists no version of it, or cannot be read."""
+        try:
+            return not self._opened._cache_file._load_index()
+        except Exception:  # a damaged index is made anew
+            return True
+
+
 def keep(function: Any, inner: bool) -> None:  # noqa: ANN401  (numba's dispatcher)
     """Keep on disk what is compiled of a function, and have it compiled by one process at a time."""
-    function._cache = (_InnerCache if inner else _KernelCache)(function.py_func)
+    function._cache = _OnFirstUse(function.py_func, _InnerCache if inner else _KernelCache)
     compile_, call_template = function.compile, function.get_call_template
 
     def compile_once(signature: object) -> object:
@@ -186,6 +216,12 @@ def compiled_functions() -> int:
         return (folder() / _LOCKS).stat().st_size
     except OSError:
         return 0
+
+
+def is_compiled(function: Dispatcher) -> bool:
+    """Return whether a version of a function is kept in the folder, or the function is none of those that are kept."""
+    cache = getattr(function, "_cache", None)
+    return not (isinstance(cache, _OnFirstUse) and cache.is_empty())
 
 
 @contextmanager

@@ -12,6 +12,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from prep.corpus import kernel_cache
 from prep.corpus.errors import Problem
 from prep.pipeline.config import Configuration, RayExecutor, SlurmExecutor
 from prep.stages.stage import SourceStage
@@ -23,7 +24,11 @@ LEAST_FREE = 1 << 30
 
 
 def readiness_problems(configuration: Configuration) -> Iterator[Problem]:
-    """Yield what keeps a run from working here. Writes and removes a file where the output will lie."""
+    """Yield what keeps a run from working here. Writes and removes a file where the output will lie.
+
+    Raises RunError where the folder of compiled functions is one that others can write.
+    """
+    kernel_cache.folder()
     yield from _output_problems(configuration.settings.output)
     executor = configuration.settings.executor
     if isinstance(executor, RayExecutor):

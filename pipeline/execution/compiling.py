@@ -10,7 +10,7 @@ from time import monotonic
 
 from numba.core.dispatcher import Dispatcher
 
-from prep.corpus.kernel_cache import compiled_functions
+from prep.corpus.kernel_cache import compiled_functions, is_compiled
 from prep.pipeline.monitor.amounts import duration
 
 SECONDS_EACH = 0.15
@@ -23,7 +23,7 @@ class Compiling:
     """Follows how many kernels a run compiles, in whichever process."""
 
     def __init__(self) -> None:
-        self._missing = [each for each in _loaded() if not _is_compiled(each)]
+        self._missing = [each for each in _loaded() if not is_compiled(each)]
         self._first = self._latest = compiled_functions()
         self._begun: float | None = None
 
@@ -33,7 +33,7 @@ class Compiling:
         if self._latest == before:
             return ""
         self._begun = monotonic() if self._begun is None else self._begun
-        self._missing = [each for each in self._missing if not _is_compiled(each)]
+        self._missing = [each for each in self._missing if not is_compiled(each)]
         done, left = self._latest - self._first, len(self._missing)
         each = SECONDS_EACH if done < LEAST_COMPILED else (monotonic() - self._begun) / done
         about = f", about {duration(each * left)}" if left else ""
@@ -45,14 +45,3 @@ def _loaded() -> list[Dispatcher]:
     modules = [module for name, module in list(sys.modules.items()) if name.startswith("prep.")]
     found = {id(each): each for module in modules for each in vars(module).values() if isinstance(each, Dispatcher)}
     return list(found.values())
-
-
-def _is_compiled(function: Dispatcher) -> bool:
-    cache = getattr(function, "_cache", None)
-    index = getattr(cache, "_cache_file", None)
-    if index is None:  # not kept on disk
-        return True
-    try:
-        return bool(index._load_index())
-    except Exception:  # a damaged index is made anew
-        return False

@@ -11,7 +11,7 @@ def test_kernels_are_counted_against_those_of_the_loaded_modules(monkeypatch: py
     there: set[str] = {"kernel 0"}
     count = 7
     monkeypatch.setattr(compiling, "_loaded", lambda: functions)
-    monkeypatch.setattr(compiling, "_is_compiled", lambda each: each in there)
+    monkeypatch.setattr(compiling, "is_compiled", lambda each: each in there)
     monkeypatch.setattr(compiling, "compiled_functions", lambda: count)
     watched = Compiling()
     assert watched.look() == ""

@@ -210,6 +210,12 @@ def test_check_tries_the_executor_and_the_output(
     path = write_pipeline(["shout"], ["a"])
     _, _, err = call(monkeypatch, capsys, "check", str(path), "--set", "output=/proc/mine")
     assert "--set output=/proc/mine: output; expected a folder that can be written, seen /proc: " in err
+    shared = tmp_path / "shared"
+    shared.mkdir()
+    shared.chmod(0o777)
+    with monkeypatch.context() as patched:
+        patched.setattr("numba.config.CACHE_DIR", str(shared))
+        assert f"NUMBA_CACHE_DIR={shared}: " in call(monkeypatch, capsys, "check", str(path))[2]
     executor = "executor={kind: slurm, partition: cpu}"
     monkeypatch.setattr("shutil.which", lambda _: None)
     _, _, err = call(monkeypatch, capsys, "check", str(path), "--set", executor)
