@@ -10,7 +10,7 @@ import pyarrow as pa
 
 from prep.corpus.arrow.documents import read_rows, write_table
 from prep.corpus.files.storage import join, read_arrow, write_json
-from prep.stages.repeats.phases import pieces, repeated_path
+from prep.stages.repeats.stored import pieces, repeated_path
 from prep.stages.repeats.taps import HASH_0, HASH_1
 from prep.stages.shared.matching.documents import read_numbers
 from prep.stages.upstream import GlobalContext
@@ -44,10 +44,13 @@ def write(tasks: int, context: GlobalContext) -> None:
 
 def _text(hash_0: int, hash_1: int, part: int, context: GlobalContext) -> str:
     """Return the beginning of a piece, as a document of the part has it."""
-    rows, hashes, places = pieces("pieces", part, context)
-    at = int(np.flatnonzero((hashes[0] == np.uint64(hash_0)) & (hashes[1] == np.uint64(hash_1)))[0])
-    _, batch = next(read_rows(context.upstream.parts[part], rows[at : at + 1], ["text"]))
-    start, end = places[:, at].tolist()
+    wanted = np.array([[hash_0], [hash_1]], np.uint64)
+    row, (start, end) = next(
+        (batch.rows[at : at + 1], batch.places[:, at].tolist())
+        for batch in pieces("pieces", part, context)
+        for at in np.flatnonzero((batch.hashes == wanted).all(axis=0))[:1]
+    )
+    _, batch = next(read_rows(context.upstream.parts[part], row, ["text"]))
     return str(batch.column("text")[0].as_py().encode()[start:end].decode()[:EXCERPT])
 
 

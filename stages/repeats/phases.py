@@ -13,16 +13,17 @@ matched like pieces. So all bytes are cut that lie in a run of `length` bytes wh
 until `cut` moves the borders out of words. A text of which nothing is repeated is read once, and costs no more than its
 windows; where much is repeated, a run takes 24 bytes of disk for each byte of it, and as much again sorted.
 
-Who keeps a piece does not depend on how documents are spread over parts. Memory: `sort` and `cut` 60 bytes per piece
+Who keeps a piece does not depend on how documents are spread over parts. Memory: `sort` 80 bytes per piece of a range
 of a part, `match` 100 bytes per different hash and part of a range; a range that takes more than the setting is cut in
-two, again and again. Disk: 24 bytes per piece in the tap, and 24 per different hash of a part.
+two, again and again. `expand` and `cut` hold a batch of a part's pieces, and 32 bytes for each different hash in the
+part that is repeated. Disk: 24 bytes per piece in the tap, and 32 per different hash of a part.
 """
 
 import hashlib
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import cache
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -31,12 +32,25 @@ import pyarrow.compute as pc
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.arrow.documents import read_rows
-from prep.corpus.files.storage import atomic_output, join, read_arrow, write_arrow
+from prep.corpus.files.storage import atomic_output, join, read_arrow, write_arrow, write_batches
 from prep.corpus.text.cuts import without
 from prep.corpus.text.words import word_table
 from prep.stages.repeats.piece_kernels import blank, find, join_ranges
 from prep.stages.repeats.run_kernels import run_hashes, tidy
-from prep.stages.repeats.taps import ENDS, HASH_0, HASH_1, ID, STARTS
+from prep.stages.repeats.stored import (
+    REPEATED,
+    RUNS,
+    Level,
+    Pieces,
+    Repeated,
+    count_pieces,
+    pieces,
+    read_repeated,
+    repeated_path,
+    runs_batch,
+    runs_path,
+)
+from prep.stages.repeats.taps import HASH_0, HASH_1, ID
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import Documents, read_numbers, read_values
 from prep.stages.shared.matching.keep import Policy, elect, keys
@@ -47,13 +61,9 @@ from prep.stages.verdicts import PartVerdicts, Verdicts
 NOTHING_LEFT = "nothing_left"
 """The rule under which a document goes that was nothing but repeated pieces."""
 ROW_BYTES = 100
-_REPEATED = pa.schema(
-    {"part": pa.int64(), HASH_0: pa.uint64(), HASH_1: pa.uint64(), "keeper": pa.int64(), "documents": pa.int64()}
-)
-
-
-Level = Literal["pieces", "runs"]
-"""What is sorted and matched: the pieces of the tap, or the runs that `expand` finds."""
+SORTED_BYTES = 80
+MOST_RANGES = 1 << 12
+_SORTED = pa.schema({HASH_0: pa.uint64(), HASH_1: pa.uint64(), "row": pa.int64(), "count": pa.int64()})
 
 
 @dataclass(frozen=True)
@@ -65,12 +75,25 @@ class Repeats:
     memory: int
 
 
-def sort(level: Level, part: int, context: GlobalContext) -> None:
-    """Write a part's different hashes in rising order."""
-    rows, hashes, _ = pieces(level, part, context)
-    table = read_arrow(context.upstream.taps[part])
-    by_id = np.empty(table.num_rows, np.int64)
-    by_id[pc.sort_indices(table.column(ID)).to_numpy()] = np.arange(table.num_rows)
+def sort(level: Level, memory: int, part: int, context: GlobalContext) -> None:
+    """Write a part's different hashes in rising order, a range of them at a time."""
+    ids = read_arrow(context.upstream.taps[part]).column(ID)
+    by_id = np.empty(len(ids), np.int64)
+    by_id[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
+    ranges = 1
+    while count_pieces(level, part, context) * SORTED_BYTES > memory * ranges and ranges < MOST_RANGES:
+        ranges *= 2
+    batches = (_sorted(level, Range.of(each, ranges), by_id, part, context) for each in range(ranges))
+    write_batches(_sorted_path(context, level, part), _SORTED, batches)
+
+
+def _sorted(level: Level, wanted: Range, by_id: Numbers, part: int, context: GlobalContext) -> pa.RecordBatch:
+    found_rows, found_hashes = [np.empty(0, np.int64)], [np.empty((2, 0), np.uint64)]
+    for batch in pieces(level, part, context):
+        inside = (batch.hashes[0] >= np.uint64(wanted.first)) & (batch.hashes[0] <= np.uint64(wanted.last))
+        found_rows.append(batch.rows[inside])
+        found_hashes.append(batch.hashes[:, inside])
+    rows, hashes = np.concatenate(found_rows), np.concatenate(found_hashes, axis=1)
     order = np.lexsort((by_id[rows], hashes[1], hashes[0]))
     rows, hashes = rows[order], hashes[:, order]
     fresh = _fresh(hashes)
@@ -79,26 +102,7 @@ def sort(level: Level, part: int, context: GlobalContext) -> None:
     again[1:] &= rows[1:] == rows[:-1]  # twice in one document
     again[:1] = False
     counts = np.add.reduceat((~again).astype(np.int64), first) if len(first) else np.empty(0, np.int64)
-    columns = {HASH_0: hashes[0][first], HASH_1: hashes[1][first], "row": rows[first], "count": counts}
-    write_arrow(_sorted_path(context, level, part), pa.table(columns))
-
-
-def pieces(level: Level, part: int, context: GlobalContext) -> tuple[Numbers, Values, npt.NDArray[np.int64]]:
-    """Return the rows of a part's pieces, their hashes (2 × pieces), and starts and ends (2 × pieces).
-
-    Documents that are dropped already have none.
-    """
-    table = read_arrow(context.upstream.taps[part] if level == "pieces" else _runs_path(context, part))
-    lists = {name: table.column(name).combine_chunks() for name in (STARTS, ENDS, HASH_0, HASH_1)}
-    rows = np.repeat(np.arange(table.num_rows), pc.list_value_length(lists[STARTS]).to_numpy())
-    flat = {name: column.flatten().to_numpy() for name, column in lists.items()}
-    hashes = np.stack([flat[HASH_0], flat[HASH_1]])
-    places = np.stack([flat[STARTS], flat[ENDS]]).astype(np.int64)
-    lost = context.upstream.dropped(part)
-    if lost is None:
-        return rows, hashes, places
-    stays = ~lost[rows]
-    return rows[stays], hashes[:, stays], places[:, stays]
+    return pa.record_batch([hashes[0][first], hashes[1][first], rows[first], counts], _SORTED)
 
 
 def _fresh(hashes: Values) -> npt.NDArray[np.bool_]:
@@ -111,18 +115,14 @@ def _fresh(hashes: Values) -> npt.NDArray[np.bool_]:
 def match(repeats: Repeats, level: Level, task: int, count: int, context: GlobalContext) -> None:
     """Write the hashes of a range that enough documents have, by part and rising."""
     paths = [_sorted_path(context, level, part) for part in range(len(context.upstream.parts))]
-    with atomic_output(repeated_path(context, level, task)) as sink, pa.ipc.new_file(sink, _REPEATED) as writer:
+    with atomic_output(repeated_path(context, level, task)) as sink, pa.ipc.new_file(sink, REPEATED) as writer:
         for batch in _matched(repeats, Range.of(task, count), paths, Documents(context)):
             writer.write_batch(batch)
 
 
 def _matched(repeats: Repeats, wanted: Range, paths: Sequence[str], documents: Documents) -> Iterator[pa.RecordBatch]:
     tables = [read_arrow(path) for path in paths]
-    bounds = np.array([wanted.first, wanted.last], np.uint64)
-    slices = []
-    for table in tables:
-        values = read_values(table, HASH_0)
-        slices.append((int(np.searchsorted(values, bounds[0])), int(np.searchsorted(values, bounds[1], side="right"))))
+    slices = [_slice(table, wanted) for table in tables]
     total = sum(stop - start for start, stop in slices)
     if total * ROW_BYTES > repeats.memory and wanted.first < wanted.last:
         for half in wanted.halves():
@@ -148,35 +148,47 @@ def _matched(repeats: Repeats, wanted: Range, paths: Sequence[str], documents: D
         keepers = np.where(kept == numbers, kept - documents.offsets[parts], -1)
     by_part = np.argsort(parts, kind="stable")
     columns = (parts, hashes[0], hashes[1], keepers, counts[repeated])
-    yield pa.record_batch([column[by_part] for column in columns], _REPEATED)
+    yield pa.record_batch([column[by_part] for column in columns], REPEATED)
+
+
+def _slice(table: pa.Table, wanted: Range) -> tuple[int, int]:
+    """Return from which row to which the hashes of a table, which rise, are in a range."""
+    start = stop = 0
+    for batch in table.to_batches():
+        values = batch.column(HASH_0).to_numpy()
+        start += int(np.searchsorted(values, np.uint64(wanted.first)))
+        stop += int(np.searchsorted(values, np.uint64(wanted.last), side="right"))
+    return start, stop
 
 
 def expand(length: int, width: int, tasks: int, part: int, context: GlobalContext) -> None:
     """Write the runs of so many bytes in a part that hold a repeated window; windows are `width` bytes long."""
-    rows, hashes, places = pieces("pieces", part, context)
-    hash_0, hash_1, _, _ = _repeated("pieces", part, tasks, context)
-    repeated = find(hash_0, hash_1, hashes[0], hashes[1]) >= 0
-    rows, starts = rows[repeated], places[0, repeated]
-    around = join_ranges(rows, np.maximum(0, starts - (length - width)), starts + length)
+    repeated = read_repeated("pieces", part, tasks, context)
+    found = [(np.empty(0, np.int64),) * 3]
+    for batch in pieces("pieces", part, context):
+        there = find(repeated.hash_0, repeated.hash_1, *batch.hashes) >= 0
+        rows, starts = batch.rows[there], batch.places[0, there]
+        found.append(join_ranges(rows, np.maximum(0, starts - (length - width)), starts + length))
+    around = tuple(np.concatenate(column) for column in zip(*found, strict=True))
+    write_batches(runs_path(context, part), RUNS, _runs(around, length, part, context))
+
+
+def _runs(around: tuple[Numbers, ...], length: int, part: int, context: GlobalContext) -> Iterator[pa.RecordBatch]:
+    """Yield the runs in ranges of a part's texts: batches with a row per document, all of them in turn."""
     numbers = _byte_numbers()
-    taps = read_arrow(context.upstream.taps[part])
-    bounds = np.zeros(taps.num_rows + 1, np.int64)
-    found, halves = [np.empty(0, np.uint32)], [np.empty((2, 0), np.uint64)]
+    done, documents = 0, read_arrow(context.upstream.taps[part]).num_rows
     for touched, batch in read_rows(context.upstream.parts[part], np.unique(around[0]), ["text"]):
         data, offsets = string_buffers(batch.column("text"))
         inside = slice(*np.searchsorted(around[0], (touched[0], touched[-1] + 1)))
         own, begins, ends = (column[inside] for column in around)
         local = np.searchsorted(touched, own)
         ends = np.minimum(ends, np.diff(offsets)[local])
-        run_bounds, places_found, hashes_found = run_hashes(data, offsets, local, begins, ends, length, numbers)
-        bounds[touched + 1] = np.diff(run_bounds)
-        found.append(places_found)
-        halves.append(hashes_found)
-    run_starts, run_halves = np.concatenate(found), np.concatenate(halves, axis=1)
-    columns = {STARTS: run_starts, ENDS: run_starts + np.uint32(length), HASH_0: run_halves[0], HASH_1: run_halves[1]}
-    offsets_array = pa.array(np.cumsum(bounds))
-    lists = {name: pa.LargeListArray.from_arrays(offsets_array, pa.array(values)) for name, values in columns.items()}
-    write_arrow(_runs_path(context, part), pa.table(lists))
+        bounds, starts, hashes = run_hashes(data, offsets, local, begins, ends, length, numbers)
+        counts = np.zeros(touched[-1] + 1 - done, np.int64)
+        counts[touched - done] = np.diff(bounds)
+        yield runs_batch(counts, starts, length, hashes)
+        done = int(touched[-1]) + 1
+    yield runs_batch(np.zeros(documents - done, np.int64), np.empty(0, np.uint32), length, np.empty((2, 0), np.uint64))
 
 
 @cache
@@ -196,16 +208,12 @@ def cut(
     With a share, the first piece of each document is one that all documents of its host have; then only what more than
     such a share of these have is cut.
     """
-    rows, hashes, places = pieces(level, part, context)
-    hash_0, hash_1, keepers, documents = _repeated(level, part, tasks, context)
-    found = find(hash_0, hash_1, hashes[0], hashes[1])
-    gone = found >= 0
-    if share is not None:
-        counts = np.where(gone, documents[np.maximum(found, 0)], 0) if len(documents) else np.zeros(len(rows))
-        pages = counts[np.searchsorted(rows, rows)]
-        gone &= (counts > share * pages) & (places[1] > places[0])
-    gone[gone] = keepers[found[gone]] != rows[gone]
-    cuts = _Cuts.of(*join_ranges(rows[gone], places[0, gone], places[1, gone]))
+    repeated = read_repeated(level, part, tasks, context)
+    found = [_Cuts.none()]
+    for batch in pieces(level, part, context):
+        gone = _gone(batch, repeated, share)
+        found.append(_Cuts.of(*join_ranges(batch.rows[gone], batch.places[0, gone], batch.places[1, gone])))
+    cuts = _joined(found)
     cuts, empty = _left_empty(part, cuts, level == "runs", context)
     stays = ~empty[cuts.rows]
     names = ("row", "start", "end", "break")
@@ -218,6 +226,19 @@ def cut(
     before = context.upstream.dropped(part)
     entered = len(empty) - (0 if before is None else int(before.sum()))
     return PartVerdicts(entered, lost, Verdicts(pa.array(np.full(len(lost), NOTHING_LEFT), pa.string())))
+
+
+def _gone(batch: Pieces, repeated: Repeated, share: float | None) -> npt.NDArray[np.bool_]:
+    """Return which pieces are taken out of their documents."""
+    found = find(repeated.hash_0, repeated.hash_1, *batch.hashes)
+    gone = found >= 0
+    if share is not None:
+        documents = repeated.documents
+        counts = np.where(gone, documents[np.maximum(found, 0)], 0) if len(documents) else np.zeros(len(batch.rows))
+        pages = counts[np.searchsorted(batch.rows, batch.rows)]
+        gone &= (counts > share * pages) & (batch.places[1] > batch.places[0])
+    gone[gone] = repeated.keepers[found[gone]] != batch.rows[gone]
+    return gone
 
 
 class _Cuts(NamedTuple):
@@ -233,24 +254,14 @@ class _Cuts(NamedTuple):
         """Return cuts without breaks."""
         return _Cuts(rows, starts, ends, np.zeros(len(rows), np.bool_))
 
+    @staticmethod
+    def none() -> "_Cuts":
+        """Return no cuts."""
+        return _Cuts.of(*(np.empty(0, np.int64) for _ in range(3)))
+
     def take(self, some: slice | npt.NDArray[np.bool_]) -> "_Cuts":
         """Return some of the cuts."""
         return _Cuts(self.rows[some], self.starts[some], self.ends[some], self.breaks[some])
-
-
-def _repeated(level: Level, part: int, tasks: int, context: GlobalContext) -> tuple[Values, Values, Numbers, Numbers]:
-    """Return the hashes in a part that are repeated, rising, which row keeps each, and how many documents have it.
-
-    −1 stands for no row of this part.
-    """
-    found = [_REPEATED.empty_table()]
-    for task in range(tasks):
-        for batch in read_arrow(repeated_path(context, level, task)).to_batches():
-            start, stop = np.searchsorted(batch.column("part").to_numpy(), (part, part + 1))
-            found.append(pa.Table.from_batches([batch.slice(start, stop - start)]))
-    table = pa.concat_tables(found).combine_chunks()
-    keepers, documents = read_numbers(table, "keeper"), read_numbers(table, "documents")
-    return read_values(table, HASH_0), read_values(table, HASH_1), keepers, documents
 
 
 def _left_empty(part: int, cuts: _Cuts, tidied: bool, context: GlobalContext) -> tuple[_Cuts, npt.NDArray[np.bool_]]:
@@ -259,7 +270,7 @@ def _left_empty(part: int, cuts: _Cuts, tidied: bool, context: GlobalContext) ->
     Reads the texts again where any is cut.
     """
     empty = np.zeros(read_arrow(context.upstream.taps[part]).num_rows, np.bool_)
-    whole = [_Cuts.of(*(np.empty(0, np.int64) for _ in range(3)))]
+    whole = [_Cuts.none()]
     spaces = word_table("whitespace")
     for touched, batch in read_rows(context.upstream.parts[part], np.unique(cuts.rows), ["text"]):
         some = cuts.take(slice(*np.searchsorted(cuts.rows, (touched[0], touched[-1] + 1))))
@@ -281,12 +292,3 @@ def _joined(parts: Sequence[_Cuts]) -> _Cuts:
 
 def _sorted_path(context: GlobalContext, level: Level, part: int) -> str:
     return join(context.scratch, "sorted", level, f"{part:05d}.arrow")
-
-
-def _runs_path(context: GlobalContext, part: int) -> str:
-    return join(context.scratch, "runs", f"{part:05d}.arrow")
-
-
-def repeated_path(context: GlobalContext, level: Level, task: int) -> str:
-    """Return where what a match task has found lies, by part and rising."""
-    return join(context.scratch, "repeated", level, f"{task:05d}.arrow")

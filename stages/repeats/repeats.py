@@ -12,7 +12,7 @@ import pyarrow as pa
 from pydantic import Field
 
 from prep.stages.repeats import audit, phases
-from prep.stages.repeats.phases import Level
+from prep.stages.repeats.stored import Level
 from prep.stages.repeats.taps import HostLineTap, LineTap, Unit, WindowTap
 from prep.stages.settings import Size
 from prep.stages.shared.matching.matching import ranges
@@ -74,7 +74,7 @@ class _Repeated(Tagging, GlobalStage):
         if phase == CUT:
             return phases.cut(self.level(), self.least_share(), tasks, task, context, self._noted)
         if phase in (SORT, SORT_RUNS):
-            phases.sort("pieces" if phase == SORT else "runs", task, context)
+            phases.sort("pieces" if phase == SORT else "runs", self.memory, task, context)
         elif phase in (MATCH, MATCH_RUNS):
             phases.match(repeats, "pieces" if phase == MATCH else "runs", task, tasks, context)
         elif phase == AUDIT:

@@ -19,6 +19,7 @@ from prep.corpus.arrow.documents import ID, TEXT
 from prep.corpus.files.storage import read_json, write_arrow
 from prep.corpus.text.hashing import lower_table
 from prep.corpus.text.words import word_table, words
+from prep.stages.repeats import phases
 from prep.stages.repeats.phases import NOTHING_LEFT
 from prep.stages.repeats.piece_kernels import blank, find, join_ranges, lines, windows
 from prep.stages.repeats.repeats import RepeatedLines, RepeatedSubstrings, TemplateLines
@@ -235,8 +236,12 @@ def test_substrings_are_cut_exactly(
     assert left == expected
 
 
-def test_substrings_are_those_of_a_suffix_array(tmp_path: Path) -> None:
-    """Prose with passages in common, of which each byte is looked at by its place among all suffixes."""
+def test_substrings_are_those_of_a_suffix_array(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Prose with passages in common, of which each byte is looked at by its place among all suffixes.
+
+    Documents come in batches, and a part's runs are sorted a range at a time.
+    """
+    monkeypatch.setattr(phases, "SORTED_BYTES", 1 << 24)
     rng = np.random.default_rng(5)
     names = [f"w{number}" for number in range(400)]
     passages = [" ".join(rng.choice(names, 60)) for _ in range(6)]
@@ -245,7 +250,7 @@ def test_substrings_are_those_of_a_suffix_array(tmp_path: Path) -> None:
     ]
     length = 100
     rows = list(zip(map(str, range(30)), texts, strict=True))
-    left = apply(RepeatedSubstrings(length=length, keep="none"), [rows], tmp_path)
+    left = apply(RepeatedSubstrings(length=length, keep="none"), [rows], tmp_path, batch_rows=7)
     whole = "\0".join(texts)
     suffixes = sorted(range(len(whole)), key=lambda at: whole[at : at + 600])
     bounds = np.cumsum([0, *(len(text) + 1 for text in texts)])
