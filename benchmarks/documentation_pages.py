@@ -54,7 +54,7 @@ HELD_OUT = {
     "gtk-doc": Generator(("libglib2.0-doc",), "//body", f"{_MARGINS} | //td[@class='listing_lines']"),
     "qdoc": Generator(("qtbase5-doc-html",), "//div[@class='content mainContent']"),
     "rustdoc": Generator(("rust-doc",), "//section[@id='main-content']"),
-    "erlang": Generator(("erlang-doc",), "//div[@id='content']"),
+    "erlang": Generator(("erlang-doc",), "//div[@id='content']", "//div[@class='footer']"),
 }
 _FEWEST_WORDS = 60
 _LARGEST = 400_000

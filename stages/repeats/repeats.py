@@ -36,7 +36,7 @@ class _Repeated(Tagging, GlobalStage):
     keep: Literal["one", "none"] = "one"
     """`one` leaves a repeat in the document with the smallest id, compared byte by byte; `none` takes it out of all."""
     memory: Size = Field(2 << 30, ge=16 << 20)
-    """What a task that matches may take, such as `2GiB`; changes no result."""
+    """What a task that sorts or matches may take, such as `2GiB`; changes no result."""
 
     @property
     def cuts(self) -> bool:
