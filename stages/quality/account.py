@@ -11,7 +11,6 @@ result depends on the documents alone. `audit/costs.json` in the stage's output 
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
@@ -33,17 +32,6 @@ GroupKey = tuple[str | None, str | None]
 _ENTERED, _KEPT, _OF_RULES = 0, 1, 2
 
 
-class Near(NamedTuple):
-    """A document near a rule's threshold."""
-
-    distance: float
-    id: str
-    language: str | None
-    source: str | None
-    value: float
-    threshold: float
-
-
 class Account:
     """Adds up what rules cost, batch by batch and part by part."""
 
@@ -54,7 +42,7 @@ class Account:
         self._thresholds = [thresholds_around(rule) for rule in rules]
         self._kept_at: list[dict[str, Numbers]] = [{} for _ in rules]
         """By rule and language: documents kept at each of the rule's `_thresholds`."""
-        self._near: list[tuple[list[Near], list[Near]]] = [([], []) for _ in rules]
+        self._near: list[tuple[list[Sample], list[Sample]]] = [([], []) for _ in rules]
         """By rule: the nearest documents that it rejects, and that it lets pass."""
 
     def add(self, judged: Judged) -> None:
@@ -90,13 +78,13 @@ class Account:
                 mine[language] = mine.get(language, 0) + np.array(counts, np.int64)
         for sides, others in zip(self._near, stored["near"], strict=True):  # type: ignore[call-overload]
             for side, more in zip(sides, others, strict=True):
-                side.extend(Near(*each) for each in more)
+                side.extend(Sample.model_validate(dict(zip(Sample.model_fields, each, strict=True))) for each in more)
                 _keep_nearest(side)
 
     def stored(self) -> dict[str, object]:
         """Return the account as JSON holds it."""
         groups = [[*group, numbers.tolist()] for group, numbers in self._groups.items()]
-        near = [[[list(each) for each in side] for side in sides] for sides in self._near]
+        near = [[[[*each.model_dump().values()] for each in side] for side in sides] for sides in self._near]
         kept_at = [{language: counts.tolist() for language, counts in each.items()} for each in self._kept_at]
         return {"groups": groups, "near": near, "kept_at": kept_at}
 
@@ -207,7 +195,7 @@ def _encoded(documents: pa.RecordBatch, name: str) -> tuple[list[str | None], Nu
     return names, encoded.indices.fill_null(len(names) - 1).to_numpy(zero_copy_only=False).astype(np.int64)
 
 
-def _nearest(judged: Judged, rule: int, rows: Numbers, within: float) -> Iterator[Near]:
+def _nearest(judged: Judged, rule: int, rows: Numbers, within: float) -> Iterator[Sample]:
     """Yield the documents of these rows that are nearest to a rule's threshold, and nearer than a distance."""
     distances = np.abs(judged.values[rule, rows] - judged.thresholds[rule, rows])
     nearer = distances < within
@@ -217,13 +205,13 @@ def _nearest(judged: Judged, rule: int, rows: Numbers, within: float) -> Iterato
         rows, distances = rows[near], distances[near]
     for index in np.argsort(distances, kind="stable")[:NEAREST]:
         row = int(rows[index])
-        yield Near(
-            float(distances[index]),
-            str(judged.documents.column("id")[row]),
-            _described(judged.documents, "language", row),
-            _described(judged.documents, "source", row),
-            float(judged.values[rule, row]),
-            float(judged.thresholds[rule, row]),
+        yield Sample(
+            distance=float(distances[index]),
+            id=str(judged.documents.column("id")[row]),
+            language=_described(judged.documents, "language", row),
+            source=_described(judged.documents, "source", row),
+            value=float(judged.values[rule, row]),
+            threshold=float(judged.thresholds[rule, row]),
         )
 
 
@@ -231,13 +219,12 @@ def _described(documents: pa.RecordBatch, name: str, row: int) -> str | None:
     return documents.column(name)[row].as_py() if name in documents.schema.names else None
 
 
-def _keep_nearest(found: list[Near]) -> None:
+def _keep_nearest(found: list[Sample]) -> None:
     found.sort(key=lambda near: near.distance)  # stable: earlier documents first
     del found[NEAREST:]
 
 
-def _drawn(near: Sequence[Near], seed: int) -> tuple[Sample, ...]:
+def _drawn(near: Sequence[Sample], seed: int) -> tuple[Sample, ...]:
     """Return some of the documents, by the hash of id and seed, the nearest first."""
     by_hash = sorted(near, key=lambda each: hashlib.sha256(f"{seed} {each.id}".encode()).digest())
-    chosen = sorted(by_hash[:SAMPLES], key=lambda each: (each.distance, each.id))
-    return tuple(Sample.model_validate(each._asdict()) for each in chosen)
+    return tuple(sorted(by_hash[:SAMPLES], key=lambda each: (each.distance, each.id)))
