@@ -72,7 +72,7 @@ class Format:
     documents: ClassVar[bool] = True
     """Whether it reads `split.stream`."""
     masks: ClassVar[bool] = False
-    """Whether its reader is told which tokens of conversations are to be learnt."""
+    """Whether its reader is given which tokens of conversations are to be learnt."""
 
     def __init__(self, settings: ExportSettings) -> None:
         self.settings = settings

@@ -86,7 +86,7 @@ class Results:
 
 @dataclass(frozen=True)
 class RunWarning:
-    """Something that the run did as it was told to, and that may ruin the corpus all the same."""
+    """Something that the run did as its settings say, and that may ruin the corpus all the same."""
 
     name: str
     """The kind, such as `rejected_share`."""

@@ -178,7 +178,7 @@ class Tagging(Settings):
 
 
 class Watch(Protocol):
-    """Is told what a reader is about to do, in a task in which reading has ended processes."""
+    """Receives what a reader is about to do, in a task in which reading has ended processes."""
 
     def enter(self, record: str) -> tuple[str, str] | None:
         """Note that a record is read from now on, given by its place or what else names it in all of the input.
@@ -217,7 +217,7 @@ class SourceStage(Stage):
         """Yield the partition's records in order, in batches of about `batch_bytes`; every record is a row.
 
         `schema` is what `output_schema` returned. A record that is no document, or is broken, is a row with a verdict.
-        `watch` is told each record before it is read. Raises nothing for bad data.
+        `watch` receives each record before it is read. Raises nothing for bad data.
         """
         raise NotImplementedError
 

@@ -47,7 +47,7 @@ def write_report(
         "|---|---|---|---|---|---|",
         *(
             f"| {tokens[name]:,} | {TITLES[start]} | {best(curve)[1]:.3f} | {best(curve)[0]} | "
-            + (told(saved[name]) if start == "nothing" else "| |")
+            + (figures_of(saved[name]) if start == "nothing" else "| |")
             for (name, start), curve in curves.items()
         ),
         "",
@@ -86,7 +86,7 @@ def saving(nothing: Curve, general: Curve) -> dict[str, float | None]:
     return {"step": step, "reached": None, "times": None}
 
 
-def told(saved: Mapping[str, float | None]) -> str:
+def figures_of(saved: Mapping[str, float | None]) -> str:
     """Return a saving as cells of a table."""
     return f"{saved['reached']:.0f} | {saved['times']:.1f} × |" if saved["reached"] else "never | |"
 

@@ -1,8 +1,8 @@
 """What lies in a folder, for the draft of a pipeline: files by kind, where tables have their text, languages.
 
-Files are listed and told apart by the reader itself, by their first bytes. Of each kind a few files, the smallest among
-some of the first, are read and extracted, to see languages and PDF files without text. Cost: the beginning of every
-file, and about a hundred documents.
+Files are listed by the reader itself, which knows their kinds by their first bytes. Of each kind a few files, the
+smallest among some of the first, are read and extracted, to see languages and PDF files without text. Cost: the
+beginning of every file, and about a hundred documents.
 """
 
 import re
@@ -95,7 +95,7 @@ class Survey:
 
     @property
     def languages(self) -> Counter[str]:
-        """Documents of the sample by language; of source code none is told."""
+        """Documents of the sample by language; of source code none is given."""
         return sum((kind.languages for kind in self.kinds), Counter())
 
 

@@ -16,7 +16,7 @@ from prep.pipeline.monitor.amounts import duration
 SECONDS_EACH = 0.15
 """What a function costs to compile on one core, about; used until some have been."""
 LEAST_COMPILED = 10
-"""From so many on the time left is told by how long these took."""
+"""From so many on the time left is estimated by how long these took."""
 
 
 class Compiling:

@@ -27,7 +27,7 @@ def rates(reading: Reading, seconds: float) -> str:
 
 
 def seconds_left(share: float, seconds: float) -> float | None:
-    """Return how long a phase will take still; None where that cannot be told yet."""
+    """Return how long a phase will take still; None where that is not known yet."""
     if seconds < LEAST_SECONDS or share <= 0.01:
         return None
     return seconds * (1 - share) / share

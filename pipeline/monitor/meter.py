@@ -30,7 +30,7 @@ class Reading:
     bytes: int
     """Their size, where the phase reads documents."""
     share: float
-    """How much of the phase is done, from 0 to 1, as far as it can be told."""
+    """How much of the phase is done, from 0 to 1, as far as it is known."""
     note: str
     """What a long task says of itself."""
 

@@ -56,7 +56,7 @@ class ProgressAnswer(Answer):
     seconds: float
     """How long the phase has run."""
     seconds_left: float | None
-    """How long it will take still, about; null where that cannot be told yet."""
+    """How long it will take still, about; null where that is not known yet."""
     note: str
     """What a long task says of itself, such as a training run of its loss."""
 

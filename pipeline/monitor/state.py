@@ -200,7 +200,7 @@ def heartbeat_age(steps_folder: str) -> float | None:
 
 
 def _is_held(path: str) -> bool | None:
-    """Say whether a process holds a lock, without taking it; None where that cannot be told."""
+    """Say whether a process holds a lock, without taking it; None where that cannot be found out."""
     try:
         with Path(path).open("rb") as lock:
             asked = struct.pack("hhqqi4x", fcntl.F_WRLCK, os.SEEK_SET, 0, 0, 0)

@@ -3,7 +3,7 @@
 Logistic regression with an L2 penalty is fitted by Newton's method (Hastie et al. 2009, section 4.4.1) over features
 brought to one scale; counts, whose values spread over orders of magnitude, by their logarithm. Trees are LightGBM's,
 few and small. What the card says of either comes from folds: each document is judged by a model trained on the other
-folds. A model whose area under the ROC curve cannot be told from chance is refused (standard error: Hanley and McNeil
+folds. A model whose area under the ROC curve is within two standard errors of chance is refused (Hanley and McNeil
 1982). Cost: seconds for thousands of documents; the text is not read.
 """
 

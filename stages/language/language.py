@@ -136,7 +136,7 @@ class Language(Tagging, RowStage):
             found, scores = engine.identify(texts)
             numbers, script_shares, letters = find_scripts(*string_buffers(texts), script_table())
             scripts = [SCRIPTS[number] if number else None for number in numbers.tolist()]
-            codes = _told_apart(texts, found, scripts)
+            codes = _with_standards(texts, found, scripts)
             columns = {LANGUAGE: codes, SCORE: pa.array(scores, SCORE.type, mask=np.isnan(scores)), SCRIPT: scripts}
             low = np.zeros(len(codes), np.bool_)
             values = scores.astype(np.float64)
@@ -180,8 +180,8 @@ class Language(Tagging, RowStage):
         return self.threshold
 
 
-def _told_apart(texts: pa.LargeStringArray, codes: Codes, scripts: list[str | None]) -> Codes:
-    """Return the codes with Serbian, Croatian and Bosnian for what is Serbo-Croatian, where it can be told."""
+def _with_standards(texts: pa.LargeStringArray, codes: Codes, scripts: list[str | None]) -> Codes:
+    """Return the codes with Serbian, Croatian and Bosnian for what is Serbo-Croatian, where that can be decided."""
     return [
         (standard(texts[row].as_py(), scripts[row] or "") or code) if code in SERBO_CROATIAN else code
         for row, code in enumerate(codes)

@@ -43,7 +43,7 @@ _FEWEST = 2
 
 
 def standard(text: str, script: str) -> str | None:
-    """Return `sr`, `hr` or `bs` for a text, None where it cannot be told; `script` is that of most of its letters."""
+    """Return `sr`, `hr` or `bs` for a text, None where nothing decides; `script` is that of most letters."""
     if script == "Cyrl":
         return "sr"
     found: Counter[str] = Counter()

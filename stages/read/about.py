@@ -1,6 +1,6 @@
 """What documents of every format say of themselves, brought into one form: title, authors, date, language.
 
-Values that cannot be told for what they should be (a date in words, a language by its name) are null here, and stay as
+Values that cannot be read as what they should be (a date in words, a language by its name) are null here, and stay as
 they came in the column `metadata`.
 """
 

@@ -1,6 +1,6 @@
 """Reads sources of every kind and gives each record a row: a document, or the reason why it is none.
 
-What a file holds is told by its first bytes and its name, or by the option `format`. Web archives and HTML pages
+What a file holds is recognized by its first bytes and its name, or by the option `format`. Web archives and HTML pages
 bring bytes (columns `html`, `charset` and `headers`, for the stages `extract` and `rights`), all else brings text.
 """
 

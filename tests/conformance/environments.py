@@ -37,7 +37,7 @@ def is_ready(name: str) -> bool:
 def make(name: str) -> None:
     """Make an environment."""
     subprocess.run([sys.executable, "-m", "venv", "--clear", str(FOLDER / name)], check=True)
-    # mosaicml-streaming wants a torchvision, which must be built for the very torch beside it: pip chooses both.
+    # mosaicml-streaming needs a torchvision, which must be built for the very torch beside it: pip chooses both.
     constraint = [] if name == "mosaicml" else ["--constraint", str(ROOT / "constraints.txt")]
     install = ["-m", "pip", "install", "--quiet", *constraint]
     subprocess.run([str(python(name)), *install, *REQUIREMENTS[name]], check=True)

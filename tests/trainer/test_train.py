@@ -183,11 +183,11 @@ def test_what_is_compiled_is_compiled_once(data: Data, tmp_path: Path, monkeypat
 
 
 def test_a_step_tells_its_operations(data: Data, tmp_path: Path) -> None:
-    told: list[Progress] = []
+    seen: list[Progress] = []
     settings = replace(SETTINGS, steps=2, accumulate=2)
-    train(data, MODEL, settings, WRITING, str(tmp_path), told.append)
+    train(data, MODEL, settings, WRITING, str(tmp_path), seen.append)
     least = 6 * multiplied_weights(MODEL) * 8 * 32
-    for progress in told:
+    for progress in seen:
         assert progress.tokens == 8 * 32
         assert least < progress.operations <= least + 12 * MODEL.layers * MODEL.width * 8 * (32 * 33 // 2)
         assert progress.peak is None

@@ -1,6 +1,6 @@
 """One of several processes of a training run, as `torchrun` starts them for a test: SHARDS OUTPUT SETTINGS STOP.
 
-SETTINGS are JSON; the last rank is told to end after step STOP, if there is such a step.
+SETTINGS are JSON; the last rank has to end after step STOP, if there is such a step.
 """
 
 import json

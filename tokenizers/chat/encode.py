@@ -110,7 +110,7 @@ class ChatEncoder:
         return next((int(token) for token in reversed(found.ids[found.learnt == 1].tolist()) if token in control), None)
 
     def _check(self) -> None:
-        """Raise RunError where answers cannot be told from the rest of even the simplest conversation."""
+        """Raise RunError where answers cannot be separated from the rest of even the simplest conversation."""
         try:
             rendered = self.template.render(EXCHANGE, None, ("assistant",))
         except NotRenderedError as error:

@@ -1,7 +1,7 @@
 """A tokenizer's folder: the same ids for everyone who opens it.
 
 tokenizer.json         `tokenizers`, and through it transformers' AutoTokenizer
-tokenizer_config.json  what AutoTokenizer wants to know
+tokenizer_config.json  what AutoTokenizer reads
 ranks.tiktoken         tiktoken, with the options in tiktoken.json (byte-level BPE)
 tokenizer.model        sentencepiece (sentencepiece kinds)
 spiece.model           the same, under the name that AutoTokenizer looks for (where there is no tokenizer.json)

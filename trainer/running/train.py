@@ -60,7 +60,7 @@ def train(
     """Train a model and write it to the folder `output`, going on from the newest checkpoint there if there is one.
 
     `earlier` are outputs of runs with other settings: where one of them differs in its number of steps alone, this run
-    goes on from it if the rates allow that (`prep.trainer.running.lengthening`), and `say` is told so.
+    goes on from it if the rates allow that (`prep.trainer.running.lengthening`), and `say` is called with it.
 
     Writes the last checkpoints, model.safetensors (the weights), config.json, report.json, steps.csv, sample.txt and
     loss.svg. On SIGINT or SIGTERM the step is finished, a checkpoint is written, and Interrupted is raised. Raises

@@ -1,7 +1,7 @@
 """Whether a file was cut off, by the bytes that its format ends with, and how much of it is missing.
 
 ZIP files, Parquet, Arrow files and PDF files end with what says where everything else lies. A file that begins like one
-of them and does not end so was cut off, by an interrupted download or a full disk. How much is missing can be told
+of them and does not end so was cut off, by an interrupted download or a full disk. How much is missing can be known
 where the beginning announces it: PDF files made for the web give their length, and a ZIP file's members theirs. Cost:
 the first and the last 64 KiB; the headers of a ZIP file's members.
 Sources: PKWARE's APPNOTE.TXT 6.3.10, sections 4.3.7 and 4.3.16; ISO 32000-2:2020, 7.5.5 and annex F; the formats'

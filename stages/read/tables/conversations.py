@@ -87,8 +87,8 @@ def _prompted(record: dict[str, Value]) -> list[Message]:
     for message in asked:
         if message["role"] == "assistant":
             message["weight"] = 0
-    told = [_said("assistant", completion)] if isinstance(completion, str) else list(_messages(completion, answer))
-    return [*asked, *told]
+    answers = [_said("assistant", completion)] if isinstance(completion, str) else list(_messages(completion, answer))
+    return [*asked, *answers]
 
 
 def _instructed(record: dict[str, Value]) -> list[Message]:

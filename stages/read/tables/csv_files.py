@@ -74,7 +74,7 @@ def csv_schema(file: Input) -> pa.Schema:
 
 
 def csv_cuts(path: str, targets: Sequence[int], options: SourceOptions) -> Iterator[int]:
-    """Yield bytes behind the targets where rows begin, as long as they can be told."""
+    """Yield bytes behind the targets where rows begin, as long as they can be found."""
     width = len(csv_schema(Input(path, path, options)))
     with open_input(path) as source:
         odd, position, last = False, 0, b"\n"

@@ -117,7 +117,7 @@ def _document(options: SourceOptions, row_id: str, record: dict[str, Value], rep
 
 
 def _about(options: SourceOptions, record: dict[str, Value]) -> list[str | None]:
-    """Take title, author, date and language out of a record, in this order; what cannot be told for one stays in it."""
+    """Take title, author, date and language out of a record, in this order; what cannot be read as one stays in it."""
     found: list[str | None] = []
     for name, read in (
         (options.title_column, one_line),

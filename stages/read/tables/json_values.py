@@ -1,7 +1,7 @@
 """JSON values read so that no record is lost, and no number changed, over what the usual parsers refuse or round.
 
 orjson parses nearly all records. Those that it refuses, or may have rounded, are parsed again by Python's own parser,
-which takes `NaN`, `Infinity` and halves of surrogate pairs, and is told to leave numbers as they are spelled. What is
+which takes `NaN`, `Infinity` and halves of surrogate pairs, and is set to leave numbers as they are spelled. What is
 no JSON becomes null or U+FFFD (`nan`, `-inf` and the like as other languages print them, too); of several values under
 one name the last counts, as everywhere; control characters in strings stay what they are. All are counted.
 Source: RFC 8259, sections 4, 6 and 8.2.

@@ -1,4 +1,4 @@
-"""What a reader sees of a template, told from how it is used, since its definition is not in a dump of articles.
+"""What a reader sees of a template, judged by how it is used, since its definition is not in a dump of articles.
 
 A template within a line of text is part of the sentence, so its words are kept: all that is given to it without a name,
 but language codes, and the target where a label repeats it. One that stands alone on its lines is furniture (a box, a
@@ -148,7 +148,7 @@ def shown(name: str, parts: Sequence[str], *, alone: bool) -> str | None:
 
 
 def _function(name: str, parts: Sequence[str]) -> str:
-    """Return what a parser function gives, as far as it can be told."""
+    """Return what a parser function gives, as far as it can be known."""
     name = name.lower()
     if name in {"formatnum", "lc", "uc", "lcfirst", "ucfirst", "plural", "nowrap"}:
         return parts[0].strip()

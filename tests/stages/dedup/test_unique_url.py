@@ -60,11 +60,11 @@ def deduplicate(stage: UniqueUrl, parts: Parts, folder: Path, batch_rows: int = 
         assert [row["id"] for row in rows] == [page.id for page, gone in zip(part, drop, strict=True) if gone]
         assert all(row["rule"] == "duplicate_url" and row["stage"] == "unique_url" for row in rows)
         lost |= {row["id"]: row["detail"] for row in rows}
-    told = [count for count in counts if count is not None]
+    counted = [count for count in counts if count is not None]
     total = Counts(
-        sum(count.entered for count in told),
-        sum(count.kept for count in told),
-        {"duplicate_url": sum(count.rejected.get("duplicate_url", 0) for count in told)},
+        sum(count.entered for count in counted),
+        sum(count.kept for count in counted),
+        {"duplicate_url": sum(count.rejected.get("duplicate_url", 0) for count in counted)},
     )
     return lost, total
 
