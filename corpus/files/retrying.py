@@ -11,10 +11,10 @@ Cost: one thread per open file, and one hand-over to it per read of up to 4 MiB;
 import errno
 import io
 import stat
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, nullcontext
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from os import fstat
 from queue import Empty, SimpleQueue
@@ -31,6 +31,8 @@ T = TypeVar("T")
 _QUICK_SECONDS = 0.2
 """An operation that takes no longer is not reported as waiting."""
 _LONGEST_WAIT = 60.0
+_LONGEST_ASKED_WAIT = 600.0
+"""A server that asks for more time than that before the next request (`Retry-After`) is asked sooner."""
 _LARGEST_READ = 4 << 20
 _BUFFER = 64 << 10
 _TRANSIENT = frozenset(
@@ -87,6 +89,8 @@ class StorageAccess(BaseModel):
 class _Access:
     settings: StorageAccess
     waiting: Callable[[], AbstractContextManager[None]]
+    slow_down: frozenset[int] = frozenset()
+    """Answers of HTTP servers that mean that requests come too fast, beside 429 and 503."""
 
 
 _DEFAULT = _Access(StorageAccess(), nullcontext)
@@ -105,13 +109,25 @@ def storage_access(
         _ACCESS.reset(token)
 
 
+@contextmanager
+def slow_down_answers(*statuses: int) -> Iterator[None]:
+    """Take answers of HTTP servers for a request to come back later, where this thread reads in the block."""
+    token = _ACCESS.set(replace(_ACCESS.get(), slow_down=frozenset(statuses)))
+    try:
+        yield
+    finally:
+        _ACCESS.reset(token)
+
+
 def same_access() -> Callable[[], object]:
     """Return what applies this thread's settings in another thread, which calls it."""
-    return partial(_ACCESS.set, _Access(_ACCESS.get().settings, nullcontext))
+    return partial(_ACCESS.set, replace(_ACCESS.get(), waiting=nullcontext))
 
 
-def is_transient(error: BaseException, *, remote: bool) -> bool:
+def is_transient(error: BaseException, *, remote: bool, slow_down: frozenset[int] = frozenset()) -> bool:
     """Say whether an error may be gone at the next try: of a connection or device, not of what was asked for."""
+    if getattr(error, "status", None) in slow_down:
+        return True
     if isinstance(error, _LASTING):
         return False
     if isinstance(error, ConnectionError | TimeoutError):
@@ -151,7 +167,18 @@ def open_retrying(path: str, opener: Callable[[], IO[bytes]]) -> IO[bytes]:
 
 
 class _TryError(Exception):
-    """An operation failed in a way that may be gone at the next try."""
+    """An operation failed in a way that may be gone at the next try, which is asked for in so many seconds."""
+
+    def __init__(self, message: str, asked_wait: float = 0.0) -> None:
+        super().__init__(message)
+        self.asked_wait = asked_wait
+
+
+def _asked_wait(error: BaseException) -> float:
+    """Return the seconds that a server asks to be left alone for; 0 where it names none, or a date."""
+    headers = getattr(error, "headers", None)
+    asked = headers.get("Retry-After") if isinstance(headers, Mapping) else None
+    return min(_LONGEST_ASKED_WAIT, float(asked)) if isinstance(asked, str) and asked.isdigit() else 0.0
 
 
 class _Helper:
@@ -210,9 +237,9 @@ class _Tries:
         except Empty:
             raise _TryError(f"no answer within {limit:g} s") from None
         except Exception as error:
-            if not is_transient(error, remote="://" in self._path):
+            if not is_transient(error, remote="://" in self._path, slow_down=self._access.slow_down):
                 raise
-            raise _TryError(f"{type(error).__name__}: {error}") from error
+            raise _TryError(f"{type(error).__name__}: {error}", _asked_wait(error)) from error
 
     def wait(self, failed: _TryError) -> None:
         """Wait before the next try. Raises StorageError where there were enough."""
@@ -224,7 +251,7 @@ class _Tries:
                 f"last time with {failed}; nothing is lost: run again when the storage answers (see the option storage)"
             ) from failed.__cause__
         with self._access.waiting():
-            sleep(min(_LONGEST_WAIT, settings.wait_seconds * 2 ** (self._failed - 1)))
+            sleep(max(failed.asked_wait, min(_LONGEST_WAIT, settings.wait_seconds * 2 ** (self._failed - 1))))
 
 
 class _RetryingFile(io.RawIOBase):

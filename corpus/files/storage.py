@@ -267,6 +267,14 @@ def find(pattern: str) -> tuple[Stored, ...]:
     return tuple(sorted(map(_look_at, names)))
 
 
+def look_up(path: str) -> Stored:
+    """Return what a file's store says of it. Raises FileNotFoundError where there is none, OSError."""
+    if is_remote(path):
+        info = _info(path)
+        return Stored(path, _size(path, info), _tag(info))
+    return Stored(path, _local(path).stat().st_size)
+
+
 def size(path: str) -> int:
     """Return a file's size in bytes. Raises OSError where a server does not report it."""
     if not is_remote(path):

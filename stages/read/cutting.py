@@ -12,7 +12,7 @@ from typing import NamedTuple
 from prep.corpus.files.compression import Place, codec_of, find_member, pieces
 from prep.corpus.files.storage import is_remote
 from prep.stages.read.archives.warc import record_starts
-from prep.stages.read.sources import FormatName, SourceOptions
+from prep.stages.read.sources import Format, SourceOptions
 from prep.stages.read.tables.csv_files import csv_cuts
 from prep.stages.read.tables.tables import arrow_cuts, parquet_cuts
 from prep.stages.stage import FileRange, InputFile, Partition
@@ -30,8 +30,8 @@ _MAX_STRETCH = 64 << 20
 """A file is cut no further where no member begins within so many bytes: most likely it is a single one."""
 _MAX_SEARCH = 16 << 20
 """Records that are longer are not cut around."""
-_PACKED: frozenset[FormatName] = frozenset({"parquet", "epub"})
-_HEADS: Mapping[FormatName, bytes] = {"warc": b"WARC/", "wet": b"WARC/", "arc": b"http"}
+_PACKED: frozenset[Format] = frozenset({"parquet", "epub"})
+_HEADS: Mapping[Format, bytes] = {"warc": b"WARC/", "wet": b"WARC/", "arc": b"http"}
 """How a member begins that begins with a record."""
 
 
@@ -43,13 +43,13 @@ class _Mark(NamedTuple):
     """Whether the record begins with it; otherwise behind it."""
 
 
-_MARKS: Mapping[FormatName, _Mark] = {
+_MARKS: Mapping[Format, _Mark] = {
     "jsonl": _Mark(b"\n", begins=False),
     "lines": _Mark(b"\n", begins=False),
     "mediawiki": _Mark(b"<page>", begins=True),
 }
 
-Kind = Callable[[InputFile], tuple[FormatName | None, SourceOptions]]
+Kind = Callable[[InputFile], tuple[Format | None, SourceOptions]]
 
 
 def partitions(files: Sequence[InputFile], kind: Kind) -> tuple[Partition, ...]:
@@ -71,12 +71,12 @@ def partitions(files: Sequence[InputFile], kind: Kind) -> tuple[Partition, ...]:
     return tuple(Partition(tuple(group)) for group in groups)
 
 
-def _weight(file: InputFile, name: FormatName | None) -> int:
+def _weight(file: InputFile, name: Format | None) -> int:
     packed = _codec(file) or name in _PACKED
     return file.size * (EXPANSION if packed else 1)
 
 
-def _ranges(file: InputFile, name: FormatName | None, options: SourceOptions, count: int) -> Iterator[FileRange]:
+def _ranges(file: InputFile, name: Format | None, options: SourceOptions, count: int) -> Iterator[FileRange]:
     """Cut a file into at most so many stretches, of about equal size."""
     last, position = None, 0
     if count > 1 and name is not None and not file.error:
@@ -97,7 +97,7 @@ def _increasing(cuts: Iterable[tuple[Place, int]]) -> Iterator[tuple[Place, int]
             last = place
 
 
-def _cuts(file: InputFile, name: FormatName, options: SourceOptions, count: int) -> Iterable[tuple[Place, int]]:
+def _cuts(file: InputFile, name: Format, options: SourceOptions, count: int) -> Iterable[tuple[Place, int]]:
     """Return where the file may be cut near each of `count` − 1 bytes, and the bytes that these places lie at."""
     targets = [file.size * number // count for number in range(1, count)]
     compressed = _codec(file) != ""

@@ -7,7 +7,16 @@ from typing import cast
 
 import pyarrow as pa
 
-from prep.corpus.arrow.documents import ABOUT, CHARSET, CONVERSATION, HEADERS, HTML, TEXT, read_schema
+from prep.corpus.arrow.documents import (
+    ABOUT,
+    CHARSET,
+    CONVERSATION,
+    DECLARED_LANGUAGE,
+    HEADERS,
+    HTML,
+    TEXT,
+    read_schema,
+)
 from prep.corpus.files.compression import strip_codec
 from prep.corpus.files.storage import map_input
 from prep.stages.read.archives.arc import arc_rows
@@ -15,10 +24,11 @@ from prep.stages.read.archives.wacz import wacz_rows
 from prep.stages.read.archives.warc import warc_rows
 from prep.stages.read.books.epub import epub_rows
 from prep.stages.read.books.pdf import ROUTE, pdf_rows
+from prep.stages.read.crawl.captures import crawl_rows
 from prep.stages.read.plain.files import html_rows, text_rows
 from prep.stages.read.plain.lines import line_rows
 from prep.stages.read.rows import METADATA, Input, Row
-from prep.stages.read.sources import FormatName, SourceOptions
+from prep.stages.read.sources import CRAWL_INDEX, Format, FormatName, SourceOptions
 from prep.stages.read.tables.csv_files import csv_rows, csv_schema
 from prep.stages.read.tables.json_files import json_file_rows
 from prep.stages.read.tables.json_lines import json_rows
@@ -55,7 +65,7 @@ SUFFIXES: Mapping[str, FormatName] = {
 }
 """File name endings (before that of a codec) → formats."""
 
-ROWS: Mapping[FormatName, Callable[[Input], Iterator[Row]]] = {
+ROWS: Mapping[Format, Callable[[Input], Iterator[Row]]] = {
     "warc": partial(warc_rows, extracts=False),
     "wet": partial(warc_rows, extracts=True),
     "arc": arc_rows,
@@ -70,19 +80,21 @@ ROWS: Mapping[FormatName, Callable[[Input], Iterator[Row]]] = {
     "pdf": pdf_rows,
     "mediawiki": mediawiki_rows,
     "wacz": wacz_rows,
+    CRAWL_INDEX: crawl_rows,
 }
 """What reads formats record by record."""
 
-OUTCOMES: Mapping[FormatName, Callable[[Input, pa.Schema, str, int], Iterator[Outcome]]] = {
+OUTCOMES: Mapping[Format, Callable[[Input, pa.Schema, str, int], Iterator[Outcome]]] = {
     "parquet": parquet_outcomes,
     "arrow": arrow_outcomes,
 }
 """What reads formats column by column."""
 
-_BRINGS: Mapping[FormatName, Sequence[pa.Field]] = {
+_BRINGS: Mapping[Format, Sequence[pa.Field]] = {
     "warc": (HTML, CHARSET, HEADERS),
     "arc": (HTML, CHARSET, HEADERS),
     "wacz": (HTML, CHARSET, HEADERS),
+    CRAWL_INDEX: (HTML, CHARSET, HEADERS, DECLARED_LANGUAGE),
     "html": (HTML, CHARSET),
     "csv": (TEXT,),
     "parquet": (TEXT,),
@@ -90,7 +102,7 @@ _BRINGS: Mapping[FormatName, Sequence[pa.Field]] = {
     **dict.fromkeys(("jsonl", "json", "epub", "mediawiki"), (TEXT, *ABOUT, METADATA)),
     "pdf": (TEXT, *ABOUT, METADATA, ROUTE),
 }
-JSON: frozenset[FormatName | None] = frozenset({"jsonl", "json"})
+JSON: frozenset[Format | None] = frozenset({"jsonl", "json"})
 """The formats whose records may be conversations."""
 UNKNOWN = "unknown"
 """The format of a listed file whose bytes and name do not tell, or that is of a kind that is not read."""
@@ -110,11 +122,11 @@ def format_of(path: str, options: SourceOptions) -> FormatName | None:
     return next((kind for suffix, kind in SUFFIXES.items() if name.endswith(suffix)), None)
 
 
-def kind_of(file: InputFile, options: SourceOptions) -> FormatName | None:
+def kind_of(file: InputFile, options: SourceOptions) -> Format | None:
     """Return the format of a listed file; as its name says, where nobody has looked into it."""
     if file.format == UNKNOWN:
         return None
-    return cast("FormatName", file.format) if file.format else format_of(file.path, options)
+    return cast("Format", file.format) if file.format else format_of(file.path, options)
 
 
 def input_of(file: InputFile, options: SourceOptions) -> Input:
@@ -122,13 +134,13 @@ def input_of(file: InputFile, options: SourceOptions) -> Input:
     return Input(file.path, file.label, options, codec=file.codec, charset=file.charset)
 
 
-def columns_of(formats: frozenset[FormatName | None]) -> list[pa.Field]:
+def columns_of(formats: frozenset[Format | None]) -> list[pa.Field]:
     """Return the columns that files of these formats bring, without those of tables' own."""
     brought = {field.name for kind in formats if kind for field in _BRINGS.get(kind, (TEXT, METADATA))}
     return [field for field in COLUMNS if field.name in brought]
 
 
-def table_schema(file: Input, kind: FormatName | None) -> pa.Schema | None:
+def table_schema(file: Input, kind: Format | None) -> pa.Schema | None:
     """Return a table's columns; None for what is no table.
 
     Raises ArrowException, OSError, UnicodeDecodeError or ValueError where they cannot be read.

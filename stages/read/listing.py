@@ -20,6 +20,7 @@ import fsspec
 from prep.corpus.errors import Problem
 from prep.corpus.files.storage import Stored, absolute, alternatives, find, is_glob, is_remote, size
 from prep.stages.read.contents import contents_of
+from prep.stages.read.crawl.crawl import crawl_files, crawl_problems
 from prep.stages.read.formats import UNKNOWN
 from prep.stages.read.labels import labels
 from prep.stages.read.sources import Origin
@@ -48,13 +49,14 @@ class Listing:
         self._output = output
 
     def files(self) -> tuple[InputFile, ...]:
-        """Return the files, none twice.
+        """Return the files, none twice, and behind them the index files of crawls.
 
         Links that lead nowhere and the like are listed with an error; folders that a glob matches are not. Raises
         ValueError for a split that a dataset does not have, OSError, and whatever file systems and `datasets` raise.
         """
         found: dict[str, list[str]] = {}
         known: dict[str, tuple[Origin, Stored]] = {}
+        crawls = [file for origin in self._origins if origin.options.common_crawl for file in crawl_files(origin)]
         for origin in self._origins:
             for pattern in origin.patterns:
                 stored = self.matches(origin, pattern).files
@@ -63,7 +65,7 @@ class Listing:
                     known.setdefault(absolute(item.path), (origin, item))
         named = [(path, label, *known[absolute(path)]) for path, label in labels(found).items()]
         with ThreadPoolExecutor(_THREADS) as pool:
-            return tuple(pool.map(lambda item: _looked_into(*item), named))
+            return (*pool.map(lambda item: _looked_into(*item), named), *crawls)
 
     def matches(self, origin: Origin, pattern: str) -> Found:
         """Return the files that one of a source's paths names."""
@@ -79,6 +81,8 @@ class Listing:
     def problems(self) -> Iterator[Problem]:
         """Yield paths that cannot be listed or match nothing, and files that two paths of one source name."""
         for origin in self._origins:
+            if origin.options.common_crawl is not None:
+                yield from crawl_problems(origin)
             field = (*origin.field, "paths")
             first: dict[str, str] = {}
             for pattern in origin.patterns:

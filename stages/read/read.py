@@ -17,10 +17,11 @@ from prep.corpus.errors import Problem
 from prep.stages.read import cutting
 from prep.stages.read.books.recognition import program
 from prep.stages.read.columns import Tables
+from prep.stages.read.crawl.crawl import crawl_partitions
 from prep.stages.read.formats import OUTCOMES, ROWS, SUFFIXES, input_of, kind_of
 from prep.stages.read.listing import Listing, is_named
 from prep.stages.read.rows import Input, Row, batches, failed, rejected, watched
-from prep.stages.read.sources import FormatName, Origin, PathNames, Source, SourceOptions, patterns
+from prep.stages.read.sources import CRAWL_INDEX, Format, Origin, PathNames, Source, SourceOptions, patterns
 from prep.stages.read.tables.tables import lost_row
 from prep.stages.results import Results, RunWarning
 from prep.stages.stage import CheckContext, FileRange, InputFile, Partition, SourceStage, Watch
@@ -33,7 +34,9 @@ _REMARKS = 10
 class Read(SourceStage, SourceOptions):
     """Read documents from web archives, pages, JSON Lines, tables, text, books, wikis or Hugging Face datasets.
 
-    One source is given by `paths` and its options; several by `sources`, a list of such groups, each with a `name`.
+    One source is given by `paths` and its options; several by `sources`, a list of such groups, each with a `name`. In
+    place of `paths`, `common_crawl` chooses captures of a crawl by its index and fetches no other bytes, such as
+    `{crawl: CC-MAIN-2026-40, languages: [da], domains: [example.org], sample: 0.001}`.
 
     A record's id is the one it brings (WARC-Record-ID, or the field `id_column`); otherwise, and where it is broken,
     the file's path below the folder that all paths share, and where in the file the record lies: `@` and the byte it
@@ -46,7 +49,9 @@ class Read(SourceStage, SourceOptions):
     name, or `bad_chapter`; `crashed` and `timed_out` are records, files and row groups at which a library ended the
     process or hung. Pages of wikis are also rejected as `redirect`, `namespace` or `content_model`, PDF files as
     `no_text_layer` or `too_many_pages`. Of `conversations`, those in which an assistant says nothing are rejected as
-    `no_answer`, those with pictures as `not_text`; `unknown_role` and `bad_conversation` are errors.
+    `no_answer`, those with pictures as `not_text`; `unknown_role` and `bad_conversation` are errors. Of a crawl,
+    captures fail as `bad_index` whose archive holds another record where the index says, as `unreadable` where there is
+    no such archive.
 
     A record that is `truncated` has as its value how many bytes are missing, where the file announces them; a PDF file
     that is cut off gives its pages as far as they are there, and one such record.
@@ -84,8 +89,8 @@ class Read(SourceStage, SourceOptions):
 
     def identity(self) -> dict[str, object]:
         """Return the settings without the paths: the files that they name are in the fingerprint."""
-        sources = [source.model_dump(mode="json", exclude={"paths"}) for source in self.sources]
-        return {**self.model_dump(mode="json", exclude={"paths", "sources"}), "sources": sources}
+        sources = [_identity(source, {"paths"}) for source in self.sources]
+        return {**_identity(self, {"paths", "sources"}), "sources": sources}
 
     def problems(self, context: CheckContext) -> Iterator[Problem]:
         """Yield paths that match nothing, files of unknown format, and tables that hold no documents."""
@@ -132,14 +137,20 @@ class Read(SourceStage, SourceOptions):
 
     def _form_problems(self) -> Iterator[Problem]:
         given = self.model_fields_set
-        if (self.paths is None) == (not self.sources):
-            yield Problem(
-                "what to read", expected="either paths or sources", seen="both" if self.sources else "neither"
-            )
+        named = {"paths": self.paths, "sources": self.sources, "common_crawl": self.common_crawl}
+        meant = [name for name, value in named.items() if value]
+        if len(meant) != 1:
+            seen = " and ".join(meant) or "none of them"
+            yield Problem("what to read", expected="one of paths, sources and common_crawl", seen=seen)
         idle = sorted(given - {"sources", "paths"})
         if self.sources and idle:
             hint = "move it into the sources"
             yield Problem(f"{idle[0]} has no effect beside sources", (idle[0],), hint=hint)
+        for origin in self._origins if len(meant) == 1 else ():
+            if origin.options.common_crawl is not None:
+                options = origin.options.model_fields_set - {"name", "source", "common_crawl", "max_bytes"}
+                for option in sorted(options - {"paths"}):
+                    yield Problem(f"{option} has no effect beside common_crawl", (*origin.field, option))
         names = [source.name for source in self.sources]
         for number, name in enumerate(names):
             if name in names[:number]:
@@ -168,7 +179,13 @@ class Read(SourceStage, SourceOptions):
 
     def partitions(self, files: Sequence[InputFile]) -> tuple[Partition, ...]:
         """Gather small files and cut big ones into tasks of about 64 MiB of content (see `cutting`)."""
-        return cutting.partitions(files, self._kind)
+        found: list[Partition] = []
+        for source, run in groupby(files, lambda file: file.source if file.format == CRAWL_INDEX else None):
+            if source is None:
+                found += cutting.partitions(list(run), self._kind)
+            else:
+                found += crawl_partitions(list(run), self._by_name[source].options)
+        return tuple(found)
 
     def read(
         self, partition: Partition, schema: pa.Schema, batch_bytes: int, watch: Watch | None = None
@@ -185,7 +202,7 @@ class Read(SourceStage, SourceOptions):
                 else:
                     yield from OUTCOMES[table](file, schema, source, batch_bytes)
 
-    def _table(self, part: FileRange) -> FormatName | None:
+    def _table(self, part: FileRange) -> Format | None:
         """Return a table's format; None for what is read record by record."""
         kind = self._kind(part.file)[0]
         return kind if kind in OUTCOMES and not part.file.error else None
@@ -207,7 +224,7 @@ class Read(SourceStage, SourceOptions):
         file = input_of(part.file, self._kind(part.file)[1])
         return replace(file, start=part.start, end=part.end, watch=watch)
 
-    def _kind(self, file: InputFile) -> tuple[FormatName | None, SourceOptions]:
+    def _kind(self, file: InputFile) -> tuple[Format | None, SourceOptions]:
         options = self._by_name[file.source].options
         return kind_of(file, options), options
 
@@ -217,8 +234,9 @@ class Read(SourceStage, SourceOptions):
 
     @cached_property
     def _origins(self) -> tuple[Origin, ...]:
-        if self.paths is not None:
-            options = SourceOptions(**{option: getattr(self, option) for option in SourceOptions.model_fields})
+        if self.paths is not None or self.common_crawl is not None:
+            given = self.model_fields_set & SourceOptions.model_fields.keys()
+            options = SourceOptions(**{option: getattr(self, option) for option in sorted(given)})
             return (Origin(self.source, patterns(self.paths), options),)
         named = enumerate(self.sources)
         return tuple(
@@ -228,3 +246,9 @@ class Read(SourceStage, SourceOptions):
     @cached_property
     def _by_name(self) -> Mapping[str, Origin]:
         return {origin.name: origin for origin in self._origins}
+
+
+def _identity(options: SourceOptions, without: set[str]) -> dict[str, object]:
+    """Return the options that decide what is read of files; of a crawl, those that choose captures."""
+    values = options.model_dump(mode="json", exclude={*without, "common_crawl"})
+    return values if options.common_crawl is None else {**values, "common_crawl": options.common_crawl.named()}

@@ -4,6 +4,7 @@ from typing import Annotated, Literal, NamedTuple, Self
 
 from pydantic import Field, model_validator
 
+from prep.stages.read.crawl.options import CommonCrawl
 from prep.stages.settings import PathName, Settings, Size
 
 Name = Annotated[str, Field(min_length=1)]
@@ -28,6 +29,11 @@ FormatName = Literal[
     "mediawiki",
     "wacz",
 ]
+
+CRAWL_INDEX: Literal["crawl_index"] = "crawl_index"
+"""The format of the files that say what a crawl holds and where; its captures are the documents."""
+Format = Literal[FormatName, "crawl_index"]
+"""The formats that files have; what a configuration may name are `FormatName`s."""
 
 
 class SourceOptions(Settings):
@@ -72,6 +78,9 @@ class SourceOptions(Settings):
     """The subset (configuration) to read of a Hugging Face dataset."""
     max_bytes: Size = Field(default=20 << 20, ge=1)
     """Documents of more bytes are rejected as `too_large`; outside tables, none of them is held in memory whole."""
+    common_crawl: CommonCrawl | None = None
+    """Captures of a crawl of Common Crawl, chosen by its index, in place of `paths`; what the index says is the first
+    language of each becomes `declared_language`. Of the options here only `max_bytes` counts then."""
 
     @model_validator(mode="after")
     def _text_is_not_taken_for_more(self) -> Self:
@@ -90,8 +99,16 @@ class Source(SourceOptions):
 
     name: Name
     """The documents' column `source`."""
-    paths: PathNames
+    paths: PathNames | None = None
     """Files, folders, globs or URLs; or the names of Hugging Face datasets (with `format: dataset`)."""
+
+    @model_validator(mode="after")
+    def _says_what_to_read(self) -> Self:
+        if (self.paths is None) == (self.common_crawl is None):
+            raise ValueError(
+                f"expected either paths or common_crawl, seen {'neither' if self.paths is None else 'both'}"
+            )
+        return self
 
 
 class Origin(NamedTuple):
@@ -105,6 +122,6 @@ class Origin(NamedTuple):
     """Where in the stage's options it is written."""
 
 
-def patterns(paths: str | tuple[str, ...]) -> tuple[str, ...]:
-    """Return all that the option `paths` names."""
-    return (paths,) if isinstance(paths, str) else paths
+def patterns(paths: str | tuple[str, ...] | None) -> tuple[str, ...]:
+    """Return all that the option `paths` names; nothing for a crawl."""
+    return () if paths is None else (paths,) if isinstance(paths, str) else paths
