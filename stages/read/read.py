@@ -140,7 +140,7 @@ class Read(SourceStage, SourceOptions):
         named = {"paths": self.paths, "sources": self.sources, "common_crawl": self.common_crawl}
         meant = [name for name, value in named.items() if value]
         if len(meant) != 1:
-            seen = " and ".join(meant) or "none of them"
+            seen = " and ".join(meant) or "neither"
             yield Problem("what to read", expected="one of paths, sources and common_crawl", seen=seen)
         idle = sorted(given - {"sources", "paths"})
         if self.sources and idle:

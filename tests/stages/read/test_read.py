@@ -188,8 +188,8 @@ def test_several_sources(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("given", "expected"),
     [
-        ({}, "expected either paths or sources, seen neither"),
-        ({"paths": "a", "sources": [{"name": "b", "paths": "b"}]}, "seen both"),
+        ({}, "expected one of paths, sources and common_crawl, seen neither"),
+        ({"paths": "a", "sources": [{"name": "b", "paths": "b"}]}, "seen paths and sources"),
         ({"format": "html", "sources": [{"name": "b", "paths": "b"}]}, "format has no effect beside sources; move it"),
         ({"sources": [{"name": "b", "paths": "b"}, {"name": "b", "paths": "c"}]}, "a second source is named 'b'"),
         ({"sources": [{"name": "b", "paths": "none"}]}, "'none' matches no file"),
