@@ -14,6 +14,7 @@ from prep.pipeline.commands import (
     dedup,
     documents,
     pipelines,
+    proxies,
     quality,
     recipes,
     shards,
@@ -53,7 +54,16 @@ def _options(
 for command in (
     *(pipelines.run, pipelines.check, pipelines.status, pipelines.clean, pipelines.report, pipelines.stages),
     *(recipes.recipes, start.init, start.schema),
-    *(documents.inspect, comparing.diff, takedown.trace, takedown.remove, shards.verify, shards.export, training.train),
+    *(
+        documents.inspect,
+        comparing.diff,
+        proxies.compare,
+        takedown.trace,
+        takedown.remove,
+        shards.verify,
+        shards.export,
+        training.train,
+    ),
 ):
     app.command()(command)
 app.add_typer(classifier.app, name="classifier")

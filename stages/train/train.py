@@ -26,6 +26,7 @@ if TYPE_CHECKING:
     from prep.trainer.running.settings import Progress, TrainSettings
 
 PRESETS = {
+    "nano": (2, 64, 2),
     "tiny": (4, 128, 4),
     "1m": (5, 128, 4),
     "10m": (8, 320, 5),
@@ -56,8 +57,8 @@ class Train(GlobalStage):
     pictures: ClassVar[tuple[str, ...]] = ("loss.svg",)
     needs: ClassVar[tuple[str, ...]] = ("tokenizer", "shards")
 
-    size: Literal["tiny", "1m", "10m", "50m", "124m", "350m", "1b"] = "tiny"
-    """A preset of layers, width and heads: 4, 5, 8, 12, 12, 24 and 20 layers. 124m and 350m are GPT-2's shapes."""
+    size: Literal["nano", "tiny", "1m", "10m", "50m", "124m", "350m", "1b"] = "tiny"
+    """A preset of layers, width and heads: 2, 4, 5, 8, 12, 12, 24 and 20 layers. 124m and 350m are GPT-2's shapes."""
     layers: int | None = Field(default=None, ge=1, le=256)
     """Transformer blocks, in place of the size's."""
     width: int | None = Field(default=None, ge=8, le=32768)
@@ -192,7 +193,7 @@ class Train(GlobalStage):
         train(
             Data(training, validation, tokenizer.sha256, token_bytes(tokenizer_folder)),
             self._model_settings(training.manifest),
-            self._train_settings(),
+            self.train_settings(),
             Writing(
                 tokenizer.decode,
                 prompt.ids,
@@ -204,7 +205,8 @@ class Train(GlobalStage):
             say=say,
         )
 
-    def _train_settings(self) -> "TrainSettings":
+    def train_settings(self) -> "TrainSettings":
+        """Return the settings as the trainer takes them."""
         from prep.trainer.running.settings import TrainSettings
 
         names = [field.name for field in fields(TrainSettings)]

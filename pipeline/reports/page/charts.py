@@ -51,6 +51,22 @@ def histogram(edges: Sequence[float], counts: Sequence[int], label: str, *, loga
         return _svg(figure, label)
 
 
+def intervals(labels: Sequence[str], centres: Sequence[float], widths: Sequence[float], label: str) -> Markup:
+    """Return a point with its interval for each label, the first at the top, beside a line at zero."""
+    from matplotlib import rc_context
+    from matplotlib.figure import Figure
+
+    with rc_context(fname=_STYLE):
+        figure = Figure(figsize=(8, 0.9 + 0.32 * len(labels)), layout="constrained")
+        axes = figure.add_subplot()
+        axes.axvline(0, color=INK, linewidth=0.8)
+        axes.errorbar(centres, range(len(labels)), xerr=widths, fmt="o", color=KEPT, ecolor=KEPT, capsize=3)
+        axes.set_yticks(range(len(labels)), labels)
+        axes.set_ylim(len(labels) - 0.5, -0.5)
+        axes.set_xlabel(label)
+        return _svg(figure, label)
+
+
 def _svg(figure: object, label: str) -> Markup:
     from matplotlib.figure import Figure
 
