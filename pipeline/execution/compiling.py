@@ -24,20 +24,28 @@ class Compiling:
 
     def __init__(self) -> None:
         self._missing = [each for each in _loaded() if not is_compiled(each)]
-        self._first = self._latest = compiled_functions()
+        self._most = len(self._missing)
+        self._latest = compiled_functions()
         self._begun: float | None = None
 
     def look(self) -> str:
-        """Return how many kernels have been compiled, and may be still; empty where none was since the last look."""
+        """Return how many kernels have been compiled, and may be still; empty where none was since the last look.
+
+        Other runs may compile kernels that are none of this one's: a higher number says only that it is time to look.
+        """
         before, self._latest = self._latest, compiled_functions()
         if self._latest == before:
             return ""
+        missing = [each for each in self._missing if not is_compiled(each)]
+        if len(missing) == len(self._missing):
+            return ""
         self._begun = monotonic() if self._begun is None else self._begun
-        self._missing = [each for each in self._missing if not is_compiled(each)]
-        done, left = self._latest - self._first, len(self._missing)
+        self._missing = missing
+        left = len(missing)
+        done = self._most - left
         each = SECONDS_EACH if done < LEAST_COMPILED else (monotonic() - self._begun) / done
         about = f", about {duration(each * left)}" if left else ""
-        return f"compiling kernels, first run only: {done} of at most {done + left}{about}"
+        return f"compiling kernels, first run only: {done} of at most {self._most}{about}"
 
 
 def _loaded() -> list[Dispatcher]:
