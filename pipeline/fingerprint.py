@@ -1,7 +1,7 @@
 """Fingerprints: what decides a step's result, as data, and its hash.
 
 An identity is a nested mapping of JSON values. Workers, executor and batch size are never in it; settings, stage
-versions, library versions, input digests and the fingerprints of the steps before are.
+versions, library versions, identities of inputs and the fingerprints of the steps before are.
 """
 
 import hashlib
@@ -25,7 +25,7 @@ Identity = Mapping[str, object]
 OBJECT = re.compile(r" at 0x[0-9a-f]{6,}")
 DATA = (".npz", ".npy", ".yaml", ".json", ".bin", ".txt", ".csv", ".arrow", ".parquet")
 """Suffixes of files inside the package that decide what its stages make."""
-FORMAT = 4
+FORMAT = 5
 """Raised whenever the layout of the steps' folders changes."""
 
 
@@ -96,8 +96,8 @@ def refuse_unstable(place: str, value: object) -> None:
 
 
 def input_identity(files: Sequence[InputFile]) -> Identity:
-    """Return what decides the documents read: each file's path, size and digest."""
-    return {file.path: f"{file.size} bytes, {file.digest[:16]}" for file in files}
+    """Return what decides the documents read: each file's path, size and identity."""
+    return {file.path: f"{file.size} bytes, {file.identity[:16]}" for file in files}
 
 
 def differences(old: Identity, new: Identity) -> Iterator[str]:

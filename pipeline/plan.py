@@ -263,7 +263,7 @@ def _maker_of(product: str) -> str:
 
 
 def make_plan(configuration: Configuration, identify: Identify) -> Plan:
-    """Cut a checked configuration into steps; `identify` gives the input files the digests of what they hold."""
+    """Cut a checked configuration into steps; `identify` gives the input files states and identities."""
     source = configuration.stages[0]
     assert isinstance(source, SourceStage)
     return _Planner(configuration, identify(source.list_files())).plan()

@@ -29,13 +29,13 @@ from prep.pipeline.reports.progress import Progress
 from prep.pipeline.steps import phases, records
 from prep.pipeline.steps.checking import Damage, forget_step, forget_tasks, manifest_damage, task_damage
 from prep.pipeline.steps.finishing import finish_global, finish_pass
-from prep.pipeline.steps.inputs import identify
+from prep.pipeline.steps.inputs import Say, identify
 from prep.pipeline.steps.ledger import Ledger, PassCounts, Truncation
 from prep.pipeline.steps.passes import PHASE, PassTask
 from prep.pipeline.steps.publish import publish, truncated_inputs
 from prep.pipeline.steps.run_warnings import find_warnings, write_warnings
 from prep.stages.results import RunWarning
-from prep.stages.stage import Phase
+from prep.stages.stage import InputFile, Phase
 
 MOST_REPAIRS = 3
 """A step whose files are damaged more often than that in one run is given up: the disk is not to be trusted."""
@@ -46,11 +46,19 @@ def steps_folder(configuration: Configuration) -> str:
     return f"{configuration.settings.output}/steps"
 
 
-def plan_for(configuration: Configuration) -> Plan:
-    """Identify the input files and plan the steps."""
+def plan_for(configuration: Configuration, say: Say = lambda activity: None) -> Plan:
+    """Identify the input files and plan the steps; `say` is told what takes time."""
     folder, threads = steps_folder(configuration), configuration.settings.workers
+
+    def identified(files: Sequence[InputFile]) -> tuple[InputFile, ...]:
+        say(f"looking at {len(files):,} input files")
+        known = identify(files, folder, threads, say)
+        say(f"planning the steps for {len(files):,} input files")
+        return known
+
+    say("listing the input")
     with storage_access(configuration.settings.storage):
-        return make_plan(configuration, lambda files: identify(files, folder, threads))
+        return make_plan(configuration, identified)
 
 
 @dataclass(frozen=True)
@@ -87,8 +95,7 @@ def _run(configuration: Configuration, progress: Progress, recorder: Recorder) -
     folder, output = steps_folder(configuration), configuration.settings.output
     if configuration.text:
         write_configuration(output, configuration.text)
-    recorder.update(activity="looking at the input")
-    plan = plan_for(configuration)
+    plan = plan_for(configuration, partial(_say, recorder, progress))
     recorder.update(steps=list(map(step_state, plan.steps)))
     progress.begin(recorder.state)
     steps = _Steps(plan, configuration, progress, recorder)
@@ -108,6 +115,11 @@ def _run(configuration: Configuration, progress: Progress, recorder: Recorder) -
     for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
         leftover.unlink(missing_ok=True)
     return Result(ledger, tuple(dict.fromkeys(steps.ran)), tuple(found))
+
+
+def _say(recorder: Recorder, progress: Progress, activity: str) -> None:
+    recorder.update(activity=activity)
+    progress.planning(activity)
 
 
 def _publish(configuration: Configuration, plan: Plan, *, final: bool) -> tuple[Ledger, list[RunWarning]]:

@@ -44,8 +44,9 @@ class InputFile:
     """The name of the source that it belongs to."""
     state: str = field(default="", compare=False)
     """What shows that the file was changed: size and times, or the store's etag; empty until somebody asked for it."""
-    digest: str = ""
-    """A digest of its content, or the store's etag; empty until somebody asked for it."""
+    identity: str = ""
+    """What stands for its content in fingerprints: the store's etag, or what the size and times were when this content
+    was first seen; empty until somebody asked for it."""
     error: str = ""
     """Why it cannot be read, where that is known before anybody tries."""
     format: str = ""
@@ -71,6 +72,8 @@ class FileRange:
     start: Place = START
     end: Place | None = None
     """None: the file's end."""
+    first: int = 0
+    """The byte that it begins at, about; the stretches of a file adjoin, so that each byte belongs to one of them."""
 
 
 @dataclass(frozen=True)

@@ -13,7 +13,7 @@ import secrets
 import shutil
 import stat
 import tempfile
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -91,6 +91,27 @@ def read_range(path: str, start: int, end: int) -> bytes:
     with open_input(path) as source:
         source.seek(start)
         return source.read(end - start)
+
+
+def read_heads(paths: Sequence[str], size: int) -> list[bytes | None]:
+    """Return the first bytes of regular files on this machine; None for all else, and for what cannot be read so.
+
+    They are opened by one thread in a row: to watch each of them by itself costs ten times as much.
+    """
+    if not paths:
+        return []
+    return retried("reading files such as", paths[0], lambda: [_head(path, size) for path in paths])
+
+
+def _head(path: str, size: int) -> bytes | None:
+    local = _local(path)
+    try:
+        if is_remote(path) or not stat.S_ISREG(local.stat().st_mode):  # opening a pipe would wait for its other end
+            return None
+        with local.open("rb", buffering=0) as source:
+            return source.read(size)
+    except OSError:
+        return None
 
 
 @contextmanager

@@ -39,6 +39,14 @@ class Progress:
         self._done = 0
         """Steps that are complete."""
         self._last: Reading | None = None
+        self._said = monotonic()
+
+    def planning(self, activity: str) -> None:
+        """Say now and then what is done before the first step, where it takes long."""
+        now = monotonic()
+        if now - self._said >= PLAIN_INTERVAL_SECONDS:
+            self._said = now
+            self._console.print(activity, soft_wrap=True)
 
     def begin(self, state: RunState) -> None:
         """Take the steps of a run that begins."""

@@ -9,7 +9,7 @@ import pyarrow.parquet as pq
 from prep.corpus.errors import LedgerError
 from prep.corpus.files.storage import remove_tree
 from prep.pipeline.plan import GlobalStep, PassStep
-from prep.pipeline.steps import records
+from prep.pipeline.steps import inputs, records
 from prep.pipeline.steps.accounting import add_groups
 from prep.pipeline.steps.ledger import add
 from prep.pipeline.steps.passes import PHASE
@@ -19,15 +19,31 @@ from prep.stages.results import Counts
 
 
 def finish_pass(step: PassStep, folder: str) -> None:
-    """Write a pass's manifest. Raises LedgerError where its parts hold other than the documents counted."""
-    record = _added([records.read_task(folder, PHASE, task) for task in range(step.tasks)])
+    """Write a pass's manifest, and keep what it has read of input files.
+
+    Raises LedgerError where its parts hold other than the documents counted, RunError where an input file has changed
+    unseen.
+    """
+    tasks = [records.read_task(folder, PHASE, task) for task in range(step.tasks)]
+    record = _added(tasks)
     if not step.tasks:  # no input: nothing came into any stage
         positions = [*([step.source[0]] if step.source else []), *(position for position, _ in step.stages)]
         record = replace(record, counts=dict.fromkeys(positions, Counts()))
     there = sum(pq.read_metadata(path).num_rows for path in sorted(Path(folder, "parts").glob("*.parquet")))
     if there != record.written:
         raise LedgerError(f"{folder}/parts hold {there} documents, but {record.written} were counted when writing")
+    if step.source is not None:
+        inputs.remember(str(Path(folder).parent), step.partitions, _read(tasks))
     records.write_manifest(folder, record)
+
+
+def _read(tasks: Sequence[Record]) -> Mapping[str, Sequence[inputs.Stretch]]:
+    """Return what tasks have read of input files, by path."""
+    read: dict[str, list[inputs.Stretch]] = {}
+    for task in tasks:
+        for path, stretches in task.inputs.items():
+            read.setdefault(path, []).extend(stretches)
+    return read
 
 
 def finish_global(step: GlobalStep, steps_folder: str) -> None:

@@ -25,7 +25,7 @@ from prep.pipeline.execution.quarantine import Note, read_incidents
 from prep.pipeline.plan import Changes, PassStep, TapPlan
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account, noted, rejects
-from prep.pipeline.steps.inputs import confirm
+from prep.pipeline.steps.inputs import Stretch, confirm, read_stretches
 from prep.stages.stage import RowFunction, RowStage, SourceStage, Stage, Tap
 from prep.stages.upstream import Upstream
 from prep.stages.verdicts import Outcome
@@ -66,8 +66,9 @@ class PassTask:
         with Note(records.note_path(folder, PHASE, task)) as note:
             incidents = read_incidents(records.incidents_path(folder, PHASE, task))
             guard = Guard(note, incidents, None if self.step.source is None else self.step.source[0])
+            read: list[tuple[str, Stretch]] = []
             with noting_outputs() as paths, storage_access(self.storage, note.waiting):
-                written = self._write(task, guard, account)
+                written = self._write(task, guard, account, read)
             record = records.Record(
                 counts=account.counts(),
                 files=records.stamp(folder, [os.path.relpath(path, folder) for path in paths]),
@@ -77,11 +78,12 @@ class PassTask:
                 read=note.documents,
                 bytes=note.bytes,
                 written=written,
+                inputs={path: tuple(each for of, each in read if of == path) for path, _ in read},
             )
             records.write_task(folder, PHASE, task, record)
 
-    def _write(self, task: int, guard: Guard, account: Account) -> int:
-        """Write the task's files; return the number of documents in its part."""
+    def _write(self, task: int, guard: Guard, account: Account, read: list[tuple[str, Stretch]]) -> int:
+        """Write the task's files; return the number of documents in its part. What is read of inputs goes to `read`."""
         folder = f"{self.steps_folder}/{self.step.folder}"
         part, rejected = f"parts/{task:05d}.parquet", f"rejected/{task:05d}.parquet"
         findings = findings_paths(self.step, task)
@@ -97,7 +99,7 @@ class PassTask:
                 stack.enter_context(TapWriter(tap_path(self.steps_folder, plan, task), plan.tap))
                 for plan in self.step.taps
             ]
-            for first, outcome in guard.numbered(self._read(task, guard)):
+            for first, outcome in guard.numbered(self._read(task, guard, read)):
                 losing = Losing(account, first, outcome.batch.num_rows)
                 batch = self._apply(outcome, losing, guard, found)
                 losing.write(losses)
@@ -110,7 +112,7 @@ class PassTask:
                 tap.close_empty(self.step.schema)
         return written
 
-    def _read(self, task: int, guard: Guard) -> Iterator[Outcome]:
+    def _read(self, task: int, guard: Guard, read: list[tuple[str, Stretch]]) -> Iterator[Outcome]:
         if self.step.source is not None:
             source = self.step.source[1]
             partition, schema = self.step.partitions[task], self.step.source_schema
@@ -118,6 +120,7 @@ class PassTask:
             for file in files:
                 confirm(file)
             yield from guard.reading(source.read(partition, schema, self.batch_bytes, guard.watch))
+            read += read_stretches(partition)
             for file in files:
                 confirm(file)
             return

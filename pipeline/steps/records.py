@@ -20,6 +20,7 @@ from pathlib import Path
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import read_json, sha256, write_json
 from prep.pipeline.steps import ledger
+from prep.pipeline.steps.inputs import Stretch
 from prep.stages.results import Counts, Group
 
 MANIFEST = "manifest.json"
@@ -55,6 +56,8 @@ class Record:
     """Documents in the parts written."""
     bytes: int = 0
     """Bytes of the documents that came in."""
+    inputs: Mapping[str, tuple[Stretch, ...]] = field(default_factory=dict)
+    """What a task has read of input files on this machine, by path; in no manifest."""
 
 
 def task_path(folder: str, phase: str, task: int) -> str:
@@ -120,6 +123,7 @@ def _write(path: str, record: Record) -> None:
             "read": record.read,
             "written": record.written,
             "bytes": record.bytes,
+            "inputs": {path: list(map(list, stretches)) for path, stretches in sorted(record.inputs.items())},
         },
     )
 
@@ -136,6 +140,7 @@ def _read(path: str) -> Record:
             int(value["read"]),  # type: ignore[call-overload]
             int(value["written"]),  # type: ignore[call-overload]
             int(value["bytes"]),  # type: ignore[call-overload]
+            {path: tuple(Stretch(*item) for item in items) for path, items in value["inputs"].items()},  # type: ignore[attr-defined]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(f"{path}: no record of a task or step: {type(error).__name__}: {error}") from error

@@ -21,7 +21,8 @@ from prep.corpus.files.storage import is_remote, open_input, read_range
 from prep.stages.read.formats import format_of
 from prep.stages.read.sources import FormatName, SourceOptions
 
-_HEAD = 64 << 10
+HEAD = 64 << 10
+"""Bytes that are looked at of each file."""
 _LONG_HEAD = 1 << 20
 """A bzip2 stream gives nothing before its first block is there."""
 _CONTENT = 32 << 10
@@ -78,13 +79,16 @@ class Contents(NamedTuple):
     remark: str = ""
 
 
-def contents_of(path: str, options: SourceOptions) -> Contents:
-    """Return what a file holds. One that cannot be opened holds what its name says; reading it will tell why."""
+def contents_of(path: str, options: SourceOptions, head: bytes | None = None) -> Contents:
+    """Return what a file holds, whose first `HEAD` bytes may have been read already.
+
+    One that cannot be opened holds what its name says; reading it will tell why.
+    """
     named, codec = format_of(path, options), codec_of(path) or ""
     if options.format == "dataset" or (path.startswith(("http://", "https://")) and named is not None):
         return Contents(named, codec)  # a server may send all of a file for its first bytes
     try:
-        head = read_range(path, 0, _HEAD)
+        head = read_range(path, 0, HEAD) if head is None else head
     except (OSError, ValueError):
         return Contents(named, codec)
     if not head:

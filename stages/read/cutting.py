@@ -84,9 +84,9 @@ def _ranges(file: InputFile, name: Format | None, options: SourceOptions, count:
             if last is None:
                 yield FileRange(file, at, end=place)
             else:
-                yield FileRange(file, at - position, last, place)
+                yield FileRange(file, at - position, last, place, position)
             last, position = place, at
-    yield FileRange(file, file.size) if last is None else FileRange(file, file.size - position, last)
+    yield FileRange(file, file.size) if last is None else FileRange(file, file.size - position, last, first=position)
 
 
 def _increasing(cuts: Iterable[tuple[Place, int]]) -> Iterator[tuple[Place, int]]:

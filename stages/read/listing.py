@@ -18,8 +18,9 @@ from typing import NamedTuple
 import fsspec
 
 from prep.corpus.errors import Problem
-from prep.corpus.files.storage import Stored, absolute, alternatives, find, is_glob, is_remote, size
-from prep.stages.read.contents import contents_of
+from prep.corpus.files.retrying import same_access
+from prep.corpus.files.storage import Stored, absolute, alternatives, find, is_glob, is_remote, read_heads, size
+from prep.stages.read.contents import HEAD, contents_of
 from prep.stages.read.crawl.crawl import crawl_files, crawl_problems
 from prep.stages.read.formats import UNKNOWN
 from prep.stages.read.labels import labels
@@ -29,6 +30,8 @@ from prep.stages.stage import InputFile
 
 _FOLDER = os.strerror(errno.EISDIR)
 _THREADS = 16
+_GROUP = 64
+"""Files that are looked into in one go."""
 
 
 class Found(NamedTuple):
@@ -64,8 +67,9 @@ class Listing:
                 for item in stored:
                     known.setdefault(absolute(item.path), (origin, item))
         named = [(path, label, *known[absolute(path)]) for path, label in labels(found).items()]
-        with ThreadPoolExecutor(_THREADS) as pool:
-            return (*pool.map(lambda item: _looked_into(*item), named), *crawls)
+        groups = [named[start : start + _GROUP] for start in range(0, len(named), _GROUP)]
+        with ThreadPoolExecutor(_THREADS, initializer=same_access()) as pool:
+            return (*chain.from_iterable(pool.map(_looked_into, groups)), *crawls)
 
     def matches(self, origin: Origin, pattern: str) -> Found:
         """Return the files that one of a source's paths names."""
@@ -74,7 +78,8 @@ class Listing:
             paths = dataset_files(pattern, origin.options.split, origin.options.subset)
             return Found(tuple(Stored(path, size(path)) for path in paths))
         stored = [item for item in find(pattern) if item.error != _FOLDER]
-        outside = [item for item in stored if not self._is_own(item.path)]
+        is_own = _Within(self._output)
+        outside = [item for item in stored if not is_own(item.path)]
         kept = [item for item in outside if not _is_excluded(item.path, origin)]
         return Found(tuple(kept), len(outside) - len(kept), len(stored) - len(outside))
 
@@ -113,13 +118,27 @@ class Listing:
                 alike = f" and {len(twice) - 1} more files are" if twice[1:] else " is"
                 yield f"{twice[0]}{alike} named by the sources {other!r} and {origin.name!r}: read for {other!r} alone"
 
-    def _is_own(self, path: str) -> bool:
-        if not self._output or is_remote(path) != is_remote(self._output):
+
+class _Within:
+    """Says whether files lie in a folder, by their names or where links lead; each folder is followed once."""
+
+    def __init__(self, folder: str) -> None:
+        self._remote = is_remote(folder)
+        self._folder = (absolute(folder) if self._remote else os.path.realpath(folder)) + "/" if folder else ""
+        self._homes: dict[str, str] = {}
+
+    def __call__(self, path: str) -> bool:
+        if not self._folder or is_remote(path) != self._remote:
             return False
-        if is_remote(path):
-            return absolute(path).startswith(absolute(self._output) + "/")
-        own = os.path.realpath(self._output)
-        return any(place.startswith(own + "/") for place in (os.path.realpath(path), absolute(path)))
+        named = absolute(path)
+        if self._remote or named.startswith(self._folder):
+            return named.startswith(self._folder)
+        if os.path.islink(named):  # noqa: PTH114 - several times faster than Path's
+            return os.path.realpath(named).startswith(self._folder)
+        home, _, name = named.rpartition("/")
+        if home not in self._homes:
+            self._homes[home] = os.path.realpath(home)
+        return f"{self._homes[home]}/{name}".startswith(self._folder)
 
 
 def is_named(path: str, origin: Origin) -> bool:
@@ -127,13 +146,19 @@ def is_named(path: str, origin: Origin) -> bool:
     return any(not is_glob(pattern) and absolute(pattern) == absolute(path) for pattern in origin.patterns)
 
 
-def _looked_into(path: str, label: str, origin: Origin, item: Stored) -> InputFile:
-    file = InputFile(path, item.size, label, origin.name, digest=item.tag, error=item.error)
-    if item.error:
-        return file
-    found = contents_of(path, origin.options)
-    codec, kind = found.codec, found.format or UNKNOWN
-    return replace(file, format=kind, codec=codec, charset=found.charset, remark=found.remark)
+def _looked_into(group: Sequence[tuple[str, str, Origin, Stored]]) -> list[InputFile]:
+    """Return listed files with what they hold. Local ones are opened all in one go, which costs a tenth."""
+    sound = [path for path, _, _, item in group if not item.error]
+    heads = dict(zip(sound, read_heads(sound, HEAD), strict=True))
+    files = []
+    for path, label, origin, item in group:
+        file = InputFile(path, item.size, label, origin.name, identity=item.tag, error=item.error)
+        if not item.error:
+            found = contents_of(path, origin.options, heads[path])
+            codec, kind = found.codec, found.format or UNKNOWN
+            file = replace(file, format=kind, codec=codec, charset=found.charset, remark=found.remark)
+        files.append(file)
+    return files
 
 
 def _is_excluded(path: str, origin: Origin) -> bool:

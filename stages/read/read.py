@@ -84,6 +84,7 @@ class Read(SourceStage, SourceOptions):
     def apart_from(self, output: str) -> "Read":
         """Return the stage so that it reads nothing in the run's output folder."""
         copy = self.model_copy()
+        copy.__dict__.pop("_files", None)
         copy._output = output
         return copy
 
@@ -171,7 +172,7 @@ class Read(SourceStage, SourceOptions):
 
     def list_files(self) -> tuple[InputFile, ...]:
         """Return the files of all sources, in the order given and sorted within each path, none twice."""
-        return self._listing.files()
+        return self._files
 
     def output_schema(self, files: Sequence[InputFile]) -> pa.Schema:
         """Return id, url, date, source; html, charset and headers, or text, or all; metadata; tables' columns."""
@@ -231,6 +232,11 @@ class Read(SourceStage, SourceOptions):
     @property
     def _listing(self) -> Listing:
         return Listing(self._origins, self._output)
+
+    @cached_property
+    def _files(self) -> tuple[InputFile, ...]:
+        """The files, listed and looked into once for checking, planning and remarks."""
+        return self._listing.files()
 
     @cached_property
     def _origins(self) -> tuple[Origin, ...]:

@@ -55,7 +55,7 @@ def test_differences_read_as_a_person_would_say_them() -> None:
 
 
 def test_an_input_is_its_path_size_and_content() -> None:
-    assert input_identity((InputFile("a.gz", 3, digest="f" * 64),)) == {"a.gz": "3 bytes, ffffffffffffffff"}
+    assert input_identity((InputFile("a.gz", 3, identity="f" * 64),)) == {"a.gz": "3 bytes, ffffffffffffffff"}
 
 
 @pytest.mark.parametrize(

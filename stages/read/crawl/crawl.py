@@ -38,7 +38,7 @@ def crawl_files(origin: Origin) -> tuple[InputFile, ...]:
             item.size,
             item.path.removeprefix(address),
             origin.name,
-            digest=item.tag,
+            identity=item.tag,
             format=CRAWL_INDEX,
             codec=None,
         )
