@@ -21,10 +21,13 @@ from pydantic import Field, ValidationError
 
 from prep.corpus.closeness import meant, nearest
 from prep.corpus.errors import ConfigurationError, Problem
+from prep.corpus.files.credentials import redacted
 from prep.corpus.files.retrying import StorageAccess
+from prep.corpus.files.storage import is_remote
 from prep.pipeline.cards.card import Card
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.pipeline.mistakes import crowded_stage, problem_of, unknown_stage, unlisted_stages
+from prep.pipeline.remote.places import work_folder
 from prep.stages.catalogue import STAGES
 from prep.stages.results import Thresholds
 from prep.stages.settings import PathName, Settings, Size
@@ -74,7 +77,11 @@ class RunSettings(Settings):
     """
 
     output: Annotated[PathName, Field(min_length=1)]
-    """Folder for the results and the steps' folders."""
+    """Folder for the results and the steps' folders, or its URL in an object store (`s3://bucket/run`). Of that the run
+    keeps a copy in `scratch` while it works."""
+    scratch: PathName = ""
+    """Folder of this machine in which a run works whose output is a URL; left out: `$PREP_SCRATCH`, or the folder for
+    temporary files. On a cluster all nodes must share it."""
     title: str = Field("corpus", min_length=1)
     """What the cards beside the results call the corpus."""
     card: Card = Card()
@@ -114,6 +121,9 @@ class Configuration:
     """All of it as YAML, changes included and environment variables not replaced."""
     places: tuple[str, ...] = ()
     """Where each stage stands, as `file:line`."""
+    remote: str = ""
+    """The output's URL, where it is in a store; `settings.output` is then the folder of this machine that stands for
+    it."""
 
     def label(self, position: int) -> str:
         """Return how messages name the stage at a position: `stage 3 (minhash)`."""
@@ -196,7 +206,7 @@ def _read(file: str, expected: str) -> Located:
 
 def complaint(located: Located, path: Path, problem: Problem, label: str = "") -> str:
     """Write a problem as one line: `pipeline.yaml:14: stage 3 (minhash): …`."""
-    return f"{located.where((*path, *problem.field))}: {label}{': ' if label else ''}{problem}"
+    return redacted(f"{located.where((*path, *problem.field))}: {label}{': ' if label else ''}{problem}")
 
 
 def stage_path(located: Located, position: int) -> Path:
@@ -218,12 +228,16 @@ def _validate(located: Located) -> Configuration:
     first, *others = stages
     if isinstance(first, SourceStage):
         first = first.apart_from(settings.output)
+    remote = settings.output if is_remote(settings.output) else ""
+    if remote:
+        settings = settings.model_copy(update={"output": work_folder(remote, settings.scratch)})
     return Configuration(
         settings=settings,
         stages=(first, *others),
         file=located.name,
         overrides=located.overrides,
         text=yaml.safe_dump(located.written, sort_keys=False, allow_unicode=True),
+        remote=remote,
         places=tuple(located.where(("stages", position)) for position in range(len(stages))),
     )
 

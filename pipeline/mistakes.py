@@ -10,6 +10,7 @@ from pydantic_core import ErrorDetails
 
 from prep.corpus.closeness import listed, meant, nearest
 from prep.corpus.errors import Problem
+from prep.corpus.files.credentials import redacted
 
 EXECUTORS = ("local", "ray", "slurm")
 WORDS = {
@@ -33,7 +34,7 @@ _QUOTED = re.compile(r"'([^']*)'")
 
 def problem_of(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     """Return what pydantic found wrong with the options of a model."""
-    location = tuple(part for part in details["loc"] if part not in EXECUTORS)
+    location = tuple(part for part in details["loc"] if part not in EXECUTORS and "[" not in str(part))
     option = ".".join(str(part) for part in location)
     if details["type"] == "extra_forbidden":
         known = list(_options_at(model, details["loc"][:-1]))
@@ -58,7 +59,8 @@ def problem_of(details: ErrorDetails, model: type[BaseModel]) -> Problem:
         return Problem(message)
     near = nearest(details["input"], _QUOTED.findall(message)) if isinstance(details["input"], str) else None
     hint = f"did you mean '{near}'?" if near and details["type"] == "literal_error" else ""
-    return Problem(f"option '{option}'", location, WORDS.get(details["type"], message), repr(details["input"]), hint)
+    seen = redacted(repr(details["input"]))
+    return Problem(f"option '{option}'", location, WORDS.get(details["type"], message), seen, hint)
 
 
 def _options_at(model: type[BaseModel], location: Sequence[str | int]) -> Mapping[str, object]:

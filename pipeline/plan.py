@@ -17,10 +17,11 @@ from pathlib import Path
 import pyarrow as pa
 
 from prep.corpus.errors import ConfigurationError, Problem
-from prep.corpus.files.storage import exists, is_remote
+from prep.corpus.files.storage import exists
 from prep.pipeline.config import Configuration, complaint, stage_path
 from prep.pipeline.fingerprint import FORMAT, Identity, columns_identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located
+from prep.pipeline.remote.places import output_problems
 from prep.stages.catalogue import STAGES
 from prep.stages.stage import (
     CheckContext,
@@ -175,8 +176,8 @@ def check(configuration: Configuration, located: Located) -> None:
 
 def _problems(configuration: Configuration) -> Iterator[tuple[int | None, Problem]]:
     output = configuration.settings.output
-    if is_remote(output):
-        yield None, Problem("output", ("output",), "a folder on this machine or on a shared file system", output)
+    if configuration.remote:
+        yield from ((None, problem) for problem in output_problems(configuration.remote))
     elif not Path(output).is_dir() and exists(output):
         yield None, Problem("output", ("output",), "a folder", f"{output}, which is a file", "name another one")
     first = configuration.stages[0]

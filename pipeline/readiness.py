@@ -15,6 +15,7 @@ from urllib.parse import urlsplit
 from prep.corpus import kernel_cache
 from prep.corpus.errors import Problem
 from prep.pipeline.config import Configuration, RayExecutor, SlurmExecutor
+from prep.pipeline.remote.places import make_work_folder, store_problems
 from prep.stages.stage import SourceStage
 
 ANSWER_SECONDS = 5.0
@@ -29,6 +30,9 @@ def readiness_problems(configuration: Configuration) -> Iterator[Problem]:
     Raises RunError where the folder of compiled functions is one that others can write.
     """
     kernel_cache.folder()
+    if configuration.remote:
+        yield from store_problems(configuration.remote)
+        make_work_folder(configuration.settings.output)
     yield from _output_problems(configuration.settings.output)
     executor = configuration.settings.executor
     if isinstance(executor, RayExecutor):

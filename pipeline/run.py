@@ -5,9 +5,7 @@ and the steps that read it follow where it comes out differently. What a step re
 once per run.
 """
 
-import fcntl
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
@@ -18,13 +16,15 @@ from prep.corpus.files.retrying import storage_access
 from prep.corpus.files.storage import write_json
 from prep.pipeline.cards.publish_cards import write_cards
 from prep.pipeline.config import Configuration
+from prep.pipeline.execution.alone import alone
 from prep.pipeline.execution.dispatch import run_tasks
 from prep.pipeline.execution.interrupts import INTERRUPTS
 from prep.pipeline.execution.tasks import Call, Task
 from prep.pipeline.monitor.failures import failure_of
 from prep.pipeline.monitor.naming import describe_step, step_state
-from prep.pipeline.monitor.state import LOCK, Recorder, begin_state, write_configuration
+from prep.pipeline.monitor.state import Recorder, begin_state, write_configuration
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
+from prep.pipeline.remote.storing import Storing, prepare, storing
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.steps import phases, records
 from prep.pipeline.steps.checking import Damage, forget_step, forget_tasks, manifest_damage, task_damage
@@ -79,10 +79,11 @@ def run(configuration: Configuration, progress: Progress) -> Result:
     """
     settings, folder = configuration.settings, steps_folder(configuration)
     begun = begin_state(configuration.file, configuration.overrides, settings.workers, settings.executor.kind)
-    with alone(folder), Recorder(folder, begun) as recorder:
+    prepare(configuration)
+    with alone(folder), storing(configuration) as store, Recorder(folder, begun) as recorder:
         try:
             with INTERRUPTS.calling(partial(recorder.update, standing="interrupted", ended=time())):
-                result = _run(configuration, progress, recorder)
+                result = _run(configuration, progress, recorder, store)
         except Exception as error:
             failure = failure_of(error, recorder.state, configuration)
             recorder.update(standing="failed", ended=time(), failure=failure)
@@ -91,20 +92,21 @@ def run(configuration: Configuration, progress: Progress) -> Result:
     return result
 
 
-def _run(configuration: Configuration, progress: Progress, recorder: Recorder) -> Result:
+def _run(configuration: Configuration, progress: Progress, recorder: Recorder, store: Storing) -> Result:
     folder, output = steps_folder(configuration), configuration.settings.output
     if configuration.text:
         write_configuration(output, configuration.text)
     plan = plan_for(configuration, partial(_say, recorder, progress))
     recorder.update(steps=list(map(step_state, plan.steps)))
     progress.begin(recorder.state)
-    steps = _Steps(plan, configuration, progress, recorder)
+    steps = _Steps(plan, configuration, progress, recorder, store)
     try:
         for step in plan.steps:
             ran = len(steps.ran)
             steps.bring_up(step)
             if len(steps.ran) > ran and step is not plan.steps[-1]:
                 _publish(configuration, plan.until(step), final=False)
+                store.send()
     except TaskError as error:
         before = _found(configuration, plan, truncated_inputs(plan, folder))
         raise TaskError(f"{error}\nwhat was found before:\n{_lines(before)}" if before else str(error)) from error
@@ -114,6 +116,7 @@ def _run(configuration: Configuration, progress: Progress, recorder: Recorder) -
     write_cards(output, configuration.settings.title, opt_outs, configuration.settings.card)
     for leftover in Path(folder).rglob(".*.tmp"):  # what killed runs were writing
         leftover.unlink(missing_ok=True)
+    store.finish()
     return Result(ledger, tuple(dict.fromkeys(steps.ran)), tuple(found))
 
 
@@ -142,23 +145,12 @@ def _publish(configuration: Configuration, plan: Plan, *, final: bool) -> tuple[
 def _found(configuration: Configuration, plan: Plan, truncated: Sequence[Truncation]) -> list[RunWarning]:
     """Find the warnings of the steps that are complete, and write them."""
     found = list(find_warnings(configuration, plan, steps_folder(configuration), truncated))
-    return write_warnings(configuration.settings.output, found, configuration.file)
+    output = configuration.settings.output
+    return write_warnings(output, found, configuration.file, configuration.remote or output)
 
 
 def _lines(found: Sequence[RunWarning]) -> str:
     return "\n".join(f"  {item.name}: {item.message}; see: {item.command}" for item in found)
-
-
-@contextmanager
-def alone(folder: str) -> Iterator[None]:
-    """Hold the folder of steps against a second run; the system lets go of it however this process ends."""
-    Path(folder).mkdir(parents=True, exist_ok=True)
-    with Path(folder, LOCK).open("w") as lock:
-        try:
-            fcntl.lockf(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)  # unlike flock, never held by a child
-        except (BlockingIOError, PermissionError) as error:
-            raise RunError(f"{folder}: another run is at work here; wait for it, or set another output") from error
-        yield
 
 
 def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
@@ -180,8 +172,11 @@ def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
 class _Steps:
     """Brings steps up to date, one after another."""
 
-    def __init__(self, plan: Plan, configuration: Configuration, progress: Progress, recorder: Recorder) -> None:
+    def __init__(
+        self, plan: Plan, configuration: Configuration, progress: Progress, recorder: Recorder, store: Storing
+    ) -> None:
         self._plan = plan
+        self._store = store
         self._recorder = recorder
         self._configuration = configuration
         self._progress = progress
@@ -237,6 +232,7 @@ class _Steps:
     def _run(self, step: PassStep | GlobalStep) -> None:
         begun = time()
         self._recorder.update_step(step.index, standing="running")
+        self._store.send()  # what is to be made again must not stand in the store
         self._work(step)
         self._recorder.update_step(step.index, standing="done", seconds=round(time() - begun, 3))
         self._progress.done(step, time() - begun)
@@ -249,13 +245,14 @@ class _Steps:
         write_json(f"{folder}/{records.IDENTITY}", step.identity)
         settings = self._configuration.settings
         if isinstance(step, PassStep):
-            work = PassTask(step, self._root, settings.batch_bytes, settings.storage)
+            work = PassTask(step, self._root, settings.batch_bytes, settings.storage, self._store.copy)
             self._run_phase(work, step, Phase(PHASE, step.tasks))
             finish_pass(step, folder)
         else:
             phases.record_taps(step, self._root)
             for phase in phases.phases(step):
-                self._run_phase(phases.PhaseTask(step, phase.name, self._root, settings.storage), step, phase)
+                task = phases.PhaseTask(step, phase.name, self._root, settings.storage, self._store.copy)
+                self._run_phase(task, step, phase)
             finish_global(step, self._root)
 
     def _look_at_tasks(self, step: PassStep | GlobalStep, folder: str) -> None:

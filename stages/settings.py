@@ -5,10 +5,14 @@ from typing import Annotated
 
 from pydantic import AfterValidator, BaseModel, BeforeValidator, ConfigDict, WithJsonSchema
 
+from prep.corpus.files.credentials import refuse_credentials
 from prep.corpus.files.storage import expand_path
 
-PathName = Annotated[str, AfterValidator(expand_path)]
-"""A path or URL in which `~` and environment variables (`$NAME`, `${NAME}`) stand for what they mean."""
+PathName = Annotated[str, AfterValidator(expand_path), AfterValidator(refuse_credentials)]
+"""A path or URL in which `~` and environment variables (`$NAME`, `${NAME}`) stand for what they mean.
+
+URLs that hold a password or a signature are refused.
+"""
 
 
 _SIZE = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?)\s*(?:([kKmMgGtT])(i)?)?[bB]?\s*")

@@ -142,9 +142,12 @@ def is_transient(error: BaseException, *, remote: bool, slow_down: frozenset[int
     return any(kind.__module__.partition(".")[0] in _CLIENTS for kind in type(error).__mro__)
 
 
-def retried(operation: str, path: str, call: Callable[[], T]) -> T:
-    """Return what a call to a store returns, tried again where it stalls or fails for a while. Raises StorageError."""
-    tries = _Tries(operation, path)
+def retried(operation: str, path: str, call: Callable[[], T], more_seconds: float = 0.0) -> T:
+    """Return what a call to a store returns, tried again where it stalls or fails for a while. Raises StorageError.
+
+    The call may take `more_seconds` beside those that the settings give one operation.
+    """
+    tries = _Tries(operation, path, more_seconds)
     while True:
         helper = _Helper()
         try:
@@ -217,8 +220,9 @@ def _serve(
 class _Tries:
     """The tries of one operation, counted."""
 
-    def __init__(self, operation: str, path: str) -> None:
+    def __init__(self, operation: str, path: str, more_seconds: float = 0.0) -> None:
         self._access = _ACCESS.get()
+        self._limit = self._access.settings.timeout_seconds + more_seconds
         self._operation = operation
         self._path = path
         self._failed = 0
@@ -226,7 +230,7 @@ class _Tries:
 
     def run(self, helper: _Helper, call: Callable[[], T]) -> T:
         """Return what the call returns. Raises _TryError where another try may help."""
-        limit = self._access.settings.timeout_seconds
+        limit = self._limit
         helper.begin(call)
         try:
             try:

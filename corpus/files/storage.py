@@ -126,7 +126,8 @@ def atomic_output(path: str) -> Iterator[IO[bytes]]:
         with tempfile.NamedTemporaryFile() as sink:
             yield cast("IO[bytes]", sink)
             sink.flush()
-            filesystem.put_file(sink.name, name)
+            size = os.fstat(sink.fileno()).st_size
+            retried("writing", path, lambda: filesystem.put_file(sink.name, name), more_seconds=size / BLOCK)
         return
     target = _local(path)
     target.parent.mkdir(parents=True, exist_ok=True)

@@ -34,20 +34,20 @@ def run(
     json: Json = False,
 ) -> None:
     """Run a pipeline, or what is left of it, and publish its results, step by step."""
-    from prep.pipeline.monitor.opening import opened, output_of
+    from prep.pipeline.monitor.opening import opened
     from prep.pipeline.reports.progress import Progress
     from prep.pipeline.run import run as run_pipeline
 
     flags = _flags(workers, executor)
     overrides = [*(set_ or []), *flags]
-    output = output_of(pipeline, overrides)
     with opened(pipeline, overrides, flags) as (configuration, _):
+        output = configuration.settings.output
         try:
             result = run_pipeline(configuration, Progress(Terminal(quiet=quiet or json)))
         except (PrepError, OSError) as error:
             _print_failure(error, output, json)
             raise typer.Exit(error.exit_status if isinstance(error, PrepError) else 1) from error
-        _print_results(output, result, quiet, json)
+        _print_results(output, configuration.remote or output, result, quiet, json)
 
 
 def _print_failure(error: PrepError | OSError, output: str, json: bool) -> None:
@@ -65,7 +65,7 @@ def _print_failure(error: PrepError | OSError, output: str, json: bool) -> None:
     print_failure(console, answer)
 
 
-def _print_results(output: str, result: "Result", quiet: bool, json: bool) -> None:
+def _print_results(output: str, place: str, result: "Result", quiet: bool, json: bool) -> None:
     from prep.pipeline.monitor.observing import observe
     from prep.pipeline.reports.report import print_funnel, print_warnings
 
@@ -75,8 +75,8 @@ def _print_results(output: str, result: "Result", quiet: bool, json: bool) -> No
     console = Terminal(quiet=quiet)
     print_funnel(console, result.ledger)
     print_warnings(Terminal(), result.warnings)
-    console.print(f"results: {output}/", soft_wrap=True)
-    console.print(f"next: prep report {output} --open", soft_wrap=True)
+    console.print(f"results: {place}/", soft_wrap=True)
+    console.print(f"next: prep report {place} --open", soft_wrap=True)
 
 
 def check(pipeline: Run, set_: Set = None, json: Json = False) -> None:
@@ -181,16 +181,19 @@ def clean(
 ) -> None:
     """Remove the steps' folders that no step of the pipeline needs as it is configured now."""
     from prep.corpus.files.storage import remove_tree
+    from prep.pipeline.execution.alone import alone
     from prep.pipeline.monitor.opening import opened
     from prep.pipeline.monitor.planning import CleanAnswer, FolderAnswer
-    from prep.pipeline.run import alone, plan_for, steps_folder
+    from prep.pipeline.remote.storing import prepare, storing
+    from prep.pipeline.run import plan_for, steps_folder
     from prep.pipeline.steps.cleaning import size_of, stale_folders
 
     console = Terminal(soft_wrap=True, quiet=json)
     found: list[FolderAnswer] = []
     with opened(run, set_ or []) as (configuration, _):
         root = steps_folder(configuration)
-        with alone(root):
+        prepare(configuration)
+        with alone(root), storing(configuration):
             for path in stale_folders(plan_for(configuration), root):
                 found.append(FolderAnswer(folder=str(path), bytes=size_of(path)))
                 console.print(f"{path}: {found[-1].bytes:,} bytes{'' if dry_run else ', removed'}")

@@ -6,11 +6,12 @@ from pathlib import Path
 from types import MappingProxyType
 
 from prep.corpus.errors import ConfigurationError, RunError
-from prep.corpus.files.storage import expand_path
+from prep.corpus.files.storage import expand_path, is_remote
 from prep.pipeline import config, plan
 from prep.pipeline.config import Configuration
 from prep.pipeline.located import Located
 from prep.pipeline.monitor.state import CONFIGURATION, STATE, read_state
+from prep.pipeline.remote.reading import fetched
 
 STEPS = "steps"
 
@@ -18,8 +19,11 @@ STEPS = "steps"
 def output_of(target: str, overrides: Sequence[str] = ()) -> str:
     """Return the output folder of a run, given that or the configuration; no stage is looked at.
 
-    Raises RunError where there is nothing, ConfigurationError where it is neither.
+    Of an output in a store it is the folder of this machine that stands for it, brought in line with the store. Raises
+    RunError where there is nothing, ConfigurationError where it is neither.
     """
+    if is_remote(target):
+        return fetched(target)
     if Path(target).is_dir():
         return target
     if not Path(target).exists():
@@ -29,7 +33,11 @@ def output_of(target: str, overrides: Sequence[str] = ()) -> str:
         raise ConfigurationError(
             [f"{target}: expected a pipeline with the key 'output', or the output folder of a run"]
         )
-    return expand_path(output)
+    place = expand_path(output)
+    if not is_remote(place):
+        return place
+    scratch = config.read_value(target, overrides, "scratch")
+    return fetched(place, expand_path(scratch) if isinstance(scratch, str) else "")
 
 
 @contextmanager
@@ -41,10 +49,10 @@ def opened(
     Of a folder it is the published configuration, and relative paths in it mean what they meant to the run while the
     block runs. Raises ConfigurationError where it cannot work, RunError where no run has been in the folder.
     """
-    if not Path(target).is_dir():
+    if not is_remote(target) and not Path(target).is_dir():
         yield _checked(target, overrides, flags)
         return
-    folder = Path(target).absolute()
+    folder = Path(fetched(target) if is_remote(target) else target).absolute()
     published = folder / CONFIGURATION
     state = read_state(str(folder / STEPS))
     if not published.exists():
@@ -53,7 +61,8 @@ def opened(
         )
     there = state is not None and Path(state.folder).is_dir()
     with chdir(state.folder) if state is not None and there else nullcontext():
-        yield _checked(str(published), [*overrides, f"output={folder}"], flags)
+        place = target if is_remote(target) else folder
+        yield _checked(str(published), [*overrides, f"output={place}"], flags)
 
 
 def has_run(output: str) -> bool:

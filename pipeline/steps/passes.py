@@ -23,6 +23,7 @@ from prep.corpus.files.storage import atomic_output, noting_outputs
 from prep.pipeline.execution.isolation import Guard
 from prep.pipeline.execution.quarantine import Note, read_incidents
 from prep.pipeline.plan import Changes, PassStep, TapPlan
+from prep.pipeline.remote.working_copy import WorkingCopy
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account, noted, rejects
 from prep.pipeline.steps.inputs import Stretch, confirm, read_stretches
@@ -57,6 +58,8 @@ class PassTask:
     steps_folder: str
     batch_bytes: int
     storage: StorageAccess
+    copy: WorkingCopy | None = None
+    """What sends the output to its store."""
 
     def run(self, task: int) -> None:
         """Run one task and write its record. Running it again writes the same bytes."""
@@ -81,6 +84,9 @@ class PassTask:
                 inputs={path: tuple(each for of, each in read if of == path) for path, _ in read},
             )
             records.write_task(folder, PHASE, task, record)
+            if self.copy is not None:
+                with storage_access(self.storage, note.waiting):
+                    self.copy.send_task(paths, records.task_path(folder, PHASE, task))
 
     def _write(self, task: int, guard: Guard, account: Account, read: list[tuple[str, Stretch]]) -> int:
         """Write the task's files; return the number of documents in its part. What is read of inputs goes to `read`."""

@@ -8,6 +8,7 @@ from typing import ClassVar
 from prep.corpus.files.retrying import StorageAccess, storage_access
 from prep.corpus.files.storage import noting_outputs
 from prep.pipeline.plan import GlobalStep
+from prep.pipeline.remote.working_copy import WorkingCopy
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account
 from prep.pipeline.steps.passes import PHASE, run_tap, tap_path
@@ -27,6 +28,8 @@ class PhaseTask:
     phase: str
     steps_folder: str
     storage: StorageAccess
+    copy: WorkingCopy | None = None
+    """What sends the output to its store."""
 
     def run(self, task: int) -> None:
         """Run one task and write its record."""
@@ -45,6 +48,10 @@ class PhaseTask:
         counts = {} if account is None else account.counts()
         groups = {} if account is None else account.groups()
         records.write_task(folder, self.phase, task, records.Record(counts, files, groups))
+        if self.copy is not None:
+            with storage_access(self.storage):
+                sent = [f"{folder}/{name}" for name in own]
+                self.copy.send_task(sent, records.task_path(folder, self.phase, task))
 
 
 def record_taps(step: GlobalStep, steps_folder: str) -> None:

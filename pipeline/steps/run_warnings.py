@@ -52,9 +52,9 @@ def find_warnings(
         yield from stage.warnings(found)
 
 
-def write_warnings(output: str, found: Sequence[RunWarning], pipeline: str) -> list[RunWarning]:
-    """Write the warnings to the output folder, the commands for this pipeline; return them."""
-    filled = [_filled(item, pipeline, output) for item in found]
+def write_warnings(output: str, found: Sequence[RunWarning], pipeline: str, place: str) -> list[RunWarning]:
+    """Write the warnings to the output folder, the commands for this pipeline and its results' place; return them."""
+    filled = [_filled(item, pipeline, place) for item in found]
     write_json(f"{output}/{WARNINGS}", {"warnings": [asdict(item) for item in filled]})
     return filled
 

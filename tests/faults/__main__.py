@@ -44,6 +44,8 @@ def faults() -> Mapping[str, Fault]:
         "clock set back": damage.set_clock_back,
         **{f"input {name} after planning": inputs.change_after_planning(of) for name, of in inputs.CHANGES.items()},
         **{f"S3 server {name}": stores.disturbed_store(disturb) for name, disturb in stores.DISTURBANCES.items()},
+        **{f"S3 output, {name}": stores.disturbed_output(disturb) for name, disturb in stores.DISTURBANCES.items()},
+        "S3 output, answers 500, machine lost": stores.disturbed_output(stores.refuse, kill=True),
         **{f"input {name} between runs": inputs.change_between_runs(of) for name, of in inputs.CHANGES.items()},
     }
 

@@ -92,9 +92,9 @@ class Bench:
             raise RuntimeError(f"an undisturbed run fails:\n{ended.printed}")
         return self.results()
 
-    def configure(self, material: str = "", settings: str = "") -> None:
-        """Write the configuration: where the input lies, if not in the folder of this bench, and more settings."""
-        text = settings + PIPELINE.format(output=self.output, material=material or self.material)
+    def configure(self, material: str = "", settings: str = "", output: str = "") -> None:
+        """Write the configuration: where input and output lie, if not in this bench's folder, and more settings."""
+        text = settings + PIPELINE.format(output=output or self.output, material=material or self.material)
         self._configuration.write_text(text, encoding="utf-8")
 
     def start(

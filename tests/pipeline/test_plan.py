@@ -157,6 +157,7 @@ def test_the_first_stage_must_read(write_pipeline: WritePipeline) -> None:
     assert "stage 1 (shout): the first stage must read documents" in refused(path)
 
 
-def test_output_on_an_object_store_is_refused(write_pipeline: WritePipeline) -> None:
-    message = refused(write_pipeline(["shout"], TEXTS), "output=s3://bucket/run")
-    assert "expected a folder on this machine or on a shared file system, seen s3://bucket/run" in message
+def test_outputs_that_nothing_can_be_written_to_are_refused(write_pipeline: WritePipeline) -> None:
+    message = refused(write_pipeline(["shout"], TEXTS), "output=https://example.org/run")
+    assert "output; expected a folder, or a URL of s3://" in message
+    assert "seen https://" in message
