@@ -36,10 +36,10 @@ def cdx_stretches(cluster: Input, options: CommonCrawl) -> Iterator[tuple[str, S
             end, blocks = offset + length, blocks + 1
             continue
         if blocks:
-            yield file, Stretch(Place(start, 0), Place(end, 0), end - start)
+            yield file, Stretch(Place(start, 0), Place(end, 0), end - start, start)
         file, start, end, blocks = shard, offset, offset + length, 1
     if blocks:
-        yield file, Stretch(Place(start, 0), Place(end, 0), end - start)
+        yield file, Stretch(Place(start, 0), Place(end, 0), end - start, start)
 
 
 def _blocks(cluster: Input, ranges: tuple[tuple[str, str], ...]) -> Iterator[tuple[str, int, int]]:

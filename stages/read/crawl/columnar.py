@@ -65,11 +65,12 @@ def columnar_stretches(path: str, options: CommonCrawl) -> Iterator[Stretch]:
             group = metadata.row_group(number)
             if _may_hold(group, ranges):
                 step = group.num_rows if ranges else most
+                begin, compressed = _bytes(group)
                 for start in range(row, row + group.num_rows, max(1, step)):
                     end = min(start + step, row + group.num_rows)
                     last = Place(number + 1, end) if end == row + group.num_rows else Place(number, end)
-                    size = group.total_byte_size * (end - start) // max(1, group.num_rows)
-                    yield Stretch(Place(number, start), last, size)
+                    first, after = (compressed * (at - row) // max(1, group.num_rows) for at in (start, end))
+                    yield Stretch(Place(number, start), last, after - first, begin + first)
             row += group.num_rows
 
 
@@ -103,6 +104,13 @@ def columnar_captures(path: str, options: CommonCrawl, start: Place, end: Place 
                 if isinstance(error, OSError) and error.errno is not None:  # the file system's error
                     raise
                 yield _damage(Place(number, low), f"{path}, row group {number}: {error}")
+
+
+def _bytes(group: pq.RowGroupMetaData) -> tuple[int, int]:
+    """Return the byte of the file at which a row group begins, and how many it takes."""
+    columns = [group.column(number) for number in range(group.num_columns)]
+    first = min(column.dictionary_page_offset or column.data_page_offset for column in columns)
+    return first, sum(column.total_compressed_size for column in columns)
 
 
 class _Rows:

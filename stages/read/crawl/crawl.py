@@ -48,7 +48,10 @@ def crawl_files(origin: Origin) -> tuple[InputFile, ...]:
 
 def crawl_partitions(files: Sequence[InputFile], options: SourceOptions) -> tuple[Partition, ...]:
     """Cut a crawl's index into tasks: a stretch each, as far as the limit. Neighbours join where there are too many."""
-    ranges = [FileRange(file, stretch.size, stretch.start, stretch.end) for file, stretch in _stretches(files, options)]
+    ranges = [
+        FileRange(file, stretch.size, stretch.start, stretch.end, stretch.first)
+        for file, stretch in _stretches(files, options)
+    ]
     crawl = _crawl(options)
     if crawl.limit is not None:
         ranges = list(_limited(ranges, options, crawl.limit))

@@ -19,6 +19,8 @@ class Stretch(NamedTuple):
     """None: the file's end."""
     size: int = 0
     """Bytes of the file, about."""
+    first: int = 0
+    """The byte of the file that it begins at, about."""
 
 
 class Captures(NamedTuple):
