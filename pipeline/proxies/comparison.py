@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import absolute, join, write_bytes, write_json
 from prep.corpus.shards.shards import read_manifest
+from prep.pipeline.execution.alone import alone
 from prep.pipeline.monitor.opening import output_of
 from prep.pipeline.proxies.answer import CompareAnswer, CorpusAnswer, CostAnswer, SetAnswer
 from prep.pipeline.proxies.corpora import (
@@ -31,7 +32,6 @@ from prep.pipeline.proxies.page import comparison_page
 from prep.pipeline.proxies.settings import ProxySettings
 from prep.pipeline.proxies.training import Proxy, ProxyWork, cpu_seconds, run_proxies, trained
 from prep.pipeline.proxies.verdict import verdicts
-from prep.pipeline.run import alone
 from prep.pipeline.takedown.tracing import document_parts
 
 COMPRESSED_BYTES_PER_TOKEN = 2

@@ -247,6 +247,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     protocol_version = "HTTP/1.1"
     server: _Front
+    _headers: Mapping[str, str]
 
     def _pass_on(self) -> None:
         length = int(self.headers.get("content-length", 0))
@@ -269,7 +270,7 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _disturb_writing(self, content: bytes, given: Mapping[str, str]) -> None:
         """Refuse a request, or carry it out and lose or delay its answer."""
-        self._headers: dict[str, str] = {}
+        self._headers = {}
         if self.server.disturb is refuse:
             refuse(self, 500, b"")
             return
