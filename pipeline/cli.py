@@ -71,6 +71,7 @@ app.add_typer(dedup.app, name="dedup")
 app.add_typer(tokenizer.app, name="tokenizer")
 app.add_typer(quality.app, name="quality")
 app.add_typer(training.app, name="model")
+app.add_typer(proxies.mix, name="mix")
 
 
 def main() -> None:

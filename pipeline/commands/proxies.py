@@ -1,4 +1,4 @@
-"""The commands that ask small models: `prep compare`."""
+"""The commands that ask small models: `prep compare` and `prep mix fit`."""
 
 import os
 from typing import Annotated
@@ -8,6 +8,8 @@ import typer
 from prep.pipeline.commands.answering import print_json, size_flag
 from prep.pipeline.commands.pipelines import Json
 from prep.pipeline.reports.terminal import Terminal
+
+mix = typer.Typer(help="Fit in what proportions sources are mixed.", no_args_is_help=True)
 
 CORES = os.cpu_count() or 1
 
@@ -76,6 +78,54 @@ def compare(
     console.print(f"page: {output}/comparison.html", soft_wrap=True)
     if open_:
         typer.launch(f"{output}/comparison.html")
+
+
+@mix.command("fit")
+def fit_mix(
+    run: Annotated[str, typer.Argument(metavar="RUN", help="A pipeline's configuration, or its output folder.")],
+    on: On = None,
+    weight: Annotated[
+        list[str] | None, typer.Option(metavar="SET=NUMBER", help="What a held-out set counts for; others count 1.")
+    ] = None,
+    tokens: Tokens = None,
+    target_tokens: Annotated[
+        int | None,
+        typer.Option(parser=size_flag, metavar="NUMBER", help="Tokens of the training that the mixture is for."),
+    ] = None,
+    size: Annotated[str | None, typer.Option(help="A preset, such as tiny or 10m.")] = None,
+    set_: Set = None,
+    output: Annotated[str, typer.Option(metavar="DIR", help="The folder to write; what is there goes on.")] = "mixture",
+    workers: Workers = CORES,
+    dry_run: DryRun = False,
+    json: Json = False,
+) -> None:
+    """Fit the mixture of a corpus's sources by what small models learn from mixtures of them.
+
+    Writes DIR/mixture.yaml, which goes below `pack`, and DIR/fit.json, which `prep.pipeline.mixing.answer` describes.
+    Mixtures that were tried count again where a source is added.
+    """
+    from prep.pipeline.config import settings_of
+    from prep.pipeline.mixing.fitting import fit_mixture, predict_cost
+    from prep.pipeline.mixing.settings import MixSettings
+    from prep.pipeline.mixing.view import print_fit
+    from prep.pipeline.monitor.opening import output_of
+    from prep.pipeline.proxies.held_out import sets_by_name, sources_of
+
+    weights = ", ".join(each.replace("=", ": ", 1) for each in weight or [])
+    given = {"target_tokens": target_tokens, "weights": f"{{{weights}}}" if weights else None}
+    options = [f"{name}={value}" for name, value in given.items() if value is not None]
+    settings = settings_of(MixSettings, [*flags(tokens, None, [size] if size else None), *options, *(set_ or [])])
+    console, told = Terminal(quiet=json), Terminal(stderr=json)
+    if dry_run:
+        sources = len(sources_of(output_of(run))) or 2
+        console.print(predict_cost(run, settings, sources, workers), soft_wrap=True)
+        return
+    texts = sets_by_name(on or [])
+    answer = fit_mixture(run, texts, settings, output, workers, lambda line: told.print(line, soft_wrap=True))
+    if json:
+        print_json(answer)
+    print_fit(console, answer)
+    console.print(f"the fragment for pack: {output}/mixture.yaml", soft_wrap=True)
 
 
 def flags(tokens: int | None, seeds: int | None, sizes: list[str] | None) -> list[str]:

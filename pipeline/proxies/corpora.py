@@ -5,7 +5,7 @@ nothing, and only what something has changed for is done again.
 """
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -138,7 +138,7 @@ def pack_corpus(
         pack["mixture"] = {"by": "source", "phases": phases}
     stages = [
         read,
-        *_thinned(held_out.text_bytes[number], settings),
+        *_thinned(held_out.text_bytes[number], settings, bool(mixture)),
         *held_out.removal(number),
         *held_out.decontamination(),
         {"tokenizer": {"existing": tokenizer}},
@@ -148,15 +148,25 @@ def pack_corpus(
     return f"{output}/shards/train"
 
 
-def _thinned(text_bytes: int, settings: ProxySettings) -> list[object]:
-    """Return the stage that draws from a corpus of which the proxies need little."""
-    if settings.tokens is None:
-        needed = MOST_TOKENS * BYTES_PER_TOKEN
+def _thinned(text_bytes: Mapping[str, int], settings: ProxySettings, by_source: bool) -> list[object]:
+    """Return the stage that draws from a corpus of which the proxies need little.
+
+    Mixtures take the same rows of a source whatever their seed, and so much of each is kept as if it were alone: what
+    is kept does not depend on the other sources.
+    """
+    tokens = MOST_TOKENS if settings.tokens is None else settings.tokens
+    if by_source:
+        amounts = {name: _weight(tokens * BYTES_PER_TOKEN, size) for name, size in text_bytes.items()}
+        buckets = [{"source": name, "weight": weight} for name, weight in amounts.items() if weight < 1]
     else:
-        needed = settings.tokens * settings.seeds * BYTES_PER_TOKEN
-    if needed * 2 > text_bytes:
-        return []
-    return [{"sample": {"buckets": [{"weight": round(needed / text_bytes, 6)}]}}]
+        weight = _weight(tokens * settings.seeds * BYTES_PER_TOKEN, sum(text_bytes.values()))
+        buckets = [{"weight": weight}] if weight < 1 else []
+    return [{"sample": {"buckets": buckets}}] if buckets else []
+
+
+def _weight(needed: int, text_bytes: int) -> float:
+    """Return what is kept of a text: all of it where little would be saved."""
+    return round(needed / text_bytes, 6) if 2 * needed < text_bytes else 1.0
 
 
 @dataclass(frozen=True)

@@ -3,7 +3,7 @@
 Documents are held out by a hash of their URL, or of their id where they have none, so that a page that two corpora hold
 is held out of both, whatever they made of it. Texts that all corpora have alike make the set of their source; those
 that differ make a set for each corpus, since none's way of cleaning is the measure of the other's. Documents are cut
-into passages, of which those with the lowest hashes are measured up to `measure_bytes`, so that one book does not
+into passages, of which those with the lowest hashes are measured, some `measure_bytes`, so that one book does not
 outweigh many pages. Passages and tasks are also sought in what is left of the corpora, as spans of words, and cut out
 of it (the stage `decontaminate`). Cost: one pass over the texts of all corpora, and some 50 bytes for each document.
 """
@@ -33,6 +33,8 @@ PASSAGE = 3000
 ITEM_WORDS = 60
 """Words of the spans by which passages are sought in the corpora."""
 FEWEST_WORDS = 8
+DRAW = 0
+"""The seed of what is held out and measured: other seeds of proxies are measured on the same text."""
 LEAST_BYTES = 2000
 """A set of less text is none."""
 UNKNOWN = "unknown"
@@ -84,8 +86,8 @@ class HeldOut:
     tasks: tuple[TaskSet, ...]
     removed: tuple[int, ...]
     """Documents held out of each corpus."""
-    text_bytes: tuple[int, ...]
-    """Size of each corpus's text."""
+    text_bytes: tuple[Mapping[str, int], ...]
+    """Size of each corpus's text by source."""
     small: Mapping[str, int] = field(default_factory=dict)
     """Sets of too little text to measure on, with their bytes."""
 
@@ -116,7 +118,7 @@ def hold_out(
     `corpora` are runs' folders by name, `files` text files by the set's name, `tasks` JSON Lines by the task's name.
     Raises RunError where nothing is left to measure on, ConfigurationError for files that cannot be read.
     """
-    tables = [_survey(output, settings.first_seed) for output in corpora.values()]
+    tables = [_survey(output, DRAW) for output in corpora.values()]
     chosen = _choose(tables, settings)
     removed = [table.filter(pc.is_in(table["key"], pa.array(list(chosen), pa.uint64()))) for table in tables]
     sets: dict[str, list[tuple[str, str]]] = {}
@@ -137,7 +139,7 @@ def hold_out(
         texts,
         read,
         tuple(table.num_rows for table in removed),
-        tuple(int(pc.sum(table["bytes"]).as_py() or 0) for table in tables),
+        tuple(map(_text_bytes, tables)),
         {each.name: each.bytes for each in measured if each.bytes < LEAST_BYTES},
     )
     _write(found, removed)
@@ -160,9 +162,25 @@ def _survey(output: str, seed: int) -> pa.Table:
     return pa.concat_tables(parts).combine_chunks()
 
 
+def sources_of(output: str) -> list[str]:
+    """Return the sources of a run's documents, in alphabetical order; those of no name are not among them."""
+    found: set[str] = set()
+    for path in document_parts(output):
+        file = pq.ParquetFile(path)
+        if "source" in file.schema_arrow.names:
+            for batch in file.iter_batches(columns=["source"]):
+                found.update(pc.unique(batch.column("source")).to_pylist())
+    return sorted(name for name in found if name)
+
+
 def _named(source: pa.Array) -> pa.Array:
     """Return sources with a name for documents that have none."""
     return pc.if_else(pc.equal(pc.coalesce(source, ""), ""), DOCUMENTS, source)
+
+
+def _text_bytes(documents: pa.Table) -> dict[str, int]:
+    sums = documents.group_by("source").aggregate([("bytes", "sum")])
+    return dict(sorted(zip(sums["source"].to_pylist(), sums["bytes_sum"].to_pylist(), strict=True)))
 
 
 def _choose(tables: Sequence[pa.Table], settings: ProxySettings) -> dict[int, str]:
@@ -226,16 +244,16 @@ def _texts_of(paths: Sequence[str]) -> Iterator[tuple[str, str]]:
 
 
 def _passages(name: str, documents: Sequence[tuple[str, str]], settings: ProxySettings) -> TextSet:
-    """Cut documents into passages and keep those with the lowest hashes, up to the text that is measured."""
+    """Cut documents into passages and keep those with the lowest hashes, until there is as much text as is measured."""
     passages: dict[str, tuple[str, int]] = {}
     for number, (text, language) in enumerate(documents):
         for passage in cut(text):
             passages.setdefault(passage, (language, number))
     listed = [(passage, *rest) for passage, rest in passages.items()]
-    hashes = id_hashes(pa.array(list(passages), pa.large_string()), settings.first_seed)
+    hashes = id_hashes(pa.array(list(passages), pa.large_string()), DRAW)
     order = np.argsort(hashes, kind="stable")
     sizes: npt.NDArray[np.int64] = np.array([len(listed[at][0].encode()) for at in order], np.int64)
-    kept = order[: max(1, int(np.searchsorted(np.cumsum(sizes), settings.measure_bytes, side="right")))]
+    kept = order[: int(np.searchsorted(np.cumsum(sizes), settings.measure_bytes)) + 1]
     rows = [listed[at] for at in kept]
     return TextSet(name, tuple(row[0] for row in rows), tuple(row[1] for row in rows), len({row[2] for row in rows}))
 

@@ -46,7 +46,7 @@ class ProxySettings(Settings):
     """Share of each source's documents that may be held out of every corpus to measure on, by a hash of their URL or
     id; 0 holds out none."""
     measure_bytes: Size = Field(default=200_000, ge=1000)
-    """Text of each held-out set to measure on, at most."""
+    """Text of each held-out set to measure on, about, where there is so much."""
     threads: int = Field(default=1, ge=1)
     """CPU threads of a proxy. They decide the order of sums, and so the last bits."""
     device: Literal["auto", "cpu", "cuda"] = "auto"
