@@ -25,11 +25,13 @@ CORES = os.cpu_count() or 1
 def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES, json: Json = False) -> None:
     """Read a run's files, or shards, again and compare them with their manifests and checksums; name every fault."""
     from prep.corpus.errors import CorruptFileError
+    from prep.corpus.files.storage import is_remote
     from prep.pipeline.monitor.opening import output_of
+    from prep.pipeline.remote.reading import results_at
     from prep.pipeline.steps.verifying import VerifiedPart, VerifyAnswer
 
     console = Terminal(soft_wrap=True, quiet=json)
-    target, parts = output_of(shards), list[VerifiedPart]()
+    target, parts = results_at(shards) if is_remote(shards) else output_of(shards), list[VerifiedPart]()
     for part in _verified(target, tokenizer, workers, console):
         for fault in part.faults:
             console.print(fault)
@@ -80,12 +82,15 @@ def export(
     from prep.exports.format import ExportSettings
     from prep.exports.job import Export
     from prep.pipeline.exports import run_export
+    from prep.pipeline.remote.reading import folder_for, results_at
 
     console = Terminal(soft_wrap=True)
+    shards = results_at(shards)
     settings = ExportSettings(length, file_bytes, tokenizer or _tokenizer_beside(shards))
-    job = Export(shards, to, output, settings)
-    run_export(job, workers, console.print)
-    console.print(job.note())
+    with folder_for(output) as folder:
+        job = Export(shards, to, folder, settings)
+        run_export(job, workers, console.print)
+        console.print(job.note().replace(folder, output))
 
 
 def _tokenizer_beside(shards: str) -> str | None:

@@ -3,9 +3,9 @@
     steps/lock/000001.json      who holds it: host, process, since when, a token, and the last beat
 
 A run takes the lock by creating the next number on the condition that it is not there, so that of two that try at once
-one wins. It rewrites its file every few seconds. A lock whose holder has let go of it, or has written nothing for
-`SILENT_SECONDS`, is taken over by creating the number behind it; before that, the file is watched for a while, since
-clocks of two machines may differ. A holder that finds a higher number has lost the lock, and writes nothing more.
+one wins, rewrites its file every few seconds, and deletes it at its end. A lock whose holder has written nothing for
+`SILENT_SECONDS` is taken over by creating the number behind it; before that, the file is watched for a while, since
+clocks of two machines may differ. A holder that does not find its own number has lost the lock and writes no more.
 """
 
 import os
@@ -13,6 +13,7 @@ import secrets
 import socket
 import threading
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import asdict, dataclass, replace
 from time import sleep, time
 from types import TracebackType
@@ -40,7 +41,6 @@ class Holder:
     token: str
     since: float
     beat: float
-    released: bool = False
 
     def __str__(self) -> str:
         return f"process {self.pid} on {self.host}"
@@ -83,15 +83,16 @@ class Lease:
         """Let go of the lock, so that the next run need not wait."""
         self._stop.set()
         if not self._lost:
-            self._write(replace(self._holder, beat=time(), released=True))
+            with suppress(PrepError, OSError):  # it grows old by itself
+                remove_objects([self._path(self._number)])
 
     def _take(self) -> None:
-        number, holder = self._latest()
-        if holder is not None and not holder.released:
+        number, holder = _latest(self._folder)
+        if holder is not None:
             self._refuse_if_alive(number, holder)
         mine = number + 1
         if not create(self._path(mine), _encoded(self._holder)):
-            _, other = self._latest()
+            _, other = _latest(self._folder)
             raise RunError(f"{self._url}: another run has just begun here: {other or 'unknown'}; wait for it")
         self._number = mine
         remove_objects([item.path for name, item in list_objects(self._folder).items() if _number(name) < mine])
@@ -102,23 +103,15 @@ class Lease:
         silent = time() - holder.beat
         if silent > self._silent_seconds:
             sleep(2 * self._beat_seconds)
-            if self._latest() == (number, holder):
+            if _latest(self._folder) == (number, holder):
                 return
         raise RunError(
             f"{self._url}: another run is at work here: {holder}, whose last sign of life is {max(0.0, silent):.0f} s "
             f"old; wait for it, or set another output; it counts as ended after {self._silent_seconds:.0f} s of silence"
         )
 
-    def _latest(self) -> tuple[int, Holder | None]:
-        """Return the highest number, 0 for none, and who holds it; None for one that cannot be read."""
-        numbers = [_number(name) for name in list_objects(self._folder)]
-        if not numbers:
-            return 0, None
-        number = max(numbers)
-        return number, _decoded(read_object(self._path(number)))
-
     def _path(self, number: int) -> str:
-        return join(self._folder, f"{number:06d}.json")
+        return _path(self._folder, number)
 
     def _write(self, holder: Holder) -> None:
         send_bytes(self._path(self._number), _encoded(holder))
@@ -127,14 +120,29 @@ class Lease:
         access()
         while not self._stop.wait(self._beat_seconds):
             try:
-                number, _ = self._latest()
-                if number > self._number:
+                number, _ = _latest(self._folder)
+                if number != self._number:
                     self._lost = "another run has taken the lock, since this one was silent for too long"
                     return
                 if not self._stop.is_set():
                     self._write(replace(self._holder, beat=time()))
             except (PrepError, OSError):  # a store that stays away ends the run where it reads or writes
                 continue
+
+
+def holder_of(url: str) -> Holder | None:
+    """Return who holds the lock of an output; None where nobody does."""
+    return _latest(join(url, LOCKS))[1]
+
+
+def _latest(folder: str) -> tuple[int, Holder | None]:
+    """Return the highest number, 0 for none, and who holds it; None for one that cannot be read."""
+    number = max((_number(name) for name in list_objects(folder)), default=0)
+    return number, _decoded(read_object(_path(folder, number))) if number else None
+
+
+def _path(folder: str, number: int) -> str:
+    return join(folder, f"{number:06d}.json")
 
 
 def _encoded(holder: Holder) -> bytes:

@@ -52,14 +52,14 @@ class WorkingCopy:
             raise RunError(f"{place}: another run has recorded this task with another result; run again")
         log.add(name, stamp_of(record, _FROM_TASK))
 
-    def fetch(self, *, published: bool = False) -> None:
-        """Bring the folder in line with the store: fetch what is missing, remove what the store does not have."""
+    def fetch(self, *, every: bool = False) -> None:
+        """Bring the folder in line with the store: fetch what is missing, remove what the store does not have.
+
+        Without `every` only what a run needs to go on is fetched: the steps, and the files beside them.
+        """
         listed = {name: item for name, item in objects.list_objects(self.url).items() if not _is_lock(name)}
-        owned = self._owned(listed)
         wanted = {
-            name: item
-            for name, item in listed.items()
-            if name.startswith(f"{STEPS}/") or "/" not in name or (published and name.partition("/")[0] in owned)
+            name: item for name, item in listed.items() if every or name.startswith(f"{STEPS}/") or "/" not in name
         }
         known = read_logs(self.folder)
         keep: dict[str, Sent] = {}

@@ -1,5 +1,6 @@
 """Runs whose output is in an object store: a local server of S3."""
 
+import json
 import logging
 import os
 import shutil
@@ -10,14 +11,18 @@ from pathlib import Path
 from time import sleep, time
 
 import pytest
+import yaml
 
 from prep.corpus.errors import ConfigurationError, RunError
 from prep.corpus.files import objects
 from prep.pipeline import config, plan
+from prep.pipeline.commands.shards import export, verify
+from prep.pipeline.monitor.observing import observe
 from prep.pipeline.monitor.opening import opened, output_of
 from prep.pipeline.remote.lease import LOCKS, Holder, Lease
 from prep.pipeline.remote.lease import _encoded as encoded
 from prep.pipeline.remote.places import store_problems, work_folder
+from prep.pipeline.remote.reading import results_at
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
@@ -95,8 +100,12 @@ def alike(url: str, folder: Path) -> None:
 def test_a_run_in_a_store(write_pipeline: WritePipeline, tmp_path: Path, scratch: Path) -> None:
     path, url = write_pipeline(WHOLE, *FILES), f"{BUCKET}/runs/one"
     objects.send_bytes(f"{url}/mine/notes.txt", b"somebody's own")
+    objects.send_bytes(f"{url}/documents/99999.parquet", b"of an earlier run")
     local, ran = tmp_path / "local", run_it(path, f"output={tmp_path}/local")
+    with Lease(url), pytest.raises(RunError, match="another run is at work here: process"):
+        run_it(path, f"output={url}")
     assert run_it(path, f"output={url}") == ran
+    assert stored(url)["mine/notes.txt"] == b"somebody's own"
     objects.remove_objects([f"{url}/mine/notes.txt"])
     alike(url, local)
 
@@ -129,26 +138,45 @@ def test_a_run_in_a_store(write_pipeline: WritePipeline, tmp_path: Path, scratch
     with opened(url) as (configuration, _):
         assert configuration.remote == url
 
+    # one that works on another machine
+    name = "steps/run.json"
+    state = json.loads(objects.read_object(f"{url}/{name}") or b"")
+    running = json.dumps({**state, "standing": "running", "host": "another-machine"}).encode()
+    for standing in ("interrupted", "running"):
+        objects.send_bytes(f"{url}/{name}", running)
+        answer = observe(output_of(url))
+        assert answer is not None
+        assert answer.standing == standing
+        holder = Holder("another-machine", 1, "x", time(), time())
+        objects.send_bytes(f"{url}/{LOCKS}/000001.json", encoded(holder))
+
     for place in (*scratch.rglob("*"), *tmp_path.glob("*.yaml")):
         assert not place.is_file() or SECRET.encode() not in place.read_bytes()
     assert not [name for name, content in stored(url, "-").items() if SECRET.encode() in (content or b"")]
 
 
-def test_what_is_published_no_more_is_deleted(write_pipeline: WritePipeline) -> None:
-    path, url = write_pipeline(WHOLE, *FILES), f"{BUCKET}/runs/two"
-    objects.send_bytes(f"{url}/mine/notes.txt", b"somebody's own")
-    objects.send_bytes(f"{url}/documents/99999.parquet", b"of an earlier run")
-    run_it(path, f"output={url}")
-    found = stored(url)
-    assert "documents/99999.parquet" not in found
-    assert found["mine/notes.txt"] == b"somebody's own"
-
-
-def test_one_run_at_a_time(write_pipeline: WritePipeline) -> None:
-    path, url = write_pipeline(WHOLE, *FILES), f"{BUCKET}/runs/three"
-    with Lease(url), pytest.raises(RunError, match="another run is at work here: process"):
-        run_it(path, f"output={url}")
-    assert run_it(path, f"output={url}")
+def test_results_and_exports(tmp_path: Path) -> None:
+    url = f"{BUCKET}/runs/six"
+    texts = "".join(json.dumps({"text": f"A text about harbour {number}. " * 20}) + "\n" for number in range(40))
+    objects.send_bytes(f"{BUCKET}/input/texts.jsonl", texts.encode())
+    stages: list[object] = [{"read": {"paths": f"{BUCKET}/input/*.jsonl"}}]
+    stages += [{"tokenizer": {"kind": "bpe", "vocabulary": 300}}, {"pack": {"length": 32, "validation": 0}}]
+    pipeline = tmp_path / "pipeline.yaml"
+    for output in (url, str(tmp_path / "local")):
+        pipeline.write_text(yaml.safe_dump({"output": output, "workers": 1, "stages": stages}))
+        run_it(pipeline)
+    alike(url, tmp_path / "local")
+    verify(f"{url}/shards")
+    for shards, output in (
+        (f"{url}/shards/train", f"{BUCKET}/exported"),
+        (f"{tmp_path}/local/shards/train", f"{tmp_path}/exported"),
+    ):
+        export(shards, "nanogpt", output, None, None, None, 1)
+    there, here = stored(f"{BUCKET}/exported"), published(tmp_path / "exported")
+    assert {name for name in here if not name.startswith(".")} == there.keys()
+    assert all(there[name] == content for name, content in here.items() if name.endswith(".bin"))
+    with pytest.raises(RunError, match=f"{BUCKET}/nothing/here: no run has published results here"):
+        results_at(f"{BUCKET}/nothing/here")
 
 
 def test_a_lock_whose_holder_is_gone() -> None:
@@ -165,7 +193,7 @@ def test_a_lock_whose_holder_is_gone() -> None:
     held(replace(elsewhere, beat=now - 1000), 2)
     with Lease(url, beat_seconds=0.05, silent_seconds=1):
         assert list(objects.list_objects(f"{url}/{LOCKS}")) == ["000003.json"]
-    # let go of: at once
+    assert objects.list_objects(url) == {}  # let go of
     with Lease(url):
         pass
     # a process of this machine that has ended
