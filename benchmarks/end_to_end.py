@@ -19,7 +19,7 @@ import shutil
 import subprocess
 import sys
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import yaml
@@ -28,14 +28,14 @@ SOURCES = ("web", "docs")
 PEER_LANGUAGE = {"en": ["en"], "all": None}
 
 
-def prep_pipeline(data: Path, output: Path, languages: str) -> dict[str, object]:
+def prep_pipeline(data: Path, output: Path, languages: str, sources: Sequence[str] = SOURCES) -> dict[str, object]:
     """Return the pipeline as `prep` reads it."""
     keep = ["en"] if languages == "en" else []
     return {
         "output": str(output),
         "workers": 1,
         "stages": [
-            {"read": {"paths": [str(data / source / "*.warc.gz") for source in SOURCES]}},
+            {"read": {"paths": [str(data / source / "*.warc.gz") for source in sources]}},
             "extract",
             {"language": {"keep": keep, "threshold": 0.65}},
             "signals",
@@ -56,7 +56,7 @@ def run_prep(data: Path, output: Path, languages: str) -> dict[str, int]:
     return {stage["name"]: stage["kept"] for stage in ledger["stages"]}
 
 
-def run_datatrove(data: Path, output: Path, languages: str) -> dict[str, int]:
+def run_datatrove(data: Path, output: Path, languages: str, sources: Sequence[str] = SOURCES) -> dict[str, int]:
     """Run datatrove's chain and return the documents that each step kept."""
     from datatrove.executor import LocalPipelineExecutor
     from datatrove.pipeline.dedup import MinhashDedupCluster, MinhashDedupFilter, MinhashDedupSignature
@@ -75,7 +75,7 @@ def run_datatrove(data: Path, output: Path, languages: str) -> dict[str, int]:
 
     logger.remove()
     pages = output / "pages"
-    for source in SOURCES:
+    for source in sources:
         for path in (data / source).glob("*.warc.gz"):
             (pages / source).mkdir(parents=True, exist_ok=True)
             (pages / source / path.name).symlink_to(path)
