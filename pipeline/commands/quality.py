@@ -48,7 +48,10 @@ def fit(
     output: Annotated[str, typer.Option(metavar="RECIPE.yaml", help="The recipe to write.")],
     recipe: Annotated[str, typer.Option(help="The recipe whose rules are fitted.")] = "fineweb2",
     keep: Annotated[float, typer.Option(min=0, max=1, help="Share of the reference that the rules must keep.")] = 0.95,
-    splitter: Annotated[Literal["unicode", "whitespace"], typer.Option(help="What a word is.")] = "unicode",
+    splitter: Annotated[Literal["spacy", "unicode", "whitespace"], typer.Option(help="What a word is.")] = "unicode",
+    dictionary: Annotated[
+        bool, typer.Option(help="Cut Chinese, Japanese, Thai, Lao, Khmer and Burmese into words of dictionaries.")
+    ] = False,
 ) -> None:
     """Derive thresholds and stop words for a language from a reference corpus, and write them as a recipe.
 
@@ -61,18 +64,20 @@ def fit(
     from prep.stages.quality import fitting
     from prep.stages.quality.recipe import load_recipe
     from prep.stages.quality.reference import check_reference, own_texts
+    from prep.stages.quality.words.splitting import Words, word_problems
     from prep.stages.shared.languages import is_known
     from prep.stages.shared.text_source import TextSource
 
     if not is_known(language):
         raise ConfigurationError([f"--language {language}: no language; expected a code of ISO 639, such as da or dan"])
     source, base = TextSource(paths=tuple(files)), load_recipe(recipe)
-    complaints = [str(problem) for problem in source.problems()]
+    words = Words(splitter, "dictionary" if dictionary else "letters")
+    complaints = [str(problem) for problem in (*source.problems(), *word_problems(words))]
     if complaints:
         raise ConfigurationError(complaints)
-    check_reference(source.batches(), language, splitter, _identifier(language))
-    fitted = fitting.fit(lambda: own_texts(source.batches(), language), base, language, keep, splitter)
-    write_bytes(output, fitted.as_yaml(recipe, files, splitter).encode())
+    check_reference(source.batches(), language, words, _identifier(language))
+    fitted = fitting.fit(lambda: own_texts(source.batches(), language), base, language, keep, words)
+    write_bytes(output, fitted.as_yaml(recipe, files, words).encode())
     console = Terminal()
     _print_fit(console, fitted, base, keep)
     console.print(f"recipe: {output}")

@@ -3,6 +3,7 @@
 Source: Raffel et al. 2020, section 2.2, in the order of datatrove 0.10's C4QualityFilter.
 """
 
+from collections.abc import Iterator, Sequence
 from typing import Annotated, ClassVar
 
 import pyarrow as pa
@@ -10,9 +11,9 @@ from pydantic import Field
 
 from prep.corpus.arrow.columns import set_column, string_array, string_buffers
 from prep.corpus.arrow.documents import TEXT
+from prep.corpus.errors import Problem
 from prep.corpus.text.characters import character_table
 from prep.corpus.text.sentences import sentence_table
-from prep.corpus.text.words import Splitter, word_table
 from prep.stages.quality.cleaning_kernels import (
     CLEANED,
     JAVASCRIPT,
@@ -20,10 +21,21 @@ from prep.stages.quality.cleaning_kernels import (
     POLICY,
     LineRules,
     clean_lines,
+    count_split,
     phrases,
 )
+from prep.stages.quality.recipe import implied
 from prep.stages.quality.signals.measures import CLEANED_MEASURES, add_signals, with_signals
-from prep.stages.stage import RowFunction, RowStage
+from prep.stages.quality.words.splitting import (
+    Unspaced,
+    Words,
+    WordSplitter,
+    dictionary_identity,
+    find_unspaced,
+    tables,
+    word_problems,
+)
+from prep.stages.stage import CheckContext, RowFunction, RowStage, Stage
 from prep.stages.verdicts import Outcome
 
 Number = Annotated[int, Field(ge=1)]
@@ -48,6 +60,7 @@ class CleanLines(RowStage):
     FineWeb's rules look at in the text that is left goes into the column `signals` (fields `cleaned_…`).
     """
 
+    version: ClassVar[int] = 2
     example: ClassVar[str] = "- clean_lines: {terminal_punctuation: true}"
     name: ClassVar[str] = "clean_lines"
     does: ClassVar[str] = "removing lines that are no text"
@@ -67,10 +80,31 @@ class CleanLines(RowStage):
     drop_policy: bool = True
     """Lines are dropped that hold "terms of use", "privacy policy", "cookie policy", "uses cookies",
     "use of cookies" or "use cookies" in any case."""
-    splitter: Splitter = "unicode"
-    """What a word is in `cleaned_newlines_per_word`."""
+    splitter: WordSplitter = "spacy"
+    """What a word is in `cleaned_newlines_per_word`, as in the stage `signals`."""
+    unspaced: Unspaced = "letters"
+    """What a word is there in scripts without spaces, as in the stage `signals`."""
     short_line: Number = 30
     """Most characters of a short line."""
+
+    @property
+    def words(self) -> Words:
+        """What a word is."""
+        return Words(self.splitter, self.unspaced)
+
+    def implied_by(self, later: Sequence[Stage]) -> Stage:
+        """Return the stage with the splitter of the next stage's recipe."""
+        asked = {name: value for name, value in implied(later).items() if name != "recipe"}
+        given = {name: getattr(self, name) for name in self.model_fields_set}
+        return self.model_copy(update={**asked, **given})
+
+    def problems(self, context: CheckContext) -> Iterator[Problem]:
+        """Find dictionaries that are not there."""
+        yield from word_problems(self.words)
+
+    def identity(self) -> dict[str, object]:
+        """Return the settings, with the version of dictionaries."""
+        return {**self.model_dump(mode="json"), **dictionary_identity(self.words)}
 
     def output_schema(self, schema: pa.Schema) -> pa.Schema:
         """Return the schema with `text` as large_string and the signals of the text that is left."""
@@ -79,7 +113,7 @@ class CleanLines(RowStage):
 
     def open(self) -> RowFunction:
         """Return the function over batches."""
-        characters, sentences, splitter = character_table(), sentence_table(), word_table(self.splitter)
+        characters, sentences, split = character_table(), sentence_table(), tables(self.splitter)
         sought = phrases(_PHRASES)
         line_rules = LineRules(
             max_word_length=self.max_word_length or -1,
@@ -92,8 +126,9 @@ class CleanLines(RowStage):
         def clean_batch(batch: pa.RecordBatch) -> Outcome:
             data, offsets = string_buffers(batch.column("text"))
             cleaned, ends, counts = clean_lines(
-                data, offsets, characters, sentences, splitter, sought, line_rules, self.short_line
+                data, offsets, characters, sentences, sought, line_rules, self.short_line
             )
+            count_split(cleaned, ends, split, find_unspaced(cleaned, ends, self.words), counts)
             batch = set_column(batch, "text", string_array(cleaned[: ends[-1]], ends))
             return Outcome(add_signals(batch, CLEANED_MEASURES, CLEANED, counts))
 

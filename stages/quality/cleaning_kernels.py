@@ -15,9 +15,10 @@ from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.characters import DECIMAL
 from prep.corpus.text.sentences import count_sentences
 from prep.corpus.text.utf8 import decode, find_byte, find_line_end
-from prep.corpus.text.words import SPACE, split_words, trim
+from prep.corpus.text.words import SPACE, trim
 from prep.stages.quality.signals.line_kernels import FILLED_LINES, count_byte, count_filled_lines
 from prep.stages.quality.signals.piece_kernels import room_for_pieces
+from prep.stages.quality.words.token_kernels import Tables, split_counted
 
 Counts = npt.NDArray[np.int64]
 
@@ -78,23 +79,18 @@ def clean_lines(
     offsets: Offsets,
     characters: Bytes,
     sentences: Bytes,
-    splitter: Bytes,
     phrases: Phrases,
     rules: LineRules,
     short_line: int,
 ) -> tuple[Bytes, Offsets, Counts]:
     """Return the cleaned documents as bytes and offsets, and the counts named in CLEANED (int64, documents × 12).
 
-    Takes `character_table`, `sentence_table` and `word_table`.
+    Words are left to `count_split`. Takes `character_table` and `sentence_table`.
     """
     rows = len(offsets) - 1
     out = np.empty(offsets[rows] - offsets[0], np.uint8)
     out_offsets = np.zeros(rows + 1, np.int64)
     counts = np.zeros((rows, len(CLEANED)), np.int64)
-    largest = longest_row(offsets)
-    starts = np.empty(largest, np.int64)
-    ends = np.empty(largest, np.int64)
-    kinds = np.empty(largest, np.uint8)
     capacity = 16
     pieces = room_for_pieces(capacity)
     for row in range(rows):
@@ -108,13 +104,25 @@ def clean_lines(
         end = begin + last - first
         out_offsets[row + 1] = end
         count[_BYTES] = end - begin
-        count[_WORDS] = split_words(out, begin, end, splitter, starts, ends, kinds)
         needed = count_byte(out, begin, end, _NEWLINE) + 1
         if needed > capacity:
             capacity = max(needed, 2 * capacity)
             pieces = room_for_pieces(capacity)
         count_filled_lines(out, begin, end, characters, short_line, pieces, count[_AFTER_WORDS:])
     return out, out_offsets, counts
+
+
+@kernel
+def count_split(data: Bytes, offsets: Offsets, tables: Tables, joins: Bytes, counts: Counts) -> None:
+    """Write the words of cleaned documents to their counts; takes what `tables` and `find_unspaced` return."""
+    largest = longest_row(offsets)
+    codes = np.empty(largest, np.int32)
+    starts = np.empty(largest, np.int64)
+    ends = np.empty(largest, np.int64)
+    kinds = np.empty(largest, np.uint8)
+    for row in range(len(offsets) - 1):
+        found = split_counted(data, offsets[row], offsets[row + 1], tables, joins, codes, starts, ends, kinds)
+        counts[row, _WORDS] = found
 
 
 @inner

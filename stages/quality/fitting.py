@@ -19,14 +19,14 @@ import yaml
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.errors import RunError
-from prep.corpus.text.words import Splitter, word_table
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.judge import judge
 from prep.stages.quality.recipe import Recipe
 from prep.stages.quality.rules import Rule, Signal
-from prep.stages.quality.signals.frequency_kernels import count_occurrences
 from prep.stages.quality.signals.measures import BY_NAME
 from prep.stages.quality.signals.signals import Signals, measuring
+from prep.stages.quality.words.frequency_kernels import count_occurrences
+from prep.stages.quality.words.splitting import Words, find_unspaced, tables
 from prep.stages.stage import RowFunction
 
 Texts = Callable[[], Iterable[pa.LargeStringArray]]
@@ -59,7 +59,7 @@ class Fit:
     """By rule, the share of such documents that breaks it."""
     documents: int
 
-    def as_yaml(self, recipe: str, paths: Sequence[str], splitter: Splitter) -> str:
+    def as_yaml(self, recipe: str, paths: Sequence[str], words: Words) -> str:
         """Return the fit as a recipe that extends the one whose rules were fitted."""
         source = (
             f"fitted by `prep quality fit` to {self.documents:,} documents of {', '.join(paths)}: all rules together "
@@ -67,18 +67,18 @@ class Fit:
             f"most {self.tail:.2%}"
         )
         language = {"stop_words": list(self.stop_words), "rules": dict(self.thresholds)}
-        file = {"source": source, "extends": [recipe], "splitter": splitter, "languages": {self.language: language}}
+        file = {"source": source, "extends": [recipe], **words._asdict(), "languages": {self.language: language}}
         return yaml.safe_dump(file, sort_keys=False, allow_unicode=True, width=120)
 
 
-def fit(texts: Texts, recipe: Recipe, language: str, keep: float, splitter: Splitter) -> Fit:
+def fit(texts: Texts, recipe: Recipe, language: str, keep: float, split: Words) -> Fit:
     """Fit a recipe's rules about ratios, and its stop words, so that all rules keep a share of the reference.
 
     Raises RunError where there is no document, or where the rules that are not fitted reject too much by themselves.
     """
-    words = stop_words(texts(), splitter)
+    words = stop_words(texts(), split)
     rules = list(recipe.rules.values())
-    values = np.concatenate([np.zeros((len(rules), 0)), *_values(texts(), recipe, words, splitter)], axis=1)
+    values = np.concatenate([np.zeros((len(rules), 0)), *_values(texts(), recipe, words, split)], axis=1)
     if not values.shape[1]:
         raise RunError("the reference holds no document")
     fixed = np.array([_threshold(rule, language) for rule in rules], np.float64)
@@ -122,13 +122,14 @@ def _held_out(rules: Sequence[Rule], values: Signal, fixed: Signal, keep: float)
     }
 
 
-def stop_words(texts: Iterable[pa.LargeStringArray], splitter: Splitter) -> tuple[str, ...]:
+def stop_words(texts: Iterable[pa.LargeStringArray], split: Words) -> tuple[str, ...]:
     """Return the words that make up the largest shares of all words, the most frequent first."""
     counts: Counter[bytes] = Counter()
-    table = word_table(splitter)
+    kernel_tables = tables(split.splitter)
     for column in texts:
         data, offsets = string_buffers(column)
-        begins, ends, times = (each.tolist() for each in count_occurrences(data, offsets, table))
+        joins = find_unspaced(data, offsets, split)
+        begins, ends, times = (each.tolist() for each in count_occurrences(data, offsets, kernel_tables, joins))
         for begin, end, occurrences in zip(begins, ends, times, strict=True):
             counts[data[begin:end].tobytes()] += occurrences
     enough = STOP_WORD_SHARE * counts.total()
@@ -138,13 +139,13 @@ def stop_words(texts: Iterable[pa.LargeStringArray], splitter: Splitter) -> tupl
 
 
 def _values(
-    texts: Iterable[pa.LargeStringArray], recipe: Recipe, words: Sequence[str], splitter: Splitter
+    texts: Iterable[pa.LargeStringArray], recipe: Recipe, words: Sequence[str], split: Words
 ) -> Iterator[Signal]:
     """Yield what each rule looks at (rules × documents), some documents at a time."""
     rules = list(recipe.rules.values())
-    functions: list[RowFunction] = [measuring({"": tuple(words)}, splitter, Signals().short_line)]
+    functions: list[RowFunction] = [measuring({"": tuple(words)}, split, Signals().short_line)]
     if any(rule.signal.startswith("cleaned_") for rule in rules):
-        functions.append(CleanLines.model_validate({**recipe.clean_lines, "splitter": splitter}).open())
+        functions.append(CleanLines.model_validate({**recipe.clean_lines, **split._asdict()}).open())
     for column in texts:
         batch = pa.record_batch({"text": column})
         for function in functions:

@@ -96,6 +96,13 @@ class Quality(Tagging, GlobalStage, JudgesByRecipe):
                     expected=f"'signals' with splitter: {recipe.splitter}",
                     seen=stage.splitter,
                 )
+            if isinstance(stage, Signals) and recipe.unspaced == "dictionary" != stage.unspaced:
+                yield Problem(
+                    f"the thresholds of recipe {self.recipe} were made for other words",
+                    ("recipe",),
+                    expected=f"'signals' with unspaced: {recipe.unspaced}",
+                    seen=stage.unspaced,
+                )
             if isinstance(stage, CleanLines):
                 for option, value in recipe.clean_lines.items():
                     seen = getattr(stage, option, None)

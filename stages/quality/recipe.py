@@ -4,6 +4,7 @@
     extends: [gopher]                      # recipes whose rules come first, in this order
     clean_lines: {terminal_punctuation: true}    # how the text was cleaned that the rules were made for
     splitter: unicode                      # whose words the thresholds were made for
+    unspaced: dictionary                   # and what a word is in scripts without spaces
     stop_words: [the, be, to]
     rules:
       short_doc: {signal: plain_words, min: 50, follows: datatrove 0.10}
@@ -27,9 +28,9 @@ from pydantic import AfterValidator, Field, ValidationError, model_validator
 
 from prep.corpus.closeness import meant, nearest
 from prep.corpus.errors import ConfigurationError
-from prep.corpus.text.words import Splitter
 from prep.stages.quality.rules import Rule
 from prep.stages.quality.signals.measures import BY_NAME
+from prep.stages.quality.words.splitting import Unspaced, WordSplitter
 from prep.stages.settings import Settings
 from prep.stages.shared.languages import canonical_code, is_known, related_codes
 from prep.stages.stage import Stage
@@ -89,8 +90,10 @@ class RecipeFile(Settings):
     """Recipes whose rules come first."""
     clean_lines: dict[str, bool | int | None] = Field(default_factory=dict)
     """Options of the stage `clean_lines` that the rules were made for."""
-    splitter: Splitter | None = None
-    """The splitter whose words the thresholds were made for; left out: the splitter of their authors."""
+    splitter: WordSplitter | None = None
+    """The splitter whose words the thresholds were made for; left out: that of their authors, spaCy's."""
+    unspaced: Unspaced | None = None
+    """What a word was where scripts have no spaces; left out: letters."""
     stop_words: tuple[str, ...] | None = None
     """Stop words of languages that have none of their own."""
     rules: dict[str, RuleChange | None] = Field(default_factory=dict)
@@ -110,6 +113,23 @@ class JudgesByRecipe(Stage):
     """The name of a shipped recipe, or the path of a recipe's file."""
 
 
+def implied(later: Sequence[Stage], own: str | None = None) -> dict[str, object]:
+    """Return what a recipe asks of stages that measure: recipe, splitter, unspaced.
+
+    The recipe is their own, where they have one, or that of the next stage that judges by one. Nothing is asked where
+    there is none, or it cannot be read: who names it complains.
+    """
+    recipes = [own] if own else [stage.recipe for stage in later if isinstance(stage, JudgesByRecipe)]
+    try:
+        recipe = load_recipe(recipes[0]) if recipes else None
+    except ConfigurationError:
+        recipe = None
+    if recipe is None:
+        return {}
+    asked = {"recipe": recipes[0], "splitter": recipe.splitter, "unspaced": recipe.unspaced}
+    return {name: value for name, value in asked.items() if value is not None}
+
+
 @dataclass(frozen=True)
 class Recipe:
     """Rules in their order, and the stop words that they count."""
@@ -118,8 +138,10 @@ class Recipe:
     stop_words: Mapping[str, tuple[str, ...]] = field(default_factory=dict)
     """By language; under "" those of all others."""
     clean_lines: Mapping[str, bool | int | None] = field(default_factory=dict)
-    splitter: Splitter | None = None
+    splitter: WordSplitter | None = None
     """The splitter that 'signals' must use, if any."""
+    unspaced: Unspaced | None = None
+    """What a word must be to 'signals' in scripts without spaces, if that is said."""
 
     def changed(
         self, rules: Mapping[str, RuleChange | None], languages: Mapping[str, LanguageChange] | None = None
@@ -197,7 +219,13 @@ def _load(name: str, above: tuple[str, ...]) -> Recipe:
     recipe = _joined([_load(each, (*above, name)) for each in file.extends])
     words = {**recipe.stop_words, **({} if file.stop_words is None else {"": file.stop_words})}
     cleaning = {**recipe.clean_lines, **file.clean_lines}
-    recipe = replace(recipe, stop_words=words, clean_lines=cleaning, splitter=file.splitter or recipe.splitter)
+    recipe = replace(
+        recipe,
+        stop_words=words,
+        clean_lines=cleaning,
+        splitter=file.splitter or recipe.splitter,
+        unspaced=file.unspaced or recipe.unspaced,
+    )
     try:
         return recipe.changed(file.rules, file.languages)
     except ValueError as error:
@@ -209,7 +237,14 @@ def _joined(recipes: Sequence[Recipe]) -> Recipe:
     words = {language: list_ for recipe in recipes for language, list_ in recipe.stop_words.items()}
     cleaning = {option: value for recipe in recipes for option, value in recipe.clean_lines.items()}
     splitters = [recipe.splitter for recipe in recipes if recipe.splitter]
-    return Recipe(rules, words, cleaning, splitters[-1] if splitters else None)
+    unspaced = [recipe.unspaced for recipe in recipes if recipe.unspaced]
+    return Recipe(
+        rules,
+        words,
+        cleaning,
+        splitters[-1] if splitters else None,
+        unspaced[-1] if unspaced else None,
+    )
 
 
 def _changed(name: str, rules: Mapping[str, Rule], change: RuleChange) -> Rule:

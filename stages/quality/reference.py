@@ -14,8 +14,8 @@ import pyarrow.compute as pc
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.errors import RunError
-from prep.corpus.text.words import Splitter, word_table
-from prep.stages.quality.signals.frequency_kernels import count_occurrences
+from prep.stages.quality.words.frequency_kernels import count_occurrences
+from prep.stages.quality.words.splitting import Words, find_unspaced, tables
 from prep.stages.shared.languages import related_codes
 
 FEWEST_DOCUMENTS = 100
@@ -37,9 +37,7 @@ def own_texts(batches: Iterable[pa.RecordBatch], language: str) -> Iterator[pa.L
         yield batch.column("text").filter(pa.array(own, pa.bool_())).drop_null()
 
 
-def check_reference(
-    batches: Iterable[pa.RecordBatch], language: str, splitter: Splitter, identify: Identify | None
-) -> None:
+def check_reference(batches: Iterable[pa.RecordBatch], language: str, split: Words, identify: Identify | None) -> None:
     """Raise RunError for a reference that is too small, repeats itself or is in several languages.
 
     `identify` is asked for the languages of documents that do not say theirs; None takes the user's word.
@@ -56,7 +54,7 @@ def check_reference(
         if identify is not None and len(silent):
             found.update(code or "none" for code in identify(silent))
         documents += len(texts)
-        words += _words(texts, splitter)
+        words += _words(texts, split)
         seen.update(map(hash, texts.to_pylist()))
     _check_size(documents, words, len(seen), language, others)
     _check_language(found, language)
@@ -72,8 +70,10 @@ def _means(code: str, language: str) -> bool:
     return language in related_codes(code) or code in related_codes(language)
 
 
-def _words(column: pa.LargeStringArray, splitter: Splitter) -> int:
-    _, _, times = count_occurrences(*string_buffers(column), word_table(splitter))
+def _words(column: pa.LargeStringArray, split: Words) -> int:
+    data, offsets = string_buffers(column)
+    joins = find_unspaced(data, offsets, split)
+    _, _, times = count_occurrences(data, offsets, tables(split.splitter), joins)
     return int(times.sum())
 
 

@@ -10,6 +10,7 @@ from prep.corpus.kernels import inner, leaf
 from prep.corpus.text.characters import DECIMAL, PUNCTUATION, UPPER
 from prep.corpus.text.utf8 import HIGH_BITS, ONES, decode, load_up_to
 from prep.corpus.text.words import SPACE, SYMBOLS, Positions, split_words
+from prep.stages.quality.words.dictionary_kernels import join_words
 
 _COMMA, _FULL_STOP, _CONNECTOR = 0x2C, 0x2E, 0x5F
 _TO_LOWER = 0x20
@@ -32,6 +33,7 @@ def words_dropped(
     length: int,
     characters: Bytes,
     splitter: Bytes,
+    joins: Bytes,
     starts: Positions,
     ends: Positions,
     kinds: Bytes,
@@ -46,6 +48,7 @@ def words_dropped(
         return 0
     dropped = 0
     words = split_words(data, first, last, splitter, starts, ends, kinds)
+    words = join_words(joins, words, starts, ends, kinds)
     for word in range(words):
         dropped += kinds[word] != SYMBOLS
     return dropped

@@ -83,6 +83,7 @@ def count_lines(
     end: int,
     characters: Bytes,
     splitter: Bytes,
+    joins: Bytes,
     short_line: int,
     pieces: Pieces,
     starts: Positions,
@@ -124,7 +125,7 @@ def count_lines(
                 trimmed = length - code_points(data, line, first) - code_points(data, last, line_end)
                 _count_trimmed(data, first, last, trimmed, key, pieces, size, counts)
                 counts[_DROPPED_WORDS] += words_dropped(
-                    data, first, last, length, characters, splitter, starts, ends, kinds
+                    data, first, last, length, characters, splitter, joins, starts, ends, kinds
                 )
         if newline:
             line = following

@@ -22,14 +22,16 @@ from prep.corpus.text.words import LETTERS, SYMBOLS, Positions
 Counts = npt.NDArray[np.int64]
 Keys = npt.NDArray[np.uint64]
 
+COUNTED = ("words", "plain_words", "plain_characters", "stop_words")
+"""Counts of `count_counted`: of the words that the splitter gives."""
 WORDS = (
-    *("words", "plain_words", "plain_characters", "lexical_words", "lexical_characters"),
-    *("stop_words", "spaced_words", "spaced_characters", "spaced_alphabetic_words", "spaced_stop_words"),
-    *("spaced_lexical_words", "marked_sentences", "title_case_sentences"),
+    *COUNTED,
+    *("lexical_words", "lexical_characters", "spaced_words", "spaced_characters", "spaced_alphabetic_words"),
+    *("spaced_stop_words", "spaced_lexical_words", "marked_sentences", "title_case_sentences"),
 )
 """Counts of `count_words`."""
-_WORDS, _PLAIN, _PLAIN_CHARACTERS, _LEXICAL, _LEXICAL_CHARACTERS = range(5)
-_STOP, _SPACED, _SPACED_CHARACTERS, _SPACED_ALPHABETIC, _SPACED_STOP, _SPACED_LEXICAL = range(5, 11)
+_WORDS, _PLAIN, _PLAIN_CHARACTERS, _STOP, _LEXICAL, _LEXICAL_CHARACTERS = range(6)
+_SPACED, _SPACED_CHARACTERS, _SPACED_ALPHABETIC, _SPACED_STOP, _SPACED_LEXICAL = range(6, 11)
 _SENTENCES, _TITLES = range(11, 13)
 
 _SEED = np.uint64(0)
@@ -182,6 +184,46 @@ def count_words(
     counts[_SPACED_LEXICAL] = spaced_lexical
     counts[_SENTENCES] = sentences
     counts[_TITLES] = titles
+
+
+@inner
+def count_counted(
+    data: Bytes,
+    starts: Positions,
+    ends: Positions,
+    kinds: Bytes,
+    characters: Bytes,
+    stop: StopWords,
+    language: int,
+    visit: int,
+    buffers: WordHashes,
+    counts: Counts,
+) -> None:
+    """Write the counts named in COUNTED, and the words' hashes and lengths, as `count_words` does.
+
+    `visit` is a number that no other text, nor the same text with other words, has been counted with.
+    """
+    plain = plain_length = length = stops = 0
+    words = len(starts)
+    buffers.lengths[0] = 0
+    for word in range(words):
+        begin, end = starts[word], ends[word]
+        key, is_ascii = hash_word(data, begin, end, _SEED)
+        letters = end - begin if is_ascii else code_points(data, begin, end)
+        length += letters
+        buffers.hashes[word] = key
+        buffers.lengths[word + 1] = length
+        if kinds[word] != SYMBOLS or not _is_punctuation(data, begin, end, characters):
+            plain += 1
+            plain_length += letters
+        slot = find_slot(stop.keys, len(stop.keys), _stop_key(key, language))
+        if stop.keys[slot] and stop.rows[slot] != visit:
+            stop.rows[slot] = visit
+            stops += 1
+    counts[_WORDS] = words
+    counts[_PLAIN] = plain
+    counts[_PLAIN_CHARACTERS] = plain_length
+    counts[_STOP] = stops if language >= 0 else -1
 
 
 @leaf

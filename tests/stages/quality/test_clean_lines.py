@@ -12,11 +12,11 @@ from pydantic import ValidationError
 
 from prep.corpus.arrow.documents import TEXT
 from prep.corpus.text.sentences import count_sentences, sentence_table
-from prep.corpus.text.words import words
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.cleaning_kernels import CLEANED
 from prep.stages.quality.signals.measures import CLEANED_MEASURES
 from prep.stages.quality.signals.signals import Signals
+from prep.stages.quality.words.splitting import words_of
 
 from .conftest import TEXTS, documents, run
 from .test_signal_kernels import HOSTILE, slow_lines
@@ -69,7 +69,7 @@ def slow_cleaning(text: str, stage: CleanLines) -> tuple[str, dict[str, int]]:
         "lorem_ipsum_lines": lorem,
         "curly_bracket_lines": curly,
         "sentences": sum(map(sentences_in, kept)),
-        "words": len(words(cleaned, "unicode")),
+        "words": len(words_of(cleaned, stage.splitter)),
         **slow_lines(cleaned, "unicode", 5),
     }
     return cleaned, {name: counts[name] for name in CLEANED}

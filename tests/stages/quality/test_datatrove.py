@@ -26,11 +26,11 @@ from resiliparse.extract.html2text import extract_plain_text
 from resiliparse.parse.encoding import bytes_to_str, detect_encoding
 
 from prep.corpus.text.sentences import count_sentences, sentence_table
-from prep.corpus.text.words import Splitter, words
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.recipe import load_recipe
 from prep.stages.quality.rules import Rule
 from prep.stages.quality.signals.signals import Signals
+from prep.stages.quality.words.splitting import WordSplitter, words_of
 
 from .conftest import documents, judged, run
 
@@ -81,9 +81,9 @@ def some(texts: list[str]) -> list[str]:
 
 @pytest.fixture(autouse=True)
 def our_words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Give the peer's filters our words, by the splitter that the test names or by Unicode, and our sentences."""
+    """Give the peer's filters our words, by the splitter that the test names or as spaCy, and our sentences."""
     callspec = getattr(request.node, "callspec", None)
-    splitter: Splitter = callspec.params.get("splitter", "unicode") if callspec else "unicode"
+    splitter: WordSplitter = callspec.params.get("splitter", "spacy") if callspec else "spacy"
 
     def split_into_words(text: str, _language: str) -> list[str]:
         return cached_words(text, splitter)
@@ -94,8 +94,8 @@ def our_words(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -
 
 
 @cache
-def cached_words(text: str, splitter: Splitter) -> list[str]:
-    return words(text, splitter)
+def cached_words(text: str, splitter: WordSplitter) -> list[str]:
+    return words_of(text, splitter)
 
 
 def split_into_sentences(text: str, _language: str) -> list[None]:
@@ -153,8 +153,8 @@ def assert_same(stage: Signals | CleanLines, ours: list[Rule], peer: BaseFilter,
     return Counter(decisions)
 
 
-@pytest.mark.parametrize("splitter", ["unicode", "whitespace"])
-def test_gopher_quality_decides_as_the_peer(texts: list[str], splitter: Splitter) -> None:
+@pytest.mark.parametrize("splitter", ["spacy", "unicode", "whitespace"])
+def test_gopher_quality_decides_as_the_peer(texts: list[str], splitter: WordSplitter) -> None:
     counts = assert_same(
         Signals(splitter=splitter), rules(QUALITY), GopherQualityFilter(max_non_alpha_words_ratio=None), texts
     )
@@ -190,8 +190,8 @@ PEER_GOPHER = (
 )
 
 
-@pytest.mark.parametrize("splitter", ["unicode", "whitespace"])
-def test_gopher_repetition_decides_as_the_peer(texts: list[str], splitter: Splitter) -> None:
+@pytest.mark.parametrize("splitter", ["spacy", "unicode", "whitespace"])
+def test_gopher_repetition_decides_as_the_peer(texts: list[str], splitter: WordSplitter) -> None:
     counts = assert_same(Signals(splitter=splitter), rules(REPETITION), GopherRepetitionFilter(), texts)
     assert len(counts) >= 4
 
@@ -247,8 +247,8 @@ def test_c4_decides_and_cleans_as_the_peer(
             assert cleaned == document.text
 
 
-@pytest.mark.parametrize("splitter", ["unicode", "whitespace"])
-def test_fineweb_decides_as_the_peer(texts: list[str], splitter: Splitter) -> None:
+@pytest.mark.parametrize("splitter", ["spacy", "unicode", "whitespace"])
+def test_fineweb_decides_as_the_peer(texts: list[str], splitter: WordSplitter) -> None:
     counts = assert_same(Signals(splitter=splitter), rules(OWN), FineWebQualityFilter(), texts)
     assert len(counts) >= 4
 

@@ -18,7 +18,20 @@ def write(folder: Path, text: str, name: str = "own.yaml") -> str:
 
 
 def test_these_are_shipped_and_say_where_each_rule_comes_from() -> None:
-    names = ["books", "c4", "code", "dclm", "dolma3", "fineweb", "fineweb2", "forum", "gopher", "papers", "reference"]
+    names = [
+        "books",
+        "c4",
+        "code",
+        "dclm",
+        "dolma3",
+        "fineweb",
+        "fineweb2",
+        "fineweb2_dictionary",
+        "forum",
+        "gopher",
+        "papers",
+        "reference",
+    ]
     assert sorted(shipped()) == names
     for name in shipped():
         recipe = load_recipe(name)

@@ -9,6 +9,7 @@ from prep.corpus.errors import RunError
 from prep.stages.quality.quality import Quality
 from prep.stages.quality.reference import FEWEST_DOCUMENTS, check_reference, own_texts
 from prep.stages.quality.signals.signals import Signals
+from prep.stages.quality.words.splitting import Words
 
 DANISH = [f"Havnen blev lukket i efteråret nummer {number}, og bådene lå i åen. " * 25 for number in range(120)]
 GERMAN = [f"Der Hafen wurde im Herbst {number} geschlossen, die Boote lagen im Fluss. " * 25 for number in range(120)]
@@ -26,7 +27,7 @@ def by_words(texts: pa.LargeStringArray) -> list[str | None]:
 
 
 def check(batches: list[pa.RecordBatch], language: str = "da") -> None:
-    check_reference(batches, language, "unicode", by_words)
+    check_reference(batches, language, Words("unicode"), by_words)
 
 
 def test_a_reference_of_one_language_is_taken() -> None:

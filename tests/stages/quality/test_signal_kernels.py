@@ -10,12 +10,12 @@ from hypothesis import example, given, settings
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.text.characters import PUNCTUATION, character_table
-from prep.corpus.text.words import Splitter, word_table, words
+from prep.corpus.text.words import Splitter, words
 from prep.stages.quality.signals.line_kernels import LINES, PARAGRAPHS
 from prep.stages.quality.signals.ngram_kernels import DUPLICATE_GRAMS, REPEATED_GRAMS
-from prep.stages.quality.signals.signal_kernels import COUNTS, TEXT, measure
-from prep.stages.quality.signals.token_kernels import TOKENS, token_table
+from prep.stages.quality.signals.signal_kernels import COUNTS, TEXT, TOKENS, measure
 from prep.stages.quality.signals.word_kernels import WORDS, stop_words
+from prep.stages.quality.words.splitting import Words, WordSplitter, find_unspaced, tables
 
 from .conftest import SPLITTERS, TEXTS, column
 from .slow_tokens import slow_tokens
@@ -27,13 +27,11 @@ COUNTED = (
 )
 
 
-def counted(texts: list[str], splitter: Splitter, languages: list[int], short: int = 5) -> list[dict[str, int]]:
+def counted(texts: list[str], splitter: WordSplitter, languages: list[int], short: int = 5) -> list[dict[str, int]]:
     """Return the kernel's counts of each text by name."""
     data, offsets = string_buffers(column(texts))
-    numbers = np.array(languages, np.int32)
-    counts = measure(
-        data, offsets, word_table(splitter), character_table(), token_table(), stop_words(STOP_WORDS), numbers, short
-    )
+    numbers, joins = np.array(languages, np.int32), find_unspaced(data, offsets, Words(splitter, "spaces"))
+    counts = measure(data, offsets, tables(splitter), joins, character_table(), stop_words(STOP_WORDS), numbers, short)
     return [dict(zip(COUNTS, row, strict=True)) for row in counts.tolist()]
 
 
@@ -61,8 +59,8 @@ def slow_text(text: str) -> dict[str, int]:
     }
 
 
-def slow_words(text: str, splitter: Splitter, language: int) -> dict[str, int]:
-    found, spaced, lexical = words(text, splitter), text.split(), lexical_words(text, splitter)
+def slow_words(text: str, found: list[str], splitter: Splitter, language: int) -> dict[str, int]:
+    spaced, lexical = text.split(), lexical_words(text, splitter)
     plain = [word for word in found if not all(map(flagged, word))]
     stops = set(STOP_WORDS[language])
     sentences = slow_sentences(spaced)
@@ -211,8 +209,7 @@ def slow_repeated(found: list[str], n: int) -> tuple[int, int, int]:
     return len("".join(longest)) * most, slow_covered(found, n, {longest}), slow_covered(found, n, again)
 
 
-def slow_grams(text: str, splitter: Splitter) -> dict[str, int]:
-    found, lexical = words(text, splitter), lexical_words(text, splitter)
+def slow_grams(found: list[str], lexical: list[str]) -> dict[str, int]:
     counts = {}
     for n in range(2, 11):
         if n < 5:
@@ -226,22 +223,25 @@ def slow_grams(text: str, splitter: Splitter) -> dict[str, int]:
     return counts
 
 
-@pytest.mark.parametrize("splitter", SPLITTERS)
+@pytest.mark.parametrize("splitter", [*SPLITTERS, "spacy"])
 @settings(max_examples=600, deadline=None)
 @given(TEXTS)
 @example(["a a a a a a a a a b a a a a " * 3, "ab c a bc ab c", "x y z x y z x y zz q x y zz"])
 @example(["The A B C D E F G H I J Kk. a", ". . . . .", "AB C\n AB C \nAB C\n\n\nAB C\n\n AB C", "\u0301 \u0301a"])
 @example(["12 likes\n (1,2k  VIEWS!)\n_3 likes\n4 likes_\n5 like\n٣ shares", "ONE two\nONE twO\nOne"])
-def test_counts_equal_those_of_the_reference_implementation(splitter: Splitter, texts: list[str]) -> None:
+def test_counts_equal_those_of_the_reference_implementation(splitter: WordSplitter, texts: list[str]) -> None:
     languages = [row % 2 for row in range(len(texts))]
     for text, language, counts in zip(texts, languages, counted(texts, splitter, languages), strict=True):
+        tokens, other = slow_tokens(text), splitter if splitter != "spacy" else "unicode"
+        found = tokens if splitter == "spacy" else words(text, splitter)
         assert counts == {
             **slow_text(text),
-            **slow_tokens(text),
-            **slow_words(text, splitter, language),
-            **slow_lines(text, splitter, 5),
+            "tokens": len(tokens),
+            "alphabetic_tokens": sum(bool(regex.search(r"\p{L}", token)) for token in tokens),
+            **slow_words(text, found, other, language),
+            **slow_lines(text, other, 5),
             **slow_paragraphs(text),
-            **slow_grams(text, splitter),
+            **slow_grams(found, lexical_words(text, other)),
         }
 
 
@@ -281,6 +281,6 @@ HOSTILE = {
 @pytest.mark.parametrize("text", HOSTILE.values(), ids=HOSTILE.keys())
 def test_hostile_documents_take_linear_time(text: str) -> None:
     """Ten million bytes of the worst; quadratic work would take days."""
-    long, short = counted([text, "short"], "unicode", [0, 0])
+    long, short = counted([text, "short"], "spacy", [0, 0])
     assert long["bytes"] == len(text.encode())
     assert short["words"] == 1

@@ -74,6 +74,6 @@ def test_the_stop_words_decide_and_not_the_recipes_name() -> None:
 
 def test_bounds_are_checked() -> None:
     with pytest.raises(ValidationError, match="unicode"):
-        Signals(splitter="spacy")
+        Signals(splitter="words")
     with pytest.raises(ValidationError, match="greater than or equal to 1"):
         Signals(short_line=0)

@@ -1,37 +1,43 @@
-"""Tokens as spaCy cuts them, and the share of alphabetic ones."""
+"""Words as spaCy's rules cut them."""
 
-import numpy as np
 import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from prep.stages.quality.signals.token_kernels import count_tokens, token_table
+from prep.stages.quality.words.splitting import words_of
 
-from .slow_tokens import slow_tokens, tokens_of
+from .slow_tokens import slow_tokens
+
+EXPECTED = [
+    ("(Well, well...)", "( Well , well ... )"),
+    (
+        "See https://ex.org/a?b=1, www.ex.org/x and me@ex.org.",
+        "See https://ex.org/a?b=1 , www.ex.org/x and me@ex.org .",
+    ),
+    ("It's 70mm, isn't it? Mr. Smith e.g. 24/7", "It 's 70 mm , is n't it ? Mr. Smith e.g. 24/7"),
+    (
+        "and/or he/she well-known--thing 3-4 5% $5 10,000.5",
+        "and/or he / she well - known -- thing 3 - 4 5 % $ 5 10,000.5",
+    ),
+    ("U.S. end.Next a.b --- Jan. dec. 9am 9a.m.", "U.S. end . Next a.b --- Jan. dec . 9 am 9 a.m."),
+    ("You cannot, dont they'll learn'd I'm 3-fold", "You can not , do nt they 'll learn'd I 'm 3 - fold"),
+    ("main(): x = f('') :) «Ça va?»", "main ( ): x = f ( '' ) :) « Ça va ? »"),
+    ("東京、大阪。 中,文 ไทย-ไทย", "東京、大阪 。 中 , 文 ไทย-ไทย"),
+    ("", ""),
+]
 
 
-def counted(text: str) -> dict[str, int]:
-    data = np.frombuffer(text.encode(), np.uint8)
-    counts = np.zeros(2, np.int64)
-    count_tokens(data, 0, len(data), token_table(), np.empty(len(data), np.int64), counts)
-    return {"tokens": int(counts[0]), "alphabetic_tokens": int(counts[1])}
+@pytest.mark.parametrize(("text", "tokens"), EXPECTED)
+def test_tokens_are_those_of_spacy(text: str, tokens: str) -> None:
+    assert words_of(text, "spacy", "spaces") == tokens.split()
+    assert slow_tokens(text) == tokens.split()
 
 
-@pytest.mark.parametrize(
-    ("text", "tokens", "alphabetic"),
-    [
-        ("(Well, well...)", 6, 2),
-        ("See https://ex.org/a?b=1, www.ex.org/x and me@ex.org.", 7, 5),
-        ("It's 70mm, isn't it? Mr. Smith e.g. 24/7", 13, 9),
-        ("and/or well-known--thing 3-4 5% $5 10,000.5", 16, 5),
-        ("U.S. end.Next a.b ---", 4, 3),
-        ("", 0, 0),
-    ],
-)
-def test_tokens_are_counted(text: str, tokens: int, alphabetic: int) -> None:
-    assert counted(text) == slow_tokens(text)
-    assert counted(text)["alphabetic_tokens"] == alphabetic, [tokens_of(piece) for piece in text.split()]
-    assert counted(text)["tokens"] == tokens, [tokens_of(piece) for piece in text.split()]
+@pytest.mark.parametrize("text", [text for text, _ in EXPECTED])
+def test_the_expected_tokens_are_what_spacy_gives(text: str) -> None:
+    spacy = pytest.importorskip("spacy")
+    tokens = [token.text for piece in text.split() for token in spacy.blank("en").tokenizer(piece)]
+    assert words_of(text, "spacy", "spaces") == tokens
 
 
 PIECES = st.lists(
@@ -42,6 +48,8 @@ PIECES = st.lists(
                 "B",
                 "ß",
                 "中",
+                "ж",
+                "ก",
                 "7",
                 "٣",
                 ".",
@@ -56,10 +64,9 @@ PIECES = st.lists(
                 "/",
                 ":",
                 "://",
-                "@",
-                "_",
             ),
-            *("km", "mm", "Mr", "e.g", "com", "www.", "%", "$", "+", "*", "(", ")", "…", "★", "=", " ", " ", "\n", "~"),
+            *("@", "_", "km", "mm", "Mr", "e.g", "com", "www.", "%", "$", "+", "*", "(", ")", "…", "★", "=", " ", "\n"),
+            *("~", "cannot", "they", "ll", "'", "don", "t", "am", ";", "and/or"),
         ]
     ),
     max_size=9,
@@ -70,4 +77,12 @@ PIECES = st.lists(
 @given(st.one_of(PIECES, st.text()))
 @example("a@b.com/x a.b@ @a.com a..com x://y ://y .com a.com:")
 def test_tokens_are_those_of_the_slow_reference_implementation(text: str) -> None:
-    assert counted(text) == slow_tokens(text)
+    assert words_of(text, "spacy", "spaces") == slow_tokens(text)
+
+
+@settings(max_examples=200, deadline=None)
+@given(st.lists(PIECES, max_size=4))
+def test_a_text_is_cut_alike_wherever_it_lies(texts: list[str]) -> None:
+    joined = words_of("\n".join(texts), "spacy", "spaces")
+    assert joined == [word for text in texts for word in words_of(text, "spacy", "spaces")]
+    assert "".join(joined) == "".join("".join(texts).split())
