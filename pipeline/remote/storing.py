@@ -1,16 +1,23 @@
-"""Keeping a run's output in its store while it runs: the lock, what is fetched first, what is sent when."""
+"""Keeping a run's output in its store while it runs: the lock, what is fetched first, what is sent when.
+
+Beside what tasks and steps send, a thread sends every minute what long tasks have written so far, such as a training's
+checkpoints: files appear whole, and what is written in place is sent again when it has changed.
+"""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from threading import Event, Lock, Thread
 
 from prep.corpus.errors import PrepError
-from prep.corpus.files.retrying import storage_access
+from prep.corpus.files.retrying import StorageAccess, storage_access
 from prep.pipeline.config import Configuration
 from prep.pipeline.execution.interrupts import INTERRUPTS
 from prep.pipeline.remote.lease import Lease
 from prep.pipeline.remote.places import make_work_folder
 from prep.pipeline.remote.working_copy import WorkingCopy
+
+SEND_SECONDS = 60.0
 
 
 @dataclass(frozen=True)
@@ -19,17 +26,39 @@ class Storing:
 
     copy: WorkingCopy | None = None
     lease: Lease | None = None
+    _sending: Lock = field(default_factory=Lock, repr=False)
 
     def send(self) -> None:
         """Send what has changed. Raises RunError where the lock is lost, StorageError where the store stays away."""
         if self.copy is not None and self.lease is not None:
-            self.copy.send_changes(self.lease.require)
+            with self._sending:
+                self.copy.send_changes(self.lease.require)
 
     def finish(self) -> None:
         """Send the published results and delete what is published no more."""
         if self.copy is not None and self.lease is not None:
-            self.copy.send_changes(self.lease.require)
-            self.copy.delete_unpublished(self.lease.require)
+            with self._sending:
+                self.copy.send_changes(self.lease.require)
+                self.copy.delete_unpublished(self.lease.require)
+
+    @contextmanager
+    def regularly(self, seconds: float, settings: StorageAccess) -> Iterator[None]:
+        """Send what has changed every so many seconds while the block runs."""
+        stop = Event()
+
+        def run() -> None:
+            with storage_access(settings):
+                while not stop.wait(seconds):
+                    with suppress(PrepError, OSError):  # the next step's end sends again, and says what is wrong
+                        self.send()
+
+        thread = Thread(target=run, name="sending", daemon=True)
+        thread.start()
+        try:
+            yield
+        finally:
+            stop.set()
+            thread.join()
 
 
 def prepare(configuration: Configuration) -> None:
@@ -39,7 +68,7 @@ def prepare(configuration: Configuration) -> None:
 
 
 @contextmanager
-def storing(configuration: Configuration) -> Iterator[Storing]:
+def storing(configuration: Configuration, send_seconds: float = SEND_SECONDS) -> Iterator[Storing]:
     """Hold the store's lock, and bring the work folder in line with the store; send the last changes at the end.
 
     Raises RunError where another run holds the lock, StorageError where the store stays away.
@@ -52,7 +81,8 @@ def storing(configuration: Configuration) -> Iterator[Storing]:
         copy.fetch()
         kept = Storing(copy, lease)
         try:
-            yield kept
+            with kept.regularly(send_seconds, configuration.settings.storage):
+                yield kept
         except BaseException:
             with suppress(PrepError, OSError):  # the first error says more
                 kept.send()

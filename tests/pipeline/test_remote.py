@@ -23,10 +23,14 @@ from prep.pipeline.remote.lease import LOCKS, Holder, Lease
 from prep.pipeline.remote.lease import _encoded as encoded
 from prep.pipeline.remote.places import store_problems, work_folder
 from prep.pipeline.remote.reading import results_at
+from prep.pipeline.remote.storing import prepare, storing
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
+from prep.stages.read.read import Read
 
+from ..stages.read.crawls import CRAWL, Page, write_archive, write_cdx, write_table
+from ..stages.read.reading import documents, problems
 from .conftest import WritePipeline
 from .test_run import FILES, WHOLE
 
@@ -177,6 +181,45 @@ def test_results_and_exports(tmp_path: Path) -> None:
     assert all(there[name] == content for name, content in here.items() if name.endswith(".bin"))
     with pytest.raises(RunError, match=f"{BUCKET}/nothing/here: no run has published results here"):
         results_at(f"{BUCKET}/nothing/here")
+
+
+def test_what_a_long_task_writes_is_sent_while_it_runs(write_pipeline: WritePipeline) -> None:
+    configuration, _ = config.load(str(write_pipeline(WHOLE, *FILES)), [f"output={BUCKET}/runs/seven"])
+    prepare(configuration)
+    checkpoint = Path(configuration.settings.output, "steps/04-train-0123/output/checkpoint")
+    with storing(configuration, send_seconds=0.05):
+        checkpoint.parent.mkdir(parents=True)
+        for content in (b"first", b"second"):
+            checkpoint.write_bytes(content)
+            name = f"{BUCKET}/runs/seven/steps/04-train-0123/output/checkpoint"
+            until = time() + 20
+            while objects.read_object(name) != content and time() < until:
+                sleep(0.05)
+            assert objects.read_object(name) == content
+        checkpoint.unlink()
+    assert objects.list_objects(f"{BUCKET}/runs/seven") == {}
+
+
+def test_a_crawl_in_a_store(tmp_path: Path) -> None:
+    pages = [Page(f"https://example.org/{number}") for number in range(5)]
+    captures = write_archive(tmp_path, f"crawl-data/{CRAWL}/segments/1/warc/a.warc.gz", pages)
+    write_table(tmp_path, captures)
+    write_cdx(tmp_path, captures)
+    for path in tmp_path.rglob("*"):
+        if path.is_file():
+            objects.send_file(str(path), f"{BUCKET}/crawl/{path.relative_to(tmp_path)}")
+
+    def stage(address: object, **options: object) -> Read:
+        return Read.model_validate({"common_crawl": {"crawl": CRAWL, "address": str(address), **options}})
+
+    for options in ({}, {"index": "cdx", "sample": 0.6}, {"limit": 2}):
+        there = stage(f"{BUCKET}/crawl", **options)
+        assert problems(there) == []
+        assert documents(there) == documents(stage(tmp_path, **options))
+    (problem,) = problems(
+        Read.model_validate({"common_crawl": {"crawl": "CC-MAIN-2020-05", "address": f"{BUCKET}/no"}})
+    )
+    assert "no index of the crawl 'CC-MAIN-2020-05' at s3://bucket/no" in problem
 
 
 def test_a_lock_whose_holder_is_gone() -> None:

@@ -17,6 +17,7 @@ from prep.stages.read.crawl.fetching import SLOW_DOWN
 from prep.stages.read.crawl.index_files import NoIndexError, index_files, is_cluster, is_columnar
 from prep.stages.read.crawl.options import CommonCrawl
 from prep.stages.read.crawl.stretches import Stretch
+from prep.stages.read.cutting import MOST_TASKS
 from prep.stages.read.rows import Input
 from prep.stages.read.sources import CRAWL_INDEX, Origin, SourceOptions
 from prep.stages.stage import FileRange, InputFile, Partition
@@ -46,8 +47,10 @@ def crawl_files(origin: Origin) -> tuple[InputFile, ...]:
     )
 
 
-def crawl_partitions(files: Sequence[InputFile], options: SourceOptions) -> tuple[Partition, ...]:
-    """Cut a crawl's index into tasks: a stretch each, as far as the limit. Neighbours join where there are too many."""
+def crawl_partitions(
+    files: Sequence[InputFile], options: SourceOptions, most: int = MOST_TASKS
+) -> tuple[Partition, ...]:
+    """Cut a crawl's index into at most so many tasks: a stretch each, or several neighbours, as far as the limit."""
     ranges = [
         FileRange(file, stretch.size, stretch.start, stretch.end, stretch.first)
         for file, stretch in _stretches(files, options)
@@ -55,7 +58,8 @@ def crawl_partitions(files: Sequence[InputFile], options: SourceOptions) -> tupl
     crawl = _crawl(options)
     if crawl.limit is not None:
         ranges = list(_limited(ranges, options, crawl.limit))
-    return tuple(Partition((part,)) for part in ranges)
+    together = -(-len(ranges) // most) or 1
+    return tuple(Partition(tuple(ranges[at : at + together])) for at in range(0, len(ranges), together))
 
 
 def crawl_problems(origin: Origin) -> Iterator[Problem]:

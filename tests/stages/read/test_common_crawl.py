@@ -18,6 +18,7 @@ from prep.pipeline.plan import check
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
+from prep.stages.read.crawl.crawl import crawl_partitions
 from prep.stages.read.crawl.fetching import GAP, Capture, spans
 from prep.stages.read.read import Read
 
@@ -118,6 +119,18 @@ def test_a_domain_s_part_of_the_index(crawl: Path) -> None:
         found = stage.partitions(stage.list_files())
         assert 1 <= len(found) <= 2
         assert sum(part.size for part in found) < sum(file.size for file in stage.list_files())
+
+
+def test_there_are_not_too_many_tasks(crawl: Path) -> None:
+    stage = read(crawl)
+    files = stage.list_files()
+    whole = crawl_partitions(files, stage._origins[0].options)
+    joined = crawl_partitions(files, stage._origins[0].options, most=2)
+    assert (len(whole), len(joined)) == (3, 2)
+    assert [part for item in joined for part in item.ranges] == [part for item in whole for part in item.ranges]
+    schema = stage.output_schema(files)
+    rows = [outcome.batch.num_rows for item in joined for outcome in stage.read(item, schema, 1 << 20)]
+    assert sum(rows) == len(documents(stage))
 
 
 def test_over_http(crawl: Path) -> None:
