@@ -13,6 +13,7 @@ before it, so the text is not read again either. Between two deduplication stage
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Protocol
 
 import pyarrow as pa
 
@@ -35,6 +36,13 @@ from prep.stages.stage import (
     Tagging,
     Tap,
 )
+
+
+class Partitions(Protocol):
+    """What the tasks of a pass read, by task."""
+
+    def __getitem__(self, task: int, /) -> Partition: ...
+
 
 Identify = Callable[[Sequence[InputFile]], tuple[InputFile, ...]]
 
@@ -92,7 +100,7 @@ class PassStep(Step):
     source: tuple[int, SourceStage] | None = None
     source_schema: pa.Schema | None = field(default=None, repr=False)
     """Columns of what the source yields."""
-    partitions: tuple[Partition, ...] = field(default=(), repr=False)
+    partitions: Partitions = field(default=(), repr=False)
     previous: str | None = None
     """Folder of the pass whose parts it reads, where it has no source."""
     changes: tuple[Changes, ...] = ()

@@ -31,6 +31,7 @@ from prep.pipeline.steps.checking import Damage, forget_step, forget_tasks, mani
 from prep.pipeline.steps.finishing import finish_global, finish_pass
 from prep.pipeline.steps.inputs import Say, identify
 from prep.pipeline.steps.ledger import Ledger, PassCounts, Truncation
+from prep.pipeline.steps.partitions import without_plan
 from prep.pipeline.steps.passes import PHASE, PassTask
 from prep.pipeline.steps.publish import publish, truncated_inputs
 from prep.pipeline.steps.run_warnings import find_warnings, write_warnings
@@ -245,7 +246,8 @@ class _Steps:
         write_json(f"{folder}/{records.IDENTITY}", step.identity)
         settings = self._configuration.settings
         if isinstance(step, PassStep):
-            work = PassTask(step, self._root, settings.batch_bytes, settings.storage, self._store.copy)
+            small = without_plan(step, folder)
+            work = PassTask(small, self._root, settings.batch_bytes, settings.storage, self._store.copy)
             self._run_phase(work, step, Phase(PHASE, step.tasks))
             finish_pass(step, folder)
         else:

@@ -33,7 +33,7 @@ def finish_pass(step: PassStep, folder: str) -> None:
     if there != record.written:
         raise LedgerError(f"{folder}/parts hold {there} documents, but {record.written} were counted when writing")
     if step.source is not None:
-        inputs.remember(str(Path(folder).parent), step.partitions, _read(tasks))
+        inputs.remember(str(Path(folder).parent), map(step.partitions.__getitem__, range(step.tasks)), _read(tasks))
     records.write_manifest(folder, record)
 
 

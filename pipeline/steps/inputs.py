@@ -15,7 +15,7 @@ Cost: a look at each file, about 10 µs; in tasks one more read of what they hav
 
 import hashlib
 import os
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, replace
 from pathlib import Path
@@ -93,8 +93,8 @@ def identify(
     )
 
 
-def remember(folder: str, partitions: Sequence[Partition], read: Mapping[str, Sequence[Stretch]]) -> None:
-    """Keep what tasks have read of files, by path, for the runs that follow.
+def remember(folder: str, partitions: Iterable[Partition], read: Mapping[str, Sequence[Stretch]]) -> None:
+    """Keep what the tasks of these partitions have read of files, by path, for the runs that follow.
 
     Raises RunError where a file holds other bytes than before though its size and times have not changed.
     """
