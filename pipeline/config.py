@@ -53,12 +53,12 @@ class RayExecutor(Settings):
 
 
 class SlurmExecutor(Settings):
-    """Job arrays on a Slurm cluster; `prep run` submits each step and waits for it."""
+    """Jobs on a Slurm cluster that take tasks of any phase as they come; `prep run` submits them and waits."""
 
     kind: Literal["slurm"]
     partition: str
     time: str = "24:00:00"
-    """Time limit of a task."""
+    """Time limit of a job. It takes no new task after half of it, so that a task has at least the other half."""
     cpus_per_task: int = Field(1, ge=1)
     memory_gb_per_cpu: int = Field(4, ge=1)
     qos: str = ""

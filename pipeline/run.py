@@ -17,7 +17,7 @@ from prep.corpus.files.storage import write_json
 from prep.pipeline.cards.publish_cards import write_cards
 from prep.pipeline.config import Configuration
 from prep.pipeline.execution.alone import alone
-from prep.pipeline.execution.dispatch import run_tasks
+from prep.pipeline.execution.dispatch import Dispatcher
 from prep.pipeline.execution.interrupts import INTERRUPTS
 from prep.pipeline.execution.tasks import Call, Task
 from prep.pipeline.monitor.failures import failure_of
@@ -100,14 +100,16 @@ def _run(configuration: Configuration, progress: Progress, recorder: Recorder, s
     plan = plan_for(configuration, partial(_say, recorder, progress))
     recorder.update(steps=list(map(step_state, plan.steps)))
     progress.begin(recorder.state)
-    steps = _Steps(plan, configuration, progress, recorder, store)
+    settings = configuration.settings
     try:
-        for step in plan.steps:
-            ran = len(steps.ran)
-            steps.bring_up(step)
-            if len(steps.ran) > ran and step is not plan.steps[-1]:
-                _publish(configuration, plan.until(step), final=False)
-                store.send()
+        with Dispatcher(settings.executor, settings.workers, progress.say) as dispatcher:
+            steps = _Steps(plan, configuration, dispatcher, progress, recorder, store)
+            for step in plan.steps:
+                ran = len(steps.ran)
+                steps.bring_up(step)
+                if len(steps.ran) > ran and step is not plan.steps[-1]:
+                    _publish(configuration, plan.until(step), final=False)
+                    store.send()
     except TaskError as error:
         before = _found(configuration, plan, truncated_inputs(plan, folder))
         raise TaskError(f"{error}\nwhat was found before:\n{_lines(before)}" if before else str(error)) from error
@@ -174,9 +176,16 @@ class _Steps:
     """Brings steps up to date, one after another."""
 
     def __init__(
-        self, plan: Plan, configuration: Configuration, progress: Progress, recorder: Recorder, store: Storing
+        self,
+        plan: Plan,
+        configuration: Configuration,
+        dispatcher: Dispatcher,
+        progress: Progress,
+        recorder: Recorder,
+        store: Storing,
     ) -> None:
         self._plan = plan
+        self._dispatcher = dispatcher
         self._store = store
         self._recorder = recorder
         self._configuration = configuration
@@ -282,7 +291,7 @@ class _Steps:
         number = next(at for at, each in enumerate(_phases(step)) if each.name == phase.name)
         self._recorder.update(at=step.index, phase=number, phase_started=time())
         with self._progress.phase(step, number, folder, phase):
-            run_tasks(call, done, settings.executor, settings.workers)
+            self._dispatcher.run(call, done)
 
 
 def _phases(step: PassStep | GlobalStep) -> tuple[Phase, ...]:

@@ -1,4 +1,4 @@
-"""Running independent tasks: one after another here, in watched worker processes, or through datatrove's executors.
+"""Running independent tasks: one after another here, in watched worker processes, or on a cluster.
 
 Whether a task is done is decided by its record alone (`prep.pipeline.steps.records`), never by an executor's own marks.
 A single local worker is this process itself, for speed: a library that crashes ends it, and the next run, which finds
@@ -6,50 +6,91 @@ the task's note, runs the rest in a worker process.
 """
 
 from collections.abc import Callable
+from contextlib import ExitStack
 from pathlib import Path
+from typing import TYPE_CHECKING, Self
 
 from prep.corpus.errors import PrepError, TaskError
 from prep.pipeline.config import Executor, LocalExecutor, RayExecutor
 from prep.pipeline.execution.tasks import Call
 
-
-def run_tasks(call: Call, done: Callable[[int], bool], executor: Executor, workers: int) -> None:
-    """Run the call's tasks and return when all are done. Raises TaskError for the first that failed."""
-    for task in call.tasks:
-        Path(call.error_path(task)).unlink(missing_ok=True)
-    try:
-        _run(call, done, executor, workers)
-    except Exception as error:
-        raise _failure(call, error) from error
-    missing = [task for task in call.tasks if not done(task)]
-    if missing:
-        raise _failure(
-            call,
-            TaskError(
-                f"{call.label}: tasks {missing} ended without a record; logs in {call.logs}; run again: a task that "
-                "was killed is watched then, and goes on without the document that ends it, if it is one that does"
-            ),
-        )
+if TYPE_CHECKING:
+    from prep.pipeline.execution.slurm.pilots import PilotPool
+    from prep.pipeline.execution.workers import Pool
 
 
-def _run(call: Call, done: Callable[[int], bool], executor: Executor, workers: int) -> None:
-    if isinstance(executor, LocalExecutor):
-        alone = workers == 1 or (len(call.tasks) == 1 and not call.work.notes)
+class Dispatcher:
+    """Runs the tasks of one phase after another with the same workers, until it is closed."""
+
+    def __init__(self, executor: Executor, workers: int, say: Callable[[str], None] = lambda line: None) -> None:
+        """`say` is told what a cluster does, a line each."""
+        self._executor = executor
+        self._workers = workers
+        self._say = say
+        self._closing = ExitStack()
+        self._pool: Pool | None = None
+        self._pilots: PilotPool | None = None
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """Let the workers end."""
+        self._closing.close()
+
+    def run(self, call: Call, done: Callable[[int], bool]) -> None:
+        """Run the call's tasks and return when all are done. Raises TaskError for the first that failed."""
+        for task in call.tasks:
+            Path(call.error_path(task)).unlink(missing_ok=True)
+        try:
+            self._run(call, done)
+        except Exception as error:
+            raise _failure(call, error) from error
+        missing = [task for task in call.tasks if not done(task)]
+        if missing:
+            raise _failure(
+                call,
+                TaskError(
+                    f"{call.label}: tasks {missing} ended without a record; logs in {call.logs}; run again: a task "
+                    "that was killed is watched then, and goes on without the document that ends it, if it is one that "
+                    "does"
+                ),
+            )
+
+    def _run(self, call: Call, done: Callable[[int], bool]) -> None:
+        count = min(self._workers, len(call.tasks))
+        if isinstance(self._executor, LocalExecutor):
+            self._run_here(call, count)
+            return
+        if isinstance(self._executor, RayExecutor):
+            from prep.pipeline.execution.clusters import run_on_ray  # takes a quarter of a second
+
+            run_on_ray(call, self._executor, count)
+            return
+        if self._pilots is None:
+            from prep.pipeline.execution.slurm.pilots import PilotPool
+
+            folder = str(Path(call.folder).parent)
+            self._pilots = self._closing.enter_context(PilotPool(self._executor, self._workers, folder, self._say))
+        self._pilots.run(call, done)
+
+    def _run_here(self, call: Call, count: int) -> None:
+        alone = self._workers == 1 or (len(call.tasks) == 1 and not call.work.notes)
         if alone and not any(map(call.has_ended_a_process, call.tasks)):
             for rank in range(len(call.tasks)):
                 call(None, rank)
             return
-        from prep.pipeline.execution.workers import run_watched
+        if self._pool is None:
+            from prep.pipeline.execution.workers import Pool
 
-        run_watched(call, min(workers, len(call.tasks)))
-        return
-    from prep.pipeline.execution import clusters as executors  # takes a quarter of a second
+            self._pool = self._closing.enter_context(Pool())
+        self._pool.run(call, count)
 
-    count = min(workers, len(call.tasks))
-    if isinstance(executor, RayExecutor):
-        executors.run_on_ray(call, executor, count)
-    else:
-        executors.run_on_slurm(call, done, executor, count)
+
+def run_tasks(call: Call, done: Callable[[int], bool], executor: Executor, workers: int) -> None:
+    """Run the tasks of one call with workers of its own. Raises TaskError for the first that failed."""
+    with Dispatcher(executor, workers) as dispatcher:
+        dispatcher.run(call, done)
 
 
 def _failure(call: Call, error: Exception) -> PrepError:

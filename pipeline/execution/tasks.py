@@ -11,6 +11,9 @@ from prep.corpus.errors import PrepError, TaskError
 from prep.corpus.files.storage import write_bytes
 from prep.pipeline.steps import records
 
+CACHE_SETTING = "NUMBA_CACHE_DIR"
+"""The environment variable that names the folder of compiled functions, on this machine and on clusters."""
+
 
 class Task(Protocol):
     """Work that any process on any machine can do, given its number."""
@@ -72,6 +75,11 @@ class Call:
     def has_ended_a_process(self, task: int) -> bool:
         """Say whether a process that ran a task was killed, or ended by itself, and the task is best watched."""
         return Path(self.note_path(task)).exists() or Path(self.incidents_path(task)).exists()
+
+
+def kernels_folder(step: str) -> Path:
+    """Return the folder of compiled functions that all machines of a cluster see: beside the steps."""
+    return Path(step).resolve().parent / ".kernels"
 
 
 def _place(error: BaseException) -> str:

@@ -1,10 +1,12 @@
 """Worker processes on this machine, watched: a task that ends its process, or hangs, is run again.
 
-What such a task was at stands in its note; it is run again with what is known then, until it ends well or the fault
-does not look like a document's (`prep.pipeline.execution.quarantine`). The standard library's pool ends all its workers
-when one dies.
+Workers live as long as their pool, which takes the tasks of one phase after another: to start one costs a second or
+more of loading libraries and compiled kernels. What a task was at whose process ended stands in its note; it is run
+again with what is known then, until it ends well or the fault does not look like a document's
+(`prep.pipeline.execution.quarantine`). The standard library's pool ends all its workers when one dies.
 """
 
+import gc
 import os
 import pickle
 import signal
@@ -17,7 +19,7 @@ from multiprocessing.context import ForkServerProcess
 from pathlib import Path
 from threading import Thread
 from time import monotonic, sleep
-from typing import cast
+from typing import Self, cast
 
 from prep.corpus.errors import RunError, TaskError
 from prep.pipeline.execution.interrupts import without_interrupts
@@ -44,22 +46,24 @@ _CONTEXT = get_context("forkserver")
 class _Worker:
     """A process that runs one task after another."""
 
-    def __init__(self, call: bytes) -> None:
+    def __init__(self) -> None:
         self.rank = -1
+        self._call = b""
         self.pipe, theirs = _CONTEXT.Pipe()
         self.process = _started(theirs)
         theirs.close()
-        with suppress(ConnectionError):  # it has ended: `answer` says so
-            self.pipe.send_bytes(call)
 
-    def begin(self, rank: int, note: str) -> None:
-        """Give it a task, which it notes in a file what it is at."""
+    def begin(self, call: bytes, rank: int, note: str) -> None:
+        """Give it a task of a call, which it notes in a file what it is at."""
         self.rank = rank
         self._note = note
         self._seen: tuple[int, Spot] | None = None
         self._since = monotonic()
         with suppress(ConnectionError):  # it has ended: `answer` says so
+            if call != self._call:
+                self.pipe.send(call)
             self.pipe.send(rank)
+        self._call = call
 
     def answer(self) -> str | None:
         """Return how the task ended: empty where all went well; None where it has not. Raises EOFError at its death."""
@@ -100,26 +104,47 @@ def _started(pipe: Connection) -> ForkServerProcess:
     raise RunError("no worker process can be started: the fork server ends each time; see the system's log for its end")
 
 
-def run_watched(call: Call, count: int) -> None:
-    """Run the call's tasks in so many worker processes.
+class Pool:
+    """Worker processes that take the tasks of one call after another, until the pool is closed."""
 
-    Raises TaskError where a task fails, when those that run have ended; RunError where a process ends for no
-    document's fault.
-    """
-    _CONTEXT.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith("prep.")))
-    _Crew(call, count).run()
+    def __init__(self) -> None:
+        self._idle: list[_Worker] = []
+
+    def run(self, call: Call, count: int) -> None:
+        """Run the call's tasks in so many worker processes.
+
+        Raises TaskError where a task fails, when those that run have ended; RunError where a process ends for no
+        document's fault.
+        """
+        _CONTEXT.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith("prep.")))
+        _Crew(call, count, self._idle).run()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        """End the workers."""
+        while self._idle:
+            self._idle.pop().end()
+
+
+def run_watched(call: Call, count: int) -> None:
+    """Run the call's tasks in so many worker processes that end with it. Raises what `Pool.run` raises."""
+    with Pool() as pool:
+        pool.run(call, count)
 
 
 class _Crew:
     """The workers of a call, and the tasks that wait for them."""
 
-    def __init__(self, call: Call, count: int) -> None:
+    def __init__(self, call: Call, count: int, idle: list[_Worker]) -> None:
         self._call = call
         self._payload = pickle.dumps(call)
         self._count = count
         self._waiting = deque(range(len(call.tasks)))
         self._busy: list[_Worker] = []
-        self._idle: list[_Worker] = []
+        self._idle = idle
+        """The pool's, to which workers go back."""
         self._elsewhere: Counter[int] = Counter()
         self._error = ""
 
@@ -132,7 +157,7 @@ class _Crew:
                 for worker in tuple(self._busy):
                     self._look_at(worker)
         finally:
-            for worker in (*self._busy, *self._idle):
+            for worker in self._busy:
                 worker.end()
         if self._error:
             raise TaskError(self._error)
@@ -140,9 +165,18 @@ class _Crew:
     def _begin(self, rank: int) -> None:
         task = self._call.tasks[rank]
         self._learn(task, None)
-        worker = self._idle.pop() if self._idle else _Worker(self._payload)
+        worker = self._alive()
         self._busy.append(worker)
-        worker.begin(rank, self._call.note_path(task))
+        worker.begin(self._payload, rank, self._call.note_path(task))
+
+    def _alive(self) -> _Worker:
+        """Return an idle worker, or a new one; those that have ended since they were last used are let go."""
+        while self._idle:
+            worker = self._idle.pop()
+            if worker.process.is_alive():
+                return worker
+            worker.end()
+        return _Worker()
 
     def _look_at(self, worker: _Worker) -> None:
         try:
@@ -209,15 +243,18 @@ def _manner(status: int | None) -> str:
 def _serve(pipe: Connection) -> None:
     """Run the tasks that arrive, in a worker process, and answer with the error, or nothing.
 
-    The call comes first and once: it holds the whole plan, too much to send with each rank. It is a pickle, and so it
-    comes through the pipe, to which nobody else can write, and not in a file.
+    A call comes before the first of its ranks, as a pickle, and so through the pipe, to which nobody else can write,
+    and not in a file. What was loaded for the call before is let go.
     """
     _end_with_parent()
-    call: Call | None = None
+    payload, call = b"", cast("Call | None", None)
     try:
-        payload = pipe.recv_bytes()
         while True:
             rank = pipe.recv()
+            if isinstance(rank, bytes):
+                payload, call = rank, None
+                gc.collect()
+                continue
             try:
                 call = call or cast("Call", pickle.loads(payload))
                 call(None, rank)

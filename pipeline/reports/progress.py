@@ -48,6 +48,10 @@ class Progress:
             self._said = now
             self._console.print(activity, soft_wrap=True)
 
+    def say(self, line: str) -> None:
+        """Print what happens beside the steps, such as on a cluster."""
+        self._console.print(line, soft_wrap=True)
+
     def begin(self, state: RunState) -> None:
         """Take the steps of a run that begins."""
         self._phases = {step.folder: len(step.phases) for step in state.steps}

@@ -7,7 +7,7 @@ deduplication stages that follow take what they need on the way.
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar
 
@@ -51,7 +51,7 @@ def _opened(kind: type[RowStage], settings: str, _step: str) -> RowFunction:
 
 @dataclass(frozen=True)
 class PassTask:
-    """Everything a worker needs to run any task of a pass."""
+    """Everything a worker needs to run any task of a pass; what its stages load is kept from one task to the next."""
 
     notes: ClassVar[bool] = True
     step: PassStep
@@ -60,6 +60,12 @@ class PassTask:
     storage: StorageAccess
     copy: WorkingCopy | None = None
     """What sends the output to its store."""
+    _functions: dict[int, RowFunction] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """The stages' functions by position, as far as they were needed in this process."""
+
+    def __getstate__(self) -> dict[str, object]:
+        """Leave out what this process has loaded."""
+        return {**self.__dict__, "_functions": {}}
 
     def run(self, task: int) -> None:
         """Run one task and write its record. Running it again writes the same bytes."""
@@ -146,7 +152,9 @@ class PassTask:
         for position, stage in self.step.stages:
             if batch.num_rows == 0:
                 break
-            outcome = guard.apply(position, opened(stage, self.step.fingerprint), batch, losing.rows)
+            if position not in self._functions:
+                self._functions[position] = stage.open()
+            outcome = guard.apply(position, self._functions[position], batch, losing.rows)
             if outcome.verdicts is not None and outcome.verdicts.findings is not None:
                 found[position].write(outcome.verdicts.findings)
             batch = losing.settle(position, stage, outcome, batch, stage.tag)

@@ -1,78 +1,251 @@
-"""Slurm's jobs unpickle their call only from a folder that is the user's own and closed to others.
+"""Pilots on Slurm: one pool for a whole run, which nothing that happens to driver, pilots or Slurm disturbs.
 
-The commands of Slurm are scripts here that run the jobs at once.
+The commands of Slurm are scripts here that start the jobs as processes of this machine.
 """
 
 import os
 import shutil
-import sys
+import signal
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
+from time import sleep
+from typing import ClassVar
 
 import pytest
 
-from prep.corpus.errors import RunError
+from prep.corpus.errors import RunError, TaskError
 from prep.corpus.files.own_folder import CLOSED, is_own, require_closed
-from prep.pipeline.execution import clusters
+from prep.pipeline.config import SlurmExecutor
+from prep.pipeline.execution.slurm import pilots
+from prep.pipeline.execution.slurm.exchange import Assignment, Mailbox
+from prep.pipeline.execution.slurm.pilots import PilotPool, slurm_seconds
+from prep.pipeline.execution.tasks import Call
 
 from .conftest import WritePipeline
 from .test_run import run_it, tree
 
 COMMANDS = {
     "sbatch": """
-for script; do :; done
-grep -q launch_pickled_pipeline "$script" || { echo "Submitted batch job 8"; exit 0; }
-last=$(sed -n 's/^#SBATCH --array=0-\\([0-9]*\\).*/\\1/p' "$script")
-[ -z "$OPENED" ] || chmod "$OPENED" "$(dirname "$(grep -o '/[^ ]*executor.pik' "$script")")"
-for rank in $(seq 0 "$last"); do
-    SLURM_ARRAY_TASK_ID=$rank SLURM_NODELIST=here bash "$script" >> "$LOG" 2>&1
+[ ! -e away ] || { echo "sbatch: error: Unable to contact slurm controller" >&2; exit 1; }
+for word; do
+    case $word in
+        --partition=none) echo "sbatch: error: invalid partition specified: none" >&2; exit 1;;
+        --array=0-*) last=${word#--array=0-};;
+        --output=*) log=${word#--output=};;
+        *depend*) exit 9;;
+    esac
 done
-echo "Submitted batch job 7"
+number=$(($(cat number 2>/dev/null || echo 0) + 1))
+echo $number > number
+cat > $number.sh
+for place in $(seq 0 "$last"); do
+    out=${log/\\%A/$number}
+    export SLURM_ARRAY_JOB_ID=$number SLURM_ARRAY_TASK_ID=$place
+    setsid bash $number.sh > "${out/\\%a/$place}" 2>&1 < /dev/null &
+    echo $! > ${number}_$place.pid
+done
+echo $number
 """,
-    "srun": 'shift 3; shift; exec "$PYTHON" -m datatrove.tools.launch_pickled_pipeline "$@"',
-    "scontrol": "echo here",
-    "squeue": "exit 1",
+    "squeue": """
+[ ! -e away ] || { echo "slurm_load_jobs error: Unable to contact slurm controller" >&2; exit 1; }
+for file in *.pid; do
+    read -r state < <(ps -o stat= -p "$(cat "$file" 2>/dev/null || echo 0)")
+    case $state in ''|Z*) ;; *) echo "${file%.pid} RUNNING";; esac
+done
+""",
+    "scancel": 'for file in *.pid; do kill -TERM -- "-$(cat "$file")"; done 2>/dev/null; touch cancelled',
 }
 
 
 @pytest.fixture
-def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
-    """Put the commands on PATH and return the file to which the jobs print."""
-    commands = tmp_path / "bin"
+def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
+    """Put the commands on PATH and return the folder in which they keep what they know; end what they started."""
+    commands, state = tmp_path / "bin", tmp_path / "slurm"
     commands.mkdir()
+    state.mkdir()
     for name, content in COMMANDS.items():
-        (commands / name).write_text(f"#!/bin/bash\n{content}\n")
+        (commands / name).write_text(f"#!/bin/bash\ncd {state}\n{content}\n")
         (commands / name).chmod(0o755)
-    log = tmp_path / "jobs.log"
-    for name, value in {"PATH": f"{commands}:{os.environ['PATH']}", "PYTHON": sys.executable, "LOG": log}.items():
-        monkeypatch.setenv(name, str(value))
-    monkeypatch.setattr(clusters, "GRACE_SECONDS", 0.0)
-    monkeypatch.setattr(clusters, "POLL_SECONDS", 0.01)
-    return log
+    root = str(Path(__file__).parents[2])
+    monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
+    monkeypatch.setenv("PYTHONPATH", f"{root}:{os.environ.get('PYTHONPATH', '')}")
+    for name, seconds in {"QUEUE": 0.2, "SILENT": 0.5, "FIRST": 0.1}.items():
+        monkeypatch.setattr(pilots, "FIRST_WAIT" if name == "FIRST" else f"{name}_SECONDS", seconds)
+    yield state
+    for process in processes(state):
+        os.killpg(process, signal.SIGKILL)
 
 
-SLURM = "executor={kind: slurm, partition: any}"
+def processes(state: Path) -> list[int]:
+    """Return the jobs that run."""
+    numbers = [int(path.read_text()) for path in state.glob("*.pid")]
+    return [number for number in numbers if (Path("/proc") / str(number)).exists() and not is_zombie(number)]
 
 
-def test_slurm_reads_the_call_from_a_closed_folder(write_pipeline: WritePipeline, tmp_path: Path, slurm: Path) -> None:
-    path = write_pipeline([], ["apple", "bean"], ["cherry"])
-    run_it(path, SLURM, "workers=2")
-    folders = {found.parent for found in (tmp_path / "out" / "steps").rglob("executor.pik")}
-    assert folders
-    assert {folder.stat().st_mode & 0o777 for folder in folders} == {0o700}
+def is_zombie(process: int) -> bool:
+    try:
+        return Path(f"/proc/{process}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except OSError:
+        return True
+
+
+def wait_until(holds: Callable[[], bool]) -> None:
+    for _ in range(600):
+        if holds():
+            return
+        sleep(0.05)
+    raise TimeoutError
+
+
+@dataclass(frozen=True)
+class Slow:
+    """Work that notes when it begins, and waits until somebody lets it go on."""
+
+    notes: ClassVar[bool] = False
+    folder: str
+
+    def run(self, task: int) -> None:
+        if task == 4:
+            raise ValueError("four is wrong")
+        begun = Path(self.folder, f"begun-{task}")
+        with begun.open("a") as file:
+            file.write(f"{os.getpid()}\n")
+        while not Path(self.folder, "go").exists():
+            sleep(0.02)
+        Path(self.folder, f"done-{task}").touch()
+
+
+def pool_of(folder: Path, said: list[str], partition: str = "any", setup: str = "") -> PilotPool:
+    settings = SlurmExecutor(kind="slurm", partition=partition, setup=setup)
+    return PilotPool(settings, 2, str(folder / "steps"), said.append)
+
+
+def done_in(folder: Path) -> Callable[[int], bool]:
+    return lambda task: (folder / f"done-{task}").exists()
+
+
+def call_of(folder: Path, *tasks: int) -> Call:
+    return Call(Slow(str(folder)), "slow", tasks, str(folder / "steps" / "00-slow"), "pass")
+
+
+def test_a_run_has_one_pool_and_leaves_no_job(write_pipeline: WritePipeline, tmp_path: Path, slurm: Path) -> None:
+    path = write_pipeline(["one_per_letter", "count"], ["apple", "bean"], ["cherry"])
+    run_it(path)
     published = tree(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
-    run_it(path)
+    run_it(path, "executor={kind: slurm, partition: any}", "workers=2")
     assert tree(tmp_path / "out") == published
+    assert (slurm / "number").read_text() == "1\n", "one submission for all phases"
+    wait_until(lambda: not processes(slurm))
+    (folder,) = {call.parent.parent for call in (tmp_path / "out" / "steps").rglob("*.pickle")}
+    assert folder.stat().st_mode & 0o777 == 0o700
 
 
-@pytest.mark.parametrize("mode", ["0770", "0755", "0707"])
-def test_a_job_refuses_a_folder_that_was_opened(
-    write_pipeline: WritePipeline, slurm: Path, monkeypatch: pytest.MonkeyPatch, mode: str
+def between_looks(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> None:
+    """Do something each time that the driver waits."""
+
+    def wait(seconds: float) -> None:
+        act()
+        sleep(seconds)
+
+    monkeypatch.setattr(pilots, "sleep", wait)
+
+
+def test_a_driver_that_is_started_again_goes_on_with_the_pilots(
+    tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv("OPENED", mode)
-    with pytest.raises(RunError, match="ended without a record"):
-        run_it(write_pipeline([], ["apple"]), SLURM)
-    assert f"must be a folder of this user with mode 0700, found mode {mode[1:]}" in slurm.read_text()
+    def die() -> None:
+        if len(list(tmp_path.glob("begun-*"))) == 2:
+            raise KeyboardInterrupt
+
+    def let_go() -> None:
+        looks.append("")
+        if len(looks) == 5:
+            (tmp_path / "go").touch()
+
+    looks: list[str] = []
+    first = pool_of(tmp_path, []).__enter__()
+    between_looks(monkeypatch, die)
+    with pytest.raises(KeyboardInterrupt):
+        first.run(call_of(tmp_path, 0, 1, 2), done_in(tmp_path))
+    (slurm / "away").touch()  # and Slurm does not answer for a while
+    between_looks(monkeypatch, let_go)
+    with pool_of(tmp_path, []) as second:
+        second.run(call_of(tmp_path, 0, 1, 2), done_in(tmp_path))
+        assert (slurm / "number").read_text() == "1\n"
+        (slurm / "away").unlink(missing_ok=True)
+    assert [len(path.read_text().split()) for path in sorted(tmp_path.glob("begun-*"))] == [1, 1, 1], "none ran twice"
+    wait_until(lambda: not processes(slurm))
+
+
+def test_tasks_of_a_pilot_that_is_killed_run_again_and_one_that_fails_ends_the_phase(
+    tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kill() -> None:
+        if (tmp_path / "begun-0").exists() and not (slurm / "killed").exists():
+            (slurm / "killed").touch()
+            os.kill(int((slurm / "1_0.pid").read_text()), signal.SIGKILL)
+        if (slurm / "2.sh").exists():
+            (tmp_path / "go").touch()
+
+    between_looks(monkeypatch, kill)
+    with pool_of(tmp_path, []) as pool:
+        pool.run(call_of(tmp_path, 0), done_in(tmp_path))
+        assert len((tmp_path / "begun-0").read_text().split()) <= 2
+        assert (slurm / "number").read_text() == "2\n", "another job took its place"
+        with pytest.raises(TaskError, match="four is wrong"):
+            pool.run(call_of(tmp_path, 4), done_in(tmp_path))
+    wait_until(lambda: not processes(slurm))
+
+
+def test_what_slurm_refuses_ends_the_run_at_once(tmp_path: Path, slurm: Path) -> None:
+    with pool_of(tmp_path, [], partition="none") as pool, pytest.raises(RunError, match="invalid partition specified"):
+        pool.run(call_of(tmp_path, 0), lambda task: False)
+
+
+def test_jobs_that_end_before_they_begin_to_work_end_the_run(
+    tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(pilots, "UNSEEN_SECONDS", 0.3)
+    setup = "echo no such environment; exit 3"
+    with pool_of(tmp_path, [], setup=setup) as pool, pytest.raises(RunError, match="no such environment"):
+        pool.run(call_of(tmp_path, 0, 1), lambda task: False)
+
+
+def test_calls_are_read_from_a_closed_folder_alone(tmp_path: Path) -> None:
+    box = Mailbox(str(tmp_path / "box"))
+    name = box.store(call_of(tmp_path))
+    assert box.load(name) == call_of(tmp_path)
+    box.folder.chmod(0o750)
+    with pytest.raises(RunError, match=r"mode 0700.*found a folder of user .* with mode 0750"):
+        box.load(name)
+
+
+def test_a_pilot_finds_nothing_of_another_one_of_its_name(tmp_path: Path) -> None:
+    box = Mailbox(str(tmp_path / "box"))
+    box.assign("7_0", Assignment(3, "call", "folder", "pass", (1, 2)))
+    assert box.assignment("7_0") == Assignment(3, "call", "folder", "pass", (1, 2))
+    box.arrive("7_0")
+    assert box.assignment("7_0") is None
+    assert box.pilots() == ["7_0"]
+    box.leave("7_0")
+    assert box.pilots() == []
+
+
+@pytest.mark.parametrize(
+    ("limit", "seconds"),
+    [
+        ("90", 5400),
+        ("1:30", 90),
+        ("24:00:00", 86_400),
+        ("2-12", 216_000),
+        ("1-00:30", 88_200),
+        ("UNLIMITED", float("inf")),
+    ],
+)
+def test_time_limits_are_read_as_slurm_reads_them(limit: str, seconds: float) -> None:
+    assert slurm_seconds(limit) == seconds
 
 
 def test_local_workers_write_no_pickle(write_pipeline: WritePipeline, tmp_path: Path) -> None:

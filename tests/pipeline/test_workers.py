@@ -11,7 +11,7 @@ import pytest
 
 from prep.corpus.errors import RunError
 from prep.pipeline.execution.tasks import Call
-from prep.pipeline.execution.workers import MOST_ELSEWHERE, run_watched
+from prep.pipeline.execution.workers import MOST_ELSEWHERE, Pool, run_watched
 
 
 @dataclass(frozen=True)
@@ -53,3 +53,31 @@ def test_a_killed_fork_server_is_replaced(tmp_path: Path) -> None:
     os.kill(server, signal.SIGKILL)
     run_watched(call(tmp_path / "after", 0), 2)
     assert sorted(path.name for path in (tmp_path / "after").glob("done-*")) == ["done-0", "done-1", "done-2"]
+
+
+@dataclass(frozen=True)
+class NamesItsProcess:
+    """Work that writes down which process did it."""
+
+    notes: ClassVar[bool] = False
+    folder: str
+
+    def run(self, task: int) -> None:
+        Path(self.folder, f"{task}-{os.getpid()}").touch()
+
+
+def test_workers_live_from_one_call_to_the_next_and_dead_ones_are_replaced(tmp_path: Path) -> None:
+    def processes(phase: str) -> set[str]:
+        (tmp_path / phase).mkdir()
+        pool.run(Call(NamesItsProcess(str(tmp_path / phase)), phase, tuple(range(6)), str(tmp_path), phase), 2)
+        found = [path.name.split("-") for path in (tmp_path / phase).iterdir()]
+        assert sorted(task for task, _ in found) == list("012345")
+        return {process for _, process in found}
+
+    with Pool() as pool:
+        first = processes("first")
+        assert processes("second") <= first
+        for process in first:
+            os.kill(int(process), signal.SIGKILL)
+        assert not processes("third") & first
+    assert not [process for process in first if Path("/proc", process).exists()]

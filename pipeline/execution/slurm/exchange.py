@@ -1,0 +1,138 @@
+"""How the driver of a run and its pilots on other machines talk: small files in one folder that both see.
+
+    calls/NAME.pickle     what is to be run: a phase's call, without its tasks; named by its content
+    inbox/PILOT.json      what a pilot is to do: a call and the numbers of its tasks
+    outbox/PILOT.json     how the pilot's last assignment ended
+    alive/PILOT           written every few seconds while the pilot lives, taken away when it ends in good order
+    logs/                 what pilots print
+
+A call is a pickle, so the folder is of mode 0700 and the user's own; both sides check that before they write or read
+one. Only the driver writes to an inbox and only the pilot to its outbox; every file appears whole. A pilot is idle
+where its outbox has answered the number that its inbox has: that holds for a driver that is started again as well.
+"""
+
+import hashlib
+import pickle
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from time import time
+from typing import cast
+
+from prep.corpus.errors import CorruptFileError
+from prep.corpus.files.own_folder import require_closed
+from prep.corpus.files.storage import read_json, write_bytes, write_json
+from prep.pipeline.execution.tasks import Call
+
+FOLDER = ".pool"
+"""Its name among the steps' folders."""
+BEAT_SECONDS = 5.0
+
+
+@dataclass(frozen=True)
+class Assignment:
+    """What a pilot is to do."""
+
+    number: int
+    """Of the pilot's assignments, from 1."""
+    call: str
+    folder: str
+    """The step's."""
+    phase: str
+    tasks: tuple[int, ...]
+
+
+@dataclass(frozen=True)
+class Answer:
+    """How an assignment ended."""
+
+    number: int
+    error: str = ""
+    """Empty where all went well."""
+
+
+class Mailbox:
+    """The folder, as seen from either side."""
+
+    def __init__(self, folder: str) -> None:
+        """Make the folder where there is none. Raises RunError where it is not the user's own, or open to others."""
+        self.folder = Path(folder)
+        require_closed(self.folder)
+
+    def store(self, call: Call) -> str:
+        """Keep a call for pilots and return its name."""
+        data = pickle.dumps(call)
+        name = hashlib.sha256(data).hexdigest()[:16]
+        path = self.folder / "calls" / f"{name}.pickle"
+        if not path.exists():
+            write_bytes(str(path), data)
+        return name
+
+    def load(self, name: str) -> Call:
+        """Read a call. Raises RunError where others could have written it."""
+        require_closed(self.folder)
+        return cast("Call", pickle.loads((self.folder / "calls" / f"{name}.pickle").read_bytes()))
+
+    def assign(self, pilot: str, assignment: Assignment) -> None:
+        """Give a pilot something to do."""
+        write_json(str(self._inbox(pilot)), asdict(assignment))
+
+    def assignment(self, pilot: str) -> Assignment | None:
+        """Return what a pilot was last given to do."""
+        value = _read(self._inbox(pilot))
+        return None if value is None else Assignment(**{**value, "tasks": tuple(value["tasks"])})  # type: ignore[arg-type]
+
+    def reply(self, pilot: str, answer: Answer) -> None:
+        """Say how an assignment ended."""
+        write_json(str(self._outbox(pilot)), asdict(answer))
+
+    def answer(self, pilot: str) -> Answer | None:
+        """Return how a pilot's last assignment ended."""
+        value = _read(self._outbox(pilot))
+        return None if value is None else Answer(**value)  # type: ignore[arg-type]
+
+    def arrive(self, pilot: str) -> None:
+        """Begin as a pilot: what one of the same name has left is not for this one."""
+        self._inbox(pilot).unlink(missing_ok=True)
+        self._outbox(pilot).unlink(missing_ok=True)
+        self.beat(pilot)
+
+    def beat(self, pilot: str) -> None:
+        """Show that a pilot lives."""
+        write_bytes(str(self.folder / "alive" / pilot), f"{time():.3f}\n".encode())
+
+    def leave(self, pilot: str) -> None:
+        """Say that a pilot has ended, and its processes with it."""
+        (self.folder / "alive" / pilot).unlink(missing_ok=True)
+
+    def life(self, pilot: str) -> str:
+        """Return what a pilot last wrote to show that it lives; empty where it has left, or never came."""
+        try:
+            return (self.folder / "alive" / pilot).read_text()
+        except OSError:
+            return ""
+
+    def pilots(self) -> list[str]:
+        """Return the pilots that have come and not left, whether or not they live."""
+        folder = self.folder / "alive"
+        return sorted(path.name for path in folder.iterdir() if path.name[0] != ".") if folder.exists() else []
+
+    def log(self, pilot: str) -> str:
+        """Return the last lines that a pilot has printed."""
+        try:
+            text = (self.folder / "logs" / f"{pilot}.log").read_text("utf-8", "replace")
+        except OSError:
+            return ""
+        return "\n".join(text.strip().splitlines()[-5:])
+
+    def _inbox(self, pilot: str) -> Path:
+        return self.folder / "inbox" / f"{pilot}.json"
+
+    def _outbox(self, pilot: str) -> Path:
+        return self.folder / "outbox" / f"{pilot}.json"
+
+
+def _read(path: Path) -> dict[str, object] | None:
+    try:
+        return read_json(str(path))
+    except (FileNotFoundError, CorruptFileError):
+        return None
