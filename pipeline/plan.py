@@ -19,10 +19,10 @@ import pyarrow as pa
 
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.corpus.files.storage import exists
-from prep.pipeline.config import Configuration, complaint, stage_path
+from prep.pipeline.config import Configuration, LocalExecutor, complaint, stage_path
 from prep.pipeline.fingerprint import FORMAT, Identity, columns_identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located
-from prep.pipeline.remote.places import output_problems
+from prep.pipeline.remote.places import has_scratch, output_problems
 from prep.stages.catalogue import STAGES
 from prep.stages.stage import (
     CheckContext,
@@ -186,6 +186,11 @@ def _problems(configuration: Configuration) -> Iterator[tuple[int | None, Proble
     output = configuration.settings.output
     if configuration.remote:
         yield from ((None, problem) for problem in output_problems(configuration.remote))
+        if not isinstance(configuration.settings.executor, LocalExecutor) and not has_scratch(
+            configuration.settings.scratch
+        ):
+            expected = "a folder that all nodes share, since output is a URL"
+            yield None, Problem("option 'scratch' is missing", ("output",), expected)
     elif not Path(output).is_dir() and exists(output):
         yield None, Problem("output", ("output",), "a folder", f"{output}, which is a file", "name another one")
     first = configuration.stages[0]

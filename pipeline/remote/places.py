@@ -32,6 +32,11 @@ def work_folder(url: str, scratch: str = "") -> str:
     return str(Path(root, f"{name}-{hashlib.sha256(url.encode()).hexdigest()[:12]}").absolute())
 
 
+def has_scratch(scratch: str) -> bool:
+    """Say whether somebody has named a folder for outputs in stores."""
+    return bool(scratch or os.environ.get(SCRATCH))
+
+
 def make_work_folder(folder: str) -> None:
     """Make the folder. Raises RunError where others can write to it: code of a run is made from what lies there."""
     require_closed(Path(folder))

@@ -28,11 +28,11 @@ class Storing:
     lease: Lease | None = None
     _sending: Lock = field(default_factory=Lock, repr=False)
 
-    def send(self) -> None:
+    def send(self, settled_seconds: float = 0.0) -> None:
         """Send what has changed. Raises RunError where the lock is lost, StorageError where the store stays away."""
         if self.copy is not None and self.lease is not None:
             with self._sending:
-                self.copy.send_changes(self.lease.require)
+                self.copy.send_changes(self.lease.require, settled_seconds)
 
     def finish(self) -> None:
         """Send the published results and delete what is published no more."""
@@ -50,7 +50,7 @@ class Storing:
             with storage_access(settings):
                 while not stop.wait(seconds):
                     with suppress(PrepError, OSError):  # the next step's end sends again, and says what is wrong
-                        self.send()
+                        self.send(seconds / 2)
 
         thread = Thread(target=run, name="sending", daemon=True)
         thread.start()

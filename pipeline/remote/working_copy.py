@@ -15,7 +15,9 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
+from math import inf
 from pathlib import Path
+from time import time
 
 from prep.corpus.errors import CorruptFileError, RunError
 from prep.corpus.files import objects
@@ -75,14 +77,18 @@ class WorkingCopy:
             keep[self._below(item)] = stamp_of(self._path(self._below(item)), item.tag)
         rewrite_logs(self.folder, keep)
 
-    def send_changes(self, allowed: Callable[[], None]) -> None:
-        """Send what is new or changed, and delete what is gone; `allowed` raises where nothing may be written."""
+    def send_changes(self, allowed: Callable[[], None], settled_seconds: float = 0.0) -> None:
+        """Send what is new or changed, and delete what is gone; `allowed` raises where nothing may be written.
+
+        Files that were changed in the last `settled_seconds` are left out: whoever writes them is about to send them.
+        """
         known, log = read_logs(self.folder), _log(self.folder)
         there = list(self._walk())
         allowed()
         gone = sorted(known.keys() - set(there))
         self._delete([name for name in gone if known[name].tag and self._is_own(name)], log)
-        changed = [name for name in there if not _is_sent(known.get(name), self._path(name))]
+        since = (time() - settled_seconds) * 1e9 if settled_seconds else inf
+        changed = [name for name in there if not _is_sent(known.get(name), self._path(name), since)]
         for group in _in_order(changed):
             allowed()
             links = self._links(known)
@@ -103,9 +109,9 @@ class WorkingCopy:
         path, place = self._path(name), join(self.url, name)
         try:
             status = os.stat(path)  # noqa: PTH116
-            twin = (links or {}).get((status.st_dev, status.st_ino))
-            if twin is not None and twin != name:
-                tag = objects.copy_object(join(self.url, twin), place)
+            same = (links or {}).get((status.st_dev, status.st_ino))
+            if same is not None and same != name:
+                tag = objects.copy_object(join(self.url, same), place)
             else:
                 tag = objects.send_file(path, place)
             log.add(name, Sent(status.st_size, status.st_mtime_ns, tag))
@@ -196,11 +202,13 @@ def _is_same(sent: Sent, item: Stored, now: Sent) -> bool:
     return sent.tag in (item.tag, _FROM_TASK)
 
 
-def _is_sent(sent: Sent | None, path: str) -> bool:
+def _is_sent(sent: Sent | None, path: str, since: float) -> bool:
+    """Say whether a file stands in the store as it is, or was changed after a time in nanoseconds, or is gone."""
     try:
-        return sent is not None and bool(sent.tag) and sent == stamp_of(path, sent.tag)
+        now = stamp_of(path, "" if sent is None else sent.tag)
     except FileNotFoundError:
         return True
+    return (sent == now and now.tag != "") or now.modified > since
 
 
 def _in_order(names: Sequence[str]) -> Iterator[list[str]]:

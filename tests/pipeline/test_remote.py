@@ -280,6 +280,19 @@ def test_outputs_that_cannot_be_written(write_pipeline: WritePipeline) -> None:
             plan.check(configuration, located)
 
 
+def test_a_cluster_takes_a_scratch_that_all_nodes_share(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    path, remote = write_pipeline(WHOLE, *FILES), [f"output={BUCKET}/runs/x", "executor=ray"]
+    for scratch in ([], ["scratch=/shared"]):
+        configuration, located = config.load(str(path), [*remote, *scratch])
+        plan.check(configuration, located)
+        monkeypatch.delenv("PREP_SCRATCH", raising=False)
+    configuration, located = config.load(str(path), remote)
+    with pytest.raises(ConfigurationError, match="'scratch' is missing; expected a folder that all nodes share"):
+        plan.check(configuration, located)
+
+
 @pytest.mark.parametrize("where", ["output", "stages.1.paths"])
 def test_urls_with_credentials(write_pipeline: WritePipeline, where: str) -> None:
     path = write_pipeline(WHOLE, *FILES)

@@ -88,19 +88,19 @@ def _capture(line: bytes) -> dict[str, object]:
     time, _, written = rest.partition(b" ")
     if not (key and time.isdigit() and len(time) == 14):
         raise ValueError(f"no time of 14 digits: {time[:20]!r}")
-    told = orjson.loads(written)
+    fields = orjson.loads(written)
     digits = time.decode()
-    mime = told.get("mime-detected") or told.get("mime")
-    status = str(told.get("status", ""))
+    mime = fields.get("mime-detected") or fields.get("mime")
+    status = str(fields.get("status", ""))
     return {
-        "url": str(told["url"]),
+        "url": str(fields["url"]),
         "date": f"{digits[:4]}-{digits[4:6]}-{digits[6:8]}T{digits[8:10]}:{digits[10:12]}:{digits[12:14]}Z",
         "status": int(status) if status.isdigit() else None,
         "mime": None if mime is None else str(mime),
-        "languages": None if told.get("languages") is None else str(told["languages"]),
-        "filename": str(told["filename"]),
-        "offset": int(told["offset"]),
-        "length": int(told["length"]),
+        "languages": None if fields.get("languages") is None else str(fields["languages"]),
+        "filename": str(fields["filename"]),
+        "offset": int(fields["offset"]),
+        "length": int(fields["length"]),
     }
 
 

@@ -109,10 +109,10 @@ def write_cdx(root: Path, captures: Sequence[Stored], block: int = 3) -> Path:
     """Write a ZipNum file and its summary, with so many lines in a block."""
     lines = []
     for item in sorted(captures, key=lambda item: item.key):
-        told = {"url": item.page.url, "mime": item.page.mime, "mime-detected": item.page.mime}
-        told |= {"status": str(item.page.status), "languages": item.page.languages}
-        told |= {"filename": item.filename, "offset": str(item.offset), "length": str(item.length)}
-        lines.append(f"{item.key} 20261005100000 {json.dumps(told)}\n")
+        fields = {"url": item.page.url, "mime": item.page.mime, "mime-detected": item.page.mime}
+        fields |= {"status": str(item.page.status), "languages": item.page.languages}
+        fields |= {"filename": item.filename, "offset": str(item.offset), "length": str(item.length)}
+        lines.append(f"{item.key} 20261005100000 {json.dumps(fields)}\n")
     path = root / CDX / "cdx-00000.gz"
     path.parent.mkdir(parents=True, exist_ok=True)
     content, summary = bytearray(), ""
