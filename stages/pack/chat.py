@@ -1,6 +1,6 @@
 """Conversations as rows' tokens: encoded by the tokenizer's chat template, with a mask of what is to be learnt."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import TYPE_CHECKING, Literal
 
@@ -10,10 +10,12 @@ import pyarrow as pa
 from pydantic import Field
 
 from prep.corpus.arrow.documents import CONVERSATION
+from prep.corpus.errors import Problem, RunError
+from prep.corpus.files.storage import exists, open_input
 from prep.corpus.shards.shards import Ids
 from prep.stages.pack.tokens import EncodedBatch
 from prep.stages.settings import PathName, Settings
-from prep.stages.shared.conversations import conversation_text
+from prep.stages.shared.conversations import GivesTokenizer, conversation_text
 
 if TYPE_CHECKING:
     from prep.tokenizers.chat.encode import EncodedConversation, Refusal
@@ -34,6 +36,23 @@ class Chat(Settings):
     itself which of the assistant's tokens these are; otherwise they are all that a message adds to those before it."""
     date: str = Field(default="", pattern=r"^(\d{4}-\d{2}-\d{2})?$")
     """The date that templates which write today's are given, such as 2026-01-31: rows must not depend on the day."""
+
+    def problems(self, tokenizers: Sequence[GivesTokenizer]) -> Iterator[Problem]:
+        """Find a template that is not there, or is none; `tokenizers` are the stages that make the tokenizer."""
+        from prep.tokenizers.chat.template import ChatTemplate
+
+        place = ("chat", "template")
+        if self.template and not exists(self.template):
+            yield Problem("the chat template", place, "a file", self.template)
+        elif self.template:
+            try:
+                with open_input(self.template) as opened:
+                    ChatTemplate(opened.read().decode(), {})
+            except (OSError, ValueError, RunError) as error:
+                yield Problem(f"the chat template cannot be read: {error}", place, "a file of Jinja")
+        elif tokenizers and not tokenizers[-1].has_template():
+            hint = "set tokenizer.chat_template or pack.chat.template to one, or take the tokenizer of a chat model"
+            yield Problem("the tokenizer has no chat template", ("chat",), "a file of Jinja", "none", hint)
 
 
 class ConversationEncoder:

@@ -9,7 +9,7 @@ from pydantic import Field
 from prep.corpus.arrow.columns import is_number
 from prep.corpus.arrow.documents import CONVERSATION
 from prep.corpus.errors import Problem, RunError
-from prep.corpus.files.storage import exists, join
+from prep.corpus.files.storage import join
 from prep.corpus.shards.shards import read_manifest, token_dtype
 from prep.corpus.shards.splits import SPLITS, TRAIN, VALIDATION
 from prep.stages.pack.chat import Chat, ConversationEncoder
@@ -21,7 +21,8 @@ from prep.stages.pack.tokens import Drawing, EncodedBatch, RowFormat, read_row_f
 from prep.stages.pack.write import write_manifests, write_share
 from prep.stages.results import Results, RunWarning
 from prep.stages.settings import Size
-from prep.stages.stage import CheckContext, GlobalStage, Phase
+from prep.stages.shared.conversations import GivesTokenizer
+from prep.stages.stage import CheckContext, GlobalStage, Phase, Stage
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts
 
@@ -128,7 +129,7 @@ class Pack(GlobalStage):
         missing = [(location, column) for location, column in looked_at if column not in names]
         for location, column in missing:
             yield Problem("no stage before makes this column", location, f"one of {', '.join(names)}", column)
-        yield from self._chat_problems(names)
+        yield from self._chat_problems(names, context.upstream)
         if self.mixture is not None and not missing:
             yield from self._mixture_problems(self.mixture, context.schema)
 
@@ -151,7 +152,7 @@ class Pack(GlobalStage):
             kind = str(schema.field(mixture.curve.score).type)
             yield Problem("this column cannot be ranked by", ("mixture", "curve", "score"), "numbers", kind)
 
-    def _chat_problems(self, names: Sequence[str]) -> Iterator[Problem]:
+    def _chat_problems(self, names: Sequence[str], upstream: Sequence[Stage]) -> Iterator[Problem]:
         if self.chat is None:
             return
         if CONVERSATION.name not in names:
@@ -163,8 +164,7 @@ class Pack(GlobalStage):
             yield Problem("conversations are not continued in other rows", (option,), expected, getattr(self, option))
         if "separator" in self.model_fields_set:
             yield Problem("the template delimits conversations", ("separator",), hint="take it out")
-        if self.chat.template and not exists(self.chat.template):
-            yield Problem("the chat template", ("chat", "template"), "a file", self.chat.template)
+        yield from self.chat.problems([stage for stage in upstream if isinstance(stage, GivesTokenizer)])
 
     def remarks(self, context: CheckContext) -> Iterator[str]:
         """Yield that conversations are packed as text, where they are."""

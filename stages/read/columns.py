@@ -9,9 +9,11 @@ import pyarrow as pa
 from prep.corpus.arrow.documents import ABOUT, CONVERSATION, DATE, HTML, ID, SOURCE, TEXT, URL, storable
 from prep.corpus.closeness import nearest
 from prep.corpus.errors import Problem
-from prep.stages.read.formats import COLUMNS, JSON, columns_of, input_of, kind_of, table_schema
+from prep.stages.read.formats import CHAT_TABLES, COLUMNS, CONVERSING, columns_of, input_of, kind_of, table_schema
 from prep.stages.read.rows import METADATA
 from prep.stages.read.sources import Origin, SourceOptions
+from prep.stages.read.tables.chat_tables import has_turns
+from prep.stages.read.tables.conversations import FORMS
 from prep.stages.read.tables.mapping import PAGE, Mapped, is_bytes, is_scalar, mapped_columns, plain_type
 from prep.stages.stage import InputFile
 
@@ -32,10 +34,16 @@ class Tables:
     def __init__(self, origins: Sequence[Origin], files: Sequence[InputFile]) -> None:
         self._origins = {origin.name: origin for origin in origins}
         kinds = [(kind_of(file, self._origins[file.source].options), file) for file in files]
-        self._formats = frozenset(kind for kind, _ in kinds)
-        self._conversing = frozenset(
-            file.source for kind, file in kinds if kind in JSON and self._origins[file.source].options.conversations
+        conversing = [
+            file.source
+            for kind, file in kinds
+            if kind in CONVERSING and self._origins[file.source].options.conversations
+        ]
+        self._conversing = frozenset(conversing)
+        self._formats = frozenset(
+            "jsonl" if kind in CHAT_TABLES and file.source in self._conversing else kind for kind, file in kinds
         )
+        self._chats: dict[str, tuple[InputFile, pa.Schema]] = {}
         self._schemas: dict[str, tuple[InputFile, pa.Schema]] = {}
         self._errors: dict[str, tuple[InputFile, str]] = {}
         for file in files:
@@ -48,7 +56,8 @@ class Tables:
                 self._errors[file.path] = (file, f"{type(error).__name__}: {error}")
                 continue
             if schema is not None:
-                self._schemas[file.path] = (file, schema)
+                chats = file.source in self._conversing and kind_of(file, options) in CHAT_TABLES
+                (self._chats if chats else self._schemas)[file.path] = (file, schema)
 
     def output_schema(self) -> pa.Schema:
         """Return id, url, date, source, what the formats bring, and the tables' own columns."""
@@ -91,11 +100,19 @@ class Tables:
                     field = (*origin.field, "paths")
                     found.append((Problem(other, field, str(kind), str(column.type), hint), file.path))
         yield from _said_once(found)
+        yield from _said_once(list(self._without_turns()))
         yield from self._unreadable()
         for origin in self._origins.values():
             if origin.options.conversations and origin.name not in self._conversing:
-                hint = "write them as JSON Lines"
-                yield Problem("conversations", (*origin.field, "conversations"), "files of JSON", "none", hint)
+                hint, place = "write them as JSON Lines", (*origin.field, "conversations")
+                yield Problem("conversations", place, "files of JSON, Parquet or Arrow", "none", hint)
+
+    def _without_turns(self) -> Iterator[tuple[Problem, str]]:
+        """Yield tables that hold no conversations, though they should."""
+        for file, schema in self._chats.values():
+            if not has_turns(schema):
+                place = (*self._origins[file.source].field, "conversations")
+                yield Problem("no column of conversations", place, FORMS, _names(schema)), file.path
 
     def _mapped(self, file: InputFile, schema: pa.Schema) -> Mapped:
         return mapped_columns(schema, self._origins[file.source].options)
@@ -112,7 +129,7 @@ class Tables:
 
     def _unreadable(self) -> Iterator[Problem]:
         """Yield tables that cannot be read where their source has no other: a wrong path or format, not damage."""
-        readable = {file.source for file, _ in self._schemas.values()}
+        readable = {file.source for file, _ in (*self._schemas.values(), *self._chats.values())}
         for file, error in self._errors.values():
             if file.source not in readable:
                 field = (*self._origins[file.source].field, "paths")

@@ -29,6 +29,7 @@ from prep.stages.read.plain.files import html_rows, text_rows
 from prep.stages.read.plain.lines import line_rows
 from prep.stages.read.rows import METADATA, Input, Row
 from prep.stages.read.sources import CRAWL_INDEX, Format, FormatName, SourceOptions
+from prep.stages.read.tables.chat_tables import arrow_conversations, parquet_conversations
 from prep.stages.read.tables.csv_files import csv_rows, csv_schema
 from prep.stages.read.tables.json_files import json_file_rows
 from prep.stages.read.tables.json_lines import json_rows
@@ -102,7 +103,12 @@ _BRINGS: Mapping[Format, Sequence[pa.Field]] = {
     **dict.fromkeys(("jsonl", "json", "epub", "mediawiki"), (TEXT, *ABOUT, METADATA)),
     "pdf": (TEXT, *ABOUT, METADATA, ROUTE),
 }
-JSON: frozenset[Format | None] = frozenset({"jsonl", "json"})
+CHAT_TABLES: Mapping[Format | None, Callable[[Input], Iterator[Row]]] = {
+    "parquet": parquet_conversations,
+    "arrow": arrow_conversations,
+}
+"""What reads tables of conversations, record by record."""
+CONVERSING: frozenset[Format | None] = frozenset({"jsonl", "json", *CHAT_TABLES})
 """The formats whose records may be conversations."""
 UNKNOWN = "unknown"
 """The format of a listed file whose bytes and name do not tell, or that is of a kind that is not read."""

@@ -18,7 +18,7 @@ from prep.stages.read import cutting
 from prep.stages.read.books.recognition import program
 from prep.stages.read.columns import Tables
 from prep.stages.read.crawl.crawl import crawl_partitions
-from prep.stages.read.formats import OUTCOMES, ROWS, SUFFIXES, input_of, kind_of
+from prep.stages.read.formats import CHAT_TABLES, OUTCOMES, ROWS, SUFFIXES, input_of, kind_of
 from prep.stages.read.listing import Listing, is_named
 from prep.stages.read.rows import Input, Row, batches, failed, rejected, watched
 from prep.stages.read.sources import CRAWL_INDEX, Format, Origin, PathNames, Source, SourceOptions, patterns
@@ -205,8 +205,8 @@ class Read(SourceStage, SourceOptions):
 
     def _table(self, part: FileRange) -> Format | None:
         """Return a table's format; None for what is read record by record."""
-        kind = self._kind(part.file)[0]
-        return kind if kind in OUTCOMES and not part.file.error else None
+        kind, options = self._kind(part.file)
+        return kind if kind in OUTCOMES and not part.file.error and not options.conversations else None
 
     def _rows(self, part: FileRange, watch: Watch | None) -> Iterator[Row]:
         kind = self._kind(part.file)[0]
@@ -219,7 +219,8 @@ class Read(SourceStage, SourceOptions):
             detail = part.file.remark or "neither its name nor its first bytes tell what it is"
             yield rejected(file.id_at(), "unknown_format", detail=detail)
         else:
-            yield from ROWS[kind](file) if watch is None else watched(ROWS[kind](file), file)
+            rows = CHAT_TABLES[kind](file) if kind in CHAT_TABLES else ROWS[kind](file)
+            yield from rows if watch is None else watched(rows, file)
 
     def _input(self, part: FileRange, watch: Watch | None) -> Input:
         file = input_of(part.file, self._kind(part.file)[1])

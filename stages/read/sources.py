@@ -46,9 +46,9 @@ class SourceOptions(Settings):
     """Globs for files to leave out, such as `*.jpg` or `crawl/2019-*/**`: of names, or of paths where they hold a
     slash."""
     conversations: bool = False
-    """Whether JSON records are conversations, for `pack` with `chat`: `messages` with `role` and `content`, ShareGPT's
-    `conversations`, `prompt` and `completion`, or `instruction`, `input` and `output`. The column `conversation`
-    holds the turns, and `text` what was said."""
+    """Whether records of JSON, or rows of Parquet and Arrow, are conversations, for `pack` with `chat`: `messages` with
+    `role` and `content`, ShareGPT's `conversations`, `prompt` and `completion`, or `instruction`, `input` and `output`.
+    The column `conversation` holds the turns, and `text` what was said."""
     text_column: Name = "text"
     """The field of a JSON record, or the column of a table, that holds the text."""
     id_column: Name = "id"

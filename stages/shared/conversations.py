@@ -1,6 +1,16 @@
-"""Conversations as a column holds them: what a reader of the turns sees, for stages that look at text."""
+"""Conversations as a column holds them, and who says how a model sees them."""
 
 from collections.abc import Iterable, Mapping
+
+from prep.stages.stage import Stage
+
+
+class GivesTokenizer(Stage):
+    """A stage that makes a tokenizer, of which later stages may need the chat template."""
+
+    def has_template(self) -> bool:
+        """Say whether the tokenizer will have a chat template."""
+        raise NotImplementedError
 
 
 def conversation_text(messages: Iterable[Mapping[str, object]]) -> str:

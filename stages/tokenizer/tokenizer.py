@@ -14,9 +14,11 @@ from prep.corpus.files.storage import join, read_json, write_batches
 from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
 from prep.stages.results import Results, RunWarning
 from prep.stages.settings import PathName, Size
+from prep.stages.shared.conversations import GivesTokenizer
 from prep.stages.stage import CheckContext, GlobalStage, Phase
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts
+from prep.tokenizers.chat.encode import find_template
 from prep.tokenizers.chat.template import ChatTemplate
 from prep.tokenizers.encoding.byte_level import PATTERNS, PreTokenizerName, with_single_digits
 from prep.tokenizers.encoding.encode import open_files
@@ -69,7 +71,7 @@ Weights = Mapping[str, Annotated[float, Field(ge=0)]]
 Token = Annotated[str, Field(min_length=1)]
 
 
-class TrainTokenizer(GlobalStage):
+class TrainTokenizer(GlobalStage, GivesTokenizer):
     """Train a tokenizer on a sample of the documents, or take one that exists.
 
     Makes `tokenizer/`, a folder that transformers' AutoTokenizer opens, and sentencepiece or tiktoken where the
@@ -215,6 +217,15 @@ class TrainTokenizer(GlobalStage):
                     str(size),
                     hint if largest >= LEAST else "give more text, or take a tokenizer that exists",
                 )
+
+    def has_template(self) -> bool:
+        """Say whether the tokenizer's folder will have a chat template: that of the options, or an existing one."""
+        if self.chat_template or not self.existing:
+            return bool(self.chat_template)
+        try:
+            return bool(find_template(str(Path(find_existing(self.existing)).parent)))
+        except (PrepError, OSError, ValueError):
+            return False
 
     def files(self) -> Mapping[str, str]:
         """Return the files that define an existing tokenizer, and the chat template."""

@@ -6,7 +6,8 @@
     {"instruction": "…", "input": "…", "output": "…", "history": […]}        Alpaca
 
 Roles have one name each (`human` is `user`, `gpt` is `assistant`); other fields of a message, such as `tool_calls` and
-`weight`, stay for the template. What a prompt's own assistant said gets the weight 0: it is not to be learnt.
+`weight`, stay for the template. What a prompt's own assistant said gets the weight 0: it is not to be learnt. A list of
+turns may be given as an object of lists, as tables store it.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -146,6 +147,10 @@ def _text(content: Value, place: str) -> str:
 
 
 def _list(value: Value, field: str) -> Sequence[Value]:
+    if isinstance(value, dict) and value and all(isinstance(each, list) for each in value.values()):
+        columns = [each for each in value.values() if isinstance(each, list)]
+        if len({len(each) for each in columns}) == 1:
+            return [dict(zip(value, turn, strict=True)) for turn in zip(*columns, strict=True)]
     if not isinstance(value, list):
         raise NoConversationError("bad_conversation", f"field {field!r}: expected a list, seen {_kind(value)}")
     return value

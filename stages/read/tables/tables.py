@@ -74,7 +74,7 @@ def parquet_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: i
             table = pq.ParquetFile(opened, pre_buffer=False)
             columns = table.schema_arrow
         except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-            _raise_if_of_file_system(error)
+            raise_if_of_file_system(error)
             yield broken(file.id_of(0), "bad_parquet", str(error), cut_off(opened), schema)
             return
         if _lacks_text(file, columns):
@@ -95,7 +95,7 @@ def parquet_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: i
                     _check(batch)
                     yield from map(shaper.outcome, bounded(batch, batch_bytes))
             except (pa.ArrowException, OSError) as error:
-                _raise_if_of_file_system(error)
+                raise_if_of_file_system(error)
                 read = shaper.row - row
                 detail = f"row group {group}, {meta.num_rows - read} of {meta.num_rows} rows lost: {error}"
                 yield broken(file.id_of(shaper.row), "bad_parquet", detail, None, schema)
@@ -116,7 +116,7 @@ def arrow_outcomes(file: Input, schema: pa.Schema, source: str, batch_bytes: int
                 _check(batch)
                 yield from map(shaper.outcome, bounded(batch, batch_bytes))
     except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-        _raise_if_of_file_system(error)
+        raise_if_of_file_system(error)
         cut = cut_message(error)
         if cut is None:
             with open_input(file.path) as opened:
@@ -249,7 +249,7 @@ def lost_row(row: Row, schema: pa.Schema) -> Outcome:
     return next(batches([row], schema, "", 1))
 
 
-def _raise_if_of_file_system(error: Exception) -> None:
+def raise_if_of_file_system(error: Exception) -> None:
     """Let errors of the file system through: they say nothing about the data, and a later try may succeed."""
     if isinstance(error, OSError) and error.errno is not None:
         raise error

@@ -20,6 +20,7 @@ from prep.stages.pack.mixture import Mixture, MixturePhase
 from prep.stages.pack.pack import Pack
 from prep.stages.results import Results, Thresholds
 from prep.stages.stage import CheckContext
+from prep.stages.tokenizer.tokenizer import TrainTokenizer
 from prep.tokenizers.chat.encode import ChatEncoder, EncodedConversation
 from prep.trainer.batches.data import Objective, batch_of
 
@@ -185,3 +186,28 @@ def test_a_tokenizer_without_a_template_is_an_error(tmp_path: Path) -> None:
     write_chat_tokenizer(tmp_path / "tokenizer", "")
     with pytest.raises(RunError, match="no chat template"):
         pack_chats(tmp_path / "run", str(tmp_path / "tokenizer"), CHATS, Pack(chat=Chat()))
+
+
+def test_a_tokenizer_without_a_template_is_found_before_the_run(tokenizer: str, tmp_path: Path) -> None:
+    def problems(chat: Chat, **options: str) -> list[str]:
+        upstream = (TrainTokenizer.model_validate(options),)
+        context = CheckContext(pa.schema([CONVERSATION, pa.field("id", pa.string())]), 0, frozenset(), upstream)
+        return [str(problem) for problem in Pack(chat=chat).problems(context)]
+
+    bare, broken = tmp_path / "bare", tmp_path / "broken.jinja"
+    bare.mkdir()
+    (bare / "tokenizer.json").write_bytes(Path(tokenizer, "tokenizer.json").read_bytes())
+    broken.write_text("{% for message in messages %}")
+    whole = tmp_path / "whole.jinja"
+    whole.write_text("{{ messages }}")
+    for options in ({}, {"existing": str(bare)}, {"existing": str(bare / "tokenizer.json")}):
+        (problem,) = problems(Chat(), **options)
+        assert "the tokenizer has no chat template" in problem
+        assert "tokenizer.chat_template or pack.chat.template" in problem
+        assert problems(Chat(template=str(whole)), **options) == []
+    assert problems(Chat(), existing=tokenizer) == []
+    assert problems(Chat(), chat_template=str(whole)) == []
+    (problem,) = problems(Chat(template=str(broken)), existing=tokenizer)
+    assert "the chat template cannot be read: " in problem
+    (problem,) = problems(Chat(template=str(tmp_path / "none.jinja")), existing=tokenizer)
+    assert "none.jinja" in problem
