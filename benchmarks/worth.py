@@ -36,7 +36,9 @@ LEFT_OUT = ("language", "clean_lines", "quality", "minhash")
 def write_clean_text(data: Path, folder: Path) -> dict[str, list[str]]:
     """Write the text to measure on, and return its files by set."""
     folder.mkdir(parents=True, exist_ok=True)
-    pages = [json.loads(line) for line in (data / JUDGING / "gold.jsonl").read_text(encoding="utf-8").splitlines()]
+    pages = [
+        json.loads(line) for line in (data / JUDGING / "gold.jsonl").read_text(encoding="utf-8").split("\n") if line
+    ]
     kinds = {
         "documentation": [page for page in pages if page["page_type"] == "documentation"],
         "main text": [page for page in pages if page["page_type"] != "documentation"],

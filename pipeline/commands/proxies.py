@@ -118,7 +118,7 @@ def fit_mix(
     console, told = Terminal(quiet=json), Terminal(stderr=json)
     if dry_run:
         sources = len(sources_of(output_of(run))) or 2
-        console.print(predict_cost(run, settings, sources, workers), soft_wrap=True)
+        console.print(predict_cost(settings, sources, workers), soft_wrap=True)
         return
     texts = sets_by_name(on or [])
     answer = fit_mixture(run, texts, settings, output, workers, lambda line: told.print(line, soft_wrap=True))

@@ -26,7 +26,7 @@ from prep.pipeline.mixing.rows import row_counts, rows_by_source, write_mixture
 from prep.pipeline.mixing.settings import MixSettings
 from prep.pipeline.proxies.answer import CostAnswer
 from prep.pipeline.proxies.corpora import MOST_TOKENS, find_tokenizer, open_corpora, pack_corpus
-from prep.pipeline.proxies.cost import describe_cost, say_cost
+from prep.pipeline.proxies.cost import describe_cost
 from prep.pipeline.proxies.held_out import HeldOut, hold_out, sources_of
 from prep.pipeline.proxies.lines import compare_lines
 from prep.pipeline.proxies.training import Proxy, ProxyWork, cpu_seconds, run_proxies, text_cost, trained
@@ -90,11 +90,12 @@ class MixtureFit:
         named = dict(zip(sources.names, counts.tolist(), strict=True))
         return write_mixture(sources.reader, sources.rows, named, join(self._output, "mixtures"))
 
-    def train(self, proxies: Sequence[Proxy], workers: int, say: Say) -> None:
+    def train(self, what: str, proxies: Sequence[Proxy], workers: int, say: Say) -> None:
         """Train and measure proxies, those that are not there."""
         held_out, settings = self._held_out, self._settings
         work = ProxyWork(self.folder, self._tokenizer, tuple(proxies), held_out.texts, (), settings.threads)
-        say_cost(work, settings, self._sources.reader.manifest.vocabulary, self._sources.steps, workers, say)
+        left = len({proxy.name for at, proxy in enumerate(proxies) if not work.done(at)})
+        say(f"{what}: {left} proxies to train, {len(proxies) - left} there")
         run_proxies(work, workers)
         self.used |= {proxy.name: proxy for proxy in proxies}
 
@@ -123,13 +124,14 @@ def fit_mixture(
         if not held_out.texts:
             raise RunError("expected held-out text to fit to, seen none; give files with --on, or raise held_out")
         objective = Objective(_weights(held_out, settings))
-        tokenizer = find_tokenizer([corpus], held_out, settings, output, workers)
+        tokenizer = find_tokenizer([corpus], held_out, settings, output, workers, keep=True)
         groups = sources_of(corpus.output)
         if len(groups) < 2:
             raise RunError(f"{target}: expected documents of two sources or more, seen {', '.join(groups) or 'none'}")
         place = pack_corpus(corpus, 0, held_out, tokenizer, settings, join(output, "corpus"), workers, groups)
         sources = _sources(place, settings)
         own = MixtureFit(sources, held_out, tokenizer, settings, output)
+        say(f"in all at most {_cost_in_all(sources, settings, workers)}")
         answer = _fit(own, sources, objective, held_out, settings, output, workers, say)
         write_json(join(output, RESULT), answer.model_dump(mode="json"))
         write_bytes(join(output, FRAGMENT), answer.fragment.encode())
@@ -168,13 +170,13 @@ def _fit(
     mixtures, reused = _design(sources, settings, output)
     designed = {f"mixture {at}": row for at, row in enumerate(mixtures, 1)}
     tried = own.proxies(designed, 1)
-    own.train(tried, workers, say)
+    own.train("the design", tried, workers, say)
     losses = own.losses(tried)
     kind = choose_kind(mixtures, losses)
     laws = fit(kind, mixtures, losses)
     checks = unseen(mixtures, sources.natural, sources.limits, settings.checks, settings.first_seed)
     checked = own.proxies({f"check {at}": row for at, row in enumerate(checks, 1)}, 1)
-    own.train(checked, workers, say)
+    own.train("checks", checked, workers, say)
     best = optimise(kind, mixtures, losses, objective, sources.natural, sources.limits, settings.draws)
     measured = objective.weights @ np.log(losses)
     finals = {
@@ -184,7 +186,7 @@ def _fit(
         BEST: mixtures[measured.argmin()],
     }
     last = own.proxies(finals, settings.seeds)
-    own.train(last, workers, say)
+    own.train("the mixture chosen, and others", last, workers, say)
     lines = compare_lines(own.folder, last, list(finals), held_out, settings, own.size)
     sentences = verdicts(lines, list(finals), own.size, settings.seeds)
     found = own.losses(checked)
@@ -297,11 +299,20 @@ def _cost(own: MixtureFit, sources: Sources, settings: MixSettings) -> CostAnswe
     )
 
 
-def predict_cost(target: str, settings: MixSettings, sources: int, workers: int) -> str:
+def predict_cost(settings: MixSettings, sources: int, workers: int) -> str:
     """Return what a fit would cost, at most; trains nothing."""
     if settings.tokens is None:
         raise ConfigurationError(["tokens: expected a number to tell the cost by; give --tokens"])
-    steps, size = settings.steps(settings.tokens), settings.sizes[-1]
+    return _describe(sources, settings, settings.vocabulary, settings.steps(settings.tokens), workers)
+
+
+def _cost_in_all(sources: Sources, settings: MixSettings, workers: int) -> str:
+    vocabulary = sources.reader.manifest.vocabulary
+    return _describe(len(sources.names), settings, vocabulary, sources.steps, workers)
+
+
+def _describe(sources: int, settings: MixSettings, vocabulary: int, steps: int, workers: int) -> str:
     count = settings.count(sources) + settings.checks + 4 * settings.seeds
-    proxies = [Proxy(target, size, seed, "", settings.training(size, seed, steps)) for seed in range(count)]
-    return describe_cost(proxies, settings, settings.vocabulary, steps, workers)
+    size = settings.sizes[-1]
+    proxies = [Proxy("", size, seed, "", settings.training(size, seed, steps)) for seed in range(count)]
+    return describe_cost(proxies, settings, vocabulary, steps, workers)

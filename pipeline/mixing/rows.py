@@ -59,12 +59,21 @@ def write_mixture(reader: ShardReader, rows: Mapping[str, Integers], counts: Map
         return place
     chosen = np.concatenate([np.resize(rows[source], count) for source, count in sorted(counts.items()) if count])
     pieces = reader.pieces(chosen)
-    batch = Rows(reader.gather(chosen), pieces.offsets, pieces.lengths, pieces.documents, pieces.continued)
+    documents = _renumbered(pieces.documents)
+    batch = Rows(reader.gather(chosen), pieces.offsets, pieces.lengths, documents, pieces.continued)
     manifest = reader.manifest
     schema = row_schema(manifest.length, manifest.dtype)
     shard = write_shard(place, "data-00000-of-00001.arrow", schema, [rows_batch(batch)])
     tokens = int(pieces.lengths.sum(dtype=np.int64))
-    documents = len(np.unique(pieces.documents))
-    written = replace(manifest, rows=len(chosen), tokens=tokens, documents=documents, shards=(shard,), phases=())
+    count = int(documents.max(initial=-1)) + 1
+    written = replace(manifest, rows=len(chosen), tokens=tokens, documents=count, shards=(shard,), phases=())
     write_manifest(place, replace(written, tokens_by={}))
     return place
+
+
+def _renumbered(documents: Integers) -> Integers:
+    """Return documents (pieces) numbered as they come, so that their numbers depend on nothing outside the mixture."""
+    _, first, places = np.unique(documents, return_index=True, return_inverse=True)
+    ranks = np.empty(len(first), np.int64)
+    ranks[np.argsort(first, kind="stable")] = np.arange(len(first))
+    return ranks[places]

@@ -89,7 +89,7 @@ class CompareAnswer(Answer):
     """Of all intervals of a size together."""
     comparisons: int
     """Differences that the confidence holds for together."""
-    tokenizer: str
+    tokenizer_sha256: str
     vocabulary: int
     lines: list[LineAnswer]
     cost: CostAnswer

@@ -77,7 +77,7 @@ def compare_corpora(
         work = ProxyWork(join(output, "proxies"), tokenizer, proxies, held_out.texts, held_out.tasks, settings.threads)
         say_cost(work, settings, manifests[corpora[0].name].vocabulary, budget.steps, workers, say)
         run_proxies(work, workers)
-        answer = _answer(corpora, folders, shards, held_out, tokenizer, settings, budget, work)
+        answer = _answer(corpora, folders, shards, held_out, settings, budget, work)
         write_json(join(output, RESULT), answer.model_dump(mode="json"))
         write_json(join(output, "cost.json"), {"cpu_seconds": round(cpu_seconds(work.folder, proxies), 1)})
         write_bytes(join(output, PAGE), comparison_page(answer).encode())
@@ -101,7 +101,6 @@ def _answer(
     folders: Sequence[str],
     shards: Mapping[str, str],
     held_out: HeldOut,
-    tokenizer: str,
     settings: ProxySettings,
     budget: Budget,
     work: ProxyWork,
@@ -135,7 +134,7 @@ def _answer(
         paired=settings.paired,
         confidence=settings.confidence,
         comparisons=compared,
-        tokenizer=tokenizer,
+        tokenizer_sha256=manifests[0].tokenizer_sha256,
         vocabulary=manifests[0].vocabulary,
         lines=lines,
         cost=CostAnswer(

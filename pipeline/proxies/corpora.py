@@ -9,6 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+import numpy as np
 import yaml
 
 from prep.corpus.errors import ConfigurationError, RunError
@@ -25,6 +26,8 @@ from prep.pipeline.takedown.tracing import document_parts
 
 BYTES_PER_TOKEN = 8
 """More than tokens of small vocabularies have on average: of large corpora so much text is taken per token needed."""
+MODEL_SIZES = "token_bytes.npy"
+"""In a tokenizer's folder: the bytes of each token."""
 MOST_TOKENS = 10_000_000
 """Tokens of a proxy where nothing is said."""
 
@@ -91,9 +94,12 @@ def run_stages(output: str, stages: Sequence[object], workers: int) -> None:
 
 
 def find_tokenizer(
-    corpora: Sequence[Corpus], held_out: HeldOut, settings: ProxySettings, folder: str, workers: int
+    corpora: Sequence[Corpus], held_out: HeldOut, settings: ProxySettings, folder: str, workers: int, keep: bool = False
 ) -> str:
-    """Return the folder of the tokenizer for all corpora; one is trained there where none is given or shared."""
+    """Return the folder of the tokenizer for all corpora; one is trained there where none is given or shared.
+
+    With `keep` one that is there stays whatever the corpora are now, so that models go on to be compared by it.
+    """
     if settings.tokenizer is not None:
         if not Path(settings.tokenizer, "tokenizer.json").exists():
             raise ConfigurationError([f"tokenizer: expected a tokenizer's folder, seen {settings.tokenizer!r}"])
@@ -102,8 +108,10 @@ def find_tokenizer(
     if own[0] is not None and len(set(own)) == 1:
         return f"{corpora[0].output}/tokenizer"
     output = f"{folder}/tokenizer"
-    if Path(output, "tokenizer", "tokenizer.json").exists():  # kept, so that models go on to be compared by it
-        return f"{output}/tokenizer"
+    if keep and Path(f"{output}/tokenizer", MODEL_SIZES).exists():
+        sizes = np.load(f"{output}/tokenizer/{MODEL_SIZES}", allow_pickle=False)
+        if len(sizes) == settings.vocabulary:
+            return f"{output}/tokenizer"
     sources = [
         {"name": f"corpus{number}", "paths": f"{corpus.documents}/*.parquet"} for number, corpus in enumerate(corpora)
     ]

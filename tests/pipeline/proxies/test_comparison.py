@@ -90,11 +90,16 @@ def test_corpora_that_come_to_the_same_share_their_proxies(compared: Compared) -
 
 def test_a_run_that_was_killed_ends_with_the_same_bytes(compared: Compared) -> None:
     before = {name: (compared.folder / name).read_bytes() for name in ("comparison.json", "comparison.html")}
-    first, *_ = sorted((compared.folder / "proxies").glob("*/trained.json"))
+    first, second, *_ = sorted((compared.folder / "proxies").glob("*/trained.json"))
     shutil.rmtree(first.parent)
+    second.unlink()
+    for path in second.parent.glob("te*.json"):
+        path.unlink()
     (compared.folder / "comparison.json").unlink()
-    done = CliRunner().invoke(app, compared.arguments, catch_exceptions=False)
-    assert "1 proxies to train" in done.output
+    again = [*compared.arguments[: compared.arguments.index("--workers")], "--workers", "2"]
+    again += compared.arguments[compared.arguments.index("--workers") + 2 :]
+    done = CliRunner().invoke(app, again, catch_exceptions=False)
+    assert "2 proxies to train" in done.output
     assert {name: (compared.folder / name).read_bytes() for name in before} == before
 
 
