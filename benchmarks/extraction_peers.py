@@ -88,7 +88,7 @@ PEERS = {
     "trafilatura": Peer("trafilatura", lambda: _of_engine(open_trafilatura("default", comments=True))),
     "trafilatura recall": Peer("trafilatura", lambda: _of_engine(open_trafilatura("recall", comments=True))),
     "trafilatura precision": Peer("trafilatura", lambda: _of_engine(open_trafilatura("precision", comments=True))),
-    "trafilatura, no comments": Peer("trafilatura", lambda: _of_engine(open_trafilatura("default"))),
+    "trafilatura without comments": Peer("trafilatura", lambda: _of_engine(open_trafilatura("default"))),
     "trafilatura fast": Peer("trafilatura", lambda: _of_engine(open_trafilatura("fast", comments=True))),
     "resiliparse": Peer("resiliparse", lambda: _of_engine(open_resiliparse(main_content=True))),
     "readability-lxml": Peer("readability-lxml", _readability),

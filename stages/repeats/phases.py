@@ -13,10 +13,10 @@ matched like pieces. So all bytes are cut that lie in a run of `length` bytes wh
 until `cut` moves the borders out of words. A text of which nothing is repeated is read once, and costs no more than its
 windows; where much is repeated, a run takes 24 bytes of disk for each byte of it, and as much again sorted.
 
-Who keeps a piece does not depend on how documents are spread over parts. Memory: `sort` 80 bytes per piece of a range
-of a part, `match` 100 bytes per different hash and part of a range; a range that takes more than the setting is cut in
-two, again and again. `expand` and `cut` hold a batch of a part's pieces, and 32 bytes for each different hash in the
-part that is repeated. Disk: 24 bytes per piece in the tap, and 32 per different hash of a part.
+Who keeps a piece does not depend on how documents are spread over parts. Memory: `sort` 80 bytes per piece of a batch,
+and of a range of a part, `match` 100 bytes per different hash and part of a range; a range that takes more than the
+setting is cut in two, again and again. `expand` and `cut` hold a batch of a part's pieces, and 32 bytes for each
+different hash in the part that is repeated. Disk: 24 bytes per piece in the tap, and 32 per different hash of a part.
 """
 
 import hashlib
@@ -32,7 +32,7 @@ import pyarrow.compute as pc
 
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.arrow.documents import read_rows
-from prep.corpus.files.storage import atomic_output, join, read_arrow, write_arrow, write_batches
+from prep.corpus.files.storage import atomic_output, join, read_arrow, remove_tree, write_arrow, write_batches
 from prep.corpus.text.cuts import without
 from prep.corpus.text.words import word_table
 from prep.stages.repeats.piece_kernels import blank, find, join_ranges
@@ -76,24 +76,31 @@ class Repeats:
 
 
 def sort(level: Level, memory: int, part: int, context: GlobalContext) -> None:
-    """Write a part's different hashes in rising order, a range of them at a time."""
+    """Write a part's different hashes in rising order.
+
+    Where they take more than the memory, those of each batch are written in order first, and merged a range at a time.
+    """
     ids = read_arrow(context.upstream.taps[part]).column(ID)
     by_id = np.empty(len(ids), np.int64)
     by_id[pc.sort_indices(ids).to_numpy()] = np.arange(len(ids))
-    ranges = 1
+    batches = (_different(batch.hashes, batch.rows, by_id) for batch in pieces(level, part, context))
+    path, ranges = _sorted_path(context, level, part), 1
     while count_pieces(level, part, context) * SORTED_BYTES > memory * ranges and ranges < MOST_RANGES:
         ranges *= 2
-    batches = (_sorted(level, Range.of(each, ranges), by_id, part, context) for each in range(ranges))
-    write_batches(_sorted_path(context, level, part), _SORTED, batches)
+    if ranges == 1:
+        write_batches(path, _SORTED, [_merged(list(batches), by_id)])
+        return
+    folder = join(context.scratch, "unmerged", level, f"{part:05d}")
+    unmerged = join(folder, "batches.arrow")
+    write_batches(unmerged, _SORTED, batches)
+    stored = read_arrow(unmerged).to_batches()
+    wanted = (Range.of(each, ranges) for each in range(ranges))
+    write_batches(path, _SORTED, (_merged([_within(batch, each) for batch in stored], by_id) for each in wanted))
+    remove_tree(folder)
 
 
-def _sorted(level: Level, wanted: Range, by_id: Numbers, part: int, context: GlobalContext) -> pa.RecordBatch:
-    found_rows, found_hashes = [np.empty(0, np.int64)], [np.empty((2, 0), np.uint64)]
-    for batch in pieces(level, part, context):
-        inside = (batch.hashes[0] >= np.uint64(wanted.first)) & (batch.hashes[0] <= np.uint64(wanted.last))
-        found_rows.append(batch.rows[inside])
-        found_hashes.append(batch.hashes[:, inside])
-    rows, hashes = np.concatenate(found_rows), np.concatenate(found_hashes, axis=1)
+def _different(hashes: Values, rows: Numbers, by_id: Numbers) -> pa.RecordBatch:
+    """Return the different hashes of some documents, rising, with how many have each and the first of them by id."""
     order = np.lexsort((by_id[rows], hashes[1], hashes[0]))
     rows, hashes = rows[order], hashes[:, order]
     fresh = _fresh(hashes)
@@ -101,8 +108,41 @@ def _sorted(level: Level, wanted: Range, by_id: Numbers, part: int, context: Glo
     again = ~fresh
     again[1:] &= rows[1:] == rows[:-1]  # twice in one document
     again[:1] = False
-    counts = np.add.reduceat((~again).astype(np.int64), first) if len(first) else np.empty(0, np.int64)
-    return pa.record_batch([hashes[0][first], hashes[1][first], rows[first], counts], _SORTED)
+    return _summed(hashes, rows, (~again).astype(np.int64), first)
+
+
+def _merged(batches: Sequence[pa.RecordBatch], by_id: Numbers) -> pa.RecordBatch:
+    """Return the different hashes of batches that have no document in common."""
+    table = pa.Table.from_batches(batches, _SORTED)
+    hashes = np.stack([read_values(table, HASH_0), read_values(table, HASH_1)])
+    rows, counts = read_numbers(table, "row"), read_numbers(table, "count")
+    order = np.lexsort((by_id[rows], hashes[1], hashes[0]))
+    hashes = hashes[:, order]
+    return _summed(hashes, rows[order], counts[order], np.flatnonzero(_fresh(hashes)))
+
+
+def _summed(hashes: Values, rows: Numbers, counts: Numbers, first: Numbers) -> pa.RecordBatch:
+    """Return sorted hashes once each, the first of their rows and the sum of their counts; `first` are the places."""
+    totals = np.add.reduceat(counts, first) if len(first) else counts
+    return pa.record_batch([hashes[0][first], hashes[1][first], rows[first], totals], _SORTED)
+
+
+def _within(batch: pa.RecordBatch, wanted: Range) -> pa.RecordBatch:
+    """Return the rows of a batch whose hashes, which rise, are in a range."""
+    start, stop = _bounds(batch, wanted)
+    return batch.slice(start, stop - start)
+
+
+def _slice(table: pa.Table, wanted: Range) -> tuple[int, int]:
+    """Return from which row to which the hashes of a table, which rise, are in a range."""
+    bounds = np.array([_bounds(batch, wanted) for batch in table.to_batches()], np.int64).reshape(-1, 2).sum(axis=0)
+    return int(bounds[0]), int(bounds[1])
+
+
+def _bounds(batch: pa.RecordBatch, wanted: Range) -> tuple[int, int]:
+    values = batch.column(HASH_0).to_numpy()
+    start, stop = np.uint64(wanted.first), np.uint64(wanted.last)
+    return int(np.searchsorted(values, start)), int(np.searchsorted(values, stop, side="right"))
 
 
 def _fresh(hashes: Values) -> npt.NDArray[np.bool_]:
@@ -149,16 +189,6 @@ def _matched(repeats: Repeats, wanted: Range, paths: Sequence[str], documents: D
     by_part = np.argsort(parts, kind="stable")
     columns = (parts, hashes[0], hashes[1], keepers, counts[repeated])
     yield pa.record_batch([column[by_part] for column in columns], REPEATED)
-
-
-def _slice(table: pa.Table, wanted: Range) -> tuple[int, int]:
-    """Return from which row to which the hashes of a table, which rise, are in a range."""
-    start = stop = 0
-    for batch in table.to_batches():
-        values = batch.column(HASH_0).to_numpy()
-        start += int(np.searchsorted(values, np.uint64(wanted.first)))
-        stop += int(np.searchsorted(values, np.uint64(wanted.last), side="right"))
-    return start, stop
 
 
 def expand(length: int, width: int, tasks: int, part: int, context: GlobalContext) -> None:
