@@ -13,6 +13,7 @@ from prep.pipeline.commands import (
     comparing,
     dedup,
     documents,
+    estimating,
     pipelines,
     proxies,
     quality,
@@ -52,7 +53,15 @@ def _options(
 
 
 for command in (
-    *(pipelines.run, pipelines.check, pipelines.status, pipelines.clean, pipelines.report, pipelines.stages),
+    *(
+        pipelines.run,
+        pipelines.check,
+        estimating.estimate,
+        pipelines.status,
+        pipelines.clean,
+        pipelines.report,
+        pipelines.stages,
+    ),
     *(recipes.recipes, start.init, start.schema),
     *(
         documents.inspect,

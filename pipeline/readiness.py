@@ -46,7 +46,7 @@ def readiness_remarks(configuration: Configuration) -> Iterator[str]:
     source = configuration.stages[0]
     assert isinstance(source, SourceStage)
     needed = max(LEAST_FREE, sum(file.size for file in source.list_files()))
-    free = shutil.disk_usage(_existing(configuration.settings.output)).free
+    free = shutil.disk_usage(existing_folder(configuration.settings.output)).free
     if free < needed:
         yield (
             f"little space: {free / 1e9:,.1f} GB are free where {configuration.settings.output} lies, and a run is "
@@ -54,14 +54,14 @@ def readiness_remarks(configuration: Configuration) -> Iterator[str]:
         )
 
 
-def _existing(folder: str) -> Path:
+def existing_folder(folder: str) -> Path:
     """Return the folder, or the closest one above it that exists."""
     path = Path(folder).absolute()
     return next(each for each in (path, *path.parents) if each.exists())
 
 
 def _output_problems(output: str) -> Iterator[Problem]:
-    place = _existing(output)
+    place = existing_folder(output)
     try:
         with tempfile.NamedTemporaryFile(dir=place, prefix=".prep-check-"):
             pass

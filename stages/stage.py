@@ -214,6 +214,13 @@ class SourceStage(Stage):
         """Cut the files into tasks. Depends on the files alone, never on the number of workers."""
         raise NotImplementedError
 
+    def stretches(self, file: InputFile, count: int, chosen: Sequence[int]) -> tuple[FileRange, ...] | None:
+        """Return the chosen of `count` stretches of about equal size that make up a file, without those that are empty.
+
+        A record is in the stretch in which it begins, whichever are asked for. None where the file cannot be cut.
+        """
+        return None
+
     def read(
         self, partition: Partition, schema: pa.Schema, batch_bytes: int, watch: Watch | None = None
     ) -> Iterator[Outcome]:
@@ -322,6 +329,10 @@ class GlobalStage(Stage):
     """Files of `output` that are published in the run's folder as well, where people look first."""
     drops: ClassVar[bool] = False
     """Whether the stage loses documents (deduplication)."""
+    grows: ClassVar[bool] = True
+    """Whether what it makes takes more of the disk where there are more documents (a tokenizer does not)."""
+    compares: ClassVar[bool] = False
+    """Whether what it takes away is what other documents hold too: a share that grows with the input."""
     reads_text: ClassVar[bool] = True
     """Whether it reads the documents' text. One that does not, and has no tap, reads other columns of the parts and
     minds what is lost already, so that no pass need write the documents before it."""
@@ -362,6 +373,25 @@ class GlobalStage(Stage):
         The nearest come first on each side. A stage without thresholds, or without this rule, yields none.
         """
         yield from ()
+
+    def abridged(self, run: int, share: float) -> "GlobalStage":
+        """Return the stage as a sample of so large a share of the input is to run it, to predict what the whole costs.
+
+        It does less where its work does not come from the documents, though more in a later `run` (0, 1, …), and
+        writes nothing outside its folders.
+        """
+        return self
+
+    def smaller(self) -> "GlobalStage | None":
+        """Return the stage with less to find, where a sample does not hold enough for it; None where it cannot be."""
+        return None
+
+    def amount(self, phase: str, text_bytes: float) -> float:
+        """Return how much work a phase does on documents of so many bytes of text, in any unit: its cost grows with it.
+
+        Such a cost as does not grow is found by measuring twice, and is no part of it.
+        """
+        return text_bytes
 
     def tap(self) -> Tap | None:
         """Return what to extract from the documents in the pass before; None reads the Parquet parts themselves."""

@@ -6,7 +6,7 @@ deduplication stages that follow take what they need on the way.
 
 import os
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, nullcontext
 from dataclasses import dataclass, field
 from functools import cache
 from typing import ClassVar
@@ -20,6 +20,7 @@ from prep.corpus.arrow.columns import set_column
 from prep.corpus.arrow.documents import REJECTED, TEXT, DocumentWriter, read_documents, read_schema
 from prep.corpus.files.retrying import StorageAccess, storage_access
 from prep.corpus.files.storage import atomic_output, noting_outputs
+from prep.pipeline.execution.clock import StageClock, TimedGuard
 from prep.pipeline.execution.isolation import Guard
 from prep.pipeline.execution.quarantine import Note, read_incidents
 from prep.pipeline.plan import Changes, PassStep, TapPlan
@@ -60,6 +61,8 @@ class PassTask:
     storage: StorageAccess
     copy: WorkingCopy | None = None
     """What sends the output to its store."""
+    clock: StageClock | None = None
+    """What counts the CPU seconds of the stages, in this process."""
     _functions: dict[int, RowFunction] = field(default_factory=dict, init=False, repr=False, compare=False)
     """The stages' functions by position, as far as they were needed in this process."""
 
@@ -74,7 +77,9 @@ class PassTask:
         account = Account([*positions, *(position for position, _ in self.step.stages)])
         with Note(records.note_path(folder, PHASE, task)) as note:
             incidents = read_incidents(records.incidents_path(folder, PHASE, task))
-            guard = Guard(note, incidents, None if self.step.source is None else self.step.source[0])
+            source = None if self.step.source is None else self.step.source[0]
+            clock = self.clock
+            guard = Guard(note, incidents, source) if clock is None else TimedGuard(note, incidents, source, clock)
             read: list[tuple[str, Stretch]] = []
             with noting_outputs() as paths, storage_access(self.storage, note.waiting):
                 written = self._write(task, guard, account, read)
@@ -118,8 +123,9 @@ class PassTask:
                 if batch.num_rows:
                     writer.write(batch)
                     written += batch.num_rows
-                    for tap in taps:
-                        tap.write(batch)
+                    for tap, plan in zip(taps, self.step.taps, strict=True):
+                        with nullcontext() if self.clock is None else self.clock.running(plan.folder):
+                            tap.write(batch)
             for tap in taps:
                 tap.close_empty(self.step.schema)
         return written

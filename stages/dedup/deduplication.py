@@ -75,6 +75,7 @@ class Deduplication(GlobalStage):
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True
+    compares: ClassVar[bool] = True
     rule: ClassVar[str]
     """The rule under which duplicates are rejected."""
 
@@ -184,6 +185,10 @@ class Deduplication(GlobalStage):
     def judge(self) -> Judge:
         """Return what the audit judges pairs by."""
         return Judge(None, lambda _: 1.0)
+
+    def abridged(self, run: int, share: float) -> "Deduplication":
+        """Return the stage without its index, which a sample must not add to."""
+        return self if self.index is None else self.model_copy(update={"index": None})
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return the phases."""

@@ -80,6 +80,14 @@ class Mixture(Settings):
         """The columns by whose values documents are grouped."""
         return (self.by,) if isinstance(self.by, str) else self.by
 
+    def of_share(self, share: float) -> "Mixture":
+        """Return the mixture with so large a share of the tokens that its phases name."""
+        phases = (
+            phase if phase.tokens is None else phase.model_copy(update={"tokens": max(1, round(phase.tokens * share))})
+            for phase in self.phases
+        )
+        return self.model_copy(update={"phases": tuple(phases)})
+
     def groups_of(self, documents: pa.RecordBatch) -> pa.Array:
         """Return the group of each document, null where a single column has no value."""
         columns = [documents.column(name) for name in self.columns]

@@ -179,6 +179,10 @@ class Pack(GlobalStage):
         """Return the settings without the template's path."""
         return self.model_dump(mode="json", exclude={"chat": {"template"}})
 
+    def abridged(self, run: int, share: float) -> "Pack":
+        """Return the stage with a mixture of so large a share of the tokens."""
+        return self if self.mixture is None else self.model_copy(update={"mixture": self.mixture.of_share(share)})
+
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return the phases: tokens part by part, a plan of the rows, rows scattered, shards, manifests."""
         return (

@@ -6,11 +6,13 @@ beginning of a record, lines at newlines, tables at row groups. The cuts are exa
 nothing else. Cost: a seek and a few hundred kilobytes per cut; CSV files and plain archives are walked through once.
 """
 
+import io
+from bisect import bisect_left
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import NamedTuple
 
-from prep.corpus.files.compression import Place, codec_of, find_member, pieces
-from prep.corpus.files.storage import is_remote
+from prep.corpus.files.compression import START, Place, codec_of, find_member, member_pieces, pieces
+from prep.corpus.files.storage import is_remote, open_input
 from prep.stages.read.archives.warc import record_starts
 from prep.stages.read.sources import Format, SourceOptions
 from prep.stages.read.tables.csv_files import csv_cuts
@@ -80,13 +82,57 @@ def _ranges(file: InputFile, name: Format | None, options: SourceOptions, count:
     """Cut a file into at most so many stretches, of about equal size."""
     last, position = None, 0
     if count > 1 and name is not None and not file.error:
-        for place, at in _increasing(_cuts(file, name, options, count)):
+        targets = [file.size * number // count for number in range(1, count)]
+        for place, at in _increasing(_cuts(file, name, options, targets)):
             if last is None:
                 yield FileRange(file, at, end=place)
             else:
                 yield FileRange(file, at - position, last, place, position)
             last, position = place, at
     yield FileRange(file, file.size) if last is None else FileRange(file, file.size - position, last, first=position)
+
+
+def stretches(
+    file: InputFile, name: Format | None, options: SourceOptions, count: int, chosen: Sequence[int]
+) -> tuple[FileRange, ...] | None:
+    """Return the chosen of `count` stretches of about equal size; None where the file cannot be cut.
+
+    All stretches together are the file, whichever are asked for: a record is in the one in which it begins. Those in
+    which none begins are left out. Of lines in a single compressed member only the beginning can be had without
+    decompressing all before: a stretch from there stands for all that are chosen.
+    """
+    if count < 2 or name is None or file.error:
+        return None
+    ends = {file.size * number // count for each in (*chosen, count // 2) for number in (each, each + 1)}
+    cuts = list(_increasing(_cuts(file, name, options, sorted(ends - {0, file.size}))))
+    if not cuts:
+        return _beginning(file, name, file.size * len(chosen) // count)
+    positions = [at for _, at in cuts]
+
+    def cut(number: int) -> tuple[Place | None, int]:
+        if number == 0:
+            return START, 0
+        found = len(cuts) if number == count else bisect_left(positions, file.size * number // count)
+        return cuts[found] if found < len(cuts) else (None, file.size)
+
+    between = [(*cut(number), *cut(number + 1)) for number in chosen]
+    return tuple(
+        FileRange(file, last - first, start, end, first)
+        for start, first, end, last in between
+        if start is not None and last > first and (end is None or end > start)
+    )
+
+
+def _beginning(file: InputFile, name: Format, size: int) -> tuple[FileRange, ...] | None:
+    """Return so many bytes on disk from the beginning of compressed lines; None of what cannot be cut."""
+    codec = _codec(file)
+    if not codec or name not in _MARKS or file.charset:
+        return None
+    with open_input(file.path) as source:
+        head = io.BytesIO(source.read(size))
+    content = sum(len(piece.data) for piece in member_pieces(head, codec) if piece.rule is None)
+    end = _settle(file, Place(0, content), _MARKS[name]) if content else None
+    return None if end is None else (FileRange(file, size, START, end),)
 
 
 def _increasing(cuts: Iterable[tuple[Place, int]]) -> Iterator[tuple[Place, int]]:
@@ -97,9 +143,8 @@ def _increasing(cuts: Iterable[tuple[Place, int]]) -> Iterator[tuple[Place, int]
             last = place
 
 
-def _cuts(file: InputFile, name: Format, options: SourceOptions, count: int) -> Iterable[tuple[Place, int]]:
-    """Return where the file may be cut near each of `count` − 1 bytes, and the bytes that these places lie at."""
-    targets = [file.size * number // count for number in range(1, count)]
+def _cuts(file: InputFile, name: Format, options: SourceOptions, targets: Sequence[int]) -> Iterable[tuple[Place, int]]:
+    """Return where the file may be cut near each of these bytes, rising, and the bytes that these places lie at."""
     compressed = _codec(file) != ""
     if file.charset:
         return ()

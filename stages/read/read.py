@@ -188,6 +188,14 @@ class Read(SourceStage, SourceOptions):
                 found += crawl_partitions(list(run), self._by_name[source].options)
         return tuple(found)
 
+    def stretches(self, file: InputFile, count: int, chosen: Sequence[int]) -> tuple[FileRange, ...] | None:
+        """Return the chosen of `count` stretches of a file; None where it cannot be cut (see `cutting`)."""
+        if file.format == CRAWL_INDEX:
+            tasks = crawl_partitions([file], self._by_name[file.source].options)
+            ranges = [each for task in tasks for each in task.ranges]
+            return tuple(each for at, each in enumerate(ranges) if at * count // len(ranges) in chosen)
+        return cutting.stretches(file, *self._kind(file), count, chosen)
+
     def read(
         self, partition: Partition, schema: pa.Schema, batch_bytes: int, watch: Watch | None = None
     ) -> Iterator[Outcome]:

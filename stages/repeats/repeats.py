@@ -27,6 +27,7 @@ EXPAND, SORT_RUNS, MATCH_RUNS = "expand", "sort_runs", "match_runs"
 class _Repeated(Tagging, GlobalStage):
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True
+    compares: ClassVar[bool] = True
 
     action: Literal["reject", "tag"] = "reject"
     """`reject` takes repeats out of texts and loses documents of which nothing is left. `tag` leaves all texts as they

@@ -87,6 +87,7 @@ class TrainTokenizer(GlobalStage, GivesTokenizer):
     version: ClassVar[int] = 6
     libraries: ClassVar[tuple[str, ...]] = LIBRARIES
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
+    grows: ClassVar[bool] = False
     makes: ClassVar[str | None] = "tokenizer"
 
     existing: PathName = ""
@@ -271,6 +272,19 @@ class TrainTokenizer(GlobalStage, GivesTokenizer):
             split_digits=self.split_digits,
             begin=self.begin_token,
         )
+
+    def smaller(self) -> "TrainTokenizer | None":
+        """Return the stage with half the vocabulary; None for an existing tokenizer, and where hardly any is left."""
+        least = max(LEAST, fixed_tokens(self.kind) + len(self.control) + len(self.user_symbols) + 1)
+        if self.existing or self.vocabulary // 2 < least:
+            return None
+        return self.model_copy(update={"vocabulary": self.vocabulary // 2})
+
+    def amount(self, phase: str, text_bytes: float) -> float:
+        """Return the bytes of text: for training, those of the sample."""
+        if phase == TAKE:
+            return 1
+        return min(text_bytes, self.sample_bytes + self.held_out_bytes) if phase == TRAIN else text_bytes
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return the phases: look at each part, choose the sample, draw it from each part, train."""

@@ -36,6 +36,8 @@ PRESETS = {
     "1b": (20, 2048, 16),
 }
 """Layers, width and heads."""
+LEAST_STEPS = 3
+"""Steps of the shortest run that is to predict a longer one."""
 
 
 class Train(GlobalStage):
@@ -53,6 +55,7 @@ class Train(GlobalStage):
     does: ClassVar[str] = "training the model"
     version: ClassVar[int] = 7
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy", "matplotlib")
+    grows: ClassVar[bool] = False
     makes: ClassVar[str | None] = "model"
     pictures: ClassVar[tuple[str, ...]] = ("loss.svg",)
     needs: ClassVar[tuple[str, ...]] = ("tokenizer", "shards")
@@ -160,6 +163,18 @@ class Train(GlobalStage):
         """Return the settings without those that only steer."""
         steering = {"checkpoint_every", "keep_checkpoints", "recompute", "sharding", "start_from"}
         return self.model_dump(mode="json", exclude=steering)
+
+    def abridged(self, run: int, share: float) -> "Train":
+        """Return a run of a few steps, in a later one more of them, with one small evaluation at the end."""
+        steps = min(self.steps, LEAST_STEPS << run)
+        once = {"steps": steps, "evaluate_every": steps, "checkpoint_every": steps, "warmup": min(self.warmup, steps)}
+        rows = min(self.evaluate_rows, self.batch_rows * self.accumulate)
+        return self.model_copy(update={**once, "evaluate_rows": rows})
+
+    def amount(self, phase: str, text_bytes: float) -> float:
+        """Return the optimiser's steps; to evaluate as many rows as a step has takes a third of one."""
+        rows = self.batch_rows * self.accumulate
+        return self.steps + -(-self.steps // self.evaluate_every) * self.evaluate_rows / rows / 3
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return one phase of one task."""

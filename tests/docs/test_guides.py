@@ -19,7 +19,7 @@ from prep.pipeline.reports.schema import pipeline_schema
 ROOT = Path(__file__).parents[2]
 PAGES = ROOT / "docs" / "pages"
 GUIDES = (
-    *("quickstart", "report", "trainers", "books-and-pdf", "national-language"),
+    *("quickstart", "estimates", "report", "trainers", "books-and-pdf", "national-language"),
     *("tokenizer", "own-stage", "clusters", "continual"),
 )
 FENCE = re.compile(r'^```(?P<kind>\w+)(?: title="(?P<title>[^"]+)")?\n(?P<body>.*?)^```$', re.MULTILINE | re.DOTALL)

@@ -137,6 +137,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
     flags = {
         "run": ["--set", "--workers", "--executor", "--quiet", "--json"],
         "check": ["--set", "--json"],
+        "estimate": ["--set", "--workers", "--sample", "--seed", "--json"],
         "status": ["--set", "--watch", "--json"],
         "clean": ["--set", "--dry-run", "--json"],
         "report": ["--set", "--html", "--open", "--json"],
