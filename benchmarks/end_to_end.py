@@ -25,6 +25,8 @@ from pathlib import Path
 import yaml
 
 SOURCES = ("web", "docs")
+PEER_TIMEOUT = 30
+"""Seconds for a page; datatrove gives it one by the clock, so that a busy machine would lose pages at random."""
 PEER_LANGUAGE = {"en": ["en"], "all": None}
 
 
@@ -84,7 +86,7 @@ def run_datatrove(data: Path, output: Path, languages: str, sources: Sequence[st
     steps = [
         [
             WarcReader(str(pages), glob_pattern="*/*.warc.gz"),
-            Trafilatura(favour_precision=True),
+            Trafilatura(favour_precision=True, timeout=PEER_TIMEOUT),
             language_filter(PEER_LANGUAGE[languages]),
             GopherRepetitionFilter(),
             GopherQualityFilter(),
