@@ -66,6 +66,10 @@ _LASTING = (FileNotFoundError, PermissionError, IsADirectoryError, NotADirectory
 _CLIENTS = frozenset({"aiobotocore", "aiohttp", "azure", "botocore", "gcsfs", "http", "httpcore", "httpx", "requests",
                       "urllib3"})  # fmt: skip
 """Packages whose errors are those of a connection, whatever their classes derive from."""
+_NO_CREDENTIALS = frozenset({"CredentialRetrievalError", "DefaultCredentialsError", "NoCredentialsError",
+                             "NoRegionError", "ParamValidationError", "PartialCredentialsError",
+                             "ProfileNotFound"})  # fmt: skip
+"""Errors of these packages that no waiting makes go away."""
 
 
 class StorageAccess(BaseModel):
@@ -139,6 +143,10 @@ def is_transient(error: BaseException, *, remote: bool, slow_down: frozenset[int
         return status in (408, 425, 429)
     if isinstance(error, OSError):
         return remote
+    return _is_of_client(error) and type(error).__name__ not in _NO_CREDENTIALS
+
+
+def _is_of_client(error: BaseException) -> bool:
     return any(kind.__module__.partition(".")[0] in _CLIENTS for kind in type(error).__mro__)
 
 
@@ -242,7 +250,11 @@ class _Tries:
             raise _TryError(f"no answer within {limit:g} s") from None
         except Exception as error:
             if not is_transient(error, remote="://" in self._path, slow_down=self._access.slow_down):
-                raise
+                if isinstance(error, OSError) or not _is_of_client(error):
+                    raise
+                seen = f"{type(error).__name__}: {error}"
+                hint = "see that the address and the credentials of the store are right"
+                raise StorageError(f"{self._operation} {self._path} failed: {seen}; {hint}") from error
             raise _TryError(f"{type(error).__name__}: {error}", _asked_wait(error)) from error
 
     def wait(self, failed: _TryError) -> None:

@@ -15,7 +15,14 @@ import pytest
 
 from prep.corpus.errors import StorageError
 from prep.corpus.files import storage
-from prep.corpus.files.retrying import StorageAccess, is_transient, open_retrying, retried, storage_access
+from prep.corpus.files.retrying import (
+    StorageAccess,
+    is_transient,
+    open_retrying,
+    retried,
+    slow_down_answers,
+    storage_access,
+)
 from prep.pipeline.execution.quarantine import ELSEWHERE, Note, Spot, read_note
 
 CONTENT = bytes(range(256)) * 4096
@@ -198,6 +205,42 @@ def test_which_errors_pass() -> None:
     assert not is_transient(FileNotFoundError("s3://bucket/a"), remote=True)
     assert not is_transient(OSError(errno.ENOSPC, "No space left on device"), remote=False)
     assert not is_transient(ValueError("a fault of the program"), remote=True)
+
+
+def client_error(name: str, status: int | None = None, **headers: str) -> Exception:
+    """Return an error as clients of stores raise it."""
+    kind = type(name, (Exception,), {"__module__": "aiohttp.client", "status": status, "headers": headers})
+    return cast("Exception", kind("by the client"))
+
+
+def test_what_waiting_does_not_change_is_said_at_once() -> None:
+    errors = [client_error("NoCredentialsError"), client_error("ClientResponseError", 401)]
+
+    def call() -> None:
+        raise errors.pop()
+
+    for left in (1, 0):
+        with pytest.raises(StorageError, match=r"reading s3://a failed: .* by the client; see that .* credentials"):
+            retried("reading", "s3://a", call)
+        assert len(errors) == left
+
+
+def test_a_server_that_asks_for_patience_gets_it() -> None:
+    waits, answers = [], [client_error("ClientResponseError", 403, **{"Retry-After": "7"})]
+
+    def call() -> str:
+        if answers:
+            raise answers.pop()
+        return "there"
+
+    def sleep(seconds: float) -> None:
+        waits.append(seconds)
+
+    with pytest.MonkeyPatch.context() as patch, storage_access(StorageAccess(wait_seconds=0.5)):
+        patch.setattr("prep.corpus.files.retrying.sleep", sleep)
+        with slow_down_answers(403):
+            assert retried("reading", "https://a", call) == "there"
+    assert waits == [7]
 
 
 def test_a_task_that_waits_for_storage_is_at_no_document(tmp_path: Path) -> None:

@@ -23,6 +23,8 @@ MOST_BYTES = 16 << 20
 SLOW_DOWN = (403, 429, 503)
 """Common Crawl answers 403 where an address asks too often."""
 _LONGEST_GAP = 10.0
+_NOTHING_THERE = 416
+"""The answer where a file ends before the bytes that are asked for."""
 
 
 class Capture(NamedTuple):
@@ -89,7 +91,10 @@ class Fetcher:
             try:
                 data = bytes(filesystem.cat_file(name, start=start, end=end))
             except Exception as error:
-                if getattr(error, "status", None) in SLOW_DOWN:
+                status = getattr(error, "status", None)
+                if status == _NOTHING_THERE:
+                    return b""
+                if status in SLOW_DOWN:
                     self._gap = min(_LONGEST_GAP, max(self._gap * 2, self._least))
                 raise
             self._gap = max(self._least, self._gap * 0.9)
@@ -98,12 +103,7 @@ class Fetcher:
             return data
 
         with slow_down_answers(*SLOW_DOWN):
-            try:
-                data = retried("reading", path, call)
-            except Exception as error:
-                if getattr(error, "status", None) == 416:  # nothing lies there
-                    return b""
-                raise
+            data = retried("reading", path, call)
         if len(data) > end - start:
             raise StorageError(
                 f"{path}: the server sends all of the file where bytes {start:,} to {end:,} are asked for"
