@@ -28,6 +28,7 @@ from prep.pipeline.cards.card import Card
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.pipeline.mistakes import crowded_stage, problem_of, unknown_stage, unlisted_stages
 from prep.pipeline.remote.places import work_folder
+from prep.pipeline.steps.keeping import RejectedText
 from prep.stages.catalogue import STAGES
 from prep.stages.results import Thresholds
 from prep.stages.settings import PathName, Settings, Size
@@ -72,8 +73,8 @@ Executor = Annotated[LocalExecutor | RayExecutor | SlurmExecutor, Field(discrimi
 
 
 class RunSettings(Settings):
-    """What the configuration says besides the stages. None of it changes the result but `output`'s place, and, where a
-    library hangs, `hang_seconds`.
+    """What the configuration says besides the stages. None of it changes the result but `output`'s place, what is kept
+    of rejected texts, and, where a library hangs, `hang_seconds`.
     """
 
     output: Annotated[PathName, Field(min_length=1)]
@@ -100,6 +101,9 @@ class RunSettings(Settings):
     it up fails as `timed_out`. Waiting for storage does not count."""
     storage: StorageAccess = StorageAccess()
     """How long reads wait for storage and how often they are tried again, such as `{timeout_seconds: 20}`."""
+    rejected_text: RejectedText = "none"
+    """Which texts of rejected documents are kept, in `rejected_texts/`: `none` (`prep inspect` reads them again from
+    the source), a `sample` of one in twenty, by their ids, or `all`. To change it is to run again."""
 
 
 STAGES_KEY = "stages"

@@ -23,6 +23,7 @@ from prep.pipeline.config import Configuration, LocalExecutor, complaint, stage_
 from prep.pipeline.fingerprint import FORMAT, Identity, columns_identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located
 from prep.pipeline.remote.places import has_scratch, output_problems
+from prep.pipeline.steps.keeping import RejectedText
 from prep.stages.catalogue import STAGES
 from prep.stages.stage import (
     CheckContext,
@@ -105,6 +106,8 @@ class PassStep(Step):
     """Folder of the pass whose parts it reads, where it has no source."""
     changes: tuple[Changes, ...] = ()
     """Of the Global stages before it, which it applies first."""
+    rejected_text: RejectedText = "none"
+    """Which texts of rejected documents it keeps."""
 
     @property
     def reads(self) -> frozenset[str]:
@@ -129,6 +132,8 @@ class GlobalStep(Step):
     """Folders of the steps that made what it needs, by artefact."""
     makers: Mapping[str, GlobalStage] = field(default_factory=dict, repr=False)
     """The stages that made what it needs, by artefact."""
+    rejected_text: RejectedText = "none"
+    """Which texts of rejected documents are kept."""
 
     @property
     def reads(self) -> frozenset[str]:
@@ -288,6 +293,7 @@ class _Planner:
 
     def __init__(self, configuration: Configuration, files: tuple[InputFile, ...]) -> None:
         self._stages = configuration.stages
+        self._rejected_text = configuration.settings.rejected_text
         self._files = files
         self._steps: list[PassStep | GlobalStep] = []
         self._rows: list[tuple[int, RowStage]] = []
@@ -341,6 +347,7 @@ class _Planner:
             phases=stage.phases(documents.tasks),
             artefacts={name: made.folder for name, made in artefacts.items()},
             makers={name: made.stage for name, made in artefacts.items()},
+            rejected_text=self._rejected_text,
         )
         self._steps.append(step)
         if step.changes:
@@ -374,6 +381,7 @@ class _Planner:
             **origin,
             **_sequence_identity(stages),
             "columns": columns_identity(schema),
+            **({} if self._rejected_text == "none" else {"rejected_text": self._rejected_text}),
         }
         mark = fingerprint(identity)
         step = PassStep(
@@ -390,6 +398,7 @@ class _Planner:
             partitions=partitions,
             previous=None if previous is None else previous.folder,
             changes=tuple(before.changes for before in self._changed if before.changes),
+            rejected_text=self._rejected_text,
         )
         self._steps.append(step)
         self._documents, self._rows, self._changed = step, [], []

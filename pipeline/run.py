@@ -161,6 +161,7 @@ def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
     folder = steps_folder(configuration)
     manifests = [records.read_manifest(f"{folder}/{step.folder}") for step in plan.steps]
     counts = {position: item for manifest in manifests for position, item in manifest.counts.items()}
+    of = {at: each for manifest in manifests for at, each in manifest.groups.items()}
     names = [stage.name for at, stage in enumerate(configuration.stages) if at in counts]
     passes, before = [], -1
     for step, manifest in zip(plan.steps, manifests, strict=True):
@@ -169,7 +170,9 @@ def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
         if isinstance(step, PassStep):
             passes.append(PassCounts(step.title, before, last, manifest.read, manifest.written))
         before = last
-    return Ledger(names, [counts[at] for at in range(len(names))], truncated_inputs(plan, folder), passes)
+    places = range(len(names))
+    found, groups = [counts[at] for at in places], [of.get(at, ()) for at in places]
+    return Ledger(names, found, truncated_inputs(plan, folder), passes, groups)
 
 
 class _Steps:

@@ -49,6 +49,10 @@ class Group:
     entered: int
     lost: Mapping[str, int]
     """Documents lost, by rule or error."""
+    bytes: int = 0
+    """UTF-8 bytes of the texts that entered, or of the pages where there is no text yet."""
+    lost_bytes: Mapping[str, int] = field(default_factory=dict)
+    """Of these, what was lost, by rule or error."""
 
 
 @dataclass(frozen=True)

@@ -1,8 +1,8 @@
 """Documents of a run to look at: kept ones, and rejected ones with rule, value and threshold, drawn by a seed.
 
 A document is drawn by the hash of seed and id, so that the same ones are shown again whatever the order of the files.
-Texts are found in the parts of the pass on which the rejecting stage worked; what a row stage rejects is written
-nowhere, and read again from its source (`prep.pipeline.inspecting.following`).
+Texts are found in the parts of the pass on which the rejecting stage worked; what a row stage rejects is written by
+option alone (`rejected_text`), and otherwise read again from its source (`prep.pipeline.inspecting.following`).
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -25,6 +25,7 @@ from prep.pipeline.inspecting.following import complete_steps, follow
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
 from prep.pipeline.steps import records
+from prep.pipeline.steps.keeping import REJECTED_TEXTS
 from prep.tokenizers.row_kernels import hash_rows
 
 _BY = ("stage", "rule")
@@ -85,8 +86,10 @@ def rejected(
         if isinstance(step, GlobalStep):
             shown += with_texts(drawn, worked_on(step, configuration))
         elif drawn:
-            texts = {story.id: story.text for story in follow(plan, configuration, [each.id for each in drawn])}
-            shown += [replace(each, text=texts.get(each.id)) for each in drawn]
+            known = {each.id: each.text for each in with_texts(drawn, _parts(folder, REJECTED_TEXTS))}
+            missing = [each for each, text in known.items() if text is None]
+            known |= {story.id: story.text for story in follow(plan, configuration, missing)} if missing else {}
+            shown += [replace(each, text=known.get(each.id)) for each in drawn]
     return shown
 
 
@@ -160,5 +163,5 @@ def _places(table: pa.Table, by: Sequence[str]) -> npt.NDArray[np.int64]:
     return rows - np.maximum.accumulate(np.where(fresh, rows, 0))
 
 
-def _parts(folder: str) -> list[Path]:
-    return sorted(Path(folder, "parts").glob("*.parquet"))
+def _parts(folder: str, name: str = "parts") -> list[Path]:
+    return sorted(Path(folder, name).glob("*.parquet"))

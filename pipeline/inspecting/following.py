@@ -27,6 +27,7 @@ from prep.pipeline.plan import Changes, GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
 from prep.pipeline.steps.checking import complete
 from prep.pipeline.steps.inputs import confirm
+from prep.pipeline.steps.keeping import REJECTED_TEXTS
 from prep.pipeline.steps.passes import opened, tagged, upstream_of
 from prep.pipeline.steps.settling import REJECTS
 from prep.stages.verdicts import Outcome, Verdicts
@@ -215,8 +216,11 @@ class _Walk:
         """Note what a pass's files say of the documents, where its source is not there any more."""
         path = f"{self._root}/{step.folder}/{REJECTS}/{self._task:05d}.parquet"
         table = pq.read_table(path)
+        kept = Path(f"{self._root}/{step.folder}/{REJECTED_TEXTS}/{self._task:05d}.parquet")
+        known = self._wanted(read_documents(str(kept))) if kept.exists() else None
+        texts = {} if known is None else dict(zip(known.column("id").to_pylist(), _texts(known), strict=True))
         for row in table.filter(pc.is_in(table.column("id"), self._ids)).to_pylist():
-            self._lose(row)
+            self._lose(row, texts.get(row["id"]))
         part = f"{self._root}/{step.folder}/parts/{self._task:05d}.parquet"
         self._batch = self._wanted(read_documents(part))
         for row in [] if self._batch is None else self._batch.to_pylist():

@@ -1,21 +1,25 @@
-"""Counting what enters and leaves each stage: in all, and by source and language."""
+"""Counting what enters and leaves each stage, in documents and bytes: in all, and by source and language."""
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from prep.corpus.arrow.documents import REJECTED, TEXT, URL
+from prep.corpus.arrow.documents import HTML, REJECTED, TEXT, URL
 from prep.stages.results import Counts, Group
 from prep.stages.verdicts import Verdicts
 
 LABELS = ("source", "language")
 """Columns by whose values documents are counted."""
 
+Numbers = npt.NDArray[np.int64]
 Label = tuple[str | None, str | None]
+_AMOUNT = np.zeros(2, np.int64)
+"""Documents and bytes."""
 
 
 class Account:
@@ -27,24 +31,30 @@ class Account:
         self._failed: dict[int, Counter[str]] = {position: Counter() for position in positions}
         self._repeated = dict.fromkeys(positions, 0)
         self._tagged: dict[int, Counter[str]] = {position: Counter() for position in positions}
-        self._groups: dict[int, Counter[Label]] = {position: Counter() for position in positions}
+        self._groups: dict[int, dict[Label, Numbers]] = {position: {} for position in positions}
         self._left: dict[int, Counter[Label]] = {position: Counter() for position in positions}
-        self._lost: dict[int, Counter[tuple[Label, str]]] = {position: Counter() for position in positions}
+        self._lost: dict[int, dict[tuple[Label, str], Numbers]] = {position: {} for position in positions}
         self._undecoded: dict[int, Counter[Label]] = {}
 
-    def enter(self, position: int, documents: pa.RecordBatch) -> None:
-        """Count documents that enter a stage."""
+    def enter(self, position: int, documents: pa.RecordBatch, sizes: pa.Array | None = None) -> None:
+        """Count documents that enter a stage; their sizes are those of their texts where they are not given."""
         self._entered[position] += documents.num_rows
-        for (source, language), count in _counted(_labels(documents)):
-            self._groups[position][source, language] += count
+        groups = self._groups[position]
+        for (source, language), amount in _summed(_labels(documents), sizes_of(documents) if sizes is None else sizes):
+            groups[source, language] = groups.get((source, language), _AMOUNT) + amount
 
-    def lose(self, position: int, rejects: pa.RecordBatch, documents: pa.RecordBatch) -> None:
+    def lose(
+        self, position: int, rejects: pa.RecordBatch, documents: pa.RecordBatch, sizes: pa.Array | None = None
+    ) -> None:
         """Count documents that a stage lost: what is recorded of them (columns of REJECTED), and as they entered."""
         for is_failure, counter in ((False, self._rejected[position]), (True, self._failed[position])):
             rules = rejects.filter(pc.equal(rejects.column("failed"), is_failure)).column("rule")
             counter.update({item["values"]: item["counts"] for item in pc.value_counts(rules).to_pylist()})
-        for (source, language, rule), count in _counted([*_labels(documents), rejects.column("rule")]):
-            self._lost[position][(source, language), str(rule)] += count
+        lost = self._lost[position]
+        sizes = sizes_of(documents) if sizes is None else sizes
+        for (source, language, rule), amount in _summed([*_labels(documents), rejects.column("rule")], sizes):
+            key = ((source, language), str(rule))
+            lost[key] = lost.get(key, _AMOUNT) + amount
 
     def leave(self, position: int, documents: pa.RecordBatch) -> None:
         """Count documents that a stage keeps, before copies are made."""
@@ -95,20 +105,49 @@ class Account:
         return Counts(entered, kept, rejected, failed, repeated, dict(sorted(self._tagged[position].items())))
 
     def _group(self, position: int, label: Label) -> Group:
-        lost = {rule: count for (of, rule), count in self._lost[position].items() if of == label}
-        return Group(*label, self._groups[position][label], dict(sorted(lost.items())))
+        found = {rule: amount for (of, rule), amount in sorted(self._lost[position].items(), key=_rule) if of == label}
+        lost, lost_bytes = ({rule: int(amount[at]) for rule, amount in found.items()} for at in (0, 1))
+        documents, size = self._groups[position][label].tolist()
+        return Group(*label, documents, lost, size, lost_bytes)
 
 
 def add_groups(groups: Iterable[Group]) -> tuple[Group, ...]:
     """Add up the counts of groups; in order of source and language."""
-    entered: Counter[Label] = Counter()
+    entered, sizes = Counter[Label](), Counter[Label]()
     lost: dict[Label, Counter[str]] = {}
+    lost_bytes: dict[Label, Counter[str]] = {}
     for group in groups:
         label = (group.source, group.language)
         entered[label] += group.entered
+        sizes[label] += group.bytes
         lost.setdefault(label, Counter()).update(group.lost)
+        lost_bytes.setdefault(label, Counter()).update(group.lost_bytes)
     order = sorted(entered, key=lambda label: tuple(name or "" for name in label))
-    return tuple(Group(*label, entered[label], dict(sorted(lost[label].items()))) for label in order)
+    return tuple(
+        Group(
+            *label,
+            entered[label],
+            dict(sorted(lost[label].items())),
+            sizes[label],
+            dict(sorted(lost_bytes[label].items())),
+        )
+        for label in order
+    )
+
+
+def sizes_of(documents: pa.RecordBatch) -> pa.Array:
+    """Return the bytes of documents' texts, or of their pages where they have no text yet (int64)."""
+    sizes = pa.nulls(documents.num_rows, pa.int64())
+    for name in (TEXT.name, HTML.name):
+        if name in documents.schema.names:
+            sizes = pc.coalesce(sizes, pc.binary_length(documents.column(name)).cast(pa.int64()))
+    return sizes.fill_null(0)
+
+
+def sizes_path(part: str) -> str:
+    """Return where the bytes of the texts of a part stand (column `bytes`, int64, a row per document)."""
+    folder, _, name = part.rpartition("/parts/")
+    return f"{folder}/sizes/{name.removesuffix('.parquet')}.arrow"
 
 
 def rejects(documents: pa.RecordBatch, stage: str, verdicts: Verdicts) -> pa.RecordBatch:
@@ -147,6 +186,21 @@ def _strings(documents: pa.RecordBatch, name: str) -> pa.Array:
     """Return a column of strings, all null where the documents have none of that name."""
     known = name in documents.schema.names
     return documents.column(name).cast(pa.string()) if known else pa.nulls(documents.num_rows, pa.string())
+
+
+def _rule(item: tuple[tuple[Label, str], Numbers]) -> str:
+    return item[0][1]
+
+
+def _summed(columns: Sequence[pa.Array], sizes: pa.Array) -> Iterator[tuple[tuple[str | None, ...], Numbers]]:
+    """Yield the different rows of columns of strings, each with the number of times it is there and its bytes."""
+    if len(sizes):
+        names = [str(number) for number in range(len(columns))]
+        table = pa.table([*columns, sizes], [*names, "bytes"]).group_by(names, use_threads=False)
+        table = table.aggregate([([], "count_all"), ("bytes", "sum")])
+        amounts = np.stack([table.column(name).to_numpy() for name in ("count_all", "bytes_sum")], axis=1)
+        rows = zip(*(table.column(name).to_pylist() for name in names), strict=True)
+        yield from zip(rows, amounts, strict=True)
 
 
 def _counted(columns: Sequence[pa.Array]) -> Iterator[tuple[tuple[str | None, ...], int]]:

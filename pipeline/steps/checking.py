@@ -12,7 +12,7 @@ from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import remove_tree, sha256
-from prep.pipeline.steps import records
+from prep.pipeline.steps import effort, records
 from prep.pipeline.steps.records import FileStamp
 from prep.stages.stage import Phase
 
@@ -84,7 +84,7 @@ def forget_tasks(folder: str, phase: str, tasks: int, damages: Sequence[Damage])
 def forget_step(folder: str) -> None:
     """Delete what a step made and the records of it, so that it runs again from its beginning."""
     Path(folder, records.MANIFEST).unlink(missing_ok=True)
-    for name in (records.TASKS, "output", "scratch"):
+    for name in (records.TASKS, effort.TASKS, "output", "scratch"):
         remove_tree(f"{folder}/{name}")
 
 

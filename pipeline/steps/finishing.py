@@ -11,6 +11,7 @@ from prep.corpus.files.storage import remove_tree
 from prep.pipeline.plan import GlobalStep, PassStep
 from prep.pipeline.steps import inputs, records
 from prep.pipeline.steps.accounting import add_groups
+from prep.pipeline.steps.effort import write_step_effort
 from prep.pipeline.steps.ledger import add
 from prep.pipeline.steps.passes import PHASE
 from prep.pipeline.steps.phases import context, phases
@@ -34,6 +35,7 @@ def finish_pass(step: PassStep, folder: str) -> None:
         raise LedgerError(f"{folder}/parts hold {there} documents, but {record.written} were counted when writing")
     if step.source is not None:
         inputs.remember(str(Path(folder).parent), map(step.partitions.__getitem__, range(step.tasks)), _read(tasks))
+    write_step_effort(folder)
     records.write_manifest(folder, record)
 
 
@@ -56,6 +58,7 @@ def finish_global(step: GlobalStep, steps_folder: str) -> None:
     if held is not None and held != counts.kept:
         raise LedgerError(f"{step.title}: its result holds {held} documents, but {counts.kept} were counted")
     remove_tree(f"{folder}/scratch")
+    write_step_effort(folder)
     output = records.list_files(folder, "output")
     known = {name: stamp for name, stamp in record.files.items() if name in set(output)}
     unknown = records.stamp(folder, [name for name in output if name not in known])

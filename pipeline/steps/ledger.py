@@ -12,7 +12,7 @@ from typing import Any
 
 from prep.corpus.errors import LedgerError, RunError
 from prep.corpus.files.storage import join, read_json
-from prep.stages.results import Counts
+from prep.stages.results import Counts, Group
 
 LEDGER = "ledger.json"
 """Its name in the output folder."""
@@ -93,6 +93,9 @@ class Ledger:
     """The input files that break off."""
     passes: Sequence[PassCounts] = field(default=())
     """Of the run itself; not read back from `ledger.json`."""
+    groups: Sequence[Sequence[Group]] = field(default=())
+    """Of each stage, its documents by source and language; they stand in `funnel.json` (`prep.pipeline.steps.funnel`),
+    not in `ledger.json`."""
 
     def verify(self) -> None:
         """Raise LedgerError where a document is not accounted for."""

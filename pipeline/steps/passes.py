@@ -19,15 +19,17 @@ import pyarrow.compute as pc
 from prep.corpus.arrow.columns import set_column
 from prep.corpus.arrow.documents import REJECTED, TEXT, DocumentWriter, read_documents, read_schema
 from prep.corpus.files.retrying import StorageAccess, storage_access
-from prep.corpus.files.storage import atomic_output, noting_outputs
+from prep.corpus.files.storage import atomic_output, noting_outputs, write_arrow
 from prep.pipeline.execution.clock import StageClock, TimedGuard
 from prep.pipeline.execution.isolation import Guard
 from prep.pipeline.execution.quarantine import Note, read_incidents
 from prep.pipeline.plan import Changes, PassStep, TapPlan
 from prep.pipeline.remote.working_copy import WorkingCopy
-from prep.pipeline.steps import records
-from prep.pipeline.steps.accounting import Account, noted, rejects
+from prep.pipeline.steps import keeping, records
+from prep.pipeline.steps.accounting import Account, noted, rejects, sizes_of, sizes_path
+from prep.pipeline.steps.effort import WRITING, Stopwatch, write_task_effort
 from prep.pipeline.steps.inputs import Stretch, confirm, read_stretches
+from prep.pipeline.steps.keeping import REJECTED_TEXTS, RejectedText, texts_to_keep, with_texts
 from prep.stages.stage import RowFunction, RowStage, SourceStage, Stage, Tap
 from prep.stages.upstream import Upstream
 from prep.stages.verdicts import Outcome
@@ -75,6 +77,7 @@ class PassTask:
         folder = f"{self.steps_folder}/{self.step.folder}"
         positions = [self.step.source[0]] if self.step.source else []
         account = Account([*positions, *(position for position, _ in self.step.stages)])
+        watch = Stopwatch()
         with Note(records.note_path(folder, PHASE, task)) as note:
             incidents = read_incidents(records.incidents_path(folder, PHASE, task))
             source = None if self.step.source is None else self.step.source[0]
@@ -82,7 +85,8 @@ class PassTask:
             guard = Guard(note, incidents, source) if clock is None else TimedGuard(note, incidents, source, clock)
             read: list[tuple[str, Stretch]] = []
             with noting_outputs() as paths, storage_access(self.storage, note.waiting):
-                written = self._write(task, guard, account, read)
+                written = self._write(task, guard, account, read, watch)
+            write_task_effort(folder, PHASE, task, watch.effort())
             record = records.Record(
                 counts=account.counts(),
                 files=records.stamp(folder, [os.path.relpath(path, folder) for path in paths]),
@@ -99,15 +103,19 @@ class PassTask:
                 with storage_access(self.storage, note.waiting):
                     self.copy.send_task(paths, records.task_path(folder, PHASE, task))
 
-    def _write(self, task: int, guard: Guard, account: Account, read: list[tuple[str, Stretch]]) -> int:
+    def _write(
+        self, task: int, guard: Guard, account: Account, read: list[tuple[str, Stretch]], watch: Stopwatch
+    ) -> int:
         """Write the task's files; return the number of documents in its part. What is read of inputs goes to `read`."""
         folder = f"{self.steps_folder}/{self.step.folder}"
         part, rejected = f"parts/{task:05d}.parquet", f"rejected/{task:05d}.parquet"
         findings = findings_paths(self.step, task)
-        written = 0
+        sizes: list[pa.Array] = []
+        came = WRITING if self.step.source is None else self.step.source[0]
         with ExitStack() as stack:
             writer = stack.enter_context(DocumentWriter(f"{folder}/{part}", self.step.schema))
             losses = stack.enter_context(DocumentWriter(f"{folder}/{rejected}", REJECTED))
+            texts = self._rejected_texts(stack, task)
             found = {
                 position: stack.enter_context(DocumentWriter(f"{folder}/{path}", schema))
                 for position, (path, schema) in findings.items()
@@ -116,19 +124,32 @@ class PassTask:
                 stack.enter_context(TapWriter(tap_path(self.steps_folder, plan, task), plan.tap))
                 for plan in self.step.taps
             ]
-            for first, outcome in guard.numbered(self._read(task, guard, read)):
-                losing = Losing(account, first, outcome.batch.num_rows)
-                batch = self._apply(outcome, losing, guard, found)
-                losing.write(losses)
-                if batch.num_rows:
-                    writer.write(batch)
-                    written += batch.num_rows
-                    for tap, plan in zip(taps, self.step.taps, strict=True):
-                        with nullcontext() if self.clock is None else self.clock.running(plan.folder):
-                            tap.write(batch)
+            for first, outcome in guard.numbered(watch.drawing(came, self._read(task, guard, read))):
+                losing = Losing(account, first, outcome.batch.num_rows, self.step.rejected_text)
+                batch = self._apply(outcome, losing, guard, found, watch)
+                with watch.on(WRITING):
+                    losing.write(losses, texts)
+                    if batch.num_rows:
+                        writer.write(batch)
+                        sizes.append(sizes_of(batch))
+                        self._tap(taps, batch)
             for tap in taps:
                 tap.close_empty(self.step.schema)
-        return written
+        table = pa.table({"bytes": pa.chunked_array(sizes, pa.int64())})
+        write_arrow(sizes_path(f"{folder}/{part}"), table)
+        return len(table.column("bytes"))
+
+    def _tap(self, taps: Sequence["TapWriter"], batch: pa.RecordBatch) -> None:
+        """Write the tables of a batch."""
+        for tap, plan in zip(taps, self.step.taps, strict=True):
+            with nullcontext() if self.clock is None else self.clock.running(plan.folder):
+                tap.write(batch)
+
+    def _rejected_texts(self, stack: ExitStack, task: int) -> DocumentWriter | None:
+        if self.step.rejected_text == "none":
+            return None
+        path = f"{self.steps_folder}/{self.step.folder}/{REJECTED_TEXTS}/{task:05d}.parquet"
+        return stack.enter_context(DocumentWriter(path, keeping.SCHEMA))
 
     def _read(self, task: int, guard: Guard, read: list[tuple[str, Stretch]]) -> Iterator[Outcome]:
         if self.step.source is not None:
@@ -148,7 +169,12 @@ class PassTask:
         )
 
     def _apply(
-        self, outcome: Outcome, losing: "Losing", guard: Guard, found: Mapping[int, DocumentWriter]
+        self,
+        outcome: Outcome,
+        losing: "Losing",
+        guard: Guard,
+        found: Mapping[int, DocumentWriter],
+        watch: Stopwatch,
     ) -> pa.RecordBatch:
         if self.step.source is not None:
             position, source = self.step.source
@@ -158,12 +184,13 @@ class PassTask:
         for position, stage in self.step.stages:
             if batch.num_rows == 0:
                 break
-            if position not in self._functions:
-                self._functions[position] = stage.open()
-            outcome = guard.apply(position, self._functions[position], batch, losing.rows)
-            if outcome.verdicts is not None and outcome.verdicts.findings is not None:
-                found[position].write(outcome.verdicts.findings)
-            batch = losing.settle(position, stage, outcome, batch, stage.tag)
+            with watch.on(position):
+                if position not in self._functions:
+                    self._functions[position] = stage.open()
+                outcome = guard.apply(position, self._functions[position], batch, losing.rows)
+                if outcome.verdicts is not None and outcome.verdicts.findings is not None:
+                    found[position].write(outcome.verdicts.findings)
+                batch = losing.settle(position, stage, outcome, batch, stage.tag)
         if batch.num_rows == 0:
             return batch
         columns = [batch.column(field.name) for field in self.step.schema]
@@ -197,8 +224,9 @@ def findings_paths(step: PassStep, task: int) -> Mapping[int, tuple[str, pa.Sche
 class Losing:
     """Takes out of one batch what the stages lose, and writes it in the documents' order, whichever stage lost it."""
 
-    def __init__(self, account: Account, first: int, rows: int) -> None:
+    def __init__(self, account: Account, first: int, rows: int, texts: RejectedText = "none") -> None:
         self._account = account
+        self._texts = texts
         self.rows = np.arange(first, first + rows)
         """The rows left, by their documents' numbers in the task."""
         self._lost: list[tuple[npt.NDArray[np.int64], pa.RecordBatch]] = []
@@ -236,10 +264,10 @@ class Losing:
         if verdicts.rule.null_count == batch.num_rows:
             return batch
         lost = verdicts.rule.is_valid()
-        recorded = rejects(batch, name, verdicts).filter(lost)
-        self._account.lose(position, recorded, entered.filter(lost))
+        recorded, came = rejects(batch, name, verdicts).filter(lost), entered.filter(lost)
+        self._account.lose(position, recorded, came)
         gone = lost.to_numpy(zero_copy_only=False)
-        self._lost.append((self.rows[gone], recorded))
+        self._lost.append((self.rows[gone], recorded if self._texts == "none" else with_texts(recorded, came)))
         self.rows = self.rows[~gone]
         return batch.filter(pc.invert(lost))
 
@@ -250,12 +278,15 @@ class Losing:
         self.rows = np.repeat(self.rows, copies)
         return repeated(batch, copies)
 
-    def write(self, losses: DocumentWriter) -> None:
-        """Write what was lost."""
+    def write(self, losses: DocumentWriter, texts: DocumentWriter | None = None) -> None:
+        """Write what was lost, and those of its texts that are kept."""
         if self._lost:
             order = np.argsort(np.concatenate([rows for rows, _ in self._lost]))
             table = pa.Table.from_batches([recorded for _, recorded in self._lost]).take(pa.array(order))
-            losses.write(table.combine_chunks().to_batches()[0])
+            lost = table.combine_chunks().to_batches()[0]
+            losses.write(lost.select(REJECTED.names))
+            if texts is not None:
+                texts.write(texts_to_keep(self._texts, lost))
 
 
 def tagged(outcome: Outcome, column: str) -> Outcome:

@@ -11,6 +11,7 @@ from prep.pipeline.plan import GlobalStep
 from prep.pipeline.remote.working_copy import WorkingCopy
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account
+from prep.pipeline.steps.effort import Stopwatch, write_task_effort
 from prep.pipeline.steps.passes import PHASE, run_tap, tap_path
 from prep.pipeline.steps.settling import run_task
 from prep.stages.stage import Phase
@@ -35,13 +36,15 @@ class PhaseTask:
         """Run one task and write its record."""
         folder = f"{self.steps_folder}/{self.step.folder}"
         account: Account | None = None
-        with noting_outputs() as written, storage_access(self.storage):
+        watch = Stopwatch()
+        with watch.on(self.step.position), noting_outputs() as written, storage_access(self.storage):
             if self.phase == TAP:
                 assert self.step.tap is not None
                 run_tap(self.step.tap, self.steps_folder, part_path(self.step, self.steps_folder, task), task)
             else:
                 work = context(self.step, self.steps_folder)
-                account = run_task(self.step.stage, self.phase, task, work, self.step.position)
+                account = run_task(self.step.stage, self.phase, task, work, self.step.position, self.step.rejected_text)
+        write_task_effort(folder, self.phase, task, watch.effort())
         names = [os.path.relpath(path, folder) for path in written if Path(path).exists()]
         own = [name for name in dict.fromkeys(names) if self.phase == TAP or not name.startswith("..")]
         files = records.stamp(folder, own)

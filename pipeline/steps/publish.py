@@ -1,9 +1,11 @@
 """Publishing: the results of the steps, put under plain names in the output folder.
 
     documents/*.parquet   what survives                rejected/*.parquet   what was lost, by whom and why
+    rejected_texts/*.parquet                           texts of what was lost, where the configuration keeps them
     findings/*/*.parquet  what stages found in documents, such as evaluation items
     audit/*/              what each deduplication did, see `prep dedup audit`
     <artefact>/  <picture>                             what Global stages made, by the stages' own names
+    funnel.json                                        documents and bytes by stage, source, language and rule
     ledger.json                                        how many documents came into each stage, and what became of them
 
 Files are hard links to those in the steps' folders where the file system allows it, so publishing copies nothing. A
@@ -20,8 +22,11 @@ from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.compression import TRUNCATED
 from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
+from prep.pipeline.steps.funnel import FUNNEL, funnel_as_json
+from prep.pipeline.steps.keeping import REJECTED_TEXTS
 from prep.pipeline.steps.ledger import LEDGER, Ledger, Truncation
 from prep.pipeline.steps.passes import FINDINGS
+from prep.pipeline.steps.settling import REJECTS
 
 ARTEFACTS = "artefacts"
 """What the ledger calls the folders of what Global stages made."""
@@ -35,6 +40,9 @@ def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
     documents = steps / plan.documents.folder / "parts"
     folders = {"documents": [(path, path.name) for path in sorted(documents.glob("*.parquet"))]}
     folders["rejected"] = [(path, f"{index:02d}-{path.name}") for index, path in _rejected(plan, steps)]
+    folders[REJECTED_TEXTS] = [
+        (path, f"{index:02d}-{path.name}") for index, path in _rejected(plan, steps, REJECTED_TEXTS)
+    ]
     folders[FINDINGS] = _findings(plan, steps)
     folders["audit"] = _audits(plan, steps)
     made = plan.artefacts()
@@ -48,6 +56,7 @@ def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
     for name, folder in pictures.items():
         _publish_picture(steps / folder / "output" / name, Path(output, name))
     published = {ARTEFACTS: sorted(made), PICTURES: sorted(pictures)}
+    write_json(f"{output}/{FUNNEL}", funnel_as_json(ledger))
     write_json(f"{output}/{LEDGER}", {**ledger.as_json(), **published})
 
 
@@ -71,10 +80,10 @@ def truncated_inputs(plan: Plan, steps_folder: str) -> list[Truncation]:
     return sorted(found, key=lambda item: (item.record, item.detail))
 
 
-def _rejected(plan: Plan, steps: Path) -> list[tuple[int, Path]]:
+def _rejected(plan: Plan, steps: Path, name: str = REJECTS) -> list[tuple[int, Path]]:
     found = []
     for step in plan.steps:
-        folder = steps / step.folder / ("rejected" if isinstance(step, PassStep) else "output/rejected")
+        folder = steps / step.folder / (name if isinstance(step, PassStep) else f"output/{name}")
         found += [(step.index, path) for path in sorted(folder.glob("*.parquet"))]
     return found
 
@@ -94,7 +103,7 @@ def _findings(plan: Plan, steps: Path) -> list[tuple[Path, str]]:
 def _results(output: Path) -> list[tuple[Path, str]]:
     """Return the files that a Global stage made for the user: all but what it rejected, which has its own place."""
     names = ((path, path.relative_to(output)) for path in _files(output))
-    return [(path, str(name)) for path, name in names if name.parts[0] != "rejected"]
+    return [(path, str(name)) for path, name in names if name.parts[0] not in (REJECTS, REJECTED_TEXTS)]
 
 
 def _audits(plan: Plan, steps: Path) -> list[tuple[Path, str]]:

@@ -7,11 +7,14 @@ from dataclasses import replace
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.parquet as pq
 
-from prep.corpus.arrow.documents import REJECTED, URL, DocumentWriter
+from prep.corpus.arrow.documents import REJECTED, TEXT, URL, DocumentWriter
 from prep.corpus.errors import LedgerError
-from prep.corpus.files.storage import join, write_arrow
-from prep.pipeline.steps.accounting import LABELS, Account, noted, rejects
+from prep.corpus.files.storage import exists, join, read_arrow, write_arrow
+from prep.pipeline.steps import keeping
+from prep.pipeline.steps.accounting import LABELS, Account, noted, rejects, sizes_path
+from prep.pipeline.steps.keeping import REJECTED_TEXTS, RejectedText, texts_to_keep, with_texts
 from prep.stages.stage import GlobalStage
 from prep.stages.upstream import GlobalContext, Upstream
 from prep.stages.verdicts import PartVerdicts, Verdicts
@@ -20,16 +23,25 @@ REJECTS = "rejected"
 """Folder of what is lost, in a pass's folder and in a Global stage's output."""
 
 
-def run_task(stage: GlobalStage, phase: str, task: int, context: GlobalContext, position: int = 0) -> Account | None:
+def run_task(
+    stage: GlobalStage,
+    phase: str,
+    task: int,
+    context: GlobalContext,
+    position: int = 0,
+    texts: RejectedText = "none",
+) -> Account | None:
     """Run one task of the Global stage at a position and settle its verdicts; returns None where it gives none.
 
     Raises LedgerError where the stage did not look at all documents, or at some that were lost before.
     """
     found = stage.run(phase, task, context)
-    return None if found is None else _settle(stage, task, context, found, position)
+    return None if found is None else _settle(stage, task, context, found, position, texts)
 
 
-def _settle(stage: GlobalStage, part: int, context: GlobalContext, found: PartVerdicts, position: int) -> Account:
+def _settle(
+    stage: GlobalStage, part: int, context: GlobalContext, found: PartVerdicts, position: int, texts: RejectedText
+) -> Account:
     account = Account((position,))
     account.note(position, found.tagged)
     if stage.tag is not None:
@@ -42,21 +54,30 @@ def _settle(stage: GlobalStage, part: int, context: GlobalContext, found: PartVe
     if before is not None and before[found.rows].any():
         raise LedgerError(f"{stage.name}: verdicts on documents that were lost before; this is a defect of the stage")
     rows = 0
+    sizes = _sizes(context.upstream, part)
     with ExitStack() as stack:
         losses: DocumentWriter | None = None
+        kept: DocumentWriter | None = None
         if stage.drops or len(lost):
             path = join(context.output, REJECTS, f"{part:05d}.parquet")
             losses = stack.enter_context(DocumentWriter(path, REJECTED))
-        for start, batch in _documents(context.upstream, part):
+            if texts != "none":
+                path = join(context.output, REJECTED_TEXTS, f"{part:05d}.parquet")
+                kept = stack.enter_context(DocumentWriter(path, keeping.SCHEMA))
+        for start, batch in _documents(context.upstream, part, whole=kept is not None):
             rows = start + batch.num_rows
             stays = np.ones(batch.num_rows, np.bool_) if before is None else ~before[start:rows]
-            account.enter(position, batch.filter(pa.array(stays)))
+            own = sizes.slice(start, batch.num_rows)
+            account.enter(position, batch.filter(pa.array(stays)), own.filter(pa.array(stays)))
             inside = slice(*np.searchsorted(lost, (start, rows)))
-            documents = batch.take(pa.array(lost[inside] - start))
+            at = pa.array(lost[inside] - start)
+            documents = batch.take(at)
             recorded = _recorded(stage, found, documents, lost[inside])
-            account.lose(position, recorded, documents)
+            account.lose(position, recorded, documents, own.take(at))
             if losses is not None:
                 losses.write(recorded)
+            if kept is not None:
+                kept.write(texts_to_keep(texts, with_texts(recorded, documents)))
     there = account.counts()[position].entered
     if there != found.entered:
         raise LedgerError(
@@ -95,10 +116,18 @@ def _recorded(
     return rejects(documents, stage.name, taken)
 
 
-def _documents(upstream: Upstream, part: int) -> Iterator[tuple[int, pa.RecordBatch]]:
-    """Yield a part's ids, labels and URLs in batches, each with its first row."""
+def _sizes(upstream: Upstream, part: int) -> pa.Array:
+    """Return the bytes of all texts of a part, as the pass that wrote it noted them; zeros where none has."""
+    path = upstream.parts[part]
+    if exists(sizes_path(path)):
+        return read_arrow(sizes_path(path)).column("bytes").combine_chunks()
+    return pa.array(np.zeros(pq.read_metadata(path).num_rows, np.int64))
+
+
+def _documents(upstream: Upstream, part: int, *, whole: bool) -> Iterator[tuple[int, pa.RecordBatch]]:
+    """Yield a part's ids, labels and URLs, and texts where they are asked for, in batches, each with its first row."""
     there = upstream.schema(part).names
-    columns = ["id", *(name for name in (*LABELS, URL.name) if name in there)]
+    columns = ["id", *(name for name in (*LABELS, URL.name, *([TEXT.name] if whole else [])) if name in there)]
     start = 0
     for batch in upstream.rows(part, columns):
         yield start, batch

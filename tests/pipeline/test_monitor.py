@@ -16,6 +16,7 @@ from prep.pipeline.execution.quarantine import Note
 from prep.pipeline.monitor.amounts import duration, progress_line, seconds_left
 from prep.pipeline.monitor.meter import Meter
 from prep.pipeline.monitor.observing import StatusAnswer, observe
+from prep.pipeline.monitor.outcomes import RemoveAnswer, StagesAnswer
 from prep.pipeline.monitor.planning import CheckAnswer, CleanAnswer
 from prep.pipeline.monitor.state import HEARTBEAT, LOCK, STATE, Recorder, begin_state, read_state, standing_of
 from prep.pipeline.reports.report import ReportAnswer
@@ -80,6 +81,15 @@ def test_a_run_that_is_done_is_seen_by_its_configuration_and_by_its_folder(
         assert (document.loss and document.loss.stage, document.passed) == ("short", ("read",))
         _, out, _ = call(monkeypatch, capsys, "verify", str(target), "--json")
         assert VerifyAnswer.model_validate_json(out).faults == 0
+    _, out, _ = call(monkeypatch, capsys, "stages", "--json")
+    assert "minhash" in {stage.name for stage in StagesAnswer.model_validate_json(out).stages}
+    _, out, _ = call(monkeypatch, capsys, "stages", "read", "--json")
+    (stage,) = StagesAnswer.model_validate_json(out).stages
+    (sources,) = (option for option in stage.options or () if option.name == "sources")
+    assert "paths" in {option.name for option in sources.options}
+    arguments = ("--id", "0-0", "--output", str(output.parent / "without"))
+    _, out, _ = call(monkeypatch, capsys, "remove", str(output), *arguments, "--json")
+    assert RemoveAnswer.model_validate_json(out).documents + RemoveAnswer.model_validate_json(out).rejected == 1
     _, out, _ = call(monkeypatch, capsys, "recipes", "gopher", "--json")
     assert "short_doc" in {rule.rule for rule in RecipesAnswer.model_validate_json(out).recipes[0].rules}
     assert "nothing to do" in call(monkeypatch, capsys, "run", str(output))[1]
@@ -100,6 +110,7 @@ def test_a_run_that_fails_says_where_and_why_and_shows_what_there_is(
     output = tmp_path / "out"
     assert sorted(each.name for each in output.iterdir()) == [
         "documents",
+        "funnel.json",
         "ledger.json",
         "pipeline.yaml",
         "rejected",
