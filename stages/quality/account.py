@@ -3,7 +3,8 @@
 A document counts under every rule that it breaks, not only under the first. It is rejected by a rule *alone* where it
 breaks no other: so many documents would come back if the rule were taken out. For each rule some documents are drawn
 on both sides of its threshold, of those whose fate hangs on this rule alone: of the nearest ones, those with the
-smallest hashes of id and seed. For some thresholds around each rule's own it is counted what the stage would keep.
+smallest hashes of id and seed. For some thresholds around each rule's own it is counted what the stage would keep, and
+how many documents there are between them.
 
 Tasks count their part; sums and nearest documents of parts are put together in the order of the parts, so that the
 result depends on the documents alone. `audit/costs.json` in the stage's output holds all of it.
@@ -42,6 +43,8 @@ class Account:
         self._thresholds = [thresholds_around(rule) for rule in rules]
         self._kept_at: list[dict[str, Numbers]] = [{} for _ in rules]
         """By rule and language: documents kept at each of the rule's `_thresholds`."""
+        self._seen = [np.zeros(len(grid) + 1, np.int64) for grid in self._thresholds]
+        """By rule: documents between those thresholds."""
         self._near: list[tuple[list[Sample], list[Sample]]] = [([], []) for _ in rules]
         """By rule: the nearest documents that it rejects, and that it lets pass."""
 
@@ -60,7 +63,10 @@ class Account:
         weights = np.stack([np.ones(len(judged.bytes), np.int64), judged.bytes], axis=1)
         for group, rows in _groups(judged.documents):
             self._add(group, counted[:, rows].astype(np.int64) @ weights[rows])
-        for number in range(len(self._rules)):
+        for number, grid in enumerate(self._thresholds):
+            values = judged.values[number, judged.entered]
+            places = np.searchsorted(grid, values[~np.isnan(values)], side="right")
+            self._seen[number] += np.bincount(places, minlength=len(grid) + 1)
             hangs = judged.entered & (broken_rules == judged.broken[number])
             self._count_kept_at(number, judged, hangs)
             for side, rows in enumerate((hangs & judged.broken[number], hangs & ~judged.broken[number])):
@@ -76,6 +82,8 @@ class Account:
         for mine, theirs in zip(self._kept_at, stored["kept_at"], strict=True):  # type: ignore[call-overload]
             for language, counts in theirs.items():
                 mine[language] = mine.get(language, 0) + np.array(counts, np.int64)
+        counts = zip(self._seen, stored["seen"], strict=True)  # type: ignore[call-overload]
+        self._seen = [mine + np.array(theirs, np.int64) for mine, theirs in counts]
         for sides, others in zip(self._near, stored["near"], strict=True):  # type: ignore[call-overload]
             for side, more in zip(sides, others, strict=True):
                 side.extend(Sample.model_validate(dict(zip(Sample.model_fields, each, strict=True))) for each in more)
@@ -86,7 +94,8 @@ class Account:
         groups = [[*group, numbers.tolist()] for group, numbers in self._groups.items()]
         near = [[[[*each.model_dump().values()] for each in side] for side in sides] for sides in self._near]
         kept_at = [{language: counts.tolist() for language, counts in each.items()} for each in self._kept_at]
-        return {"groups": groups, "near": near, "kept_at": kept_at}
+        seen = [counts.tolist() for counts in self._seen]
+        return {"groups": groups, "near": near, "kept_at": kept_at, "seen": seen}
 
     def result(self, seed: int) -> Costs:
         """Return what the rules cost, with samples drawn by the seed."""
@@ -123,6 +132,7 @@ class Account:
             rejected=_drawn(rejected, seed),
             passed=_drawn(passed, seed),
             kept_at=tuple(self._kept_at_thresholds(number)),
+            seen=tuple(self._seen[number].tolist()) if len(self._thresholds[number]) else (),
         )
 
     def _count_kept_at(self, number: int, judged: Judged, hangs: npt.NDArray[np.bool_]) -> None:

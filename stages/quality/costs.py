@@ -78,6 +78,9 @@ class RuleCost(Share):
     """Samples that it lets pass, the nearest first."""
     kept_at: tuple[KeptAt, ...] = ()
     """By threshold, rising; empty for a rule without a threshold of its own."""
+    seen: tuple[int, ...] = ()
+    """All documents by the rule's signal: below the first of the thresholds of `kept_at`, from each of them to the
+    next, and from the last; documents without the signal are not among them."""
 
 
 class Costs(Settings):

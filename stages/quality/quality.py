@@ -41,7 +41,7 @@ class Quality(Tagging, GlobalStage, JudgesByRecipe):
     name: ClassVar[str] = "quality"
     does: ClassVar[str] = "judging quality"
     columns: ClassVar[tuple[str, ...]] = ("id", SIGNALS)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     drops: ClassVar[bool] = True
     reads_text: ClassVar[bool] = False
 

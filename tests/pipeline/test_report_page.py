@@ -3,11 +3,16 @@
 import html
 import json
 import re
+import shutil
+from collections import Counter
+from collections.abc import Iterator
 from html.parser import HTMLParser
 from pathlib import Path
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import orjson
+import pyarrow.parquet as pq
 import pytest
 import yaml
 
@@ -15,10 +20,16 @@ from prep.pipeline.reports.page.documents import SAMPLES
 from prep.pipeline.reports.page.duplicates import marked
 from prep.pipeline.reports.page.markup import Markup, element, table
 from prep.pipeline.reports.page.page import report_page
+from prep.pipeline.reports.page.rules import read_all_costs
+from prep.pipeline.steps.funnel import read_funnel
 
 from .test_cli import call
 from .test_run import run_it
 
+if TYPE_CHECKING:
+    from playwright.sync_api import Browser
+
+Theme = Literal["light", "dark"]
 HOSTILE = (
     '</pre><script>alert("x")</script><img src="https://evil.example/p.png" onerror=alert(1)> \x1b]52;c;aGk=\x07 & <b>'
 )
@@ -83,11 +94,47 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Path:
 def test_every_part_is_there_and_the_page_is_well_formed(made: Path) -> None:
     outline = Outline(report_page(str(made)))
     assert outline.open == []
-    for title in ("Funnel", "Documents", "Rules of quality", "Rejected", "Duplicates", "Tokenizer", "Packed rows"):
+    for title in ("Funnel", "Documents", "Rules of quality", "Duplicates", "Tokenizer", "Packed rows"):
         assert title in outline.text
     for words in ("60documents read", "quality: long", "harbour <&>", "bytes per token"):
         assert words in outline.text
     assert outline.names.count("svg") >= 2
+
+
+def test_the_funnel_by_source_and_rule_adds_up_to_the_ledger(made: Path) -> None:
+    ledger = json.loads((made / "ledger.json").read_text())["stages"]
+    funnel = read_funnel(str(made))
+    assert [each.name for each in funnel] == [stage["name"] for stage in ledger]
+    for each, stage in zip(funnel, ledger, strict=True):
+        if each.groups:
+            lost = Counter[str]()
+            for group in each.groups:
+                lost.update(group.lost)
+            assert sum(group.entered for group in each.groups) == stage["in"]
+            assert dict(lost) == {**stage["rejected"], **stage["failed"]}
+    texts = [orjson.loads(line)["text"].encode() for line in (made.parent / "in.jsonl").read_bytes().splitlines()]
+    quality = funnel[2]
+    assert quality.bytes == sum(map(len, texts))
+    assert quality.lost_bytes == sum(len(text) for text in texts if len(text) < 40)
+    kept = pq.read_table(made / "documents", columns=["text"]).column("text").to_pylist()
+    assert funnel[3].bytes - funnel[3].lost_bytes == sum(len(text.encode()) for text in kept)
+    outline = Outline(report_page(str(made)))
+    for words in ("By rule", "By source", "Bottleneck: ", "CPU seconds", "largest cluster"):
+        assert words in outline.text
+
+
+def test_cards_of_rules_hold_texts_of_both_sides_and_a_histogram_of_all_documents(made: Path) -> None:
+    (costs,) = read_all_costs(str(made)).values()
+    (rule,) = costs.rules
+    assert sum(rule.seen) == 60
+    below = sum(count for edge, count in zip(rule.kept_at, rule.seen[1:], strict=True) if edge.threshold < 40)
+    assert below + rule.seen[0] == 8
+    page = report_page(str(made))
+    card = page[page.index('id="rule-long"') :]
+    card = card[: card.index("</section>")]
+    assert "short 3" in card
+    assert "ferry" in card
+    assert "<svg" in card
 
 
 def test_what_texts_hold_is_shown_and_never_obeyed(made: Path) -> None:
@@ -153,3 +200,55 @@ def test_sliders_say_what_a_run_with_another_threshold_keeps(made: Path, tmp_pat
         (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(configuration))
         ledger = run_it(tmp_path / "pipeline.yaml").ledger
         assert ledger.counts[2].kept == documents == sum(languages.values())
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator["Browser"]:
+    """Start a headless Chromium, the one that is installed or the one that playwright brings."""
+    sync_api = pytest.importorskip("playwright.sync_api", reason="playwright is not installed")
+    installed = next(filter(None, map(shutil.which, ("chromium", "chromium-browser", "google-chrome"))), None)
+    with sync_api.sync_playwright() as playwright:
+        try:
+            started = playwright.chromium.launch(executable_path=installed, args=["--no-sandbox"])
+        except sync_api.Error as error:
+            pytest.skip(f"no Chromium can be started: {str(error).splitlines()[0]}")
+        yield started
+        started.close()
+
+
+@pytest.mark.parametrize("theme", ["light", "dark"])
+def test_a_browser_shows_it_without_faults_wide_and_narrow(made: Path, browser: "Browser", theme: Theme) -> None:
+    page = made.parent / f"{theme}.html"
+    page.write_text(report_page(str(made)))
+    for width in (390, 1400):
+        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
+        shown, faults, asked = context.new_page(), list[str](), list[str]()
+        shown.on("console", lambda message, faults=faults: faults.append(message.text))
+        shown.on("pageerror", lambda error, faults=faults: faults.append(str(error)))
+        shown.on("dialog", lambda dialog, faults=faults: faults.append(dialog.message))
+        shown.on("request", lambda request, asked=asked: asked.append(request.url))
+        shown.goto(page.as_uri())
+        shown.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+        assert faults == []
+        assert asked == [page.as_uri()]
+        assert shown.evaluate("document.documentElement.scrollWidth") == width
+        assert '<script>alert("x")</script>' in shown.inner_text("body")
+        assert "\u241b]52;c;" in shown.inner_text("body")
+        context.close()
+
+
+def test_sliders_in_a_browser_show_the_stored_counts(made: Path, browser: "Browser") -> None:
+    page = made.parent / "sliders.html"
+    page.write_text(report_page(str(made)))
+    shown = browser.new_page()
+    shown.goto(page.as_uri())
+    shown.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
+    slider = shown.locator(".slider").first
+    data = json.loads(slider.get_attribute("data-rule") or "")
+    for place, (threshold, documents, _) in list(enumerate(data["kept"]))[::6]:
+        slider.locator("input").evaluate(
+            "(input, place) => { input.value = place; input.dispatchEvent(new Event('input')) }", place
+        )
+        assert f"min {threshold:g}: {documents} kept" in slider.locator(".kept").inner_text()
+        assert f"long: {{min: {threshold:g}}}" in slider.locator(".yaml").inner_text()
+    shown.close()

@@ -1,18 +1,25 @@
 """The part of the page about duplicates: how large clusters are, and pairs side by side with what differs marked."""
 
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterator, Mapping, Sequence
 from difflib import SequenceMatcher
 from pathlib import Path
 
+import numpy as np
+import pyarrow as pa
 import pyarrow.parquet as pq
 
 from prep.corpus.files.storage import read_json
-from prep.pipeline.reports.page.markup import Child, Markup, element, section, table
+from prep.pipeline.reports.page.charts import bars
+from prep.pipeline.reports.page.markup import Child, Markup, element, folded, section, table
 from prep.pipeline.reports.report import LOSSES, VALUES
 
 PAIRS = 5
 CHARACTERS = 1200
-_SUMMARY, _PAIRS, _SIZES = "summary.json", "pairs.parquet", "sizes.parquet"
+CLUSTERS = 6
+EXCERPT = 300
+"""Characters of a document in a cluster."""
+_SUMMARY, _PAIRS, _SIZES, _CLUSTERS = "summary.json", "pairs.parquet", "sizes.parquet", "clusters.parquet"
 
 
 def duplicates(output: str) -> Markup | None:
@@ -27,15 +34,61 @@ def _deduplication(folder: Path) -> Iterator[Markup]:
     summary = read_json(str(folder / _SUMMARY))
     yield table(("", ""), [(name, _number(value)) for name, value in summary.items()])
     yield from _losses(folder / LOSSES)
-    sizes = pq.read_table(folder / _SIZES).sort_by([("size", "descending")]).slice(0, 10)
-    if sizes.num_rows:
-        rows = [(f"{row['size']:,}", f"{row['clusters']:,}") for row in sizes.to_pylist()]
-        yield element(
-            "details", element("summary", "Largest clusters"), table(("documents", "clusters"), rows, words=0)
-        )
+    yield from _sizes(folder / _SIZES)
+    yield from _clusters(folder / _CLUSTERS)
     pairs = pq.read_table(folder / _PAIRS)
-    for row in pairs.slice(0, PAIRS).to_pylist():
+    if pairs.num_rows:
+        yield element("h4", f"Pairs, {min(PAIRS, pairs.num_rows)} of {pairs.num_rows:,} looked at")
+    for row in _spread(pairs, PAIRS):
         yield _pair(row)
+
+
+def _sizes(path: Path) -> Iterator[Markup]:
+    """Yield how many clusters there are of each size, in powers of two."""
+    bins = Counter[int]()
+    for row in pq.read_table(path).to_pylist() if path.exists() else ():
+        bins[row["size"].bit_length()] += row["clusters"]
+    if bins:
+        powers = range(min(bins), max(bins) + 1)
+        labels = [f"{1 << power - 1:,}–{(1 << power) - 1:,}" for power in powers]
+        yield element("figure", bars(labels, [bins[power] for power in powers], "documents in a cluster"))
+
+
+def _clusters(path: Path) -> Iterator[Markup]:
+    """Yield the largest clusters: the document that stands for each, and some of those that went for it."""
+    rows = pq.read_table(path).to_pylist() if path.exists() else []
+    found: dict[str, list[dict[str, object]]] = {}
+    for row in rows:
+        found.setdefault(row["kept"], []).append(row)
+    largest = sorted(found.items(), key=lambda item: (-_size(item[1]), item[0]))[:CLUSTERS]
+    for kept, members in largest:
+        yield folded(
+            f"{_size(members):,} documents",
+            _member(kept, "kept", members[0]["kept_text"]),
+            *(
+                _member(str(row["removed"]), _alike(row), row["removed_text"])
+                for row in members
+                if row["removed"] != kept
+            ),
+            note=f"in the cluster of {kept}",
+        )
+
+
+def _size(members: Sequence[Mapping[str, object]]) -> int:
+    return max(int(str(row["size"])) for row in members)
+
+
+def _member(name: str, about: str, text: object) -> Markup:
+    return element("div", element("b", name), f" {about}", element("pre", str(text or "")[:EXCERPT]), kind="sample")
+
+
+def _spread(pairs: pa.Table, number: int) -> list[dict[str, object]]:
+    """Return some of the pairs, from the least similar to the most similar."""
+    order = [(name, "ascending") for name in ("true", "removed") if name in pairs.column_names]
+    ordered = pairs.sort_by(order)
+    places = np.unique(np.linspace(0, ordered.num_rows - 1, min(number, ordered.num_rows)).astype(np.int64))
+    rows: list[dict[str, object]] = ordered.take(pa.array(places)).to_pylist()
+    return rows
 
 
 def _losses(path: Path) -> Iterator[Markup]:
@@ -51,17 +104,18 @@ def _losses(path: Path) -> Iterator[Markup]:
 
 
 def _pair(row: dict[str, object]) -> Markup:
-    similarity = row["true"] if row["true"] is not None else row["estimated"]
-    shown = f"similarity {similarity:.3f}" if isinstance(similarity, float) else "the same"
     kept, removed = (str(row[name] or "")[:CHARACTERS] for name in ("kept_text", "removed_text"))
     left, right = marked(kept, removed)
-    return element(
-        "details",
-        element(
-            "summary", element("b", str(row["removed"])), " removed for ", element("b", str(row["kept"])), f", {shown}"
-        ),
+    return folded(
+        str(row["removed"]),
         element("div", element("pre", *left), element("pre", *right), kind="columns"),
+        note=f"removed for {row['kept']}, {_alike(row)}",
     )
+
+
+def _alike(row: Mapping[str, object]) -> str:
+    similarity = row["true"] if row["true"] is not None else row["estimated"]
+    return f"similarity {similarity:.3f}" if isinstance(similarity, float) else "the same"
 
 
 def marked(left: str, right: str) -> tuple[list[Child], list[Child]]:

@@ -14,8 +14,9 @@ _VISIBLE: dict[int, int | str] = {
     **{code: 0x2400 + code for code in range(0x20) if chr(code) not in "\t\n"},
     **{code: f"\\u{code:04x}" for code in _TURNS},
     0x7F: 0x2421,
+    **{code: f"\\x{code:02x}" for code in range(0x80, 0xA0)},
 }
-"""Control characters as the pictures that Unicode has of them, so that a terminal's escapes are seen, not obeyed."""
+"""Control characters as the pictures that Unicode has of them, or as escapes: what steers a terminal is seen."""
 
 
 @dataclass(frozen=True)
@@ -77,3 +78,22 @@ def anchor(title: str) -> str:
 def share(value: float, whole: float) -> str:
     """Return a share in per cent."""
     return f"{value / whole:.1%}" if whole else "–"
+
+
+def in_bytes(size: float) -> str:
+    """Return a number of bytes in the unit that fits it, such as `12.3 MB`."""
+    for unit, name in ((1e12, "TB"), (1e9, "GB"), (1e6, "MB"), (1e3, "kB")):
+        if size >= unit:
+            return f"{size / unit:,.1f} {name}"
+    return f"{size:,.0f} B"
+
+
+def folded(title: str, *children: Child, note: str = "") -> Markup:
+    """Return a part that is shown once its title is touched."""
+    return element("details", element("summary", element("b", title), f" {note}" if note else ""), *children)
+
+
+def bar(value: float, most: float) -> Markup:
+    """Return a bar as long as a value's share of the largest one."""
+    width = f"width: {100 * value / most if most else 0:.1f}%"
+    return element("span", element("span", kind="bar", style=width), kind="bar-place")

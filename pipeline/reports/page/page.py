@@ -4,35 +4,71 @@ Everything is read from what the run has published: counts, aggregates and sampl
 """
 
 from collections.abc import Iterable, Iterator
+from datetime import UTC, datetime
 from pathlib import Path
 
 from prep.pipeline.cards.facts import CorpusFacts, read_facts
-from prep.pipeline.reports.page import documents, duplicates, rules, tokens
-from prep.pipeline.reports.page.markup import Markup, anchor, element
+from prep.pipeline.monitor.amounts import duration
+from prep.pipeline.monitor.observing import StatusAnswer, observe
+from prep.pipeline.reports.page import documents, duplicates, effort, extraction, funnel, model, rejected, rules, tokens
+from prep.pipeline.reports.page.markup import Markup, anchor, element, folded
+from prep.pipeline.reports.standing import standing_lines
+from prep.pipeline.steps.funnel import read_funnel
+from prep.pipeline.steps.ledger import LEDGER
 from prep.pipeline.steps.run_warnings import read_warnings
 
+WARNINGS = 5
+"""Shown at once; the others are folded."""
 STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("report.css", "report.js"))
 
 
 def report_page(output: str) -> str:
-    """Return the page. Raises RunError where the folder is not that of a run that has ended."""
-    facts = read_facts(output)
-    parts = [
-        ("Funnel", documents.funnel(facts.ledger)),
-        ("Documents", documents.corpus(facts, output) if facts.documents else None),
-        ("Rules of quality", rules.rules(output)),
-        ("Rejected", documents.rejected(output, facts.ledger)),
-        ("Duplicates", duplicates.duplicates(output)),
-        ("Tokenizer", tokens.tokenizer(output)),
-        ("Packed rows", tokens.shards(facts.shards)),
-        ("Model", tokens.model(output)),
-    ]
-    there = [(title, part) for title, part in parts if part is not None]
-    links = [element("a", title, href=f"#{anchor(title)}") for title, _ in there]
+    """Return the page. Raises RunError where the folder is not that of a run."""
+    status = observe(output)
+    published = Path(output, LEDGER).exists()
+    above: list[Markup] = [*_about(status), *_standing(status), *_warnings(output)]
+    parts = _parts(output) if published or status is None else {}
+    if published or status is None:
+        above.append(element("div", *_tiles(read_facts(output)), kind="tiles"))
+    there = {title: part for title, part in parts.items() if part is not None}
+    links = [element("a", title, href=f"#{anchor(title)}") for title in there]
     name = Path(output).resolve().name
-    above = (element("div", *_tiles(facts), kind="tiles"), *_warnings(output), element("nav", *links))
     script = Markup(f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>")
-    return whole_page(name, f"{name}: report", (*above, *(part for _, part in there), script))
+    return whole_page(name, f"{name}: report", (*above, element("nav", *links), *there.values(), script))
+
+
+def _parts(output: str) -> dict[str, Markup | None]:
+    facts, groups, costs = read_facts(output), read_funnel(output), rules.read_all_costs(output)
+    return {
+        "Funnel": funnel.funnel(facts.ledger, groups),
+        "Documents": documents.corpus(facts, output) if facts.documents else None,
+        "Extraction": extraction.extraction(output),
+        "Rules of quality": rules.rules(output, costs),
+        "Rejected": rejected.rejected(output, facts.ledger, rules.cards(costs)),
+        "Duplicates": duplicates.duplicates(output),
+        "Tokenizer": tokens.tokenizer(output),
+        "Packed rows": tokens.shards(facts.shards, output),
+        "Model": model.model(output),
+        "Time and memory": effort.effort(output, groups),
+    }
+
+
+def _about(status: StatusAnswer | None) -> Iterator[Markup]:
+    """Yield the pipeline, when it ran and for how long."""
+    if status is not None:
+        ended = status.ended or status.started
+        day = datetime.fromtimestamp(ended, UTC).strftime("%Y-%m-%d %H:%M UTC")
+        took = f" after {duration(status.ended - status.started)}" if status.ended else ""
+        yield element("p", f"{status.pipeline} · {status.standing}{took} · {day}", kind="note")
+
+
+def _standing(status: StatusAnswer | None) -> Iterator[Markup]:
+    """Yield how a run stands that has not ended well: how far it is, why it failed, and what to change."""
+    if status is not None and status.standing != "done":
+        headline, *others = standing_lines(status)
+        lines = [line for line in others if line.strip()]
+        kind = "warning" if status.standing in ("failed", "interrupted") else "note"
+        yield element("div", element("p", element("b", headline)), element("pre", "\n".join(lines)), kind=kind)
 
 
 def whole_page(heading: str, title: str, parts: Iterable[Markup]) -> str:
@@ -62,5 +98,10 @@ def _tiles(facts: CorpusFacts) -> Iterator[Markup]:
 
 
 def _warnings(output: str) -> Iterator[Markup]:
-    for warning in read_warnings(output):
-        yield element("p", warning.message, " ", element("code", warning.command), kind="warning")
+    shown = [
+        element("p", warning.message, " ", element("code", warning.command), kind="warning")
+        for warning in read_warnings(output)
+    ]
+    yield from shown[:WARNINGS]
+    if len(shown) > WARNINGS:
+        yield folded(f"{len(shown) - WARNINGS:,} more warnings", *shown[WARNINGS:])

@@ -5,43 +5,78 @@ writes the lines of YAML for it. Without JavaScript the counts stand in a table.
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 
+from prep.pipeline.reports.page.charts import histogram
 from prep.pipeline.reports.page.markup import Markup, element, section, share, table
+from prep.pipeline.reports.page.texts import excerpt, texts_before
 from prep.stages.quality.costs import Costs, RuleCost, Sample, read_costs
 
 _COSTS = "costs.json"
+_STAGE = "quality"
 
 
-def rules(output: str) -> Markup | None:
+def read_all_costs(output: str) -> dict[int, Costs]:
+    """Return what the rules of each `quality` stage cost, by the places of their steps."""
+    paths = sorted(Path(output, "audit").glob(f"*/{_COSTS}"))
+    return {int(path.parent.name.partition("-")[0]): read_costs(path) for path in paths}
+
+
+def cards(costs: Mapping[int, Costs]) -> set[tuple[str, str]]:
+    """Return the stages and rules that have a card here."""
+    return {(_STAGE, rule.name) for each in costs.values() for rule in each.rules}
+
+
+def rules(output: str, costs: Mapping[int, Costs]) -> Markup | None:
     """Return what the rules of all `quality` stages cost; None where there was none."""
-    folders = sorted(path.parent for path in Path(output, "audit").glob(f"*/{_COSTS}"))
-    cards = [card for folder in folders for card in _stage(read_costs(folder / _COSTS))]
-    return section("Rules of quality", *cards) if cards else None
+    parts = [part for step, each in costs.items() for part in _stage(output, step, each)]
+    return section("Rules of quality", *parts) if parts else None
 
 
-def _stage(costs: Costs) -> Iterator[Markup]:
+def _stage(output: str, step: int, costs: Costs) -> Iterator[Markup]:
     entered, kept = costs.entered.documents, costs.kept.documents
-    yield element(
-        "p", f"{kept:,} of {entered:,} documents kept ({share(kept, entered)}). Open a rule to try thresholds."
-    )
-    order = sorted(costs.rules, key=lambda rule: -rule.all.documents)
-    yield from (_card(rule, entered) for rule in order if rule.all.documents or rule.passed)
+    counts = f"{kept:,} of {entered:,} documents kept ({share(kept, entered)})."
+    hint = "Open a rule to see its values and documents on both sides of its threshold, and to try other thresholds."
+    yield element("p", f"{counts} {hint}")
+    order = sorted(costs.rules, key=lambda rule: (-rule.all.documents, rule.name))
+    shown = [rule for rule in order if rule.all.documents or rule.passed]
+    texts = texts_before(output, step, [each.id for rule in shown for each in (*rule.rejected, *rule.passed)])
+    yield from (_card(rule, costs, texts) for rule in shown)
 
 
-def _card(rule: RuleCost, entered: int) -> Markup:
-    counts = f" rejects {rule.all.documents:,} ({share(rule.all.documents, entered)}), {rule.alone.documents:,} alone"
+def _card(rule: RuleCost, costs: Costs, texts: Mapping[str, str]) -> Markup:
+    entered = costs.entered.documents
+    counts = f"rejects {rule.all.documents:,} ({share(rule.all.documents, entered)}), {rule.alone.documents:,} alone"
     threshold = "" if rule.threshold is None else f" · {rule.signal} {rule.bound} {rule.threshold:g}"
     return element(
         "details",
-        element("summary", element("b", rule.name), counts, threshold),
+        element("summary", element("b", f"{_STAGE}: {rule.name}"), f" {counts}{threshold}"),
         element("p", rule.follows, kind="note") if rule.follows else None,
+        _histogram(rule),
         _slider(rule, entered) if rule.kept_at else None,
-        _samples("Rejected by this rule alone, nearest first", rule.rejected),
-        _samples("Kept, nearest to the threshold first", rule.passed),
+        _samples("Rejected by this rule alone, nearest first", rule.rejected, texts),
+        _samples("Kept, nearest to the threshold first", rule.passed, texts),
         id=f"rule-{rule.name}",
     )
+
+
+def _histogram(rule: RuleCost) -> Markup | None:
+    """Return the documents by the rule's signal; what lies beyond the last edges is in the outermost bars."""
+    edges, counts = [each.threshold for each in rule.kept_at], list(rule.seen)
+    threshold, least = rule.threshold, rule.bound == "min"
+    if threshold is None or len(edges) < 2 or len(counts) != len(edges) + 1:
+        return None
+    counts[1] += counts[0]
+    counts[-2] += counts[-1]
+    chart = histogram(
+        edges,
+        counts[1:-1],
+        f"{rule.signal} (the outermost bars hold all beyond)",
+        threshold=threshold,
+        rejected=lambda value: value < threshold if least else value > threshold,
+    )
+    return element("figure", chart, element("figcaption", "all documents that came in, by what the rule looks at"))
 
 
 def _slider(rule: RuleCost, entered: int) -> Markup:
@@ -71,12 +106,13 @@ def _slider(rule: RuleCost, entered: int) -> Markup:
     )
 
 
-def _samples(title: str, samples: tuple[Sample, ...]) -> Markup | None:
+def _samples(title: str, samples: tuple[Sample, ...], texts: Mapping[str, str]) -> Markup | None:
     if not samples:
         return None
-    rows = [
-        (each.id, each.language or "", each.source or "", f"{each.value:.4g}", f"{each.threshold:g}")
-        for each in samples
-    ]
-    headings = ("id", "language", "source", "value", "threshold")
-    return element("div", element("h3", title), table(headings, rows, words=3))
+    return element("div", element("h3", title), *(_sample(each, texts) for each in samples))
+
+
+def _sample(sample: Sample, texts: Mapping[str, str]) -> Markup:
+    about = (f"value {sample.value:.4g}, threshold {sample.threshold:g}", sample.language or "", sample.source or "")
+    named = element("b", sample.id)
+    return element("div", named, " ", " · ".join(filter(None, about)), excerpt(texts.get(sample.id)), kind="sample")

@@ -1,14 +1,16 @@
-"""The parts of the page about tokens: the tokenizer on the run's own text, the packed rows, and the model."""
+"""The parts of the page about tokens: the tokenizer on the run's own text, and the packed rows."""
 
-import base64
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
 import pyarrow.parquet as pq
+from yaml import safe_load
 
 from prep.corpus.files.storage import read_json
 from prep.corpus.shards.shards import ShardManifest
+from prep.corpus.shards.splits import TRAIN
+from prep.pipeline.monitor.state import CONFIGURATION
 from prep.pipeline.reports.page.markup import Child, Markup, element, section, share, table
 
 CHARACTERS = 800
@@ -23,12 +25,12 @@ def tokenizer(output: str) -> Markup | None:
     card: dict[str, Any] = dict(read_json(str(path)))
     measured = card.get("evaluation") or {}
     rows = [
-        (kind, name, f"{each['documents']:,}", f"{each['bytes_per_token']:.2f}", f"{each['tokens_per_word']:.2f}")
-        for kind in ("sources", "languages")
-        for name, each in (measured.get(kind) or {}).items()
+        (kind, name, f"{each['bytes_per_token']:.2f}", f"{each['tokens_per_word']:.2f}", f"{each['documents']:,}")
+        for kind in ("source", "language")
+        for name, each in (measured.get(f"{kind}s") or {}).items()
     ]
     longest = [element("code", token, kind="token") for token in measured.get("longest", ())]
-    headings = ("by", "", "documents", "bytes per token", "tokens per word")
+    headings = ("by", "", "bytes per token", "tokens per word", "documents")
     return section(
         "Tokenizer",
         table(headings, rows, words=2) if rows else None,
@@ -59,8 +61,8 @@ def _in_tokens(output: str) -> Iterator[Markup]:
     yield element("pre", *pieces)
 
 
-def shards(manifests: Mapping[str, ShardManifest]) -> Markup | None:
-    """Return what the packed rows hold by split, source and language, and each phase of a mixture."""
+def shards(manifests: Mapping[str, ShardManifest], output: str) -> Markup | None:
+    """Return what the packed rows hold by split, source and language, and each phase of a mixture as it was asked."""
     if not manifests:
         return None
     rows = [
@@ -75,7 +77,7 @@ def shards(manifests: Mapping[str, ShardManifest]) -> Markup | None:
         for name, each in manifests.items()
     ]
     headings = ("split", "documents", "tokens", "rows", "row length", "filled")
-    return section("Packed rows", table(headings, rows), *_by_label(manifests), *_phases(manifests))
+    return section("Packed rows", table(headings, rows), *_by_label(manifests), *_phases(manifests, _asked(output)))
 
 
 def _by_label(manifests: Mapping[str, ShardManifest]) -> Iterator[Markup]:
@@ -92,46 +94,25 @@ def _by_label(manifests: Mapping[str, ShardManifest]) -> Iterator[Markup]:
             yield table((label, *(f"{name} tokens" for name in manifests)), rows)
 
 
-def _phases(manifests: Mapping[str, ShardManifest]) -> Iterator[Markup]:
+def _phases(manifests: Mapping[str, ShardManifest], asked: Sequence[Mapping[str, float]]) -> Iterator[Markup]:
     for name, manifest in manifests.items():
-        rows = [
-            (f"{place}", group, f"{tokens:,}", share(tokens, phase.tokens))
-            for place, phase in enumerate(manifest.phases, start=1)
-            for group, tokens in phase.groups.items()
-        ]
+        rows: list[tuple[Child, ...]] = []
+        for place, phase in enumerate(manifest.phases):
+            wanted = asked[place] if name == TRAIN and place < len(asked) else {}
+            for group, tokens in phase.groups.items():
+                goal = wanted.get(group)
+                shown = "–" if goal is None else f"{goal:.1%}"
+                rows.append((f"{place + 1}", group, shown, share(tokens, phase.tokens), f"{tokens:,}"))
         if rows:
             yield element("h3", f"Mixture, {name}")
-            yield table(("phase", "group", "tokens", "share of the phase"), rows, words=2)
+            yield table(("phase", "group", "share asked for", "share realised", "tokens"), rows, words=2)
 
 
-def model(output: str) -> Markup | None:
-    """Return the model's loss curve, what was measured, and text that it wrote."""
-    path = Path(output, "model", "report.json")
-    if not path.exists():
-        return None
-    report: dict[str, Any] = dict(read_json(str(path)))
-    measured = {f"validation, {name}": value for name, value in (report.get("validation") or {}).items()}
-    numbers = [
-        (name.replace("_", " "), _number(value)) for name, value in {**report, **measured}.items() if _is_number(value)
-    ]
-    picture, text = Path(output, "loss.svg"), Path(output, "model", "sample.txt")
-    return section(
-        "Model",
-        _picture(picture) if picture.exists() else None,
-        table(("measure", "value"), numbers),
-        element("h3", "What it writes") if text.exists() else None,
-        element("pre", text.read_text(encoding="utf-8")[:2000]) if text.exists() else None,
-    )
-
-
-def _picture(path: Path) -> Markup:
-    data = base64.b64encode(path.read_bytes()).decode()
-    return element("img", kind="paper", src=f"data:image/svg+xml;base64,{data}", alt="bits per byte by step")
-
-
-def _is_number(value: object) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
-
-
-def _number(value: float) -> str:
-    return f"{value:,}" if isinstance(value, int) else f"{value:,.3f}"
+def _asked(output: str) -> list[dict[str, float]]:
+    """Return the shares that the published configuration asks for, of each phase by group; none without a mixture."""
+    path = Path(output, CONFIGURATION)
+    stages = safe_load(path.read_text(encoding="utf-8")).get("stages", []) if path.exists() else []
+    packs = [stage["pack"] for stage in stages if isinstance(stage, dict) and isinstance(stage.get("pack"), dict)]
+    phases = [phase["shares"] for pack in packs for phase in (pack.get("mixture") or {}).get("phases", ())]
+    whole = [sum(phase.values()) for phase in phases]
+    return [{name: part / all_ for name, part in each.items()} for each, all_ in zip(phases, whole, strict=True)]
