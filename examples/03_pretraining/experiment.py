@@ -123,7 +123,7 @@ def evaluate(model: Path) -> dict[str, Any]:
     output = RUNS / "evaluated" / model.relative_to(RUNS).as_posix().replace("/", "-")
     read = [model / "model.safetensors", *(place / "validation" / "manifest.json" for place in shards)]
     command = ["model", "evaluate", str(model), *map(str, shards), "--tokenizer", str(TOKENIZER)]
-    once([*command, "--rows", "256", "--json", str(output / "found.json")], read, output, "found.json")
+    once([*command, "--rows", "256", "--output", str(output / "found.json")], read, output, "found.json")
     return dict(zip(("old", "new"), load(output / "found.json").values(), strict=True))
 
 

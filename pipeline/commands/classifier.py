@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated, cast
 import typer
 from rich.table import Table
 
+from prep.pipeline.commands.answering import print_json
+from prep.pipeline.commands.pipelines import Json
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -29,16 +31,23 @@ class On(StrEnum):
 def train(
     file: Annotated[str, typer.Argument(metavar="CLASSIFIER.yaml", help="Examples and settings.")],
     on: Annotated[On, typer.Option(help="The texts' words, or the signals that a run has stored.")] = On.TEXT,
+    json: Json = False,
 ) -> None:
     """Train a classifier on labelled documents and judge it on others; writes the model and its card.
 
     On text, a fastText classifier for the stage `classifier`; on signals, a logistic regression or small trees over
     the stored columns of a run, for the stage `signal_classifier`.
     """
-    (_train_on_signals if on is On.SIGNALS else _train_on_text)(file)
+    (_train_on_signals if on is On.SIGNALS else _train_on_text)(file, json)
 
 
-def _train_on_signals(file: str) -> None:
+def _print_answer(output: str, card: dict[str, object]) -> None:
+    from prep.pipeline.monitor.outcomes import ClassifierAnswer
+
+    print_json(ClassifierAnswer(output=output, card=card))
+
+
+def _train_on_signals(file: str, json: bool) -> None:
     from prep.corpus.errors import ConfigurationError
     from prep.pipeline import config
     from prep.stages.classifier.signal_examples import SignalClassifierSettings
@@ -50,6 +59,9 @@ def _train_on_signals(file: str) -> None:
     if complaints:
         raise ConfigurationError(complaints)
     card = train_on_signals(settings)
+    if json:
+        _print_answer(settings.output, card)
+        return
     console = Terminal()
     print_card(console, card)
     areas = ", ".join(f"{area:.3f}" for area in cast("Sequence[float]", card["auc_of_folds"]))
@@ -72,7 +84,7 @@ def _print_importance(console: Terminal, features: "Sequence[dict[str, object]]"
     console.print(table)
 
 
-def _train_on_text(file: str) -> None:
+def _train_on_text(file: str, json: bool) -> None:
     from prep.corpus.errors import ConfigurationError
     from prep.pipeline import config
     from prep.stages.classifier import training
@@ -86,6 +98,9 @@ def _train_on_text(file: str) -> None:
     if complaints:
         raise ConfigurationError(complaints)
     card = training.train(settings)
+    if json:
+        _print_answer(settings.output, card)
+        return
     console = Terminal()
     print_card(console, card)
     console.print(f"model and card: {settings.output}/")

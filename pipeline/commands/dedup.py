@@ -1,12 +1,17 @@
 """The commands about deduplication: `prep dedup audit`."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Any
 
 import typer
 from rich.table import Table
 
+from prep.pipeline.commands.answering import print_json
+from prep.pipeline.commands.pipelines import Json, Run, Set
 from prep.pipeline.reports.terminal import Terminal
+
+if TYPE_CHECKING:
+    from prep.pipeline.monitor.outcomes import AuditAnswer
 
 app = typer.Typer(help="Look into what deduplication did.", no_args_is_help=True)
 
@@ -14,7 +19,6 @@ SHOWN = 10
 """Pairs shown, the least similar first."""
 EXCERPT = 60
 """Characters shown of a text."""
-Run = Annotated[str, typer.Argument(metavar="RUN", help="The output folder of a run.")]
 
 
 @app.callback()
@@ -23,19 +27,53 @@ def dedup() -> None:
 
 
 @app.command()
-def audit(run: Run) -> None:
+def audit(run: Run, set_: Set = None, json: Json = False) -> None:
     """Show what each deduplication of a run removed: estimates, cluster sizes, doubtful pairs, the largest clusters.
 
     Of repeated lines and substrings, how much was cut, and the pieces that most documents have.
     """
     from prep.corpus.errors import RunError
+    from prep.pipeline.monitor.opening import output_of
+    from prep.pipeline.monitor.outcomes import AuditsAnswer
 
-    folders = sorted(path.parent for path in Path(run, "audit").glob("*/summary.json"))
+    output = output_of(run, set_ or [])
+    folders = sorted(path.parent for path in Path(output, "audit").glob("*/summary.json"))
     if not folders:
-        raise RunError(f"{run}/audit: there is no audit of a deduplication; run with 'audit' above 0")
+        raise RunError(
+            f"{output}/audit: there is no audit of a deduplication; it comes with the run of a stage such as 'minhash' "
+            "whose 'audit' is above 0"
+        )
+    if json:
+        print_json(AuditsAnswer(audits=list(map(_answer, folders))))
+        return
     console = Terminal()
     for folder in folders:
         _show(folder, console)
+
+
+def _answer(folder: Path) -> "AuditAnswer":
+    """Return what a deduplication did, as `--json` prints it."""
+    from prep.corpus.files.storage import read_json
+    from prep.pipeline.monitor.outcomes import AuditAnswer
+
+    pairs = sorted(_rows(folder, "pairs"), key=lambda row: (row["true"] is None, row["true"], row["removed"]))
+    return AuditAnswer(
+        step=folder.name,
+        summary=dict(read_json(str(folder / "summary.json"))),
+        sizes={row["size"]: row["clusters"] for row in _rows(folder, "sizes")},
+        losses=_rows(folder, "losses"),
+        pairs=pairs,
+        clusters=_rows(folder, "clusters"),
+        repeats=_rows(folder, "repeats"),
+    )
+
+
+def _rows(folder: Path, name: str) -> list[dict[str, Any]]:
+    """Return the rows of a table of an audit; none where it has no such table."""
+    import pyarrow.parquet as pq
+
+    path = folder / f"{name}.parquet"
+    return pq.read_table(path).to_pylist() if path.exists() else []
 
 
 def _show(folder: Path, console: Terminal) -> None:

@@ -13,7 +13,6 @@ if TYPE_CHECKING:
     from prep.pipeline.config import Configuration
     from prep.pipeline.run import Result
 
-Pipeline = Annotated[str, typer.Argument(metavar="PIPELINE.yaml", help="The pipeline's configuration.")]
 Run = Annotated[str, typer.Argument(metavar="RUN", help="A pipeline's configuration, or the output folder of a run.")]
 Set = Annotated[
     list[str] | None,
@@ -205,10 +204,15 @@ def clean(
         print_json(CleanAnswer(folders=found, removed=not dry_run))
 
 
-def stages(name: Annotated[str | None, typer.Argument(help="A stage; left out: all of them.")] = None) -> None:
+def stages(
+    name: Annotated[str | None, typer.Argument(help="A stage; left out: all of them.")] = None, json: Json = False
+) -> None:
     """List the stages, or explain one and its options."""
-    from prep.pipeline.reports.reference import describe, overview
+    from prep.pipeline.reports.reference import describe, overview, stages_answer
 
+    if json:
+        print_json(stages_answer(name))
+        return
     console = Terminal()
     console.print(overview() if name is None else describe(name), soft_wrap=True)
 

@@ -5,10 +5,12 @@ from typing import TYPE_CHECKING, Annotated, Literal
 import typer
 from rich.table import Table
 
-from prep.pipeline.commands.pipelines import Pipeline, Set
+from prep.pipeline.commands.answering import print_json
+from prep.pipeline.commands.pipelines import Json, Run, Set
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
+    from prep.pipeline.monitor.outcomes import FitAnswer
     from prep.stages.quality.fitting import Fit
     from prep.stages.quality.recipe import Recipe
     from prep.stages.quality.reference import Identify
@@ -22,19 +24,25 @@ _HELD_OUT_BELOW = 0.05
 
 @app.command()
 def report(
-    pipeline: Pipeline,
+    run: Run,
     set_: Set = None,
     by: Annotated[Literal["language", "source"] | None, typer.Option(help="Break the costs down.")] = None,
+    json: Json = False,
 ) -> None:
     """Show what each rule of a run rejects: in all, alone (it would come back without the rule), and first."""
-    from prep.pipeline import config, plan
+    from prep.pipeline.monitor.opening import opened
+    from prep.pipeline.monitor.outcomes import QualityAnswer, RuleCostsAnswer
     from prep.pipeline.reports.rules import print_costs, print_costs_by, quality_costs
 
-    configuration, located = config.load(pipeline, set_ or [])
-    plan.check(configuration, located)
+    with opened(run, set_ or []) as (configuration, _):
+        found = [(configuration.label(step.position), costs) for step, costs in quality_costs(configuration)]
+    if json:
+        stages = [RuleCostsAnswer(stage=label, costs=costs.model_dump(mode="json")) for label, costs in found]
+        print_json(QualityAnswer(stages=stages))
+        return
     console = Terminal()
-    for step, costs in quality_costs(configuration):
-        print_costs(console, configuration.label(step.position), costs)
+    for label, costs in found:
+        print_costs(console, label, costs)
         if by:
             print_costs_by(console, by, costs)
 
@@ -52,6 +60,7 @@ def fit(
     dictionary: Annotated[
         bool, typer.Option(help="Cut Chinese, Japanese, Thai, Lao, Khmer and Burmese into words of dictionaries.")
     ] = False,
+    json: Json = False,
 ) -> None:
     """Derive thresholds and stop words for a language from a reference corpus, and write them as a recipe.
 
@@ -78,9 +87,28 @@ def fit(
     check_reference(source.batches(), language, words, _identifier(language))
     fitted = fitting.fit(lambda: own_texts(source.batches(), language), base, language, keep, words)
     write_bytes(output, fitted.as_yaml(recipe, files, words).encode())
+    if json:
+        print_json(_fit_answer(output, fitted))
+        return
     console = Terminal()
     _print_fit(console, fitted, base, keep)
     console.print(f"recipe: {output}")
+
+
+def _fit_answer(output: str, fitted: "Fit") -> "FitAnswer":
+    from prep.pipeline.monitor.outcomes import FitAnswer
+
+    return FitAnswer(
+        recipe=output,
+        language=fitted.language,
+        documents=fitted.documents,
+        kept=fitted.kept,
+        held_out=fitted.held_out,
+        thresholds=dict(fitted.thresholds),
+        rejected=dict(fitted.rejected),
+        held_out_rejected=dict(fitted.held_out_rejected),
+        stop_words=list(fitted.stop_words),
+    )
 
 
 def _identifier(language: str) -> "Identify | None":

@@ -77,20 +77,25 @@ def export(
     ] = None,
     tokenizer: Tokenizer = None,
     workers: Workers = CORES,
+    json: Json = False,
 ) -> None:
     """Write shards in another trainer's format, or what is left of it, and say how to point the trainer at them."""
     from prep.exports.format import ExportSettings
     from prep.exports.job import Export
     from prep.pipeline.exports import run_export
+    from prep.pipeline.monitor.outcomes import ExportAnswer
     from prep.pipeline.remote.reading import folder_for, results_at
 
-    console = Terminal(soft_wrap=True)
+    console = Terminal(soft_wrap=True, quiet=json)
     shards = results_at(shards)
     settings = ExportSettings(length, file_bytes, tokenizer or _tokenizer_beside(shards))
     with folder_for(output) as folder:
         job = Export(shards, to, folder, settings)
         run_export(job, workers, console.print)
-        console.print(job.note().replace(folder, output))
+        note = job.note().replace(folder, output)
+    console.print(note)
+    if json:
+        print_json(ExportAnswer(output=output, format=to, note=note))
 
 
 def _tokenizer_beside(shards: str) -> str | None:

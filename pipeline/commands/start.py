@@ -6,6 +6,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from prep.pipeline.commands.answering import print_json
+from prep.pipeline.commands.pipelines import Json
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -22,6 +24,7 @@ def init(
         str | None, typer.Option(metavar="DIR", help="The run's folder; left out: runs/ and the folder's name.")
     ] = None,
     force: Annotated[bool, typer.Option("--force", help="Write over a file that is there.")] = False,
+    json: Json = False,
 ) -> None:
     """Look at the files of a folder and write a pipeline that fits them, with comments, and the schema for editors."""
     from prep.corpus.errors import ConfigurationError
@@ -29,6 +32,7 @@ def init(
     from prep.pipeline import config, plan
     from prep.pipeline.drafting.draft import Answers, draft
     from prep.pipeline.drafting.survey import survey
+    from prep.pipeline.monitor.outcomes import InitAnswer
     from prep.pipeline.reports.schema import FILE, pipeline_schema
 
     if Path(pipeline).exists() and not force:
@@ -43,6 +47,10 @@ def init(
     write_bytes(pipeline, draft(found, answers).encode())
     write_json(str(Path(pipeline).with_name(FILE)), pipeline_schema())
     plan.check(*config.load(pipeline))
+    if json:
+        files = {kind.name: len(kind.files) for kind in found.kinds}
+        print_json(InitAnswer(pipeline=pipeline, schema_file=str(Path(pipeline).with_name(FILE)), files=files))
+        return
     console = Terminal(soft_wrap=True)
     for kind in found.kinds:
         console.print(f"{kind.name}: {len(kind.files):,} files, {kind.bytes:,} bytes")

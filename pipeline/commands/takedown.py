@@ -10,6 +10,8 @@ from prep.pipeline.commands.pipelines import Json, Run
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
+    from prep.pipeline.monitor.outcomes import RemoveAnswer
+    from prep.pipeline.takedown.removal import RemovalReport
     from prep.pipeline.takedown.tracing import Trace
     from prep.stages.shared.targets import Targets
 
@@ -68,6 +70,7 @@ def remove(
     domain: Domains = None,
     host: Hosts = None,
     from_: From = None,
+    json: Json = False,
 ) -> None:
     """Write a run's results without some documents: documents, records of losses, shards, cards, and what went."""
     from prep.pipeline.monitor.opening import output_of
@@ -76,6 +79,9 @@ def remove(
 
     run = output_of(run)
     report = take_out(run, _targets(id_, url, domain, host, from_), output)
+    if json:
+        print_json(_removed(output, report))
+        return
     console = Terminal(soft_wrap=True)
     console.print(f"{report.documents:,} published documents and {report.rejected:,} records of lost ones are named")
     for name, split in report.splits.items():
@@ -92,6 +98,23 @@ def remove(
     if report.splits:
         console.print(f"compare the shards with: prep verify {output}/shards")
     console.print(f"{run} itself still holds everything: delete it when nothing needs it any more")
+
+
+def _removed(output: str, report: "RemovalReport") -> "RemoveAnswer":
+    from prep.pipeline.monitor.outcomes import RemoveAnswer, SplitRemovalAnswer
+
+    counts = ("documents", "tokens", "rows_changed", "rows_removed")
+    return RemoveAnswer(
+        output=output,
+        documents=report.documents,
+        rejected=report.rejected,
+        splits={
+            name: SplitRemovalAnswer(**{count: getattr(split, count) for count in counts})
+            for name, split in report.splits.items()
+        },
+        stand_ins=list(report.stand_ins),
+        exports=list(report.exports),
+    )
 
 
 def _targets(

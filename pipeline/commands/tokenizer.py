@@ -7,7 +7,8 @@ import typer
 import yaml
 from rich.table import Table
 
-from prep.pipeline.commands.answering import size_flag
+from prep.pipeline.commands.answering import print_json, size_flag
+from prep.pipeline.commands.pipelines import Json
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -32,6 +33,7 @@ def train(
     vocabulary: Annotated[int | None, typer.Option(help="Token ids.")] = None,
     set_: Set = None,
     workers: Annotated[int | None, typer.Option(help="Tasks that run at the same time.")] = None,
+    json: Json = False,
 ) -> None:
     """Train a tokenizer on files of text: the pipeline of `read` and `tokenizer`, which it leaves in DIR to run again.
 
@@ -45,7 +47,7 @@ def train(
     path = Path(output, "pipeline.yaml")
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump({"output": output, "stages": stages}, sort_keys=False), encoding="utf-8")
-    run(str(path), set_, workers)
+    run(str(path), set_, workers, json=json)
 
 
 @app.command()
@@ -57,9 +59,11 @@ def evaluate(
         int,
         typer.Option(parser=size_flag, metavar="SIZE", help="Train a small model with each on so many bytes."),
     ] = 0,
+    json: Json = False,
 ) -> None:
     """Judge tokenizers on text they were not trained on: a table, evaluation.json and a picture."""
     from prep.corpus.files.storage import join, write_json
+    from prep.pipeline.monitor.outcomes import TokenizersAnswer
     from prep.pipeline.tokenizer_models import bits_per_byte
     from prep.stages.tokenizer.texts import Texts
     from prep.tokenizers.judging.evaluate import Judge
@@ -82,6 +86,9 @@ def evaluate(
     groups = list(results[0].by(by))
     values = {result.name: [result.by(by)[name].bytes_per_token for name in groups] for result in results}
     draw_bars(join(output, "evaluation.svg"), f"by {by}", [name or "all" for name in groups], values)
+    if json:
+        print_json(TokenizersAnswer(output=output, tokenizers=report))
+        return
     console = Terminal()
     _print(console, results, bits)
     console.print(f"evaluation.json and evaluation.svg: {output}/")
@@ -126,10 +133,12 @@ def sweep(
     vocabularies: Annotated[str, typer.Option(help="Sizes, separated by commas.")] = "4096,8192,16384,32768,65408",
     kinds: Annotated[str, typer.Option(help="Kinds, separated by commas.")] = "bpe",
     set_: Set = None,
+    json: Json = False,
 ) -> None:
     """Train tokenizers of several sizes and kinds on one sample and draw bytes per token against the vocabulary."""
     from prep.corpus.files.storage import join, write_json
     from prep.pipeline.config import settings_of
+    from prep.pipeline.monitor.outcomes import SweepAnswer
     from prep.stages.tokenizer.sweep import sweep as run_sweep
     from prep.stages.tokenizer.texts import Texts
     from prep.stages.tokenizer.tokenizer import TrainTokenizer
@@ -137,7 +146,7 @@ def sweep(
 
     stage = settings_of(TrainTokenizer, set_ or [])
     sizes = sorted(int(size) for size in vocabularies.split(","))
-    console = Terminal()
+    console = Terminal(quiet=json)
     curves: dict[str, list[tuple[int, float]]] = {}
     for point in run_sweep(Texts(files), Texts(on), stage, sizes, kinds.split(",")):
         curves.setdefault(point.kind, []).append((point.vocabulary, point.bytes_per_token))
@@ -149,6 +158,8 @@ def sweep(
     write_json(join(output, "sweep.json"), report)
     draw_curves(join(output, "sweep.svg"), "bytes per token on held-out text", curves)
     console.print(f"sweep.json and sweep.svg: {output}/")
+    if json:
+        print_json(SweepAnswer.model_validate({"output": output, "kinds": report}))
 
 
 @app.command()
@@ -158,12 +169,17 @@ def extend(
     more: Annotated[int, typer.Option(min=1, help="Tokens to add.")],
     output: Output,
     set_: Set = None,
+    json: Json = False,
 ) -> None:
     """Add tokens for a new domain or language to a tokenizer; old ids stay what they are."""
     from prep.pipeline.config import settings_of
+    from prep.pipeline.monitor.outcomes import ExtendAnswer
     from prep.stages.tokenizer.extend import extend as run_extend
     from prep.stages.tokenizer.texts import Texts
     from prep.stages.tokenizer.tokenizer import TrainTokenizer
 
     size = run_extend(tokenizer, Texts(files), settings_of(TrainTokenizer, set_ or []), more, output)
-    Terminal().print(f"{size:,} tokens: {output}/")
+    if json:
+        print_json(ExtendAnswer(output=output, tokens=size))
+    else:
+        Terminal().print(f"{size:,} tokens: {output}/")

@@ -12,6 +12,8 @@ import typer
 from rich.table import Table
 from rich.text import Text
 
+from prep.pipeline.commands.answering import print_json
+from prep.pipeline.commands.pipelines import Json
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
@@ -29,16 +31,20 @@ Set = Annotated[
 ]
 
 
-def train(shards: Shards, tokenizer: TokenizerFolder, output: Output, set_: Set = None) -> None:
+def train(shards: Shards, tokenizer: TokenizerFolder, output: Output, set_: Set = None, json: Json = False) -> None:
     """Train a model on shards, or go on with the training that was stopped."""
+    from prep.corpus.files.storage import read_json
     from prep.pipeline.config import settings_of
+    from prep.pipeline.monitor.outcomes import ModelAnswer
     from prep.stages.train.train import Narration, Train
 
-    stage = settings_of(Train, set_ or [])
-    console = Terminal(quiet=os.environ.get("RANK", "0") != "0")
+    stage, first = settings_of(Train, set_ or []), os.environ.get("RANK", "0") == "0"
+    console = Terminal(quiet=json or not first)
     say = partial(console.print, soft_wrap=True)
     stage.train(shards, tokenizer, output, Narration(stage.steps, say).report, say=say)
     console.print(f"model: {output}/")
+    if json and first:
+        print_json(ModelAnswer(output=output, report=dict(read_json(f"{output}/report.json"))))
 
 
 @app.command()
@@ -50,15 +56,23 @@ def evaluate(
     tokenizer: TokenizerFolder,
     split: Annotated[str, typer.Option(help="The split to take of a folder of splits.")] = "validation",
     rows: Annotated[int | None, typer.Option(min=1, help="Rows of each folder, from the first; left out: all.")] = None,
-    json: Annotated[str | None, typer.Option(metavar="FILE", help="Write the figures to a JSON file too.")] = None,
+    output: Annotated[str | None, typer.Option(metavar="FILE", help="Write the figures to a JSON file too.")] = None,
+    json: Json = False,
     device: Annotated[Literal["auto", "cpu", "cuda"], typer.Option(help="Where to compute.")] = "auto",
     threads: Annotated[int, typer.Option(min=1, help="CPU threads; they decide the order of sums.")] = 2,
 ) -> None:
     """Measure a model on shards, in all and by source and language: bits per byte, perplexity, accuracy."""
     from prep.corpus.files.storage import write_json
+    from prep.pipeline.monitor.outcomes import ModelsAnswer
     from prep.stages.train.evaluation import COLUMNS, evaluate_model, table_rows
 
     found = dict(evaluate_model(model, shards, tokenizer, split, rows, device, threads))
+    figures = {folder: {"all": each.total.as_json(), **each.by_json()} for folder, each in found.items()}
+    if output is not None:
+        write_json(output, figures)
+    if json:
+        print_json(ModelsAnswer(shards=figures))
+        return
     table = Table(box=None, pad_edge=False)
     table.add_column("")
     for name in COLUMNS:
@@ -67,8 +81,6 @@ def evaluate(
         for title, *cells in table_rows(folder, evaluation):
             table.add_row(title, *cells)
     Terminal().print(table)
-    if json is not None:
-        write_json(json, {folder: {"all": each.total.as_json(), **each.by_json()} for folder, each in found.items()})
 
 
 COLOURS = ("red", "dark_orange", "yellow", "green", "default")
@@ -96,13 +108,19 @@ def sample(
     probabilities: Annotated[
         bool, typer.Option("--probabilities", help="List each token with its probability.")
     ] = False,
+    json: Json = False,
     device: Device = "auto",
 ) -> None:
     """Let a model go on with a text; colours show how likely it found each token."""
+    from prep.pipeline.monitor.outcomes import SampleAnswer, TokenAnswer
     from prep.stages.train.completion import Completion, Drawing
 
     settings = Drawing(tokens, temperature, top_k, seed)
     written = Completion(model, tokenizer, device).write(prompt, settings, chat=chat)
+    if json:
+        made = [TokenAnswer(text=text, probability=probability) for text, probability in written]
+        print_json(SampleAnswer(prompt=prompt, text="".join(each.text for each in made), tokens=made))
+        return
     _show(written, "" if chat else prompt, probabilities)
 
 
@@ -154,9 +172,14 @@ def export(
     model: Model,
     tokenizer: TokenizerFolder,
     output: Annotated[str, typer.Option(metavar="DIR", help="The folder to write.")],
+    json: Json = False,
 ) -> None:
     """Write a model and its tokenizer so that transformers opens the folder: in the layout of Llama, or of Qwen3."""
+    from prep.pipeline.monitor.outcomes import ModelExportAnswer
     from prep.stages.train.train import export_model
 
     export_model(model, tokenizer, output)
-    Terminal().print(f"AutoModelForCausalLM.from_pretrained({output!r})")
+    if json:
+        print_json(ModelExportAnswer(output=output))
+    else:
+        Terminal().print(f"AutoModelForCausalLM.from_pretrained({output!r})")

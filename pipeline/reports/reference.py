@@ -14,6 +14,7 @@ from pydantic_core import to_jsonable_python
 
 from prep.corpus.closeness import meant
 from prep.corpus.errors import ConfigurationError
+from prep.pipeline.monitor.outcomes import OptionAnswer, StageReferenceAnswer, StagesAnswer
 from prep.pipeline.reports.option_types import in_words
 from prep.stages.catalogue import STAGES
 from prep.stages.settings import Settings
@@ -38,9 +39,7 @@ def describe(name: str) -> str:
 
     Options of a group stand below the option that takes it. Raises ConfigurationError for an unknown name.
     """
-    kind = STAGES.get(name)
-    if kind is None:
-        raise ConfigurationError([f"unknown stage '{name}'; {meant(name, STAGES)}"])
+    kind = _known(name)
     heading = [f"{name}: {inspect.cleandoc(kind.__doc__ or '')}", ""]
     example = ["example:", *(f"  {line}" for line in example_of(kind).splitlines()), ""]
     return "\n".join([*heading, *example, "options:", *_options(kind, "  ")])
@@ -49,6 +48,36 @@ def describe(name: str) -> str:
 def example_of(kind: type[Stage]) -> str:
     """Return a stage as a pipeline's list `stages` holds it: the item of YAML that the stage gives as its example."""
     return inspect.cleandoc(kind.example) or f"- {kind.name}"
+
+
+def stages_answer(name: str | None) -> StagesAnswer:
+    """Return all stages, or one with its options. Raises ConfigurationError for an unknown name."""
+    if name is None:
+        return StagesAnswer(stages=[StageReferenceAnswer(name=each, text=_summary_of(each)) for each in STAGES])
+    kind = _known(name)
+    text, example = inspect.cleandoc(kind.__doc__ or ""), example_of(kind)
+    stage = StageReferenceAnswer(name=name, text=text, example=example, options=_option_answers(kind))
+    return StagesAnswer(stages=[stage])
+
+
+def _option_answers(kind: type[Settings]) -> list[OptionAnswer]:
+    return [
+        OptionAnswer(
+            name=each.name,
+            takes=each.takes,
+            default=each.default,
+            text=each.text,
+            options=[option for group in each.groups for option in _option_answers(group)],
+        )
+        for each in options_of(kind)
+    ]
+
+
+def _known(name: str) -> type[Stage]:
+    kind = STAGES.get(name)
+    if kind is None:
+        raise ConfigurationError([f"unknown stage '{name}'; {meant(name, STAGES)}"])
+    return kind
 
 
 def _options(kind: type[Settings], indent: str) -> Iterator[str]:

@@ -52,7 +52,7 @@ def test_the_figures_are_those_of_the_report(prep: Evaluate, tmp_path: Path, obj
         assert sum(part[count] for part in report["by_source"].values()) == report[count]
     places = [str(made / "shards"), str(made / "shards" / "train")]
     tokenizer = str(made / "tokenizer")
-    arguments = (str(made / "model"), *places, "--tokenizer", tokenizer, "--json", str(tmp_path / "found.json"))
+    arguments = (str(made / "model"), *places, "--tokenizer", tokenizer, "--output", str(tmp_path / "found.json"))
     status, out, err = prep("model", "evaluate", *arguments)
     assert (status, err) == (0, "")
     for word in ("bits per byte", "perplexity", "source ground", "source trainer", f"{report['bits_per_byte']:.3f}"):
