@@ -27,7 +27,7 @@ from .test_cli import call
 from .test_run import run_it
 
 if TYPE_CHECKING:
-    from playwright.sync_api import Browser
+    from playwright.sync_api import Browser, BrowserContext, Page
 
 Theme = Literal["light", "dark"]
 HOSTILE = (
@@ -216,17 +216,23 @@ def browser() -> Iterator["Browser"]:
         started.close()
 
 
+def watched(context: "BrowserContext") -> tuple["Page", list[str], list[str]]:
+    """Return a new page, what goes wrong in it, and the addresses that it asks for, both as they come."""
+    page, faults, asked = context.new_page(), list[str](), list[str]()
+    page.on("console", lambda message: faults.append(message.text))
+    page.on("pageerror", lambda error: faults.append(str(error)))
+    page.on("dialog", lambda dialog: faults.append(dialog.message))
+    page.on("request", lambda request: asked.append(request.url))
+    return page, faults, asked
+
+
 @pytest.mark.parametrize("theme", ["light", "dark"])
 def test_a_browser_shows_it_without_faults_wide_and_narrow(made: Path, browser: "Browser", theme: Theme) -> None:
     page = made.parent / f"{theme}.html"
     page.write_text(report_page(str(made)))
     for width in (390, 1400):
         context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=theme)
-        shown, faults, asked = context.new_page(), list[str](), list[str]()
-        shown.on("console", lambda message, faults=faults: faults.append(message.text))
-        shown.on("pageerror", lambda error, faults=faults: faults.append(str(error)))
-        shown.on("dialog", lambda dialog, faults=faults: faults.append(dialog.message))
-        shown.on("request", lambda request, asked=asked: asked.append(request.url))
+        shown, faults, asked = watched(context)
         shown.goto(page.as_uri())
         shown.evaluate("document.querySelectorAll('details').forEach(each => each.open = true)")
         assert faults == []
