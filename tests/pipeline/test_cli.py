@@ -160,7 +160,16 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
         "tokenizer extend": ["--more", "--output", "--set", "--json"],
         "tokenizer sweep": ["--on", "--output", "--vocabularies", "--kinds", "--set", "--json"],
         "quality report": ["--set", "--by", "--json"],
-        "quality fit": ["--language", "--output", "--recipe", "--keep", "--splitter", "--json"],
+        "quality fit": [
+            "--language",
+            "--output",
+            "--recipe",
+            "--keep",
+            "--splitter",
+            "--dictionary",
+            "--no-dictionary",
+            "--json",
+        ],
         "model evaluate": ["--tokenizer", "--split", "--rows", "--output", "--json", "--device", "--threads"],
         "model export": ["--tokenizer", "--output", "--json"],
     }
