@@ -26,7 +26,7 @@ from prep.corpus.files.retrying import StorageAccess
 from prep.corpus.files.storage import is_remote
 from prep.pipeline.cards.card import Card
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
-from prep.pipeline.mistakes import crowded_stage, problem_of, unknown_stage, unlisted_stages
+from prep.pipeline.mistakes import crowded_stage, problem_of, problems_of, unknown_stage, unlisted_stages
 from prep.pipeline.remote.places import work_folder
 from prep.pipeline.steps.keeping import RejectedText
 from prep.stages.catalogue import STAGES
@@ -169,7 +169,7 @@ def load_settings(file: str, kind: type[AnySettings]) -> tuple[AnySettings, Loca
     try:
         return kind.model_validate(located.value), located
     except ValidationError as error:
-        problems = [problem_of(details, kind) for details in error.errors()]
+        problems = problems_of(error, kind)
         raise ConfigurationError([complaint(located, (), problem) for problem in problems]) from error
 
 
@@ -195,7 +195,7 @@ def settings_of(kind: type[AnySettings], options: Sequence[str]) -> AnySettings:
     try:
         return kind.model_validate(value)
     except ValidationError as error:
-        problems = [problem_of(details, kind) for details in error.errors()]
+        problems = problems_of(error, kind)
         raise ConfigurationError([complaint(located, (), problem) for problem in problems]) from error
 
 
@@ -204,7 +204,10 @@ def _read(file: str, expected: str) -> Located:
         return read_yaml(file, FilePath(file).read_text(encoding="utf-8"))
     except FileNotFoundError as error:
         raise ConfigurationError([f"{file}: no such file; expected {expected} in YAML"]) from error
-    except (OSError, UnicodeDecodeError) as error:
+    except UnicodeDecodeError as error:
+        seen = f"the byte {error.object[error.start]:#04x} at position {error.start}"
+        raise ConfigurationError([f"{file}: expected text in UTF-8, seen {seen}; save it as UTF-8"]) from error
+    except OSError as error:
         raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
 
 
@@ -316,7 +319,7 @@ def _stage(located: Located, position: int, entry: object, complaints: list[str]
     try:
         return kind.model_validate(options or {})
     except ValidationError as error:
-        problems = [problem_of(details, kind) for details in error.errors()]
+        problems = problems_of(error, kind)
         complaints += [complaint(located, (*path, name), problem, label) for problem in problems]
         return None
 

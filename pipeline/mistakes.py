@@ -5,7 +5,7 @@ from collections.abc import Mapping, Sequence
 from typing import get_args
 
 import yaml
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from prep.corpus.closeness import listed, meant, nearest
@@ -29,12 +29,42 @@ WORDS = {
     "model_attributes_type": "names with values",
 }
 """What pydantic's types of errors expect."""
+_TYPES = frozenset({"int", "float", "str", "bool", "none", "date", "datetime"})
+"""Names that pydantic gives the types of an option that takes several."""
+_TYPE = re.compile(r"\[|^(constrained|function|lax|strict|json|nullable)-")
+_SHORT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kKmMgG])")
+_THOUSANDS = {"K": 1e3, "M": 1e6, "G": 1e9}
+_DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _QUOTED = re.compile(r"'([^']*)'")
 
 
+def problems_of(error: ValidationError, model: type[BaseModel]) -> list[Problem]:
+    """Return what pydantic found wrong with the options of a model.
+
+    Of an option that takes several types, what each of them expects is put together.
+    """
+    found: dict[tuple[object, ...], list[Problem]] = {}
+    for details in error.errors():
+        problem = problem_of(details, model)
+        found.setdefault((problem.message, problem.field, problem.seen), []).append(problem)
+    return [_together(problems) for problems in found.values()]
+
+
+def _together(problems: Sequence[Problem]) -> Problem:
+    first = problems[0]
+    expected = " or ".join(dict.fromkeys(each.expected for each in problems if each.expected))
+    hint = next((each.hint for each in problems if each.hint), "")
+    return Problem(first.message, first.field, expected, first.seen, hint)
+
+
+def _is_type(part: str | int, *, first: bool) -> bool:
+    """Say whether a part of an error's place is the name of a type among several, no option's or item's."""
+    return part in EXECUTORS or bool(_TYPE.search(str(part))) or (part in _TYPES and not first)
+
+
 def problem_of(details: ErrorDetails, model: type[BaseModel]) -> Problem:
-    """Return what pydantic found wrong with the options of a model."""
-    location = tuple(part for part in details["loc"] if part not in EXECUTORS and "[" not in str(part))
+    """Return what one of pydantic's complaints about the options of a model says."""
+    location = tuple(part for at, part in enumerate(details["loc"]) if not _is_type(part, first=at == 0))
     option = ".".join(str(part) for part in location)
     if details["type"] == "extra_forbidden":
         known = list(_options_at(model, details["loc"][:-1]))
@@ -58,9 +88,25 @@ def problem_of(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     if not option:
         return Problem(message)
     near = nearest(details["input"], _QUOTED.findall(message)) if isinstance(details["input"], str) else None
-    hint = f"did you mean '{near}'?" if near and details["type"] == "literal_error" else ""
-    seen = redacted(repr(details["input"]))
+    hint = f"did you mean '{near}'?" if near and details["type"] == "literal_error" else _hint(details)
+    seen = "nothing" if details["input"] is None else redacted(repr(details["input"]))
     return Problem(f"option '{option}'", location, WORDS.get(details["type"], message), seen, hint)
+
+
+def _hint(details: ErrorDetails) -> str:
+    """Return how a value is written that was meant, where that can be told."""
+    kind, value = details["type"], details["input"]
+    if kind in ("list_type", "tuple_type") and isinstance(value, str | int | float):
+        return f"write [{redacted(str(value))}]"
+    if isinstance(value, str) and kind in ("int_parsing", "float_parsing"):
+        if short := _SHORT.fullmatch(value.strip()):
+            return f"write {round(float(short[1]) * _THOUSANDS[short[2].upper()])}"
+        plain = value.strip().replace(",", ".")
+        if kind == "float_parsing" and _DECIMAL.fullmatch(plain):
+            return f"write {plain}"
+        if plain.endswith("%") and _DECIMAL.fullmatch(plain[:-1].strip()):
+            return f"write {float(plain[:-1]) / 100:g}"
+    return ""
 
 
 def _options_at(model: type[BaseModel], location: Sequence[str | int]) -> Mapping[str, object]:

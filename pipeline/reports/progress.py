@@ -99,10 +99,10 @@ class Progress:
         if stop.wait(INTERVAL_SECONDS):  # a phase that is over at once shows no bar
             return
         columns = (
-            TextColumn("{task.description}", markup=False, table_column=Column(no_wrap=True, ratio=3)),
+            TextColumn("{task.description}", markup=False, table_column=Column(ratio=3)),
             BarColumn(bar_width=BAR_WIDTH),
             TaskProgressColumn(markup=False, text_format="{task.percentage:>3.0f} %"),
-            TextColumn("{task.fields[note]}", markup=False, table_column=Column(no_wrap=True, ratio=4)),
+            TextColumn("{task.fields[note]}", markup=False, table_column=Column(ratio=4)),
         )
         begun, steps = monotonic(), max(1, len(self._phases))
         with Bars(*columns, console=self._console, transient=True, expand=True) as bars:

@@ -140,7 +140,8 @@ def _losses(
         all_lost = sum(lost[label].values())
         if kind == "source" and all_lost == documents:
             rule = max(lost[label], key=lambda each: lost[label][each])
-            message = f"{name} leaves nothing of source {label!r}: all {documents:,} documents are lost"
+            of = f"source {label!r}" if label else "the input"
+            message = f"{name} leaves nothing of {of}: all {documents:,} documents are lost"
             yield RunWarning("source_lost", message, _inspect(rule))
             continue
         if documents < results.thresholds.least_documents:
@@ -149,7 +150,7 @@ def _losses(
             if count > results.thresholds.rejected_share * documents and rule not in results.counts.failed:
                 message = (
                     f"{name}: the rule {rule!r} takes {count:,} of {documents:,} documents "
-                    f"({100 * count / documents:.0f} %) of {kind} {label!r}"
+                    f"({100 * count / documents:.0f} %)" + (f" of {kind} {label!r}" if label else "")
                 )
                 yield RunWarning("rejected_share", message, _inspect(rule))
 

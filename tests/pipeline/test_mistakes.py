@@ -18,6 +18,33 @@ from .test_cli import call
 
 READ = "- read: {paths: in/*.jsonl}"
 MISTAKES: dict[str, tuple[str, list[str]]] = {
+    "a number out of bounds where several types are taken": (
+        f"output: o\nstages:\n{READ}\n- language: {{threshold: 1.5}}",
+        [
+            "p.yaml:4: stage 2 (language): option 'threshold'; expected less than or equal to 1 or names with values, "
+            "seen 1.5"
+        ],
+    ),
+    "one value for a list": (
+        f"output: o\nstages:\n{READ}\n- language: {{keep: en}}",
+        ["p.yaml:4: stage 2 (language): option 'keep'; expected a list, seen 'en'; write [en]"],
+    ),
+    "numbers as people write them": (
+        f"output: o\nstages:\n{READ}\n- minhash: {{threshold: '0,8', ngram: 5K}}\n- tokenizer: {{vocabulary: 32k}}",
+        [
+            "p.yaml:4: stage 2 (minhash): option 'ngram'; expected a whole number, seen '5K'; write 5000",
+            "p.yaml:4: stage 2 (minhash): option 'threshold'; expected a number, seen '0,8'; write 0.8",
+            "p.yaml:5: stage 3 (tokenizer): option 'vocabulary'; expected a whole number, seen '32k'; write 32000",
+        ],
+    ),
+    "a key without a value": (
+        f"output:\nstages:\n{READ}",
+        ["p.yaml:1: option 'output'; expected text, seen nothing"],
+    ),
+    "a share in per cent": (
+        f"output: o\nstages:\n{READ}\n- minhash: {{threshold: 80%}}",
+        ["p.yaml:4: stage 2 (minhash): option 'threshold'; expected a number, seen '80%'; write 0.8"],
+    ),
     "stage for stages": (f"output: o\nstage:\n{READ}", ["p.yaml:2: unknown option 'stage'; did you mean 'stages'?"]),
     "outputs for output": (
         f"outputs: o\nstages:\n{READ}",
@@ -179,6 +206,15 @@ def test_a_mistake_on_the_command_line_is_blamed_on_what_was_typed(
     status, _, err = call(monkeypatch, capsys, command, str(write_pipeline(["shout"], ["a"])), *flags)
     assert status == 2
     assert expected in err
+
+
+def test_a_file_of_another_encoding_is_named_as_such(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    (tmp_path / "p.yaml").write_bytes(f"output: o\nstages:\n{READ}\n".encode("utf-16"))
+    status, _, err = call(monkeypatch, capsys, "check", str(tmp_path / "p.yaml"))
+    assert status == 2
+    assert "p.yaml: expected text in UTF-8, seen the byte 0xff at position 0; save it as UTF-8" in err
 
 
 def test_names_are_found_by_commands_too(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
