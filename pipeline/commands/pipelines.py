@@ -1,4 +1,4 @@
-"""The commands about a pipeline: `prep run`, `check`, `status`, `report` and `stages`."""
+"""The commands about a pipeline: `prep run`, `check`, `status`, `clean`, `report` and `stages`."""
 
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -31,6 +31,9 @@ def run(
     executor: ExecutorName = None,
     quiet: Quiet = False,
     json: Json = False,
+    detach: Annotated[
+        bool, typer.Option("--detach", help="Start the run by itself, on Slurm as a job of its own, and return.")
+    ] = False,
 ) -> None:
     """Run a pipeline, or what is left of it, and publish its results, step by step."""
     from prep.pipeline.monitor.opening import opened
@@ -41,6 +44,11 @@ def run(
     overrides = [*(set_ or []), *flags]
     with opened(pipeline, overrides, flags) as (configuration, _):
         output = configuration.settings.output
+        if detach:
+            from prep.pipeline.detaching import detach as start
+
+            start(configuration, [pipeline, *(word for each in overrides for word in ("--set", each))])
+            return
         try:
             result = run_pipeline(configuration, Progress(Terminal(quiet=quiet or json)))
         except (PrepError, OSError) as error:

@@ -10,6 +10,7 @@ is `running` and that is not alive was interrupted.
 
 import fcntl
 import os
+import signal
 import socket
 import struct
 import threading
@@ -17,7 +18,7 @@ from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from time import time
+from time import monotonic, time
 from typing import Any, Literal
 
 from prep.corpus.errors import CorruptFileError
@@ -26,9 +27,13 @@ from prep.corpus.files.storage import read_json, write_bytes, write_json
 STATE = "run.json"
 """Its name in the folder of steps."""
 HEARTBEAT = "heartbeat"
+STOP = "stop"
+"""A file in the folder of steps that asks its run to end, wherever that is."""
 LOCK = ".lock"
 """The lock of a folder of steps, held by the run that works there."""
 BEAT_SECONDS = 5.0
+LOOK_SECONDS = 1.0
+"""Between two looks at whether the run is to end."""
 SILENT_SECONDS = 60.0
 """A run whose heartbeat is older is not alive, where a lock says nothing."""
 
@@ -114,6 +119,7 @@ class Recorder:
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> "Recorder":
+        Path(self._folder, STOP).unlink(missing_ok=True)  # it was meant for a run before
         self._write()
         self._show_life()
         self._thread.start()
@@ -137,12 +143,23 @@ class Recorder:
             write_json(f"{self._folder}/{STATE}", asdict(self.state))
 
     def _beat(self) -> None:
-        while not self._stop.wait(BEAT_SECONDS):
-            self._show_life()
+        beaten = monotonic()
+        while not self._stop.wait(LOOK_SECONDS):
+            if Path(self._folder, STOP).exists():
+                Path(self._folder, STOP).unlink(missing_ok=True)
+                os.kill(os.getpid(), signal.SIGTERM)
+            if monotonic() - beaten >= BEAT_SECONDS:
+                beaten = monotonic()
+                self._show_life()
 
     def _show_life(self) -> None:
         with suppress(OSError):
             Path(self._folder, HEARTBEAT).write_text(f"{socket.gethostname()} {os.getpid()} {time():.0f}\n")
+
+
+def ask_to_stop(steps_folder: str) -> None:
+    """Ask the run that is at work in a folder to end as on SIGTERM."""
+    write_bytes(f"{steps_folder}/{STOP}", b"")
 
 
 def begin_state(pipeline: str, overrides: Sequence[str], workers: int, executor: str) -> RunState:

@@ -135,7 +135,8 @@ def test_shells_can_complete_commands(monkeypatch: pytest.MonkeyPatch) -> None:
 def test_the_commands_and_their_flags_are_frozen() -> None:
     runner = CliRunner()
     flags = {
-        "run": ["--set", "--workers", "--executor", "--quiet", "--json"],
+        "run": ["--set", "--workers", "--executor", "--quiet", "--json", "--detach"],
+        "stop": ["--set", "--json"],
         "check": ["--set", "--json"],
         "estimate": ["--set", "--workers", "--sample", "--seed", "--json"],
         "status": ["--set", "--watch", "--json"],

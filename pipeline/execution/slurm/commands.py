@@ -65,9 +65,14 @@ def submit(settings: SlurmExecutor, name: str, count: int, command: str, logs: P
         "array": f"0-{count - 1}",
         "output": str(logs / "%A_%a.log"),
         **({"qos": settings.qos} if settings.qos else {}),
-        **{key.lstrip("-").replace("_", "-"): value for key, value in settings.arguments.items()},
+        **settings.arguments,
     }
-    arguments = ["sbatch", "--parsable", "--no-requeue", *(f"--{key}={value}" for key, value in options.items())]
+    return _submit(options, command)
+
+
+def _submit(options: Mapping[str, object], command: str) -> str:
+    named = {key.lstrip("-").replace("_", "-"): value for key, value in options.items()}
+    arguments = ["sbatch", "--parsable", "--no-requeue", *(f"--{key}={value}" for key, value in named.items())]
     script = f"#!/bin/bash\n{command}\n"
     try:
         answer = subprocess.run(
@@ -80,6 +85,13 @@ def submit(settings: SlurmExecutor, name: str, count: int, command: str, logs: P
         kind = SlurmIsAwayError if _FOR_A_WHILE.search(said) else RunError
         raise kind(f"sbatch does not take the jobs: {said}; asked: {shlex.join(arguments)}")
     return answer.stdout.strip().partition(";")[0]
+
+
+def submit_driver(settings: SlurmExecutor, name: str, command: str, log: Path) -> str:
+    """Submit a run's driver as a job of its own, in this folder, and return its number. Raises what `submit` raises."""
+    options = {"job-name": name, "partition": settings.partition, "time": settings.time, "output": str(log)}
+    options |= {"open-mode": "append", **({"qos": settings.qos} if settings.qos else {}), **settings.arguments}
+    return _submit(options, command)
 
 
 def listed(name: str) -> Mapping[str, str] | None:

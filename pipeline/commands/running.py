@@ -1,0 +1,55 @@
+"""The command that ends a run from elsewhere: `prep stop`."""
+
+from time import monotonic, sleep
+
+from prep.corpus.errors import RunError
+from prep.pipeline.commands.pipelines import Json, Run, Set
+from prep.pipeline.reports.terminal import Terminal
+
+STOP_SECONDS = 60.0
+"""So long `prep stop` waits for a run to end."""
+
+
+def stop(run: Run, set_: Set = None, json: Json = False) -> None:
+    """End a run from any machine that sees its folder; the same command as before goes on where it stopped."""
+    from prep.pipeline.commands.answering import print_json
+    from prep.pipeline.monitor.observing import observe
+    from prep.pipeline.monitor.opening import output_of
+    from prep.pipeline.monitor.state import ask_to_stop, read_state, standing_of
+
+    output = output_of(run, set_ or [])
+    folder = f"{output}/steps"
+    state = read_state(folder)
+    if state is None:
+        raise RunError(f"{output}: no run has been here")
+    console = Terminal(quiet=json)
+    standing = standing_of(folder, state)
+    if standing == "running":
+        ask_to_stop(folder)
+        begun = monotonic()
+        while (standing := standing_of(folder, read_state(folder) or state)) == "running":
+            if monotonic() - begun > STOP_SECONDS:
+                raise RunError(
+                    f"{output}: the run ({state.pid} on {state.host}) was asked to end and has not ended yet"
+                )
+            sleep(0.2)
+        console.print(f"{output}: stopped; it is {standing}", soft_wrap=True)
+    else:
+        console.print(f"{output}: no run is at work here; the last one is {standing}", soft_wrap=True)
+    if state.executor == "slurm":
+        _cancel_jobs(folder, console)
+    if json:
+        print_json(observe(output))
+
+
+def _cancel_jobs(folder: str, console: Terminal) -> None:
+    """Cancel the jobs that a run may have left which was killed."""
+    from prep.pipeline.execution.slurm import commands as slurm
+
+    name = slurm.name_for(folder)
+    left = slurm.listed(name)
+    if left == {}:
+        return
+    if left is None or not slurm.cancel_all(name):
+        raise RunError(f"Slurm does not answer; cancel the jobs that are left with: scancel --name {name}")
+    console.print(f"cancelled {len(left)} jobs of Slurm", soft_wrap=True)

@@ -1,0 +1,67 @@
+"""Runs that go on by themselves, and are ended from elsewhere."""
+
+import subprocess
+import sys
+from pathlib import Path
+from time import sleep
+
+import pytest
+from typer.testing import CliRunner
+
+from prep.pipeline.cli import app
+from prep.pipeline.monitor.state import STOP, ask_to_stop
+
+from .conftest import WritePipeline
+
+AT_WORK = """
+import sys
+from time import sleep
+from prep.pipeline.execution.alone import alone
+from prep.pipeline.execution.interrupts import INTERRUPTS
+from prep.pipeline.monitor.state import Recorder, begin_state
+with INTERRUPTS.listening(), alone(sys.argv[1]), Recorder(sys.argv[1], begin_state("p.yaml", [], 1, "local")):
+    print("at work", flush=True)
+    sleep(60)
+"""
+
+
+def test_a_run_is_stopped_from_elsewhere_and_one_that_has_ended_is_said_to_have(tmp_path: Path) -> None:
+    steps = tmp_path / "out" / "steps"
+    with subprocess.Popen([sys.executable, "-c", AT_WORK, str(steps)], stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "at work\n"
+        stopped = CliRunner().invoke(app, ["stop", str(tmp_path / "out")])
+        assert "stopped; it is interrupted" in stopped.output
+        assert process.wait(10) == 143
+    again = CliRunner().invoke(app, ["stop", str(tmp_path / "out")])
+    assert "no run is at work here; the last one is interrupted" in again.output
+
+
+def test_what_was_asked_of_a_run_before_does_not_stop_the_next_one(
+    tmp_path: Path, capfd: pytest.CaptureFixture[str]
+) -> None:
+    (tmp_path / "steps").mkdir()
+    ask_to_stop(str(tmp_path / "steps"))
+    shorter = AT_WORK.replace("sleep(60)", "sleep(1.5)")
+    assert subprocess.run([sys.executable, "-c", shorter, str(tmp_path / "steps")], check=False).returncode == 0
+    assert not (tmp_path / "steps" / STOP).exists()
+
+
+def test_a_detached_run_goes_on_by_itself(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    path = write_pipeline([], ["apple", "bean"], title="by itself")
+    started = CliRunner().invoke(app, ["run", str(path), "--detach", "--set", "title=another"])
+    assert "started as process" in started.output
+    for _ in range(600):
+        if (tmp_path / "out" / "ledger.json").exists():
+            break
+        sleep(0.1)
+    assert "results: " in wait_for_log(tmp_path / "out" / "steps" / "driver.log")
+    assert "another" in (tmp_path / "out" / "pipeline.yaml").read_text()
+
+
+def wait_for_log(path: Path) -> str:
+    for _ in range(100):
+        if "results: " in path.read_text():
+            break
+        sleep(0.1)
+    return path.read_text()
