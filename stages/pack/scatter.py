@@ -44,13 +44,18 @@ class Run(NamedTuple):
 
 def runs(scratch: str, split: str, rows: int, tasks: int, row_bytes: int) -> Iterator[list[Run]]:
     """Yield the runs of each task."""
-    step = max(1, RUN_BYTES // row_bytes)
     for task in range(tasks):
-        first, end = rows * task // tasks, rows * (task + 1) // tasks
-        yield [
-            Run(join(scratch, "runs", split, f"{task:05d}-{index:05d}.arrow"), start, min(start + step, end))
-            for index, start in enumerate(range(first, end, step))
-        ]
+        yield runs_of(task, scratch, split, rows, tasks, row_bytes)
+
+
+def runs_of(task: int, scratch: str, split: str, rows: int, tasks: int, row_bytes: int) -> list[Run]:
+    """Return the runs of one task."""
+    step = max(1, RUN_BYTES // row_bytes)
+    first, end = rows * task // tasks, rows * (task + 1) // tasks
+    return [
+        Run(join(scratch, "runs", split, f"{task:05d}-{index:05d}.arrow"), start, min(start + step, end))
+        for index, start in enumerate(range(first, end, step))
+    ]
 
 
 def scatter_share(task: int, tasks: int, scratch: str, rows: RowFormat, seed: int, splits: tuple[str, ...]) -> None:
@@ -59,7 +64,7 @@ def scatter_share(task: int, tasks: int, scratch: str, rows: RowFormat, seed: in
     masks = TokenSequence(scratch, tasks, "uint8", "masks") if rows.loss_mask else None
     for split in splits:
         facts, plan = read_facts(scratch, split), read_plan(scratch, split)
-        for run in list(runs(scratch, split, facts.rows, tasks, rows.row_bytes))[task]:
+        for run in runs_of(task, scratch, split, facts.rows, tasks, rows.row_bytes):
             places = places_of(run, facts, split, seed)
             order = np.argsort(places)
             batch = rows_batch(_gather(run, order, plan, tokens, masks, rows))

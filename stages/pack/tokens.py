@@ -21,7 +21,17 @@ import pyarrow as pa
 from prep.corpus.arrow.columns import Offsets, string_buffers
 from prep.corpus.arrow.documents import read_schema
 from prep.corpus.errors import CorruptFileError
-from prep.corpus.files.storage import atomic_output, join, read_arrow, read_json, size, write_arrow, write_json
+from prep.corpus.files.storage import (
+    atomic_output,
+    exists,
+    join,
+    read_arrow,
+    read_json,
+    size,
+    write_arrow,
+    write_bytes,
+    write_json,
+)
 from prep.corpus.shards.labels import LABELS, Column
 from prep.corpus.shards.shards import Ids
 from prep.corpus.shards.splits import Hashes
@@ -253,9 +263,15 @@ class TokenSequence:
     def __init__(self, scratch: str, parts: int, dtype: str, kind: Literal["tokens", "masks"] = "tokens") -> None:
         self._paths = [token_path(scratch, kind, part) for part in range(parts)]
         self._dtype = np.dtype(dtype)
-        sizes = [size(path) // self._dtype.itemsize for path in self._paths]
-        self._starts = np.cumsum([0, *sizes], dtype=np.int64)
+        self._starts = self._starts_in(join(scratch, f"{kind}-starts.bin"))
         self._mapped: dict[int, Ids] = {}
+
+    def _starts_in(self, path: str) -> Integers:
+        """Return where each part begins, and the end; measured by the first task that asks, for all."""
+        if not exists(path):
+            sizes = [size(each) // self._dtype.itemsize for each in self._paths]
+            write_bytes(path, np.cumsum([0, *sizes], dtype=np.int64).tobytes())
+        return map_numbers(path)
 
     def copy(self, positions: Integers, lengths: Integers, targets: Integers, ids: Ids) -> None:
         """Copy pieces, none of which reaches into another part, to their places `targets` in `ids`."""

@@ -5,6 +5,7 @@ it. Document numbers run from part to part and from row to row. They name docume
 never part of a result: who is kept must not depend on how documents are spread over parts.
 """
 
+import hashlib
 from collections.abc import Iterator, Sequence
 from functools import cached_property
 from typing import NamedTuple, cast
@@ -15,7 +16,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prep.corpus.arrow.columns import string_buffers
-from prep.corpus.files.storage import join, read_arrow
+from prep.corpus.files.storage import exists, join, read_arrow, write_arrow
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values, id_words
 from prep.stages.shared.matching.sketch_kernels import SKETCH_WORDS
 from prep.stages.upstream import GlobalContext
@@ -66,9 +67,14 @@ class Documents:
 
     @cached_property
     def offsets(self) -> Numbers:
-        """Number of each part's first document (int64, parts + 1)."""
-        counts = [self.table(part).num_rows for part in range(self.parts)]
-        return np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))
+        """Number of each part's first document (int64, parts + 1); counted by the first task that asks, for all."""
+        paths = [*(part.documents for part in self._known), *self._context.upstream.taps]
+        name = hashlib.sha256("\n".join(paths).encode("utf-8", "surrogateescape")).hexdigest()[:16]
+        path = join(self._context.scratch, f"offsets-{name}.arrow")
+        if not exists(path):
+            counts = [self.table(part).num_rows for part in range(self.parts)]
+            write_arrow(path, pa.table({"offset": np.concatenate(([0], np.cumsum(counts, dtype=np.int64)))}))
+        return read_numbers(read_arrow(path), "offset")
 
     def table(self, part: int) -> pa.Table:
         """Return a part's table."""

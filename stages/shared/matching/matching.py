@@ -130,36 +130,40 @@ class Matcher:
         self._policy = policy
         self._documents = documents
         self._most = max(2, memory // ROW_BYTES)
+        self._all_parts = range(documents.parts)
 
     def pairs(self, wanted: Range) -> Iterator[tuple[Numbers, Numbers]]:
         """Yield pairs of documents with the same hash, the first of them first."""
-        slices = self._slices(wanted)
+        yield from self._pairs(wanted, [self._documents.hashes(part, self._index) for part in self._all_parts])
+
+    def _pairs(self, wanted: Range, tables: Sequence[pa.Table]) -> Iterator[tuple[Numbers, Numbers]]:
+        slices = self._slices(wanted, tables)
         total = sum(part.stop - part.start for part in slices)
         if total > self._most and wanted.first < wanted.last:
             for half in wanted.halves():
-                yield from self.pairs(half)
+                yield from self._pairs(half, tables)
         elif total > 1:
-            yield self._stars(*self._read(slices))
+            yield self._stars(*self._read(slices, tables))
 
-    def _slices(self, wanted: Range) -> list[slice]:
+    def _slices(self, wanted: Range, tables: Sequence[pa.Table]) -> list[slice]:
         """Return where a range lies in each part."""
         bounds = np.array([wanted.first, wanted.last], np.uint64)
         found = []
-        for part in range(self._documents.parts):
-            values = read_values(self._documents.hashes(part, self._index), self._names[0])
+        for table in tables:
+            values = read_values(table, self._names[0])
             found.append(
                 slice(int(np.searchsorted(values, bounds[0])), int(np.searchsorted(values, bounds[1], side="right")))
             )
         return found
 
-    def _read(self, slices: list[slice]) -> tuple[Numbers, list[Values]]:
+    def _read(self, slices: Sequence[slice], tables: Sequence[pa.Table]) -> tuple[Numbers, list[Values]]:
         """Return the documents in a range whose first half occurs twice or more, and their hashes."""
         halves: list[list[Values]] = [[] for _ in self._names]
         numbers: list[Numbers] = []
         for part, inside in enumerate(slices):
             if inside.start == inside.stop:
                 continue
-            table = self._documents.hashes(part, self._index)
+            table = tables[part]
             for pieces, name in zip(halves, self._names, strict=True):
                 pieces.append(read_values(table, name)[inside])
             rows = table.column(ROW).to_numpy()[inside]
