@@ -47,13 +47,12 @@ class Meter:
 
     def read(self) -> Reading:
         """Return how far the phase is."""
-        for task in sorted(self._unread):
-            if Path(records.task_path(self._folder, self._phase, task)).exists():
-                self._unread.discard(task)
-                try:
-                    self._known[task] = records.read_task(self._folder, self._phase, task)
-                except (CorruptFileError, FileNotFoundError):  # it is made again
-                    self._known[task] = records.Record()
+        for task in sorted(self._unread & records.done_tasks(self._folder, self._phase)):
+            self._unread.discard(task)
+            try:
+                self._known[task] = records.read_task(self._folder, self._phase, task)
+            except (CorruptFileError, FileNotFoundError):  # it is made again
+                self._known[task] = records.Record()
         finished = len(self._known)
         done = sum(map(_documents, self._known.values()))
         done_bytes = sum(record.bytes for record in self._known.values())
@@ -74,7 +73,8 @@ class Meter:
         return {at: add(each.counts[at] for each in self._known.values() if at in each.counts) for at in positions}
 
     def _running(self) -> tuple[int, int]:
-        amounts = [read_amounts(records.note_path(self._folder, self._phase, task)) for task in self._unread]
+        noted = self._unread & records.noted_tasks(self._folder, self._phase)
+        amounts = [read_amounts(records.note_path(self._folder, self._phase, task)) for task in noted]
         return sum(documents for documents, _ in amounts), sum(size for _, size in amounts)
 
     def _note(self) -> str:
