@@ -18,7 +18,7 @@ from prep.corpus.errors import RunError, TaskError
 from prep.corpus.files.own_folder import CLOSED, is_own, require_closed
 from prep.pipeline.config import SlurmExecutor
 from prep.pipeline.execution.slurm import pilots
-from prep.pipeline.execution.slurm.exchange import Assignment, Mailbox
+from prep.pipeline.execution.slurm.exchange import FOLDER, Assignment, Mailbox
 from prep.pipeline.execution.slurm.pilots import PilotPool, slurm_seconds
 from prep.pipeline.execution.tasks import Call
 
@@ -197,6 +197,14 @@ def test_tasks_of_a_pilot_that_is_killed_run_again_and_one_that_fails_ends_the_p
         with pytest.raises(TaskError, match="four is wrong"):
             pool.run(call_of(tmp_path, 4), done_in(tmp_path))
     wait_until(lambda: not processes(slurm))
+
+
+def test_a_pilot_that_has_left_no_more_than_its_name_is_given_nothing(tmp_path: Path, slurm: Path) -> None:
+    Mailbox(str(tmp_path / "steps" / FOLDER)).arrive("0_0")  # its node was switched off
+    (tmp_path / "go").touch()
+    with pool_of(tmp_path, []) as pool:
+        pool.run(call_of(tmp_path, 0), done_in(tmp_path))
+        assert pool.box.assignment("0_0") is None
 
 
 def test_what_slurm_refuses_ends_the_run_at_once(tmp_path: Path, slurm: Path) -> None:

@@ -59,12 +59,16 @@ class _Pilot:
     life: str = ""
     seen: float = field(default_factory=monotonic)
     """When it last showed that it lives."""
+    beats: bool = False
+    """Whether this driver has seen it show that."""
     assignment: Assignment | None = None
     """What it is at; None where it is idle."""
     undone: set[int] = field(default_factory=set)
     """Tasks of this phase that it has been given and that have no record yet."""
     ended: float | None = None
     """When it said that it has ended the assignment."""
+    freed: float = 0.0
+    """When it had last ended one: a pilot looks for the next often at first."""
     number: int = 0
 
 
@@ -130,7 +134,7 @@ class PilotPool:
             for name, pilot in self._pilots.items():
                 life = self._box.life(name)
                 if life != pilot.life:
-                    pilot.life, pilot.seen = life, now
+                    pilot.life, pilot.seen, pilot.beats = life, now, True
 
     def _take_listing(self, found: dict[str, str], now: float) -> None:
         self._answered = now
@@ -177,8 +181,11 @@ class PilotPool:
         return self._pilots.get(name)
 
     def idle(self) -> list[str]:
-        """Return the pilots that could be given something to do."""
-        return [name for name, pilot in self._pilots.items() if pilot.assignment is None]
+        """Return the pilots that live and could be given something to do, those first that had it last."""
+        free = {name: pilot for name, pilot in self._pilots.items() if pilot.assignment is None}
+        known = self._listed.keys() | self._submitted.keys()
+        alive = [name for name, pilot in free.items() if pilot.beats or name in known]
+        return sorted(alive, key=lambda name: -free[name].freed)
 
     def at_work(self) -> dict[str, _Pilot]:
         """Return the pilots that have something to do, of whichever phase."""
@@ -324,23 +331,27 @@ class _Phase:
                 continue
             if not self._error:
                 self._put_back(name, pilot.undone)
-            pilot.assignment, pilot.undone, pilot.ended = None, set(), None
+            pilot.assignment, pilot.undone, pilot.ended, pilot.freed = None, set(), None, monotonic()
 
     def _assign(self) -> None:
         now = monotonic()
         ready = deque(task for task in self._waiting if self._not_before.get(task, 0.0) <= now)
-        for name in self._pool.idle():
+        idle = self._pool.idle()
+        workers, given = max(1, len(idle) + len(self._own())), set[int]()
+        for name in idle:
             if not ready:
-                return
+                break
             pilot = self._pool.pilot(name)
             assert pilot is not None
-            share = len(ready) // (2 * max(1, len(self._pool.idle()) + len(self._own())))
+            share = len(ready) // (2 * workers)
             tasks = [ready.popleft() for _ in range(max(1, min(MOST_BATCH, share)))]
             pilot.number += 1
             pilot.assignment = Assignment(pilot.number, self._name, self._call.folder, self._call.phase, tuple(tasks))
             pilot.undone = set(tasks)
-            self._waiting = deque(task for task in self._waiting if task not in pilot.undone)
+            given |= pilot.undone
             self._pool.box.assign(name, pilot.assignment)
+        if given:
+            self._waiting = deque(task for task in self._waiting if task not in given)
 
 
 def slurm_seconds(limit: str) -> float:
