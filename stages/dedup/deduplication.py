@@ -52,7 +52,7 @@ from prep.stages.shared.matching import matching
 from prep.stages.shared.matching.documents import Documents
 from prep.stages.shared.matching.keep import Keep, Policy
 from prep.stages.shared.matching.matching import Matcher, Range
-from prep.stages.stage import CheckContext, GlobalStage, Phase
+from prep.stages.stage import CheckContext, GlobalStage, Phase, Tagging
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts
 
@@ -68,7 +68,7 @@ SAMPLE, QUOTE, AUDIT = "sample", "quote", "audit"
 REMEMBER, EXTEND = "remember", "extend"
 
 
-class Deduplication(GlobalStage):
+class Deduplication(Tagging, GlobalStage):
     """A stage that matches documents by hashes: where any hash of two documents agrees, they are the same to it."""
 
     version: ClassVar[int] = 5
@@ -237,7 +237,8 @@ class Deduplication(GlobalStage):
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
         """Name sources and languages that lose much, with the clusters that took it, and removals in doubt."""
-        yield from alarms.losses_in(results, self.name, self.alarm)
+        if self.tag is None:
+            yield from alarms.losses_in(results, self.name, self.alarm)
         yield from alarms.doubtful(results, self.name)
 
     def _match(self, task: int, documents: Documents, context: GlobalContext) -> None:

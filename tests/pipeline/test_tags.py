@@ -161,3 +161,31 @@ def test_labels_that_do_not_fit_are_named(write_pipeline: WritePipeline, tmp_pat
     assert "1 of the ids come more than once: '0-0'" in complaint([])
     (tmp_path / "labels.jsonl").write_text('{"id": "0-0"}\n')
     assert "the files hold no column beside the key" in complaint([])
+
+
+def test_duplicates_are_noted_and_kept_by_what_a_stage_over_all_documents_has_added(
+    write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
+) -> None:
+    page = " ".join(f"word{number} of the page" for number in range(60))
+    texts = [page, f"{page} and more", page, page, "Something else entirely, said once."]
+    documents = tmp_path / "out" / "documents"
+    stages = ["exact", {"minhash": {"keep": "best", "score": "exact_cluster_size"}}]
+    run(write_pipeline(stages, texts), monkeypatch, capsys)
+    kept = pq.read_table(documents).to_pylist()
+    assert [(row["id"], row["exact_cluster_size"]) for row in kept] == [("0-0", 3), ("0-4", 1)]
+    lost = {row["id"]: row["rule"] for row in pq.read_table(tmp_path / "out" / "rejected").to_pylist()}
+    assert lost == {"0-1": "near_duplicate", "0-2": "exact_duplicate", "0-3": "exact_duplicate"}
+
+    tagged = [{"exact": {"action": "tag"}}, {"minhash": {**stages[1]["minhash"], "action": "tag"}}]  # type: ignore[index]
+    ledger, _ = run(write_pipeline(tagged, texts), monkeypatch, capsys)
+    whole = pq.read_table(documents).to_pylist()
+    assert [row["exact_rule"] for row in whole] == [None, None, "exact_duplicate", "exact_duplicate", None]
+    assert [row["minhash_rule"] for row in whole] == [None, *["near_duplicate"] * 3, None]
+    assert [row["minhash_cluster_size"] for row in whole] == [4, 4, 4, 4, 1]
+    assert [stage["kept"] for stage in ledger] == [5, 5, 5]
+    later = [*tagged, {"filter": {"tags": {"exact_rule": None, "minhash_rule": None}}}]
+    run(write_pipeline(later, texts), monkeypatch, capsys)
+    assert pq.read_table(documents).column("id").to_pylist() == ["0-0", "0-4"]
+    by_url = [{"unique_url": {"action": "tag", "tag_column": "same"}}, {"filter": {"tags": {"same": None}}}]
+    run(write_pipeline(by_url, texts), monkeypatch, capsys)
+    assert pq.read_table(documents).num_rows == len(texts)

@@ -19,7 +19,7 @@ from prep.corpus.errors import Problem
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values, least
 from prep.stages.shared.matching.date_kernels import NO_DATE, moments
 from prep.stages.shared.matching.documents import Documents
-from prep.stages.stage import CheckContext, GlobalStage
+from prep.stages.stage import CheckContext
 
 Keep = Literal["longest", "smallest_id", "earliest", "newest", "best", "source"]
 Key = Callable[[Numbers], Values]
@@ -56,10 +56,8 @@ class Policy(NamedTuple):
                 yield Problem(f"keep: {rule} needs '{name}'", (name,), hint="add it")
         if self.column is None:
             return
-        made = {field.name for stage in context.upstream if isinstance(stage, GlobalStage) for field in stage.adds()}
-        if self.column not in context.schema.names or self.column in made:
-            seen = ", ".join(name for name in context.schema.names if name not in made)
-            expected = "a column that 'read' or a stage that works on single documents makes"
+        if self.column not in context.schema.names:
+            expected, seen = "a column that a stage before makes", ", ".join(context.schema.names)
             yield Problem(f"keep: {self.keep} looks at the column '{self.column}'", ("keep",), expected, seen)
         elif self.keep == "best" and not is_number(context.schema.field(self.column).type):
             kind = str(context.schema.field(self.column).type)

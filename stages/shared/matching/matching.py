@@ -18,7 +18,6 @@ import numpy as np
 import pyarrow as pa
 
 from prep.corpus.arrow.columns import string_buffers
-from prep.corpus.arrow.documents import read_documents
 from prep.corpus.files.storage import atomic_output, join, write_arrow
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import (
@@ -90,7 +89,7 @@ def hash_column(half: int) -> str:
 
 
 def _column(context: GlobalContext, part: int, name: str) -> Iterator[pa.Array]:
-    for batch in read_documents(context.upstream.parts[part], [name]):
+    for batch in context.upstream.rows(part, [name]):
         yield batch.column(name)
 
 
