@@ -3,15 +3,11 @@
 Each reader runs in its own environment (tests/conformance/environments.py) and leaves what it read in a file.
 """
 
-import os
-import subprocess
 from collections import Counter
-from collections.abc import Callable
 from itertools import islice
 from pathlib import Path
 
 import numpy as np
-import numpy.typing as npt
 import pytest
 
 from prep.corpus.shards.loader import Loader, LoaderSettings, position_ids
@@ -21,13 +17,11 @@ from prep.exports.job import Export
 
 from ..exports import layouts
 from ..exports.conftest import Shards, make_shards, run
-from .environments import ROOT, is_ready, python
+from ..packed_shards import PADDING, SEPARATOR
+from .conftest import LENGTH, Read, blocks
 
 pytestmark = pytest.mark.conformance
 
-Arrays = dict[str, npt.NDArray[np.int64]]
-Read = Callable[..., Arrays]
-LENGTH = 24
 SPLITS = ("train", "validation")
 
 
@@ -36,32 +30,9 @@ def shards(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFact
     return make_shards(tmp_path_factory.mktemp("shards"), request.param)
 
 
-@pytest.fixture
-def read(tmp_path: Path) -> Read:
-    def run_reader(environment: str, script: str, folder: Path, *more: object) -> Arrays:
-        if not is_ready(environment):
-            pytest.skip(f"needs: python tests/conformance/environments.py {environment}")
-        out = tmp_path / "read.npz"
-        # -P: some scripts have the names of the libraries that they open.
-        command = [python(environment), "-P", ROOT / "tests" / "conformance" / "readers" / f"{script}.py", folder]
-        arguments = [str(each) for each in (*command, LENGTH, out, *more)]
-        variables = {**os.environ, "PYTHONPATH": str(ROOT / "tests" / "typing"), "HF_HUB_OFFLINE": "1"}
-        done = subprocess.run(arguments, env=variables, cwd=tmp_path, capture_output=True, text=True, check=False)
-        assert done.returncode == 0, done.stderr[-3000:]
-        with np.load(out) as found:
-            return {name: found[name].astype(np.int64) for name in found.files}
-
-    return run_reader
-
-
 def exported(shards: Shards, name: str, output: Path) -> Path:
     run(Export(str(shards.folder), name, str(output), ExportSettings(file_bytes=3000)))
     return output
-
-
-def blocks(tokens: list[int], block: int) -> npt.NDArray[np.int64]:
-    """Return the whole blocks of a stream."""
-    return np.array(tokens[: len(tokens) // block * block], np.int64).reshape(-1, block)
 
 
 def vocabulary_of(shards: Shards) -> int:
@@ -71,7 +42,7 @@ def vocabulary_of(shards: Shards) -> int:
 def test_megatron_core(shards: Shards, read: Read, tmp_path: Path) -> None:
     exported(shards, "megatron", tmp_path / "out")
     for split in SPLITS:
-        found = read("megatron", "megatron", tmp_path / "out" / split, vocabulary_of(shards))
+        found = read("megatron", "megatron", tmp_path / "out" / split, vocabulary_of(shards), SEPARATOR, PADDING)
         assert found["ids"].tolist() == shards.tokens(split)
         assert found["lengths"].tolist() == list(map(len, shards.documents[split]))
         # Megatron shuffles documents, lays them end to end and cuts sequences, which it shuffles too.
@@ -117,7 +88,7 @@ def test_olmo_core(shards: Shards, read: Read, tmp_path: Path) -> None:
     exported(shards, "olmo-core", tmp_path / "out")
     for split in SPLITS:
         pattern = tmp_path / "out" / f"{split}-*.npy"
-        found = read("olmo", "olmo_core", pattern, shards.dtype, vocabulary_of(shards))
+        found = read("olmo", "olmo_core", pattern, shards.dtype, vocabulary_of(shards), SEPARATOR, PADDING)
         files, _ = layouts.olmo_core(tmp_path / "out", split, shards.dtype)
         assert np.array_equal(found["rows"], np.concatenate([blocks(file.tolist(), LENGTH) for file in files]))
         assert found["lengths"].tolist() == list(map(len, shards.documents[split]))
@@ -129,7 +100,7 @@ def test_datasets_and_trl(shards: Shards, read: Read, tmp_path: Path) -> None:
         reader = ShardReader(str(shards.folder / split))
         pieces = reader.pieces(np.arange(len(reader)))
         kept = np.concatenate([np.arange(LENGTH) < reader.lengths(row).sum() for row in range(len(reader))])
-        found = read("trl", "trl_rows", tmp_path / "out", split)
+        found = read("trl", "trl_rows", tmp_path / "out", split, PADDING)
         assert np.array_equal(found["ids"], reader.gather(np.arange(len(reader))).reshape(-1)[kept])
         assert np.array_equal(found["positions"], position_ids(pieces, LENGTH).reshape(-1)[kept])
 

@@ -1,4 +1,4 @@
-"""Reads a Megatron export with Megatron Core: python megatron.py PREFIX LENGTH OUT.npz VOCABULARY."""
+"""Reads a Megatron export with Megatron Core: python megatron.py PREFIX LENGTH OUT.npz VOCABULARY SEPARATOR PADDING."""
 
 import sys
 
@@ -17,8 +17,8 @@ assert dataset.document_indices.tolist() == list(range(len(documents) + 1))
 class Tokenizer:
     """What GPTDataset asks of a tokenizer."""
 
-    eod = 0
-    pad = 1
+    eod = int(sys.argv[5])
+    pad = int(sys.argv[6])
     vocab_size = int(sys.argv[4])
     unique_identifiers = {}  # noqa: RUF012
 

@@ -1,4 +1,7 @@
-"""Reads an OLMo-core export with OLMo-core: python olmo_core.py PATTERN LENGTH OUT.npz DTYPE VOCABULARY."""
+"""Reads an OLMo-core export with OLMo-core.
+
+python olmo_core.py PATTERN LENGTH OUT.npz DTYPE VOCABULARY SEPARATOR PADDING.
+"""
 
 import sys
 from glob import glob
@@ -7,13 +10,14 @@ import numpy as np
 from olmo_core.data import NumpyDatasetDType, NumpyFSLDatasetConfig, TokenizerConfig
 from olmo_core.data.utils import iter_document_indices
 
-pattern, length, out, dtype, vocabulary = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4], int(sys.argv[5])
+pattern, length, out, dtype = sys.argv[1], int(sys.argv[2]), sys.argv[3], sys.argv[4]
+vocabulary, separator, padding = map(int, sys.argv[5:8])
 dataset = NumpyFSLDatasetConfig(
     paths=[pattern],
     expand_glob=True,
     sequence_length=length,
     dtype=NumpyDatasetDType[dtype],
-    tokenizer=TokenizerConfig(vocab_size=vocabulary, eos_token_id=0, pad_token_id=1),
+    tokenizer=TokenizerConfig(vocab_size=vocabulary, eos_token_id=separator, pad_token_id=padding),
     work_dir=f"{out}.work",
 ).build()
 dataset.prepare()

@@ -1,4 +1,4 @@
-"""Reads a TRL export with datasets and TRL's collator: python trl_rows.py FOLDER LENGTH OUT.npz SPLIT."""
+"""Reads a TRL export with datasets and TRL's collator: python trl_rows.py FOLDER LENGTH OUT.npz SPLIT PADDING."""
 
 import sys
 
@@ -6,9 +6,9 @@ import numpy as np
 from datasets import load_from_disk
 from trl.trainer.sft_trainer import DataCollatorForLanguageModeling
 
-folder, out, split = sys.argv[1], sys.argv[3], sys.argv[4]
+folder, out, split, padding = sys.argv[1], sys.argv[3], sys.argv[4], int(sys.argv[5])
 dataset = load_from_disk(folder)[split]
-collate = DataCollatorForLanguageModeling(pad_token_id=1, padding_free=True)
+collate = DataCollatorForLanguageModeling(pad_token_id=padding, padding_free=True)
 batches = [collate([dataset[index]]) for index in range(len(dataset))]
 np.savez(
     out,
