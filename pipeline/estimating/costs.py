@@ -8,6 +8,9 @@ workers take as long as the ⌈n / w⌉ of one worker. Cost: none.
 from math import ceil
 from typing import NamedTuple
 
+NOISE = 1.08
+"""What costs no more than so many times as much is taken to cost the same: a machine's speed varies by that much."""
+
 
 class Line(NamedTuple):
     """A cost: so much for each task, and so much for each unit of work."""
@@ -28,9 +31,10 @@ def line(tasks: int, small: tuple[float, float], large: tuple[float, float]) -> 
     (first, low), (second, high) = small, large
     if second <= first or tasks == 0:
         return Line(high / max(1, tasks), 0.0)
-    slope = (high - low) / (second - first)
+    slope = (high - NOISE * low) / (second - first)
     if slope <= 0:
         return Line((low + high) / 2 / tasks, 0.0)
+    slope = (high - low) / (second - first)
     each = (high - slope * second) / tasks
     return Line(each, slope) if each > 0 else Line(0.0, high / second)
 

@@ -123,8 +123,7 @@ class _Search:
         sample = draw(self._source, self._files, self._wanted(wish), self._seed)
         self._say(f"running {len(sample.tasks)} tasks of {sample.bytes:,} bytes, {sample.share:.1%} of the input")
         part = thinned(sample, PART)
-        first = self._run("first", part, 1)
-        copies = _NOTHING if sample.whole else self._copies(sample, part, first)
+        copies = _NOTHING if sample.whole else self._copies(sample, part, self._reading(part))
         self._say("measuring")
         large = self._run("large", sample, 2)
         small = large if sample.whole else self._run("small", part, 1)
@@ -135,6 +134,14 @@ class _Search:
         plan, workers = make_plan(self._configuration, survey), self._configuration.settings.workers
         forecast = Forecast(small, large, plan, own, flow, workers, start, base, packed)
         return Found(self._configuration, sample, copies, forecast, compiled, self._files)
+
+    def _reading(self, sample: Sample) -> Measured:
+        """Run the stages before the first that needs all documents."""
+        stages = self._configuration.stages
+        end = next((at for at, each in enumerate(stages) if isinstance(each, GlobalStage)), len(stages))
+        until = replace(self._configuration, stages=stages[:end])
+        source = SampledSource.over(self._source, self._files, sample.tasks)
+        return measure(until, source, f"{self._folder}/reading", 1, sample.share)
 
     def _cold(self) -> tuple[float, Sample]:
         """Run a little, which compiles kernels and loads models; return the CPU seconds that took, and what was run."""

@@ -22,7 +22,7 @@ LEAST_UNIT, MOST_UNIT = 32 << 10, 1 << 20
 """Bytes of a stretch."""
 LEAST_UNITS = 4
 """Units that are drawn from a stratum at least, where it has so many."""
-TASKS = 24
+TASKS = 12
 """About how many tasks the units are dealt to."""
 LEAST_STRATUM = 1 / 64
 """Strata with less of the bytes are joined with others of their source."""

@@ -38,6 +38,8 @@ PRESETS = {
 """Layers, width and heads."""
 LEAST_STEPS = 3
 """Steps of the shortest run that is to predict a longer one."""
+SAMPLED_TOKENS = 10
+"""Tokens that such a run writes."""
 
 
 class Train(GlobalStage):
@@ -169,7 +171,8 @@ class Train(GlobalStage):
         steps = min(self.steps, LEAST_STEPS << run)
         once = {"steps": steps, "evaluate_every": steps, "checkpoint_every": steps, "warmup": min(self.warmup, steps)}
         rows = min(self.evaluate_rows, self.batch_rows * self.accumulate)
-        return self.model_copy(update={**once, "evaluate_rows": rows})
+        sampled = min(self.sample_tokens, SAMPLED_TOKENS)
+        return self.model_copy(update={**once, "evaluate_rows": rows, "sample_tokens": sampled})
 
     def amount(self, phase: str, text_bytes: float) -> float:
         """Return the optimiser's steps; to evaluate as many rows as a step has takes a third of one."""
