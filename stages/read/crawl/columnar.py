@@ -100,6 +100,8 @@ def columnar_captures(path: str, options: CommonCrawl, start: Place, end: Place 
                     if inside.num_rows:
                         yield Captures(_captures(inside), _Rows(number, max(low, at), first, after))
                     at += batch.num_rows
+                    if at >= high:
+                        break
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
                 if isinstance(error, OSError) and error.errno is not None:  # the file system's error
                     raise
