@@ -13,6 +13,8 @@ from langcodes import Language
 from langcodes.tag_parser import LanguageTagError
 
 SERBO_CROATIAN = ("hbs", "sh")
+_SCRIPT = 4
+"""Letters of a script's code."""
 _MEMBERS = {"hbs": ("sh", "sr", "hr", "bs"), "sh": ("hbs", "sr", "hr", "bs"), "no": ("nb", "nn")}
 _WHOLES = {"sr": ("hbs", "sh"), "hr": ("hbs", "sh"), "bs": ("hbs", "sh"), "nb": ("no",), "nn": ("no",)}
 _OWN = frozenset((*_MEMBERS, *_WHOLES))
@@ -21,6 +23,13 @@ _DOMINANT = (
     *("uzn", "ydd", "zsm", "als"),
 )
 """Single languages that macrolanguages' codes stand for."""
+_MODELS_SCRIPTS = {"zh": ("Hani",), "ko": ("Hang",)}
+"""What models call a script beside its usual name."""
+_FORMER = {
+    **{"he": ("iw",), "id": ("in",), "yi": ("ji",), "ro": ("mo", "mol"), "jv": ("jw",)},
+    **{"sr": ("scc",), "hr": ("scr",), "fil": ("tl", "tgl"), "bho": ("bh", "bih")},
+}
+"""Codes that were withdrawn, and those that CLDR takes for another language's, by the code that stands for them now."""
 
 
 @cache
@@ -31,8 +40,21 @@ def related_codes(code: str) -> tuple[str, ...]:
     short = shortest_code(language)
     close = [*_MEMBERS.get(short, ()), *_WHOLES.get(short, ())]
     names = [short, language, *close, *_long_codes(short), *(long for each in close for long in _long_codes(each))]
-    found = [code, *(f"{name}-{script}" for name in names if script), *names]
-    return tuple(dict.fromkeys(found))
+    scripts = (script,) if script else _usual_scripts(short)
+    written = [f"{name}{mark}{each}" for each in scripts for name in names for mark in "-_"]
+    return tuple(dict.fromkeys([code, *written, *names] if script else [code, *names, *written]))
+
+
+@cache
+def _usual_scripts(short: str) -> tuple[str, ...]:
+    """Return the scripts that a language without one is written in; none where several are usual."""
+    if short in _OWN:
+        return ()
+    try:
+        usual = Language.get(short).maximize().script
+    except (LanguageTagError, LookupError):
+        return ()
+    return (*([usual] if usual else []), *_MODELS_SCRIPTS.get(short, ()))
 
 
 @cache
@@ -59,7 +81,7 @@ def canonical_code(code: str) -> str:
 @cache
 def _long_codes(short: str) -> tuple[str, ...]:
     """Return the codes of three letters that mean the same as one of two."""
-    found = [long for long in _DOMINANT if shortest_code(long) == short]
+    found = [*_FORMER.get(short, ()), *(long for long in _DOMINANT if shortest_code(long) == short)]
     try:
         language = Language.get(short)
         found += [language.to_alpha3(), language.to_alpha3(variant="B")]
@@ -69,7 +91,13 @@ def _long_codes(short: str) -> tuple[str, ...]:
 
 
 def is_known(code: str) -> bool:
-    """Return whether a code names a language by ISO 639, with or without a script."""
+    """Return whether a code names a language by ISO 639, with or without a script, in the usual case of letters.
+
+    Settings are looked up as they are written, so that `EN` would be no document's language.
+    """
+    language, *rest = code.replace("_", "-").split("-")
+    if not language.islower() or any(len(part) == _SCRIPT and not part.istitle() for part in rest):
+        return False
     try:
         return Language.get(code.replace("_", "-")).is_valid()
     except (LanguageTagError, LookupError):

@@ -15,7 +15,21 @@ CONTEXT = CheckContext(pa.schema({"id": pa.string(), "text": pa.string(), "langu
 
 
 @pytest.mark.parametrize(
-    ("setting", "code"), [("zh", "cmn_Hani"), ("cmn", "zh"), ("ar", "arb"), ("nob", "no"), ("fa", "pes")]
+    ("setting", "code"),
+    [
+        *[("zh", "cmn_Hani"), ("cmn", "zh"), ("ar", "arb"), ("nob", "no"), ("fa", "pes")],
+        *[
+            ("iw", "he"),
+            ("he", "iw"),
+            ("in", "ind_Latn"),
+            ("ji", "yid"),
+            ("mo", "ro"),
+            ("mol", "ron_Latn"),
+            ("jw", "jv"),
+        ],
+        *[("sh", "srp_Cyrl"), ("scc", "sr"), ("tl", "fil"), ("fil", "tgl_Latn"), ("chi", "zh-Hant"), ("ger", "DE")],
+        *[("eng_Latn", "en"), ("en-Latn", "eng"), ("srp_Cyrl", "sr-Cyrl")],
+    ],
 )
 def test_changed_thresholds_apply_to_every_code(setting: str, code: str) -> None:
     change = LanguageChange(rules={"short_doc": 7}, stop_words=("abc",))
@@ -24,9 +38,27 @@ def test_changed_thresholds_apply_to_every_code(setting: str, code: str) -> None
     assert recipe.stop_words_for(code) == ("abc",)
 
 
+def test_a_script_that_is_usual_may_be_said() -> None:
+    for setting, code in (("cmn_Hani", "zh"), ("kor_Hang", "ko"), ("jpn_Jpan", "ja"), ("arb_Arab", "ar")):
+        recipe = load_recipe("gopher").changed({}, {setting: LanguageChange(rules={"short_doc": 7})})
+        assert recipe.rules["short_doc"].threshold_for(code) == 7
+
+
+@pytest.mark.parametrize(
+    ("setting", "code"),
+    [("sr-Cyrl", "sr-Latn"), ("sr-Cyrl", "sr"), ("zh", "yue"), ("ar", "ary"), ("hr", "sr"), ("nn", "nb")],
+)
+def test_a_change_applies_to_no_other_language(setting: str, code: str) -> None:
+    recipe = load_recipe("gopher").changed({}, {setting: LanguageChange(rules={"short_doc": 7})})
+    assert recipe.rules["short_doc"].threshold_for(code) == 50
+
+
 def test_a_language_that_there_is_not_is_refused_with_its_code() -> None:
     with pytest.raises(ValueError, match="'xq' is no language"):
         load_recipe("gopher").changed({}, {"xq": LanguageChange(rules={"short_doc": 7})})
+    for code in ("EN", "Zh", "sr-cyrl", "srp_CYRL"):
+        with pytest.raises(ValueError, match=f"'{code}' is no language"):
+            load_recipe("gopher").changed({}, {code: LanguageChange(rules={"short_doc": 7})})
     sample = Sample.model_validate({"buckets": [{"language": ["de", "germna"], "weight": 0}]})
     assert "'germna' is no language; expected a code of ISO 639" in str(next(iter(sample.problems(CONTEXT))))
 
