@@ -25,7 +25,9 @@ from prep.corpus.files.storage import atomic_output, write_bytes
 from prep.pipeline.proxies.settings import ProxySettings
 from prep.pipeline.proxies.tasks import TaskItem, read_task
 from prep.pipeline.takedown.tracing import document_parts
+from prep.stages.catalogue import STAGES
 from prep.stages.sampling.chance import id_hashes
+from prep.stages.stage import RowStage
 from prep.stages.tokenizer.texts import Texts
 
 PASSAGE = 3000
@@ -255,7 +257,19 @@ def _passages(name: str, documents: Sequence[tuple[str, str]], settings: ProxySe
     sizes: npt.NDArray[np.int64] = np.array([len(listed[at][0].encode()) for at in order], np.int64)
     kept = order[: int(np.searchsorted(np.cumsum(sizes), settings.measure_bytes)) + 1]
     rows = [listed[at] for at in kept]
-    return TextSet(name, tuple(row[0] for row in rows), tuple(row[1] for row in rows), len({row[2] for row in rows}))
+    languages = [row[1] for row in rows]
+    if settings.identify_languages and UNKNOWN in languages:
+        identified = _languages([row[0] for row in rows])
+        languages = [found if said == UNKNOWN else said for said, found in zip(languages, identified, strict=True)]
+    return TextSet(name, tuple(row[0] for row in rows), tuple(languages), len({row[2] for row in rows}))
+
+
+def _languages(texts: Sequence[str]) -> list[str]:
+    """Identify the language of each text by the stage's usual model. Raises RunError where that is not there."""
+    stage = STAGES["language"].model_validate({"threshold": 0})
+    assert isinstance(stage, RowStage)
+    outcome = stage.open()(pa.record_batch({"text": pa.array(texts, pa.large_string())}))
+    return [language or UNKNOWN for language in outcome.batch.column("language").to_pylist()]
 
 
 def cut(text: str) -> Iterator[str]:

@@ -7,7 +7,7 @@ import numpy as np
 import numpy.typing as npt
 
 from prep.pipeline.proxies.answer import DifferenceAnswer, Kind, LineAnswer
-from prep.pipeline.proxies.held_out import HeldOut
+from prep.pipeline.proxies.held_out import UNKNOWN, HeldOut
 from prep.pipeline.proxies.intervals import Difference, differences, seeds_needed
 from prep.pipeline.proxies.settings import ProxySettings
 from prep.pipeline.proxies.training import Proxy, TextCost, bits, task_score, text_cost
@@ -41,7 +41,7 @@ def _texts(folder: str, proxies: Sequence[Sequence[Proxy]], held_out: HeldOut) -
         for texts, cost in zip(held_out.texts, costs, strict=True)
     ]
     every = [_Values("all", "all sets", np.exp(np.mean([np.log(each.values) for each in sets], axis=0)))]
-    languages = sorted({language for texts in held_out.texts for language in texts.languages})
+    languages = sorted({language for texts in held_out.texts for language in texts.languages} - {UNKNOWN})
     spoken = [_Values("language", language, _in_language(costs, language)) for language in languages]
     return [*(every if len(sets) > 1 else []), *sets, *(spoken if len(languages) > 1 else [])]
 

@@ -47,6 +47,8 @@ class ProxySettings(Settings):
     id; 0 holds out none."""
     measure_bytes: Size = Field(default=200_000, ge=1000)
     """Text of each held-out set to measure on, about, where there is so much."""
+    identify_languages: bool = False
+    """Whether the stage `language` says what language passages are in of which nobody said it; needs its model."""
     threads: int = Field(default=1, ge=1)
     """CPU threads of a proxy. They decide the order of sums, and so the last bits."""
     device: Literal["auto", "cpu", "cuda"] = "auto"

@@ -12,8 +12,11 @@ from typer.testing import CliRunner
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.shards.shards import ShardReader
 from prep.pipeline.cli import app
+from prep.pipeline.monitor.opening import output_of
+from prep.pipeline.proxies import held_out
 from prep.pipeline.proxies.answer import CompareAnswer
 from prep.pipeline.proxies.held_out import cut, sets_by_name
+from prep.pipeline.proxies.settings import ProxySettings
 from prep.pipeline.proxies.tasks import TaskItem, read_task
 from prep.tokenizers.encoding.encode import open_tokenizer
 
@@ -126,6 +129,21 @@ def test_more_tokens_than_a_corpus_has_are_refused(compared: Compared) -> None:
     result = CliRunner().invoke(app, [*compared.arguments, "--tokens", "10M"])
     assert result.exit_code == 1
     assert "expected enough text for 10,000,000 tokens" in str(result.exception)
+
+
+def test_passages_say_their_language_where_it_is_identified(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, write_corpus: WriteCorpus
+) -> None:
+    given = [{"text": "the bridge " * 250}]
+    (tmp_path / "given.jsonl").write_text("\n".join(map(json.dumps, given)))
+    pipeline = write_corpus("single", [("a", "b", "c")])
+    assert CliRunner().invoke(app, ["run", str(pipeline)], catch_exceptions=False).exit_code == 0
+    monkeypatch.setattr(held_out, "_languages", lambda texts: ["en" for _ in texts])
+    for identify, expected in ((False, {"unknown"}), (True, {"en"})):
+        settings = ProxySettings(held_out=0, identify_languages=identify)
+        files = {"given": [str(tmp_path / "given.jsonl")]}
+        found = held_out.hold_out({"single": output_of(str(pipeline))}, files, {}, settings, str(tmp_path / "held"))
+        assert set(found.texts[0].languages) == expected
 
 
 def test_sets_are_named_after_their_files() -> None:
