@@ -152,7 +152,7 @@ def curves(lines: Sequence[Curve], levels: Mapping[str, float], x: str, y: str) 
 
 def shortened(value: float) -> str:
     """Return a number for an axis, such as `12.5k`."""
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e4, "k")):
+    for unit, name in ((1e9, "G"), (1e6, "M"), (1e5, "k")):
         if abs(value) >= unit:
             return f"{value / (1e3 if name == 'k' else unit):.3g}{name}"
     return f"{value:,.4g}"

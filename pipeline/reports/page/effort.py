@@ -52,7 +52,7 @@ def effort(output: str, groups: Sequence[StageGroups]) -> Markup | None:
                 f"{in_bytes(cost.bytes / cost.seconds)}/s" if cost.bytes and cost.seconds >= _LEAST else "",
                 in_bytes(cost.peak) if new else "",
                 duration(cost.wall) if new and cost.wall is not None else "",
-                element("span", cost.step if new else "", kind="words"),
+                cost.step if new else "",
             )
         )
     bottleneck = (
@@ -68,7 +68,7 @@ def effort(output: str, groups: Sequence[StageGroups]) -> Markup | None:
     return section(
         "Time and memory",
         element("p", element("b", "Bottleneck: "), bottleneck),
-        table(headings, rows),
+        table(headings, rows, remarks=1),
         element("p", note, kind="note"),
     )
 

@@ -32,7 +32,7 @@ def funnel(ledger: Ledger, groups: Sequence[StageGroups]) -> Markup:
             share(gone, counts.entered),
             in_bytes(of.bytes) if of.groups else "–",
             in_bytes(of.lost_bytes) if of.groups else "–",
-            element("span", _why(counts), kind="words"),
+            _why(counts),
         )
         for name, counts, gone, of in zip(ledger.names, ledger.counts, lost, known, strict=True)
     ]
@@ -43,7 +43,7 @@ def funnel(ledger: Ledger, groups: Sequence[StageGroups]) -> Markup:
         "Funnel",
         stacked_bars(ledger.names, [counts.kept for counts in ledger.counts], lost, "documents kept and lost by stage"),
         element("p", element("i", kind="key key-kept"), "kept", element("i", kind="key key-lost"), "lost", kind="note"),
-        table(headings, rows),
+        table(headings, rows, remarks=1),
         element("p", note, kind="note"),
         _by_rule(ledger, known),
         *_by_label(known),

@@ -54,12 +54,13 @@ def _written(child: Child) -> str:
     return child.html if isinstance(child, Markup) else html.escape(visible(str(child)), quote=False)
 
 
-def table(headings: Iterable[str], rows: Iterable[Iterable[Child]], *, words: int = 1) -> Markup:
-    """Return a table whose first columns hold words, the others numbers, which stand to the right."""
-    head = [element("th", heading, kind="" if place < words else "number") for place, heading in enumerate(headings)]
+def table(headings: Iterable[str], rows: Iterable[Iterable[Child]], *, words: int = 1, remarks: int = 0) -> Markup:
+    """Return a table whose first columns hold words, the last ones remarks, the others numbers, to the right."""
+    titles = list(headings)
+    kinds = ["" if at < words else "number" for at in range(len(titles) - remarks)] + ["remark"] * remarks
+    head = [element("th", title, kind=kind) for title, kind in zip(titles, kinds, strict=True)]
     body = [
-        element("tr", *(element("td", cell, kind="" if place < words else "number") for place, cell in enumerate(row)))
-        for row in rows
+        element("tr", *(element("td", cell, kind=kind) for cell, kind in zip(row, kinds, strict=True))) for row in rows
     ]
     whole = element("table", element("thead", element("tr", *head)), element("tbody", *body))
     return element("div", whole, kind="scroll")

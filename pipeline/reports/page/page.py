@@ -65,8 +65,9 @@ def _about(status: StatusAnswer | None) -> Iterator[Markup]:
 def _standing(status: StatusAnswer | None) -> Iterator[Markup]:
     """Yield how a run stands that has not ended well: how far it is, why it failed, and what to change."""
     if status is not None and status.standing != "done":
-        headline, *others = standing_lines(status)
-        lines = [line for line in others if line.strip()]
+        _, *lines = standing_lines(status)
+        done = sum(step.standing == "done" for step in status.steps)
+        headline = f"{status.standing.capitalize()}: {done} of {len(status.steps)} steps are done"
         kind = "warning" if status.standing in ("failed", "interrupted") else "note"
         yield element("div", element("p", element("b", headline)), element("pre", "\n".join(lines)), kind=kind)
 
