@@ -20,7 +20,7 @@ Floats = npt.NDArray[np.float64]
 
 @dataclass(frozen=True)
 class Loss:
-    """What a stage loses, in documents of the input, by bucket of the sample (BUCKETS)."""
+    """What a stage loses, in documents of the input, by bucket of the sample, at last what is certain (BUCKETS + 1)."""
 
     entered: Floats
     lost: Floats
@@ -48,10 +48,10 @@ def _loss(step: GlobalStep, folder: str, members: Mapping[str, Member], weights:
     lengths = _entered(step, folder)
     rejected = _rejected(step, folder)
     pairs = [(lost, kept) for lost, kept, _ in rejected]
-    sums = np.zeros((4, BUCKETS))
+    sums = np.zeros((4, BUCKETS + 1))
     for identity, length in lengths.items():
-        sums[0, members[identity].bucket] += weights[identity]
-        sums[2, members[identity].bucket] += weights[identity] * length
+        sums[0, members[identity].cell] += weights[identity]
+        sums[2, members[identity].cell] += weights[identity] * length
     sizes: list[tuple[float, float]] = []
     for alike in _alike(pairs, members):
         first, *others = alike
@@ -59,12 +59,12 @@ def _loss(step: GlobalStep, folder: str, members: Mapping[str, Member], weights:
         times = (len(alike) / there - 1) / len(others)
         for lost in others:
             standing = weights[lost] * times
-            sums[1, members[lost].bucket] += standing
-            sums[3, members[lost].bucket] += standing * lengths.get(lost, 0)
+            sums[1, members[lost].cell] += standing
+            sums[3, members[lost].cell] += standing * lengths.get(lost, 0)
             weights[lost] = 0.0
         standing = weights[first] * (1 - members[first].drawn)  # copies of it that were not drawn
-        sums[1, members[first].bucket] += standing
-        sums[3, members[first].bucket] += standing * lengths.get(first, 0)
+        sums[1, members[first].cell] += standing
+        sums[3, members[first].cell] += standing * lengths.get(first, 0)
         weights[first] -= standing
         sizes.append((len(alike) / there / members[first].drawn, weights[first]))
     return Loss(sums[0], sums[1], sums[2], sums[3], tuple(sizes), Counter(rule for _, _, rule in rejected))

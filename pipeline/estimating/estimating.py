@@ -13,7 +13,9 @@ Nothing is written outside a temporary folder.
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
+from shutil import rmtree
 from tempfile import TemporaryDirectory
 
 import numpy as np
@@ -33,6 +35,7 @@ from prep.pipeline.estimating.prediction import Forecast
 from prep.pipeline.estimating.sampled_source import HeldSource, SampledSource
 from prep.pipeline.estimating.sampling import Sample, draw, thinned
 from prep.pipeline.execution.clock import cpu_seconds
+from prep.pipeline.execution.interrupts import INTERRUPTS
 from prep.pipeline.plan import PassStep, make_plan
 from prep.pipeline.steps import records
 from prep.pipeline.steps.inputs import survey
@@ -98,7 +101,11 @@ class Wish:
 @contextmanager
 def found(configuration: Configuration, wish: Wish, seed: int, say: Say) -> Iterator[Found]:
     """Run the samples, whose folders stand while the block runs. Raises RunError where a stage cannot work on them."""
-    with TemporaryDirectory(prefix="prep-estimate-") as folder, storage_access(configuration.settings.storage):
+    with (
+        TemporaryDirectory(prefix="prep-estimate-") as folder,
+        INTERRUPTS.calling(partial(rmtree, folder, ignore_errors=True)),
+        storage_access(configuration.settings.storage),
+    ):
         yield _Search(configuration, seed, folder, say).found(wish)
 
 

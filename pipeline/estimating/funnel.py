@@ -49,11 +49,10 @@ def shares_of(losses: Mapping[int, Loss], read: float, seed: int) -> Mapping[int
     random = np.random.default_rng(seed)
     found: dict[int, Shares] = {}
     for position, loss in losses.items():
-        buckets = len(loss.entered)
-        weights = np.ones((1 + REPLICATES, buckets))
-        weights[1:] = (
-            random.multinomial(buckets - 1, np.full(buckets, 1 / buckets), REPLICATES) * buckets / (buckets - 1)
-        )
+        buckets = len(loss.entered) - 1
+        weights = np.ones((1 + REPLICATES, buckets + 1))
+        drawn = random.multinomial(buckets - 1, np.full(buckets, 1 / buckets), REPLICATES)
+        weights[1:, :buckets] = drawn * buckets / (buckets - 1)
         documents, text = _ratio(weights, loss.lost, loss.entered), _ratio(weights, loss.bytes_lost, loss.bytes_entered)
         if read < 1 and documents[0] > 0:
             grown = share_lost(float(loss.entered.sum()), loss.sizes, 1 / read) / documents[0]

@@ -74,6 +74,11 @@ class Member:
     signature: Keys
     """Least values of its shingles (FUNCTIONS)."""
 
+    @property
+    def cell(self) -> int:
+        """Its bucket; BUCKETS where all groups of its size were drawn, so that no other could have been."""
+        return BUCKETS if abs(self.weight * self.drawn - 1) < 1e-9 else self.bucket
+
     def together(self, others: Sequence["Member"]) -> float:
         """Return the share of a cluster's documents that are in this group with these, the ones that are."""
         similar = float(np.mean([np.mean(self.signature == other.signature) for other in others]))
