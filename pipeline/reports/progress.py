@@ -76,7 +76,8 @@ class Progress:
         if isinstance(step, PassStep) and read is not None and read.documents:
             speed = rates(read, seconds)
             amounts = f"{read.documents:,} documents{f', {speed}' if speed else ''}, "
-        self._console.print(f"{_name(step)}: {amounts}{seconds:.1f} s", soft_wrap=True)
+        whole = not self._console.is_terminal  # in a log; on a terminal lines break between words
+        self._console.print(f"{_name(step)}: {amounts}{seconds:.1f} s", soft_wrap=whole)
 
     @contextmanager
     def phase(self, step: PassStep | GlobalStep, number: int, folder: str, phase: Phase) -> Iterator[None]:

@@ -51,7 +51,7 @@ def watch(console: Terminal, output: str, answer: StatusAnswer) -> StatusAnswer:
     observer = Observer(output)
     with Live(console=console, auto_refresh=False, transient=True) as live:
         while answer.standing == "running":
-            lines = [Text(line, no_wrap=True, overflow="ellipsis") for line in standing_lines(answer)]
+            lines = [Text(line) for line in standing_lines(answer)]
             table = funnel_table([(each.name, each) for each in answer.funnel])
             live.update(Group(*lines, *([table] if answer.funnel else [])), refresh=True)
             sleep(WATCH_SECONDS)
