@@ -1,4 +1,4 @@
-"""What `prep estimate --json` prints."""
+"""What `prep estimate --json` prints: times in hours of the machine that it ran on, sizes in bytes."""
 
 from collections.abc import Mapping
 from typing import Literal
