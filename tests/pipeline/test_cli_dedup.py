@@ -11,6 +11,7 @@ from typer.testing import CliRunner
 from prep.corpus.errors import RunError
 from prep.corpus.files.storage import read_json
 from prep.pipeline.cli import app
+from prep.pipeline.monitor.outcomes import AuditsAnswer
 from prep.pipeline.steps.ledger import read_ledger
 
 from .conftest import WritePipeline
@@ -34,6 +35,15 @@ def test_an_audit_shows_pairs_sizes_and_texts(write_pipeline: WritePipeline, tmp
     for expected in ("01-exact", "02-minhash", "largest cluster", cluster, "the fog comes", "bytes cut"):
         assert expected in shown
     assert "false positives" in shown
+    assert call("dedup", "audit", str(path)) == shown
+    for target in (path, tmp_path / "out"):
+        exact, minhash, lines_audit = AuditsAnswer.model_validate_json(
+            call("dedup", "audit", str(target), "--json")
+        ).audits
+        assert (exact.step, minhash.step) == ("01-exact", "02-minhash")
+        assert minhash.sizes == {3: 1}
+        assert {pair["kept"] for pair in minhash.pairs} == {"0-4"}
+        assert lines_audit.repeats or lines_audit.summary
     pairs = pq.read_table(tmp_path / "out/audit/02-minhash/pairs.parquet").to_pylist()
     assert {(pair["removed"], pair["kept"]) for pair in pairs} <= {(f"0-{one}", "0-4") for one in range(5)}
     documents = pq.read_table(tmp_path / "out/documents").to_pylist()

@@ -4,6 +4,9 @@ from pathlib import Path
 
 import pytest
 
+from prep.pipeline.monitor.outcomes import FitAnswer, QualityAnswer
+from prep.stages.quality.costs import Costs
+
 from .conftest import WritePipeline
 from .test_cli import call
 
@@ -24,12 +27,17 @@ def path(write_pipeline: WritePipeline, tmp_path: Path) -> Path:
 
 
 def test_report_shows_what_each_rule_rejects(
-    path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    path: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     status, _, err = call(monkeypatch, capsys, "quality", "report", str(path))
     assert status == 1
     assert "stage 4 (quality) has not run as it is configured now; run 'prep run'" in err
     call(monkeypatch, capsys, "run", str(path))
+    for target in (path, tmp_path / "out"):
+        status, out, _ = call(monkeypatch, capsys, "quality", "report", str(target), "--json")
+        assert status == 0
+        (stage,) = QualityAnswer.model_validate_json(out).stages
+        assert Costs.model_validate(stage.costs).entered.documents == 11
     status, out, _ = call(monkeypatch, capsys, "quality", "report", str(path), "--by", "source")
     assert status == 0
     assert "stage 4 (quality): 11 documents" in out
@@ -102,6 +110,8 @@ def test_fit_writes_a_recipe_that_a_pipeline_takes(
     assert "stop words: at og" in out
     assert "kept of 120 documents of the reference: " in out
     assert "kept of documents held out, in 5 folds: " in out
+    status, out, _ = call(monkeypatch, capsys, *fit, "--keep", "0.9", "--json")
+    assert FitAnswer.model_validate_json(out).documents == 120
     stages = ["language", {"signals": {"recipe": recipe}}, {"quality": {"recipe": recipe}}]
     status, out, _ = call(monkeypatch, capsys, "check", str(write_pipeline(stages, texts)))
     assert status == 0
