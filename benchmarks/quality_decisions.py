@@ -20,12 +20,12 @@ from datatrove.pipeline.filters.base_filter import BaseFilter
 from texts import batches, books, pages
 
 from prep.corpus.text.sentences import count_sentences, sentence_table
-from prep.corpus.text.words import words
 from prep.stages.language.language import Language
 from prep.stages.quality.clean_lines import CleanLines
 from prep.stages.quality.judge import judge
 from prep.stages.quality.recipe import load_recipe
 from prep.stages.quality.signals.signals import Signals
+from prep.stages.quality.words.splitting import words_of
 
 Decision = str | None
 """The rule that rejects a document; None keeps it."""
@@ -60,7 +60,7 @@ def our_words() -> Iterator[None]:
 
     @lru_cache(8)
     def split(text: str, _language: str) -> list[str]:
-        return words(text, "unicode")
+        return words_of(text, "spacy", "spaces")
 
     def sentences(text: str, _language: str) -> list[None]:
         data = np.frombuffer(text.encode(), np.uint8)
@@ -103,7 +103,7 @@ def their_decisions(texts: Sequence[str]) -> list[Decision]:
 def our_decisions(texts: Sequence[str]) -> list[Decision]:
     """Return the rule of the recipe `fineweb` that rejects each document first."""
     rules = list(load_recipe("fineweb").rules.values())
-    signals, clean = Signals().open(), CleanLines().open()
+    signals, clean = Signals(unspaced="spaces").open(), CleanLines(unspaced="spaces").open()
     firsts = [judge(rules, clean(signals(part).batch).batch, None).first for part in batches(texts)]
     return [None if number < 0 else rules[number].name for number in np.concatenate(firsts)]
 
@@ -122,6 +122,12 @@ def compare(label: str, ours: Sequence[Decision], theirs: Sequence[Decision]) ->
         f"{label:40} {len(ours):6} documents, same decision {decision / len(ours):8.2%}, "
         f"same rule {rule / len(ours):8.2%}"
     )
+    names = sorted({rule for rule in (*ours, *theirs) if rule})
+    apart = {
+        name: sum((mine == name) != (other == name) for mine, other in zip(ours, theirs, strict=True)) for name in names
+    }
+    worst = sorted(apart, key=lambda name: -apart[name])[:6]
+    print("    as first rule: " + ", ".join(f"{name} {1 - apart[name] / len(ours):.2%}" for name in worst))
     differing = Counter((mine, other) for mine, other in zip(ours, theirs, strict=True) if mine != other)
     for (mine, other), number in differing.most_common(4):
         print(f"    {number:5} × prep: {mine or 'keep'}; datatrove: {other or 'keep'}")
