@@ -19,7 +19,7 @@ experiment: .venv/ready  ## what pretraining buys, in runs/pretraining
 	$(BIN)/python examples/03_pretraining/experiment.py
 
 test: .venv/development  ## all tests
-	$(BIN)/python -m pytest -n 2 --dist loadfile --no-loadscope-reorder
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
 faults: .venv/faults  ## kills, full disks, damaged files and changing input: what they cost a run
 	$(BIN)/python -m tests.faults $(FAULTS)

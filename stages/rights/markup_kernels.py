@@ -89,11 +89,14 @@ def _next_statement(data: Bytes, at: int, end: int, meta_names: Names) -> tuple[
         return _after_comment(data, at, end), -1, Span(end, end)
     if first != _SLASH and not 0x61 <= lower_byte(first) <= 0x7A:
         return at + 1, -1, Span(end, end)
-    start = name_end = at + 1
-    while name_end < end and data[name_end] > 0x20 and data[name_end] != _CLOSE and data[name_end] != _SLASH:
-        name_end += 1
+    start = at + 1
+    name_end = _name_end(data, start, end)
     tag_name = find_name(data, start, name_end, _TAGS)
-    tag = _read_tag(data, max(name_end, start + 1) if first == _SLASH else name_end, end)
+    if first == _SLASH:
+        closes = at + 2 < end and 0x61 <= lower_byte(data[at + 2]) <= 0x7A
+        tag = _read_tag(data, _name_end(data, at + 2, end) if closes else at + 2, end)
+    else:
+        tag = _read_tag(data, name_end, end)
     if tag_name == _META_TAG:
         name = find_name(data, tag.name.start, tag.name.end, meta_names)
         return tag.end, META + name if name >= 0 else -1, tag.content
@@ -105,6 +108,14 @@ def _next_statement(data: Bytes, at: int, end: int, meta_names: Names) -> tuple[
     content = Span(tag.end, closed)
     is_ld = tag_name == _SCRIPT_TAG and is_text(data, tag.type.start, tag.type.end, _LD)
     return closed, JSON_LD if is_ld and _holds(data, content, _LICENCE) else -1, content
+
+
+@leaf
+def _name_end(data: Bytes, at: int, end: int) -> int:
+    """Return where the name of a tag ends that begins at `at`."""
+    while at < end and data[at] > 0x20 and data[at] != _CLOSE and data[at] != _SLASH:
+        at += 1
+    return at
 
 
 @leaf

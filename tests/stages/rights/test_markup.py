@@ -144,6 +144,7 @@ PIECES = st.lists(
     ]
 )
 @example([b"<script type=application/ld+json>{'License': 1}</scripts></script >", b"<meta name=robots content", b""])
+@example([b"</content='a > b'<meta name=robots "])
 def test_statements_are_found_as_by_the_slow_reference_implementation(pages: list[bytes]) -> None:
     assert statements(list(pages)) == [slow_statements(page) for page in pages]
 
