@@ -21,10 +21,10 @@ experiment: .venv/ready  ## what pretraining buys, in runs/pretraining
 test: .venv/development  ## all tests
 	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder
 
-faults: .venv/faults  ## kills, full disks, damaged files and changing input: what they cost a run
+faults: .venv/development  ## kills, full disks, damaged files and changing input: what they cost a run
 	$(BIN)/python -m tests.faults $(FAULTS)
 
-fuzz: .venv/faults  ## broken bytes for readers, extraction, kernels and configuration; FUZZ='--minutes 10 warc'
+fuzz: .venv/fuzz  ## broken bytes for readers, extraction, kernels and configuration; FUZZ='--minutes 10 warc'
 	$(BIN)/python -m tests.fuzz $(FUZZ)
 
 conformance: .venv/development  ## every export read by its real reader, in .cache/conformance (about 13 GB)
@@ -54,9 +54,9 @@ docs: .venv/development  ## the documentation, in .cache/site: open its index.ht
 	$(INSTALL) --editable '.[train,dev]'
 	@touch $@
 
-.venv/faults: .venv/development
-	@echo 'installing a server of S3 and a fuzzer into .venv'
-	$(INSTALL) --editable '.[train,dev,faults]'
+.venv/fuzz: .venv/development
+	@echo 'installing a fuzzer into .venv'
+	$(INSTALL) --editable '.[train,dev,fuzz]'
 	@touch $@
 
 clean:  ## the environment, caches and results
