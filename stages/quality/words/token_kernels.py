@@ -75,8 +75,8 @@ _BEFORE_ENDINGS = _packed(
 _AND_OR = _packed("and/or")
 
 
-def _contractions() -> tuple[Packed, ...]:
-    """Return what is written together, in small letters, by the length of its second token."""
+def _contractions() -> tuple[Packed, Bytes]:
+    """Return what is written together, in small letters, and the length of each one's second token."""
     negated = "ai are ca could dare did does do had has have is might must need ought sha should was were wo would"
     pronouns = "that there they this these those what when where who why how you it"
     by_length: dict[int, list[str]] = {
@@ -92,10 +92,11 @@ def _contractions() -> tuple[Packed, ...]:
             *("thats", "theres", "whats", "whens", "wheres", "whos", "whys", "hows", "hes", "shes", "im"),
         ],
     }
-    return tuple(_packed(" ".join(by_length[length])) for length in (1, 2, 3))
+    packed = {_packed(word)[0]: length for length, words in by_length.items() for word in words}
+    return np.array(sorted(packed), np.int64), np.array([packed[word] for word in sorted(packed)], np.uint8)
 
 
-_TOGETHER_1, _TOGETHER_2, _TOGETHER_3 = _contractions()
+_TOGETHER, _SECOND_LENGTHS = _contractions()
 
 
 class Tables(NamedTuple):
@@ -221,7 +222,9 @@ def _cut_piece(codes: Codes, size: int, table: Bytes, starts: Positions, ends: P
         starts[held], ends[held] = last - length, last
         last -= length
     if first < last:
-        if _is_address(codes, first, last, table) or _is_listed(codes, first, last, _AND_OR, False):
+        if _has_letters_alone(codes, first, last, table):
+            count = _write_word(codes, first, last, starts, ends, count)
+        elif _is_address(codes, first, last, table) or _is_listed(codes, first, last, _AND_OR, False):
             starts[count], ends[count] = first, last
             count += 1
         else:
@@ -230,6 +233,15 @@ def _cut_piece(codes: Codes, size: int, table: Bytes, starts: Positions, ends: P
         starts[count], ends[count] = starts[token], ends[token]
         count += 1
     return count
+
+
+@leaf
+def _has_letters_alone(codes: Codes, first: int, last: int, table: Bytes) -> bool:
+    """Return whether a piece has nothing but letters, as most have: no separator and no address is in it."""
+    at = first
+    while at < last and table[codes[at]] & _LETTER:
+        at += 1
+    return at == last
 
 
 @leaf
@@ -292,13 +304,19 @@ def _ends_in_stop(codes: Codes, first: int, last: int, table: Bytes) -> bool:
 @leaf
 def _is_listed(codes: Codes, first: int, last: int, words: Packed, fold: bool) -> bool:
     """Return whether a piece is one of some ASCII words, where asked also with a capital at its beginning."""
+    return _place_in(codes, first, last, words, fold) >= 0
+
+
+@leaf
+def _place_in(codes: Codes, first: int, last: int, words: Packed, fold: bool) -> int:
+    """Return which of some ASCII words a piece is, as `_is_listed` compares them; −1 for none."""
     if last - first > _LONGEST or last == first:
-        return False
+        return -1
     packed = 0
     for at in range(first, last):
         code = int(codes[at])
         if code >= 0x80:
-            return False
+            return -1
         packed = packed << 8 | (code + 0x20 if fold and at == first and 0x41 <= code <= 0x5A else code)
     low, high = 0, len(words)
     while low < high:
@@ -307,7 +325,7 @@ def _is_listed(codes: Codes, first: int, last: int, words: Packed, fold: bool) -
             low = middle + 1
         else:
             high = middle
-    return low < len(words) and words[low] == packed
+    return low if low < len(words) and words[low] == packed else -1
 
 
 @leaf
@@ -371,8 +389,17 @@ def _cut_inside(
         at += 1
     if begin == last:
         return count
-    cut = _contraction(codes, begin, last) if begin == first else last
-    starts[count], ends[count] = begin, cut
+    if begin == first:
+        return _write_word(codes, first, last, starts, ends, count)
+    starts[count], ends[count] = begin, last
+    return count + 1
+
+
+@leaf
+def _write_word(codes: Codes, first: int, last: int, starts: Positions, ends: Positions, count: int) -> int:
+    """Write a word, or both tokens of what is written together; return how many tokens there are then."""
+    cut = _contraction(codes, first, last)
+    starts[count], ends[count] = first, cut
     count += 1
     if cut < last:
         starts[count], ends[count] = cut, last
@@ -389,11 +416,8 @@ def _contraction(codes: Codes, first: int, last: int) -> int:
                 return at
             if last - at == 2 and codes[at + 1] == 0x74 and codes[at - 1] == 0x6E and at - 1 > first:
                 return at - 1
-    if _is_listed(codes, first, last, _TOGETHER_1, True):
-        return last - 1
-    if _is_listed(codes, first, last, _TOGETHER_2, True):
-        return last - 2
-    return last - 3 if _is_listed(codes, first, last, _TOGETHER_3, True) else last
+    listed = _place_in(codes, first, last, _TOGETHER, True)
+    return last - int(_SECOND_LENGTHS[listed]) if listed >= 0 else last
 
 
 @leaf

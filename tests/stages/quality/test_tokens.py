@@ -21,6 +21,7 @@ EXPECTED = [
     ),
     ("U.S. end.Next a.b --- Jan. dec. 9am 9a.m.", "U.S. end . Next a.b --- Jan. dec . 9 am 9 a.m."),
     ("You cannot, dont they'll learn'd I'm 3-fold", "You can not , do nt they 'll learn'd I 'm 3 - fold"),
+    ("Gonna theyre whos, itll (im) cannots", "Gon na they re who s , it ll ( i m ) cannots"),
     ("main(): x = f('') :) «Ça va?»", "main ( ): x = f ( '' ) :) « Ça va ? »"),
     ("東京、大阪。 中,文 ไทย-ไทย", "東京、大阪 。 中 , 文 ไทย-ไทย"),
     ("", ""),
