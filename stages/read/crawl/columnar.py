@@ -17,6 +17,7 @@ from prep.corpus.files.storage import open_input
 from prep.stages.read.crawl.choice import CAPTURES, NONE, overlaps, surt_ranges
 from prep.stages.read.crawl.options import CommonCrawl
 from prep.stages.read.crawl.stretches import TASK_CAPTURES, Captures, Stretch
+from prep.stages.read.tables.tables import raise_if_of_file_system
 
 _KEY = "url_surtkey"
 _SOURCES = {
@@ -98,13 +99,12 @@ def columnar_captures(path: str, options: CommonCrawl, start: Place, end: Place 
                 for batch in file.iter_batches(_ROWS, [number], names, use_threads=False):
                     inside = batch.slice(max(0, low - at), max(0, min(high - at, batch.num_rows) - max(0, low - at)))
                     if inside.num_rows:
-                        yield Captures(_captures(inside), _Rows(number, max(low, at), first, after))
+                        yield Captures(_captures(inside), _Rows(number, max(low, at), after))
                     at += batch.num_rows
                     if at >= high:
                         break
             except (pa.ArrowException, OSError, UnicodeDecodeError) as error:
-                if isinstance(error, OSError) and error.errno is not None:  # the file system's error
-                    raise
+                raise_if_of_file_system(error)
                 yield _damage(Place(number, low), f"{path}, row group {number}: {error}")
 
 
@@ -118,7 +118,7 @@ def _bytes(group: pq.RowGroupMetaData) -> tuple[int, int]:
 class _Rows:
     """The places of a batch's rows."""
 
-    def __init__(self, group: int, first: int, start: int, after: int) -> None:
+    def __init__(self, group: int, first: int, after: int) -> None:
         self._group, self._first, self._after = group, first, after
 
     def __call__(self, row: int) -> Place:

@@ -67,7 +67,7 @@ def crawl_problems(origin: Origin) -> Iterator[Problem]:
     field = (*origin.field, "common_crawl")
     try:
         files = crawl_files(origin)
-        found = next(_file_problems(files, origin.options), None) or _choice_problem(files, origin.options)
+        found = _index_problem(files, origin.options) or _choice_problem(files, origin.options)
     except NoIndexError as error:
         found = error.problem
     except (OSError, pa.ArrowException, ValueError) as error:
@@ -78,11 +78,9 @@ def crawl_problems(origin: Origin) -> Iterator[Problem]:
         yield replace(found, field=(*field, *found.field))
 
 
-def _file_problems(files: Sequence[InputFile], options: SourceOptions) -> Iterator[Problem]:
+def _index_problem(files: Sequence[InputFile], options: SourceOptions) -> Problem | None:
     first = next((file for file in files if is_columnar(file.path)), None)
-    problem = None if first is None else columnar_problem(first.path, _crawl(options))
-    if problem is not None:
-        yield problem
+    return None if first is None else columnar_problem(first.path, _crawl(options))
 
 
 def _choice_problem(files: Sequence[InputFile], options: SourceOptions) -> Problem | None:
