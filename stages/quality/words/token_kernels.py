@@ -45,10 +45,8 @@ _CASELESS = (
 _MARKS = r"…,:;!?¿؟¡()\[\]{}<>_#*&。？！，、；：～·।،۔؛٪'\"”“`‘´’‚„»«「」『』（）〔〕【】《》〈〉⟦⟧"
 _DASHES = "–—"
 _ONLY_OPENING = r"§%=+$£€¥฿₽﷼₠-₿"
-_STOP, _PLUS, _HYPHEN, _COMMA, _SLASH, _COLON, _AT, _QUOTE, _APOSTROPHE = (
-    *(0x2E, 0x2B, 0x2D, 0x2C, 0x2F, 0x3A, 0x40, 0x27, 0x2019),
-)
-_SEMICOLON, _BRACKET = 0x3B, 0x29
+_STOP, _COMMA, _COLON, _SEMICOLON, _QUOTE, _APOSTROPHE = 0x2E, 0x2C, 0x3A, 0x3B, 0x27, 0x2019
+_PLUS, _HYPHEN, _SLASH, _AT, _BRACKET = 0x2B, 0x2D, 0x2F, 0x40, 0x29
 _LONGEST = 8
 
 
@@ -435,7 +433,7 @@ def _separator(codes: Codes, first: int, at: int, last: int, table: Bytes) -> in
             stop += 1
         return stop - at
     if code == _STOP:
-        return int(before & (_SMALL) and behind & _CAPITAL > 0)
+        return int(before & _SMALL and behind & _CAPITAL > 0)
     if code == _HYPHEN and codes[at + 1] == _HYPHEN and before & (_ALPHA | _DIGIT):
         length = 3 if at + 2 < last and codes[at + 2] == _HYPHEN else 2
         return length if at + length < last and table[codes[at + length]] & _ALPHA else 0
