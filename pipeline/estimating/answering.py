@@ -108,11 +108,6 @@ class _Answering:
     def _cpu_by_stage(self) -> dict[int, Floats]:
         """Return CPU seconds by the stages' positions; what a pass writes is its last stage's."""
         owners = {
-            need.step.tap.folder: need.step.position
-            for use, need in zip(self._forecast.large.plan.steps, self._needs, strict=True)
-            if isinstance(need.step, GlobalStep) and need.step.tap is not None
-        }
-        owners |= {
             step.tap.folder: step.position
             for step in self._forecast.large.plan.steps
             if isinstance(step, GlobalStep) and step.tap is not None
@@ -242,8 +237,8 @@ class _Answering:
         measured = self._forecast.large.configuration
         if measured is None:
             return
-        for run, (before, after) in enumerate(zip(self._found.configuration.stages, measured.stages, strict=True)):
-            if run and isinstance(before, GlobalStage) and isinstance(after, GlobalStage):
+        for before, after in zip(self._found.configuration.stages, measured.stages, strict=True):
+            if isinstance(before, GlobalStage) and isinstance(after, GlobalStage):
                 usual = before.abridged(2, self._found.sample.share)
                 if usual != after:
                     changed = (

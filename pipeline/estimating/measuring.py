@@ -24,6 +24,7 @@ from prep.pipeline.execution.clock import StageClock, cpu_seconds
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
 from prep.pipeline.steps import phases, records
 from prep.pipeline.steps.cleaning import size_of
+from prep.pipeline.steps.effort import forget_peak, peak_bytes
 from prep.pipeline.steps.finishing import finish_global, finish_pass
 from prep.pipeline.steps.inputs import survey
 from prep.pipeline.steps.passes import PHASE, PassTask
@@ -168,13 +169,15 @@ class _Run:
 
     def _phase(self, work: Callable[[int], None], phase: Phase) -> PhaseUse:
         cpu = np.zeros(phase.tasks)
-        forget_peak()
         before, begun = resident_bytes(), monotonic()
+        memory = before
         for task in range(phase.tasks):
+            forget_peak()
             started = cpu_seconds()
             work(task)
             cpu[task] = cpu_seconds() - started
-        return PhaseUse(phase.name, phase.tasks, cpu, monotonic() - begun, peak_bytes(), before, 0.0)
+            memory = max(memory, peak_bytes())
+        return PhaseUse(phase.name, phase.tasks, cpu, monotonic() - begun, memory, before, 0.0)
 
     def _counts(self) -> tuple[dict[int, Floats], dict[int, Floats], dict[int, dict[Rule, Floats]]]:
         """Return what came into, and stayed in, each stage, and what its rules took, by the sample's task."""
@@ -226,26 +229,10 @@ def _texts(upstream: Upstream) -> Floats:
     return found
 
 
-def forget_peak() -> None:
-    """Let the peak of resident memory begin anew, where the system can."""
-    with suppress(OSError):
-        Path("/proc/self/clear_refs").write_text("5")
-
-
 def resident_bytes() -> int:
-    """Return the resident memory of this process."""
-    return _status("VmRSS")
-
-
-def peak_bytes() -> int:
-    """Return the peak of resident memory since it was last forgotten."""
-    return _status("VmHWM")
-
-
-def _status(name: str) -> int:
-    """Return an amount that the system reports of this process; 0 where it reports none."""
+    """Return the resident memory of this process; 0 where the system reports none."""
     with suppress(OSError):
         for line in Path("/proc/self/status").read_text().splitlines():
-            if line.startswith(f"{name}:"):
+            if line.startswith("VmRSS:"):
                 return int(line.split()[1]) << 10
     return 0

@@ -6,7 +6,7 @@ The tasks of a sample are smaller: they hold less in memory, and what they write
 from multiprocessing import get_context
 from multiprocessing.connection import Connection
 
-from prep.pipeline.estimating.measuring import forget_peak, peak_bytes
+from prep.pipeline.steps.effort import forget_peak, peak_bytes
 from prep.pipeline.steps.passes import PassTask
 
 

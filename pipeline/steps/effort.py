@@ -45,8 +45,7 @@ class Stopwatch:
     def __init__(self) -> None:
         self._seconds: dict[int, float] = {}
         self._begun = time()
-        with suppress(OSError):
-            Path("/proc/self/clear_refs").write_text(_CLEAR_PEAK)
+        forget_peak()
 
     @contextmanager
     def on(self, position: int) -> Iterator[None]:
@@ -69,10 +68,17 @@ class Stopwatch:
 
     def effort(self) -> Effort:
         """Return what the task has cost so far."""
-        return Effort(dict(sorted(self._seconds.items())), time() - self._begun, _peak())
+        return Effort(dict(sorted(self._seconds.items())), time() - self._begun, peak_bytes())
 
 
-def _peak() -> int:
+def forget_peak() -> None:
+    """Let the peak of resident memory begin anew, where the system can."""
+    with suppress(OSError):
+        Path("/proc/self/clear_refs").write_text(_CLEAR_PEAK)
+
+
+def peak_bytes() -> int:
+    """Return the peak of this process's resident memory since it was last forgotten, or since the process began."""
     with suppress(OSError, IndexError, ValueError):
         lines = Path("/proc/self/status").read_text().splitlines()
         return 1024 * next(int(line.split()[1]) for line in lines if line.startswith("VmHWM:"))
