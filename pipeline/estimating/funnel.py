@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from prep.pipeline.estimating.duplicates import Loss
 from prep.pipeline.estimating.growth import share_lost
-from prep.pipeline.estimating.intervals import REPLICATES, Design
+from prep.pipeline.estimating.intervals import REPLICATES, Design, resampled
 from prep.pipeline.estimating.keyed import Looked
 from prep.pipeline.estimating.measuring import Measured, Rule
 from prep.pipeline.plan import PassStep
@@ -51,8 +51,7 @@ def shares_of(losses: Mapping[int, Loss], read: float, seed: int) -> Mapping[int
     for position, loss in losses.items():
         buckets = len(loss.entered) - 1
         weights = np.ones((1 + REPLICATES, buckets + 1))
-        drawn = random.multinomial(buckets - 1, np.full(buckets, 1 / buckets), REPLICATES)
-        weights[1:, :buckets] = drawn * buckets / (buckets - 1)
+        weights[1:, :buckets] = resampled(buckets, random)
         documents, text = _ratio(weights, loss.lost, loss.entered), _ratio(weights, loss.bytes_lost, loss.bytes_entered)
         if read < 1 and documents[0] > 0:
             grown = share_lost(float(loss.entered.sum()), loss.sizes, 1 / read) / documents[0]

@@ -11,11 +11,11 @@ that was seen (the finite population correction): nothing is left to chance wher
 """
 
 from dataclasses import dataclass
-from statistics import NormalDist
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
+from scipy.stats import t
 
 Floats = npt.NDArray[np.float64]
 
@@ -73,23 +73,8 @@ def interval(draws: Floats, freedom: int, share: float) -> Range:
     """Return a figure, which comes first, and the interval that its other draws give; no figure here is below 0."""
     value = float(draws[0])
     spread = float(np.sqrt(np.mean((draws[1:] - value) ** 2))) if len(draws) > 1 else 0.0
-    half = quantile(freedom) * spread * np.sqrt(max(0.0, 1 - share))
+    half = float(t.ppf((1 + LEVEL) / 2, freedom)) * spread * np.sqrt(max(0.0, 1 - share))
     return Range(value, max(0.0, value - half), value + half)
-
-
-def quantile(freedom: int) -> float:
-    """Return Student's t that LEVEL lies within, by its expansion at the normal quantile.
-
-    Within 1 % from five degrees of freedom on, 12 % too low at one (Abramowitz & Stegun 1964, 26.7.5).
-    """
-    z = NormalDist().inv_cdf((1 + LEVEL) / 2)
-    terms = (
-        z,
-        (z**3 + z) / 4,
-        (5 * z**5 + 16 * z**3 + 3 * z) / 96,
-        (3 * z**7 + 19 * z**5 + 17 * z**3 - 15 * z) / 384,
-    )
-    return sum((term / float(freedom**power) for power, term in enumerate(terms)), start=0.0)
 
 
 def design(strata: npt.NDArray[np.int64], seen: Floats, sizes: Floats, share: float, seed: int) -> Design:
@@ -99,6 +84,10 @@ def design(strata: npt.NDArray[np.int64], seen: Floats, sizes: Floats, share: fl
     for stratum in np.unique(strata):
         inside = np.flatnonzero(strata == stratum)
         if len(inside) > 1:
-            drawn = random.multinomial(len(inside) - 1, np.full(len(inside), 1 / len(inside)), REPLICATES)
-            weights[1:, inside] = drawn * len(inside) / (len(inside) - 1)
+            weights[1:, inside] = resampled(len(inside), random)
     return Design(strata, seen, sizes, weights, share)
+
+
+def resampled(count: int, random: np.random.Generator) -> Floats:
+    """Return how often each of so many tasks of a stratum, two or more, counts (REPLICATES, tasks)."""
+    return random.multinomial(count - 1, np.full(count, 1 / count), REPLICATES) * count / (count - 1)

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from prep.pipeline.estimating.costs import NOISE, line, makespan
 from prep.pipeline.estimating.growth import different, lost_of, share_lost
-from prep.pipeline.estimating.intervals import design, interval, quantile
+from prep.pipeline.estimating.intervals import design, interval
 from prep.pipeline.estimating.keyed import LEVELS, MOST_MEMBERS, draw, group
 from prep.pipeline.estimating.sampling import deal, strata_of, thinned
 from prep.pipeline.estimating.sampling import draw as draw_sample
@@ -77,9 +77,10 @@ def test_nothing_is_left_to_chance_where_all_was_seen() -> None:
     assert interval(np.array([1.0, -9.0, 11.0]), 4, 0.1).low == 0.0
 
 
-@pytest.mark.parametrize(("freedom", "expected"), [(5, 2.571), (10, 2.228), (23, 2.069), (100, 1.984)])
-def test_quantiles_are_students(freedom: int, expected: float) -> None:
-    assert quantile(freedom) == pytest.approx(expected, rel=0.01)
+@pytest.mark.parametrize(("freedom", "quantile"), [(1, 12.706), (2, 4.303), (5, 2.571), (23, 2.069), (100, 1.984)])
+def test_intervals_are_as_wide_as_students_t_says(freedom: int, quantile: float) -> None:
+    found = interval(np.array([100.0, 99.0, 101.0]), freedom, 0.0)
+    assert (found.high - found.value, found.value - found.low) == pytest.approx((quantile, quantile), rel=0.001)
 
 
 @settings(max_examples=50)
