@@ -38,6 +38,8 @@ PRESETS = {
 """Layers, width and heads."""
 LEAST_STEPS = 3
 """Steps of the shortest run that is to predict a longer one."""
+LARGE = 2560
+"""Layers times width from which on so few steps stand out from what a run costs by itself; smaller models take more."""
 SAMPLED_TOKENS = 10
 """Tokens that such a run writes."""
 
@@ -168,7 +170,9 @@ class Train(GlobalStage):
 
     def abridged(self, run: int, share: float) -> "Train":
         """Return a run of a few steps, in a later one more of them, with one small evaluation at the end."""
-        steps = min(self.steps, LEAST_STEPS << run)
+        layers, width, _ = self.shape
+        least = LEAST_STEPS * max(1, LARGE // (layers * width))
+        steps = min(self.steps, least << run)
         once = {"steps": steps, "evaluate_every": steps, "checkpoint_every": steps, "warmup": min(self.warmup, steps)}
         rows = min(self.evaluate_rows, self.batch_rows * self.accumulate)
         sampled = min(self.sample_tokens, SAMPLED_TOKENS)

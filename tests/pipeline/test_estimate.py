@@ -44,6 +44,7 @@ def corpus(tmp_path_factory: pytest.TempPathFactory) -> tuple[Path, dict[str, in
         {"exact": {"audit": 0}},
         {"tokenizer": {"vocabulary": 400}},
         {"pack": {"length": 64}},
+        {"train": {"size": "nano", "steps": 20, "batch_rows": 1, "sample_tokens": 0}},
     ]
     path = folder / "pipeline.yaml"
     path.write_text(yaml.safe_dump({"output": str(folder / "out"), "workers": 2, "stages": stages}, sort_keys=False))
@@ -76,8 +77,8 @@ def test_documents_and_duplicates_come_out_near_the_truth(
 
 
 def test_every_stage_and_step_is_costed(answered: EstimateAnswer) -> None:
-    assert [stage.name for stage in answered.stages] == ["read", "exact", "tokenizer", "pack"]
-    assert [step.title for step in answered.steps] == ["read", "exact", "documents", "tokenizer", "pack"]
+    assert [stage.name for stage in answered.stages] == ["read", "exact", "tokenizer", "pack", "train"]
+    assert [step.title for step in answered.steps] == ["read", "exact", "documents", "tokenizer", "pack", "train"]
     for step in answered.steps:
         assert step.cpu_hours.value > 0
         assert step.wall_hours.low <= step.wall_hours.value <= step.wall_hours.high

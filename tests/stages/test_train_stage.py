@@ -44,7 +44,7 @@ class ByteTokenizer:
 
 @pytest.fixture(autouse=True)
 def byte_tokenizer(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Stand in for the tokenizers' room, which has its own tests."""
+    """Stand in for the package `tokenizers`, which has its own tests."""
     module = ModuleType("prep.tokenizers.encoding.encode")
     module.open_tokenizer = lambda folder: ByteTokenizer()  # type: ignore[attr-defined]
     monkeypatch.setitem(sys.modules, "prep.tokenizers.encoding.encode", module)
@@ -179,3 +179,12 @@ def test_only_what_changes_the_result_is_in_the_identity() -> None:
 def test_bad_options_are_refused(options: dict[str, object]) -> None:
     with pytest.raises(ValidationError):
         Train.model_validate(options)
+
+
+def test_small_models_take_more_steps_to_predict_a_run_but_no_more_than_it_has() -> None:
+    steps = {
+        size: [Train(size=size, steps=1000).abridged(run, 0.1).steps for run in range(3)] for size in ("nano", "10m")
+    }
+    assert steps == {"nano": [60, 120, 240], "10m": [3, 6, 12]}
+    short = Train(size="nano", steps=40, warmup=100).abridged(2, 0.1)
+    assert (short.steps, short.warmup, short.evaluate_every) == (40, 40, 40)
