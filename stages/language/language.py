@@ -47,7 +47,7 @@ class Language(Tagging, RowStage):
     name: ClassVar[str] = "language"
     does: ClassVar[str] = "identifying languages"
     produces: ClassVar[tuple[str, ...]] = ("language",)
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     libraries: ClassVar[tuple[str, ...]] = ("langcodes", "regex")
     columns: ClassVar[tuple[str, ...]] = ("text",)
 

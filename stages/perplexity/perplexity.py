@@ -35,6 +35,7 @@ class Perplexity(Tagging, RowStage):
     a reference, and those without words, have none (null) and are kept.
     """
 
+    version: ClassVar[int] = 2
     example: ClassVar[str] = "- perplexity: {references: {en: {paths: reference/*.txt}}, max_perplexity: 1000}"
     name: ClassVar[str] = "perplexity"
     does: ClassVar[str] = "measuring perplexity"

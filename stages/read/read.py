@@ -61,7 +61,7 @@ class Read(SourceStage, SourceOptions):
     name: ClassVar[str] = "read"
     does: ClassVar[str] = "reading"
     produces: ClassVar[tuple[str, ...]] = ("html",)
-    version: ClassVar[int] = 9
+    version: ClassVar[int] = 10
     libraries: ClassVar[tuple[str, ...]] = (
         "fastwarc",
         "orjson",
