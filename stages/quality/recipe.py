@@ -117,7 +117,7 @@ def implied(later: Sequence[Stage], own: str | None = None) -> dict[str, object]
     """Return what a recipe asks of stages that measure: recipe, splitter, unspaced.
 
     The recipe is their own, where they have one, or that of the next stage that judges by one. Nothing is asked where
-    there is none, or it cannot be read: who names it complains.
+    there is none, or it cannot be read, which the stage that names it reports.
     """
     recipes = [own] if own else [stage.recipe for stage in later if isinstance(stage, JudgesByRecipe)]
     try:

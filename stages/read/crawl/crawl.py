@@ -118,7 +118,7 @@ def _stretches(files: Sequence[InputFile], options: SourceOptions) -> Iterator[t
 
 
 def _cut(file: InputFile, crawl: CommonCrawl) -> list[Stretch]:
-    """Cut a file of the columnar index; one that cannot be cut is one stretch, and reading it tells why."""
+    """Cut a file of the columnar index; one that cannot be cut is one stretch, and is found damaged when read."""
     try:
         with slow_down_answers(*SLOW_DOWN):
             return list(columnar_stretches(file.path, crawl))

@@ -1,4 +1,4 @@
-"""Fetching stretches of archives: neighbours with one request, never faster than agreed.
+"""Fetching stretches of archives: neighbours with one request, at no more than a set rate.
 
 Captures of one archive whose bytes lie within `GAP` of each other are one request: between the answers that a crawler
 stored lie its requests and its notes, of about a kilobyte. Requests keep a distance in time; where the server answers
