@@ -16,6 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 import yaml
 
+from prep.pipeline.reports.page.charts import shortened
 from prep.pipeline.reports.page.documents import SAMPLES
 from prep.pipeline.reports.page.duplicates import marked
 from prep.pipeline.reports.page.markup import Markup, element, table
@@ -200,6 +201,26 @@ def test_sliders_say_what_a_run_with_another_threshold_keeps(made: Path, tmp_pat
         (tmp_path / "pipeline.yaml").write_text(yaml.safe_dump(configuration))
         ledger = run_it(tmp_path / "pipeline.yaml").ledger
         assert ledger.counts[2].kept == documents == sum(languages.values())
+
+
+@pytest.mark.parametrize(
+    ("value", "expected"),
+    [
+        (0, "0"),
+        (0.25, "0.25"),
+        (9_999, "9,999"),
+        (9_999.6, "10k"),
+        (12_500, "12.5k"),
+        (99_999, "100k"),
+        (999_400, "999k"),
+        (999_900, "1M"),
+        (2_500_000, "2.5M"),
+        (999_900_000, "1G"),
+        (-12_500, "-12.5k"),
+    ],
+)
+def test_numbers_on_axes_are_short_and_never_powers_of_ten(value: float, expected: str) -> None:
+    assert shortened(value) == expected
 
 
 @pytest.fixture(scope="module")

@@ -151,11 +151,13 @@ def curves(lines: Sequence[Curve], levels: Mapping[str, float], x: str, y: str) 
 
 
 def shortened(value: float) -> str:
-    """Return a number for an axis, such as `12.5k`."""
-    for unit, name in ((1e9, "G"), (1e6, "M"), (1e5, "k")):
-        if abs(value) >= unit:
-            return f"{value / (1e3 if name == 'k' else unit):.3g}{name}"
-    return f"{value:,.4g}"
+    """Return a number for an axis in three digits, such as `12.5k`; below ten thousand in four."""
+    if abs(value) < 9_999.5:
+        return f"{value:,.4g}"
+    for unit, name in ((1e3, "k"), (1e6, "M"), (1e9, "G")):
+        if abs(value) < 999.5 * unit:
+            return f"{value / unit:.3g}{name}"
+    return f"{value / 1e12:,.3g}T"
 
 
 def _svg(figure: object, label: str) -> Markup:
