@@ -19,10 +19,13 @@ import yaml
 from prep.pipeline.reports.page.charts import shortened
 from prep.pipeline.reports.page.documents import SAMPLES
 from prep.pipeline.reports.page.duplicates import marked
+from prep.pipeline.reports.page.funnel import funnel
 from prep.pipeline.reports.page.markup import Markup, element, table
 from prep.pipeline.reports.page.page import report_page
 from prep.pipeline.reports.page.rules import read_all_costs
-from prep.pipeline.steps.funnel import read_funnel
+from prep.pipeline.steps.funnel import StageGroups, read_funnel
+from prep.pipeline.steps.ledger import Ledger
+from prep.stages.results import Counts, Group
 
 from .test_cli import call
 from .test_run import run_it
@@ -104,9 +107,9 @@ def test_every_part_is_there_and_the_page_is_well_formed(made: Path) -> None:
 
 def test_the_funnel_by_source_and_rule_adds_up_to_the_ledger(made: Path) -> None:
     ledger = json.loads((made / "ledger.json").read_text())["stages"]
-    funnel = read_funnel(str(made))
-    assert [each.name for each in funnel] == [stage["name"] for stage in ledger]
-    for each, stage in zip(funnel, ledger, strict=True):
+    stages = read_funnel(str(made))
+    assert [each.name for each in stages] == [stage["name"] for stage in ledger]
+    for each, stage in zip(stages, ledger, strict=True):
         if each.groups:
             lost = Counter[str]()
             for group in each.groups:
@@ -114,14 +117,26 @@ def test_the_funnel_by_source_and_rule_adds_up_to_the_ledger(made: Path) -> None
             assert sum(group.entered for group in each.groups) == stage["in"]
             assert dict(lost) == {**stage["rejected"], **stage["failed"]}
     texts = [orjson.loads(line)["text"].encode() for line in (made.parent / "in.jsonl").read_bytes().splitlines()]
-    quality = funnel[2]
+    quality = stages[2]
     assert quality.bytes == sum(map(len, texts))
     assert quality.lost_bytes == sum(len(text) for text in texts if len(text) < 40)
     kept = pq.read_table(made / "documents", columns=["text"]).column("text").to_pylist()
-    assert funnel[3].bytes - funnel[3].lost_bytes == sum(len(text.encode()) for text in kept)
+    assert stages[3].bytes - stages[3].lost_bytes == sum(len(text.encode()) for text in kept)
     outline = Outline(report_page(str(made)))
     for words in ("By rule", "By source", "Bottleneck: ", "CPU seconds", "largest cluster"):
         assert words in outline.text
+
+
+def test_sources_without_a_column_of_their_own_are_added_up() -> None:
+    groups = [
+        Group(f"s{at}", None, 10 * (9 - at), {"short": at}, bytes=at, lost_bytes={"short": at}) for at in range(9)
+    ]
+    counts = Counts(360, 324, {"short": 36})
+    outline = Outline(funnel(Ledger(["read"], [counts]), [StageGroups("read", groups)]).html)
+    assert "9, as each stage received them; 3 more are added up" in outline.text
+    assert "stage: in − lost" + "".join(f"s{at}" for at in range(6)) + "others" in outline.text
+    assert "60 − 3" in outline.text
+    assert "60 − 21" in outline.text, "30 + 20 + 10 that came in, 6 + 7 + 8 that were lost"
 
 
 def test_cards_of_rules_hold_texts_of_both_sides_and_a_histogram_of_all_documents(made: Path) -> None:

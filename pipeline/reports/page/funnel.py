@@ -91,32 +91,26 @@ def _by_label(groups: Sequence[StageGroups]) -> Iterator[Markup]:
         names = [name for name, _ in sorted(entered.items(), key=lambda item: (-item[1], item[0]))]
         if names in ([], ["unknown"]):
             continue
-        shown = names[:MOST_COLUMNS]
-        tables = [_amounts(groups, of, shown, size) for size in (False, True)]
-        others = f"; {len(names) - len(shown):,} more are added up" if len(names) > len(shown) else ""
-        note = f"{len(names):,}, as each stage received them{others}"
+        added_up = len(names[MOST_COLUMNS:])
+        columns = [*names[:MOST_COLUMNS], *(["others"] if added_up else [])]
+        tables = [_amounts(groups, of, columns, size) for size in (False, True)]
+        note = f"{len(names):,}, as each stage received them{f'; {added_up:,} more are added up' if added_up else ''}"
         yield folded(f"By {kind}", element("h3", "Documents"), tables[0], element("h3", "Bytes"), tables[1], note=note)
 
 
 def _amounts(
-    groups: Sequence[StageGroups], of: Callable[[Group], str | None], shown: Sequence[str], size: bool
+    groups: Sequence[StageGroups], of: Callable[[Group], str | None], columns: Sequence[str], size: bool
 ) -> Markup:
+    written = in_bytes if size else "{:,}".format
     rows = []
-    for stage in groups:
+    for stage in filter(lambda each: each.groups, groups):
         came, lost = Counter[str](), Counter[str]()
         for group in stage.groups:
             name = of(group) or "unknown"
-            name = name if name in shown else "others"
+            name = name if name in columns else "others"
             came[name] += group.bytes if size else group.entered
             lost[name] += sum((group.lost_bytes if size else group.lost).values())
-        names = [*shown, *(["others"] if "others" in came or _has_others(groups, of, shown) else [])]
-        if stage.groups:
-            written = in_bytes if size else "{:,}".format
-            cells = [f"{written(came[name])} − {written(lost[name])}" if came[name] else "" for name in names]
-            rows.append((stage.name, *cells))
-    others = ["others"] if _has_others(groups, of, shown) else []
-    return table(("stage: in − lost", *shown, *others), rows)
-
-
-def _has_others(groups: Sequence[StageGroups], of: Callable[[Group], str | None], shown: Sequence[str]) -> bool:
-    return any((of(group) or "unknown") not in shown for stage in groups for group in stage.groups)
+        rows.append(
+            (stage.name, *(f"{written(came[name])} − {written(lost[name])}" if came[name] else "" for name in columns))
+        )
+    return table(("stage: in − lost", *columns), rows)

@@ -25,20 +25,20 @@ STYLE, SCRIPT = (Path(__file__).with_name(name) for name in ("report.css", "repo
 def report_page(output: str) -> str:
     """Return the page. Raises RunError where the folder is not that of a run."""
     status = observe(output)
-    published = Path(output, LEDGER).exists()
     above: list[Markup] = [*_about(status), *_standing(status), *_warnings(output)]
-    parts = _parts(output) if published or status is None else {}
-    if published or status is None:
-        above.append(element("div", *_tiles(read_facts(output)), kind="tiles"))
-    there = {title: part for title, part in parts.items() if part is not None}
+    there: dict[str, Markup] = {}
+    if status is None or Path(output, LEDGER).exists():
+        facts = read_facts(output)
+        above.append(element("div", *_tiles(facts), kind="tiles"))
+        there = {title: part for title, part in _parts(output, facts).items() if part is not None}
     links = [element("a", title, href=f"#{anchor(title)}") for title in there]
     name = Path(output).resolve().name
     script = Markup(f"<script>{SCRIPT.read_text(encoding='utf-8')}</script>")
     return whole_page(name, f"{name}: report", (*above, element("nav", *links), *there.values(), script))
 
 
-def _parts(output: str) -> dict[str, Markup | None]:
-    facts, groups, costs = read_facts(output), read_funnel(output), rules.read_all_costs(output)
+def _parts(output: str, facts: CorpusFacts) -> dict[str, Markup | None]:
+    groups, costs = read_funnel(output), rules.read_all_costs(output)
     return {
         "Funnel": funnel.funnel(facts.ledger, groups),
         "Documents": documents.corpus(facts, output) if facts.documents else None,
