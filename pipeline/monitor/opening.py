@@ -10,7 +10,7 @@ from prep.corpus.files.storage import expand_path, is_remote
 from prep.pipeline import config, plan
 from prep.pipeline.config import Configuration
 from prep.pipeline.located import Located
-from prep.pipeline.monitor.state import CONFIGURATION, STATE, read_state
+from prep.pipeline.monitor.state import CONFIGURATION, read_state
 from prep.pipeline.remote.reading import fetched
 
 STEPS = "steps"
@@ -63,11 +63,6 @@ def opened(
     with chdir(state.folder) if state is not None and there else nullcontext():
         place = target if is_remote(target) else folder
         yield _checked(str(published), [*overrides, f"output={place}"], flags)
-
-
-def has_run(output: str) -> bool:
-    """Say whether a run has been in an output folder."""
-    return Path(output, STEPS, STATE).exists()
 
 
 def _checked(file: str, overrides: Sequence[str], flags: Mapping[str, str]) -> tuple[Configuration, Located]:
