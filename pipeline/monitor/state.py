@@ -145,12 +145,19 @@ class Recorder:
     def _beat(self) -> None:
         beaten = monotonic()
         while not self._stop.wait(LOOK_SECONDS):
-            if Path(self._folder, STOP).exists():
-                Path(self._folder, STOP).unlink(missing_ok=True)
+            if self._asked_to_stop():
                 os.kill(os.getpid(), signal.SIGTERM)
             if monotonic() - beaten >= BEAT_SECONDS:
                 beaten = monotonic()
                 self._show_life()
+
+    def _asked_to_stop(self) -> bool:
+        """Say whether the run is asked to end, once for each time that it is."""
+        try:
+            Path(self._folder, STOP).unlink()
+        except OSError:  # there is no such file, or the file system does not answer just now
+            return False
+        return True
 
     def _show_life(self) -> None:
         with suppress(OSError):

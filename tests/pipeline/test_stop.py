@@ -1,5 +1,6 @@
 """Runs that go on by themselves, and are ended from elsewhere."""
 
+import os
 import subprocess
 import sys
 from pathlib import Path
@@ -9,7 +10,7 @@ import pytest
 from typer.testing import CliRunner
 
 from prep.pipeline.cli import app
-from prep.pipeline.monitor.state import STOP, ask_to_stop
+from prep.pipeline.monitor.state import HEARTBEAT, STOP, Recorder, ask_to_stop, begin_state
 
 from .conftest import WritePipeline
 
@@ -45,6 +46,23 @@ def test_what_was_asked_of_a_run_before_does_not_stop_the_next_one(
     shorter = AT_WORK.replace("sleep(60)", "sleep(1.5)")
     assert subprocess.run([sys.executable, "-c", shorter, str(tmp_path / "steps")], check=False).returncode == 0
     assert not (tmp_path / "steps" / STOP).exists()
+
+
+def test_a_run_shows_life_where_the_file_system_fails_for_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("prep.pipeline.monitor.state.LOOK_SECONDS", 0.01)
+    monkeypatch.setattr("prep.pipeline.monitor.state.BEAT_SECONDS", 0.01)
+    beat = tmp_path / HEARTBEAT
+    with Recorder(str(tmp_path), begin_state("p.yaml", [], 1, "local")):
+        (tmp_path / STOP).mkdir()  # cannot be removed as a file
+        sleep(0.1)
+        os.utime(beat, (0, 0))
+        for _ in range(500):
+            if beat.stat().st_mtime:
+                break
+            sleep(0.01)
+        assert beat.stat().st_mtime
 
 
 def test_a_detached_run_goes_on_by_itself(write_pipeline: WritePipeline, tmp_path: Path) -> None:
