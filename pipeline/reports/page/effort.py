@@ -9,6 +9,9 @@ from prep.pipeline.reports.page.markup import Child, Markup, bar, element, in_by
 from prep.pipeline.steps.effort import WRITING, Effort, read_step_effort
 from prep.pipeline.steps.funnel import StageGroups
 
+_LEAST = 0.01
+"""CPU seconds from which on a rate says something."""
+
 
 class _Cost(NamedTuple):
     """What a stage cost."""
@@ -71,10 +74,6 @@ def effort(output: str, groups: Sequence[StageGroups]) -> Markup | None:
         table(headings, rows, remarks=1),
         element("p", note, kind="note"),
     )
-
-
-_LEAST = 0.01
-"""CPU seconds from which on a rate says something."""
 
 
 def _of_step(

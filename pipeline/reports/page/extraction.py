@@ -1,7 +1,7 @@
 """The part of the page about extraction: all text of some pages, what was left out of it marked, beside the result.
 
-Pages are not kept by a run, so some are read from its source again: the first of a few stretches of input, spread over
-all of it. Cost: a batch of about a megabyte for each.
+Pages are not kept by a run, so some are read from its source again, out of the beginnings of a few stretches of input
+that are spread over all of it. Cost: at most three batches of about a megabyte for each stretch.
 """
 
 from collections.abc import Iterator, Sequence

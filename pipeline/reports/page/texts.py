@@ -1,7 +1,7 @@
 """Texts of documents that a report shows: from the parts of passes, what was kept of rejected ones, or their source.
 
 Rejected texts are kept by option alone (`rejected_text`). Others are in the parts of the pass before, where there was
-one; those that the first pass rejected are read from the source again, of its first task alone: at most 64 MiB.
+one; those that the first pass rejected are read from the source again, by its tasks: at most 64 MiB for each.
 """
 
 from collections.abc import Mapping, Sequence
