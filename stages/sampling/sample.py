@@ -74,6 +74,7 @@ class Sample(RowStage):
     have ids that end in `~2`, `~3` and so on, and the ledger counts them as repeated.
     """
 
+    version: ClassVar[int] = 2
     example: ClassVar[str] = "- sample: {buckets: [{at_least: 0.8, weight: 2}, {below: 0.2, weight: 0.1}]}"
     name: ClassVar[str] = "sample"
     does: ClassVar[str] = "sampling"
