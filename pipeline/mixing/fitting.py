@@ -313,6 +313,4 @@ def _cost_in_all(sources: Sources, settings: MixSettings, workers: int) -> str:
 
 def _describe(sources: int, settings: MixSettings, vocabulary: int, steps: int, workers: int) -> str:
     count = settings.count(sources) + settings.checks + 4 * settings.seeds
-    size = settings.sizes[-1]
-    proxies = [Proxy("", size, seed, "", settings.training(size, seed, steps)) for seed in range(count)]
-    return describe_cost(proxies, settings, vocabulary, steps, workers)
+    return describe_cost([settings.sizes[-1]] * count, settings, vocabulary, steps, workers)

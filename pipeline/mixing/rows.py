@@ -13,7 +13,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from prep.corpus.shards.shards import Rows, ShardReader, row_schema, rows_batch, write_manifest, write_shard
+from prep.corpus.shards.shards import MANIFEST, Rows, ShardReader, row_schema, rows_batch, write_manifest, write_shard
 from prep.stages.sampling.chance_kernels import hash_rows
 
 Integers = npt.NDArray[np.int64]
@@ -55,7 +55,7 @@ def write_mixture(reader: ShardReader, rows: Mapping[str, Integers], counts: Map
     """
     words = [reader.manifest.fingerprint, *(f"{source}={count}" for source, count in sorted(counts.items()) if count)]
     place = f"{folder}/{hashlib.sha256(' '.join(words).encode()).hexdigest()[:16]}/train"
-    if Path(place, "manifest.json").exists():
+    if Path(place, MANIFEST).exists():
         return place
     chosen = np.concatenate([np.resize(rows[source], count) for source, count in sorted(counts.items()) if count])
     pieces = reader.pieces(chosen)

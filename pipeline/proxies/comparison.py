@@ -124,7 +124,7 @@ def _answer(
                 tokens=manifest.tokens,
                 epochs=round(budget.tokens / manifest.tokens, 3),
                 held_out=held_out.removed[at],
-                overlapping=lost_documents(folders[at]).get("decontaminate", 0),
+                overlapping=lost_documents(folders[at], "decontaminate"),
             )
             for at, (corpus, manifest) in enumerate(zip(corpora, manifests, strict=True))
         ],
@@ -176,10 +176,5 @@ def predict_cost(request: Request, settings: ProxySettings, workers: int) -> str
             )
         tokens = min(min(sizes) // COMPRESSED_BYTES_PER_TOKEN, MOST_TOKENS)
     steps = settings.steps(tokens)
-    proxies = [
-        Proxy(target, size, seed, "", settings.training(size, seed, steps))
-        for target in request.targets
-        for size in settings.sizes
-        for seed in range(settings.seeds)
-    ]
-    return describe_cost(proxies, settings, settings.vocabulary, steps, workers)
+    models = [size for size in settings.sizes for _ in range(len(request.targets) * settings.seeds)]
+    return describe_cost(models, settings, settings.vocabulary, steps, workers)

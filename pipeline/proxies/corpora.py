@@ -9,12 +9,11 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
-import numpy as np
 import yaml
 
 from prep.corpus.errors import ConfigurationError, RunError
-from prep.corpus.files.storage import absolute, read_json, write_bytes
-from prep.corpus.shards.shards import ShardManifest, read_manifest
+from prep.corpus.files.storage import absolute, write_bytes
+from prep.corpus.shards.shards import MANIFEST, ShardManifest, read_manifest
 from prep.pipeline import config, plan
 from prep.pipeline.monitor.opening import opened, output_of
 from prep.pipeline.proxies.held_out import HeldOut
@@ -22,12 +21,13 @@ from prep.pipeline.proxies.settings import ProxySettings
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
+from prep.pipeline.steps.ledger import read_ledger
 from prep.pipeline.takedown.tracing import document_parts
+from prep.stages.train.train import token_bytes
+from prep.tokenizers.saving.folder import TOKEN_BYTES
 
 BYTES_PER_TOKEN = 8
 """More than tokens of small vocabularies have on average: of large corpora so much text is taken per token needed."""
-MODEL_SIZES = "token_bytes.npy"
-"""In a tokenizer's folder: the bytes of each token."""
 MOST_TOKENS = 10_000_000
 """Tokens of a proxy where nothing is said."""
 
@@ -108,21 +108,20 @@ def find_tokenizer(
     if own[0] is not None and len(set(own)) == 1:
         return f"{corpora[0].output}/tokenizer"
     output = f"{folder}/tokenizer"
-    if keep and Path(f"{output}/tokenizer", MODEL_SIZES).exists():
-        sizes = np.load(f"{output}/tokenizer/{MODEL_SIZES}", allow_pickle=False)
-        if len(sizes) == settings.vocabulary:
-            return f"{output}/tokenizer"
+    there = f"{output}/tokenizer"
+    if keep and Path(there, TOKEN_BYTES).exists() and len(token_bytes(there)) == settings.vocabulary:
+        return there
     sources = [
         {"name": f"corpus{number}", "paths": f"{corpus.documents}/*.parquet"} for number, corpus in enumerate(corpora)
     ]
     options = {"vocabulary": settings.vocabulary, "balance": 0, "sample_bytes": 20_000_000, "held_out_bytes": 0}
     stages = [{"read": {"sources": sources}}, *held_out.removal(None), {"tokenizer": options}]
     run_stages(output, stages, workers)
-    return f"{output}/tokenizer"
+    return there
 
 
 def _sha256_of(shards: str) -> str | None:
-    return read_manifest(shards).tokenizer_sha256 if Path(shards, "manifest.json").exists() else None
+    return read_manifest(shards).tokenizer_sha256 if Path(shards, MANIFEST).exists() else None
 
 
 def pack_corpus(
@@ -205,8 +204,9 @@ def budget_of(manifests: dict[str, ShardManifest], settings: ProxySettings) -> B
     return Budget(steps * settings.step_tokens, steps)
 
 
-def lost_documents(output: str) -> dict[str, int]:
-    """Return what a corpus's pipeline lost, by stage: what is held out, and what overlaps with it."""
-    stages = read_json(f"{output}/ledger.json")["stages"]
-    assert isinstance(stages, list)
-    return {str(stage["name"]): int(stage["in"]) - int(stage["kept"]) for stage in stages}
+def lost_documents(output: str, stage: str) -> int:
+    """Return how many documents a stage of a corpus's pipeline lost, 0 where it has no such stage."""
+    ledger = read_ledger(output)
+    return sum(
+        counts.entered - counts.kept for name, counts in zip(ledger.names, ledger.counts, strict=True) if name == stage
+    )

@@ -3,8 +3,8 @@
 from collections.abc import Callable, Sequence
 
 from prep.pipeline.monitor.amounts import duration
-from prep.pipeline.proxies.settings import ProxySettings
-from prep.pipeline.proxies.training import Proxy, ProxyWork
+from prep.pipeline.proxies.settings import Preset, ProxySettings
+from prep.pipeline.proxies.training import ProxyWork
 from prep.stages.train.timing import training_seconds
 
 
@@ -14,18 +14,19 @@ def say_cost(
     """Say how many proxies are left to train and how long that takes, by timing a few steps of each size."""
     pending = {proxy.name: proxy for at, proxy in enumerate(work.proxies) if not work.done(at)}
     if pending:
-        say(describe_cost(list(pending.values()), settings, vocabulary, steps, workers))
+        say(describe_cost([proxy.size for proxy in pending.values()], settings, vocabulary, steps, workers))
 
 
-def describe_cost(proxies: Sequence[Proxy], settings: ProxySettings, vocabulary: int, steps: int, workers: int) -> str:
-    """Return how many proxies are to be trained and how long that takes with so many side by side."""
+def describe_cost(sizes: Sequence[Preset], settings: ProxySettings, vocabulary: int, steps: int, workers: int) -> str:
+    """Return how many proxies, given by their sizes, are to be trained, and how long so many side by side take."""
     seconds = {
         size: training_seconds(settings.training(size, 0, steps), vocabulary, settings.length)
-        for size in dict.fromkeys(proxy.size for proxy in proxies)
+        for size in dict.fromkeys(sizes)
     }
-    whole = sum(seconds[proxy.size] for proxy in proxies)
+    whole = sum(seconds[size] for size in sizes)
+    together = min(workers, len(sizes))
     each = ", ".join(f"{size} {duration(took)}" for size, took in seconds.items())
     return (
-        f"{len(proxies)} proxies to train, {steps:,} steps of {settings.step_tokens:,} tokens each ({each}): about "
-        f"{duration(whole / min(workers, len(proxies)))} with {min(workers, len(proxies))} side by side"
+        f"{len(sizes)} proxies to train, {steps:,} steps of {settings.step_tokens:,} tokens each ({each}): about "
+        f"{duration(whole / together)} with {together} side by side"
     )

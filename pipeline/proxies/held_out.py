@@ -120,7 +120,7 @@ def hold_out(
     `corpora` are runs' folders by name, `files` text files by the set's name, `tasks` JSON Lines by the task's name.
     Raises RunError where nothing is left to measure on, ConfigurationError for files that cannot be read.
     """
-    tables = [_survey(output, DRAW) for output in corpora.values()]
+    tables = [_survey(output) for output in corpora.values()]
     chosen = _choose(tables, settings)
     removed = [table.filter(pc.is_in(table["key"], pa.array(list(chosen), pa.uint64()))) for table in tables]
     sets: dict[str, list[tuple[str, str]]] = {}
@@ -148,7 +148,7 @@ def hold_out(
     return found
 
 
-def _survey(output: str, seed: int) -> pa.Table:
+def _survey(output: str) -> pa.Table:
     """Return the documents of a run: `id`, `key` (a hash of the URL, or of the id), `source`, `bytes` of text."""
     parts = []
     for path in document_parts(output):
@@ -159,7 +159,7 @@ def _survey(output: str, seed: int) -> pa.Table:
             named = pc.coalesce(batch.column("url").cast(pa.large_string()), ids) if "url" in there else ids
             source = batch.column("source").cast(pa.string()) if "source" in there else pa.nulls(len(ids), pa.string())
             sizes = pc.binary_length(batch.column("text")).cast(pa.int64())
-            keys = pa.array(id_hashes(named, seed))
+            keys = pa.array(id_hashes(named, DRAW))
             parts.append(pa.table({"id": ids, "key": keys, "source": _named(source), "bytes": sizes}))
     return pa.concat_tables(parts).combine_chunks()
 

@@ -13,7 +13,6 @@ killed goes on from its last checkpoint.
 import hashlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
 from importlib.metadata import version
 from pathlib import Path
 from time import process_time
@@ -191,11 +190,7 @@ def run_proxies(work: ProxyWork, workers: int) -> None:
     if not pending:
         return
     call = Call(work, "proxies", tuple(sorted(pending.values())), work.folder, "train")
-    run_tasks(call, partial(_done, work), LocalExecutor(), workers)
-
-
-def _done(work: ProxyWork, task: int) -> bool:
-    return work.done(task)
+    run_tasks(call, work.done, LocalExecutor(), workers)
 
 
 def text_cost(folder: str, proxy: Proxy, texts: TextSet) -> TextCost:
