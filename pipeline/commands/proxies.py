@@ -67,11 +67,11 @@ def compare(
 
     settings = settings_of(ProxySettings, [*flags(tokens, seeds, size), *(set_ or [])])
     request = Request(tuple(runs), sets_by_name(on or []), tasks_by_name(task or []))
-    console, told = Terminal(quiet=json), Terminal(stderr=json)
+    console, messages = Terminal(quiet=json), Terminal(stderr=json)
     if dry_run:
-        console.print(predict_cost(request, settings, workers), soft_wrap=True)
+        _print_cost(predict_cost(request, settings, workers), json)
         return
-    answer = compare_corpora(request, settings, output, workers, lambda line: told.print(line, soft_wrap=True))
+    answer = compare_corpora(request, settings, output, workers, lambda line: messages.print(line, soft_wrap=True))
     if json:
         print_json(answer)
     print_comparison(console, answer)
@@ -108,24 +108,29 @@ def fit_mix(
     from prep.pipeline.mixing.fitting import fit_mixture, predict_cost
     from prep.pipeline.mixing.settings import MixSettings
     from prep.pipeline.mixing.view import print_fit
-    from prep.pipeline.monitor.opening import output_of
-    from prep.pipeline.proxies.held_out import sets_by_name, sources_of
+    from prep.pipeline.proxies.held_out import sets_by_name
 
     weights = ", ".join(each.replace("=", ": ", 1) for each in weight or [])
     given = {"target_tokens": target_tokens, "weights": f"{{{weights}}}" if weights else None}
     options = [f"{name}={value}" for name, value in given.items() if value is not None]
     settings = settings_of(MixSettings, [*flags(tokens, None, [size] if size else None), *options, *(set_ or [])])
-    console, told = Terminal(quiet=json), Terminal(stderr=json)
+    console, messages = Terminal(quiet=json), Terminal(stderr=json)
     if dry_run:
-        sources = len(sources_of(output_of(run))) or 2
-        console.print(predict_cost(settings, sources, workers), soft_wrap=True)
+        _print_cost(predict_cost(run, settings, workers), json)
         return
     texts = sets_by_name(on or [])
-    answer = fit_mixture(run, texts, settings, output, workers, lambda line: told.print(line, soft_wrap=True))
+    answer = fit_mixture(run, texts, settings, output, workers, lambda line: messages.print(line, soft_wrap=True))
     if json:
         print_json(answer)
     print_fit(console, answer)
     console.print(f"the fragment for pack: {output}/mixture.yaml", soft_wrap=True)
+
+
+def _print_cost(cost: str, json: bool) -> None:
+    if json:
+        print_json({"cost": cost})
+    else:
+        Terminal().print(cost, soft_wrap=True)
 
 
 def flags(tokens: int | None, seeds: int | None, sizes: list[str] | None) -> list[str]:

@@ -24,6 +24,7 @@ from prep.pipeline.mixing.law import Law, choose_kind, fit
 from prep.pipeline.mixing.optimum import Objective, Optimum, optimise
 from prep.pipeline.mixing.rows import row_counts, rows_by_source, write_mixture
 from prep.pipeline.mixing.settings import MixSettings
+from prep.pipeline.monitor.opening import opened, output_of
 from prep.pipeline.proxies.answer import CostAnswer
 from prep.pipeline.proxies.corpora import MOST_TOKENS, find_tokenizer, open_corpora, pack_corpus
 from prep.pipeline.proxies.cost import describe_cost
@@ -31,6 +32,7 @@ from prep.pipeline.proxies.held_out import HeldOut, hold_out, sources_of
 from prep.pipeline.proxies.lines import compare_lines
 from prep.pipeline.proxies.training import Proxy, ProxyWork, cpu_seconds, run_proxies, text_cost, trained
 from prep.pipeline.proxies.verdict import verdicts
+from prep.stages.stage import SourceStage
 
 RESULT, FRAGMENT, DESIGN = "fit.json", "mixture.yaml", "design.json"
 NATURAL, UNIFORM, CHOSEN, BEST = "natural", "uniform", "chosen", "best of the design"
@@ -299,11 +301,22 @@ def _cost(own: MixtureFit, sources: Sources, settings: MixSettings) -> CostAnswe
     )
 
 
-def predict_cost(settings: MixSettings, sources: int, workers: int) -> str:
-    """Return what a fit would cost, at most; trains nothing."""
+def predict_cost(target: str, settings: MixSettings, workers: int) -> str:
+    """Return what a fit to a run's sources would cost, at most; trains nothing.
+
+    Sources are those of the run's documents, or of its input files where it has not ended.
+    """
     if settings.tokens is None:
-        raise ConfigurationError(["tokens: expected a number to tell the cost by; give --tokens"])
-    return _describe(sources, settings, settings.vocabulary, settings.steps(settings.tokens), workers)
+        raise ConfigurationError(["tokens: expected a number to predict the cost from; give --tokens"])
+    names = set(sources_of(output_of(target)))
+    if not names:
+        with opened(target) as (configuration, _):
+            source = configuration.stages[0]
+            assert isinstance(source, SourceStage)
+            names = {file.source for file in source.list_files() if file.source}
+    if len(names) < 2:
+        raise RunError(f"{target}: expected two sources or more, seen {', '.join(names) or 'none'}")
+    return _describe(len(names), settings, settings.vocabulary, settings.steps(settings.tokens), workers)
 
 
 def _cost_in_all(sources: Sources, settings: MixSettings, workers: int) -> str:

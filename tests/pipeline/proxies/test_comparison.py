@@ -120,9 +120,11 @@ def test_the_terminal_shows_the_verdict_and_json_the_answer(compared: Compared) 
     assert CompareAnswer.model_validate_json(again.stdout) == compared.answer
 
 
-def test_the_cost_is_told_without_a_run(compared: Compared) -> None:
-    told = CliRunner().invoke(app, [*compared.arguments, "--dry-run"], catch_exceptions=False)
-    assert told.output.startswith("6 proxies to train, 8 steps of 128 tokens each")
+def test_the_cost_is_printed_without_a_run(compared: Compared) -> None:
+    printed = CliRunner().invoke(app, [*compared.arguments, "--dry-run"], catch_exceptions=False)
+    assert printed.output.startswith("6 proxies to train, 8 steps of 128 tokens each")
+    as_json = CliRunner().invoke(app, [*compared.arguments, "--dry-run", "--json"], catch_exceptions=False)
+    assert json.loads(as_json.stdout)["cost"].startswith("6 proxies to train, 8 steps of 128 tokens each")
 
 
 def test_more_tokens_than_a_corpus_has_are_refused(compared: Compared) -> None:

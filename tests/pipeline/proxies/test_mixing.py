@@ -197,9 +197,19 @@ def test_a_new_source_reuses_the_mixtures_that_were_tried(fitted: Fitted, write_
     assert "the design: 4 proxies to train, 5 there" in done.stderr
 
 
-def test_the_cost_of_a_fit_is_told_before(fitted: Fitted) -> None:
-    told = CliRunner().invoke(app, [*fitted.arguments, "--dry-run"], catch_exceptions=False)
-    assert told.output.startswith("16 proxies to train, 8 steps")  # 5 of the design, 3 checks, 4 mixtures by 2 seeds
+def test_the_cost_of_a_fit_is_printed_before(fitted: Fitted) -> None:
+    printed = CliRunner().invoke(app, [*fitted.arguments, "--dry-run"], catch_exceptions=False)
+    # 5 of the design, 3 checks, 4 mixtures by 2 seeds
+    assert printed.output.startswith("16 proxies to train, 8 steps")
+
+
+def test_the_cost_of_a_fit_counts_the_sources_of_a_pipeline_that_has_not_run(write_corpus: WriteCorpus) -> None:
+    made = {name: write_corpus(f"unread{len(name)}", [("a", each, "text") for each in name]) for name in ("abc", "d")}
+    arguments = ["--tokens", "1024", "--size", "nano", "--dry-run", "--json"]
+    printed = CliRunner().invoke(app, ["mix", "fit", str(made["abc"]), *arguments], catch_exceptions=False)
+    assert json.loads(printed.stdout)["cost"].startswith("33 proxies to train")  # 16 of the design, 5 checks, 4 by 3
+    refused = CliRunner().invoke(app, ["mix", "fit", str(made["d"]), *arguments])
+    assert "expected two sources or more, seen d" in str(refused.exception)
 
 
 def test_weights_of_unknown_sets_are_refused(fitted: Fitted) -> None:
