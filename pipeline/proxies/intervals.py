@@ -21,6 +21,10 @@ import numpy.typing as npt
 from scipy.stats import t
 
 Floats = npt.NDArray[np.float64]
+Integers = npt.NDArray[np.int64]
+
+MOST_SEEDS = 1000
+"""The most that are looked for."""
 
 
 @dataclass(frozen=True)
@@ -54,23 +58,28 @@ def differences(values: Floats, paired: bool, confidence: float, comparisons: in
     `comparisons` is the number of differences that the confidence is to hold for together.
     """
     deviation, freedom = noise(values, paired)
-    half = None
-    if freedom:
-        quantile = float(t.ppf(1 - (1 - confidence) / (2 * comparisons), freedom))
-        half = quantile * deviation * float(np.sqrt(2 / values.shape[1]))
+    half = float(_half_width(deviation, freedom, values.shape[1], confidence, comparisons)) if freedom else None
     means = values.mean(1)
     return [Difference(float(mean - means[0]), half) for mean in means[1:]]
 
 
 def seeds_needed(values: Floats, paired: bool, confidence: float, comparisons: int, wanted: float) -> int | None:
-    """Return how many seeds would make the half-width as small as `wanted`; None where the noise is unknown."""
+    """Return how many seeds would make the half-width as small as `wanted`: `MOST_SEEDS` and one where they are more.
+
+    None where the noise is unknown.
+    """
     corpora = values.shape[0]
     deviation, freedom = noise(values, paired)
     if not freedom:
         return None
-    for seeds in range(2, 1001):
-        free = (corpora - 1 if paired else corpora) * (seeds - 1)
-        half = t.ppf(1 - (1 - confidence) / (2 * comparisons), free) * deviation * np.sqrt(2 / seeds)
-        if half <= wanted:
-            return seeds
-    return 1001
+    seeds = np.arange(2, MOST_SEEDS + 1)
+    free = (corpora - 1 if paired else corpora) * (seeds - 1)
+    enough = seeds[_half_width(deviation, free, seeds, confidence, comparisons) <= wanted]
+    return int(enough[0]) if len(enough) else MOST_SEEDS + 1
+
+
+def _half_width(
+    deviation: float, freedom: int | Integers, seeds: int | Integers, confidence: float, comparisons: int
+) -> Floats:
+    quantile: Floats = t.ppf(1 - (1 - confidence) / (2 * comparisons), freedom)
+    return quantile * deviation * np.sqrt(2 / np.asarray(seeds))
