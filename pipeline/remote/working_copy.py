@@ -11,7 +11,7 @@ Cost: a listing when a run begins, a walk over the folder after each step, one l
 """
 
 import os
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from functools import cache
@@ -26,13 +26,11 @@ from prep.corpus.files.storage import Stored, join, read_json
 from prep.pipeline.monitor.state import HEARTBEAT, LOCK, STATE
 from prep.pipeline.remote.lease import LOCKS
 from prep.pipeline.remote.sent import Sent, SentLog, read_logs, rewrite_logs, stamp_of
-from prep.pipeline.steps.ledger import LEDGER
+from prep.pipeline.steps.ledger import LEDGER, PUBLISHED
 from prep.pipeline.steps.records import MANIFEST, TASKS
 
 THREADS = 8
 STEPS = "steps"
-PUBLISHED = ("documents", "rejected", "findings", "audit")
-"""Folders that every run publishes; the ledger names the others."""
 _LOCAL_ALONE = frozenset({HEARTBEAT, LOCK})
 _NOTES = (".progress", ".tmp")
 
@@ -85,8 +83,8 @@ class WorkingCopy:
         known, log = read_logs(self.folder), _log(self.folder)
         there = list(self._walk())
         allowed()
-        gone = sorted(known.keys() - set(there))
-        self._delete([name for name in gone if known[name].tag and self._is_own(name)], log)
+        gone, own = sorted(known.keys() - set(there)), {"", STEPS, *self._owned({})}
+        self._delete([name for name in gone if known[name].tag and _is_in(name, own)], log)
         since = (time() - settled_seconds) * 1e9 if settled_seconds else inf
         changed = [name for name in there if not _is_sent(known.get(name), self._path(name), since)]
         for group in _in_order(changed):
@@ -100,10 +98,7 @@ class WorkingCopy:
         listed, there = objects.list_objects(self.url), set(self._walk())
         owned = self._owned(listed)
         allowed()
-        self._delete(
-            [name for name in listed if name.partition("/")[0] in owned and "/" in name and name not in there],
-            _log(self.folder),
-        )
+        self._delete([name for name in listed if _is_in(name, owned) and name not in there], _log(self.folder))
 
     def _send(self, name: str, log: SentLog, links: Mapping[tuple[int, int], str] | None = None) -> None:
         path, place = self._path(name), join(self.url, name)
@@ -154,9 +149,6 @@ class WorkingCopy:
     def _stored_ledger(self, listed: Mapping[str, Stored]) -> dict[str, object]:
         return read_json(listed[LEDGER].path) if LEDGER in listed else {}
 
-    def _is_own(self, name: str) -> bool:
-        return name.startswith(f"{STEPS}/") or "/" not in name or name.partition("/")[0] in self._owned({})
-
     def _walk(self) -> Iterator[str]:
         """Yield the files of the folder that belong into the store, by their names below it."""
         for root, folders, files in os.walk(self.folder):
@@ -190,6 +182,12 @@ _FROM_TASK = "created"
 @cache
 def _log(folder: str) -> SentLog:
     return SentLog(folder)
+
+
+def _is_in(name: str, folders: Container[str]) -> bool:
+    """Say whether a file lies in one of the folders, or below it; an empty name is that of the output itself."""
+    folder, slash, _ = name.partition("/")
+    return (folder if slash else "") in folders
 
 
 def _is_lock(name: str) -> bool:

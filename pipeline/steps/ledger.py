@@ -16,6 +16,8 @@ from prep.stages.results import Counts, Group
 
 LEDGER = "ledger.json"
 """Its name in the output folder."""
+PUBLISHED = ("documents", "rejected", "rejected_texts", "findings", "audit")
+"""Folders of the output that every run publishes; the ledger names those of artefacts."""
 
 
 def add(counts: Iterable[Counts]) -> Counts:

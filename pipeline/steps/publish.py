@@ -24,7 +24,7 @@ from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.steps.funnel import FUNNEL, funnel_as_json
 from prep.pipeline.steps.keeping import REJECTED_TEXTS
-from prep.pipeline.steps.ledger import LEDGER, Ledger, Truncation
+from prep.pipeline.steps.ledger import LEDGER, PUBLISHED, Ledger, Truncation
 from prep.pipeline.steps.passes import FINDINGS
 from prep.pipeline.steps.settling import REJECTS
 
@@ -38,13 +38,14 @@ def publish(plan: Plan, ledger: Ledger, steps_folder: str, output: str) -> None:
     """Replace the published results by those of the plan's steps; what the plan no longer makes is removed."""
     steps = Path(steps_folder)
     documents = steps / plan.documents.folder / "parts"
-    folders = {"documents": [(path, path.name) for path in sorted(documents.glob("*.parquet"))]}
-    folders["rejected"] = [(path, f"{index:02d}-{path.name}") for index, path in _rejected(plan, steps)]
-    folders[REJECTED_TEXTS] = [
-        (path, f"{index:02d}-{path.name}") for index, path in _rejected(plan, steps, REJECTED_TEXTS)
-    ]
-    folders[FINDINGS] = _findings(plan, steps)
-    folders["audit"] = _audits(plan, steps)
+    own: tuple[list[tuple[Path, str]], ...] = (
+        [(path, path.name) for path in sorted(documents.glob("*.parquet"))],
+        _rejected(plan, steps, REJECTS),
+        _rejected(plan, steps, REJECTED_TEXTS),
+        _findings(plan, steps),
+        _audits(plan, steps),
+    )
+    folders = dict(zip(PUBLISHED, own, strict=True))
     made = plan.artefacts()
     folders |= {artefact: [] for artefact in _published_before(output, ARTEFACTS)}
     folders |= {artefact: _results(steps / folder / "output") for artefact, folder in made.items()}
@@ -72,7 +73,7 @@ def _published_before(output: str, kind: str) -> list[str]:
 def truncated_inputs(plan: Plan, steps_folder: str) -> list[Truncation]:
     """Return the input files that break off, by the records that failed there."""
     found: list[Truncation] = []
-    for _, path in _rejected(plan, Path(steps_folder)):
+    for path, _ in _rejected(plan, Path(steps_folder), REJECTS):
         chosen = [("rule", "=", TRUNCATED), ("failed", "=", True)]
         table = pq.read_table(path, columns=["id", "value", "detail"], filters=chosen)
         for record, missing, detail in zip(*(column.to_pylist() for column in table.columns), strict=True):
@@ -80,11 +81,11 @@ def truncated_inputs(plan: Plan, steps_folder: str) -> list[Truncation]:
     return sorted(found, key=lambda item: (item.record, item.detail))
 
 
-def _rejected(plan: Plan, steps: Path, name: str = REJECTS) -> list[tuple[int, Path]]:
-    found = []
+def _rejected(plan: Plan, steps: Path, name: str) -> list[tuple[Path, str]]:
+    found = list[tuple[Path, str]]()
     for step in plan.steps:
         folder = steps / step.folder / (name if isinstance(step, PassStep) else f"output/{name}")
-        found += [(step.index, path) for path in sorted(folder.glob("*.parquet"))]
+        found += [(path, f"{step.index:02d}-{path.name}") for path in sorted(folder.glob("*.parquet"))]
     return found
 
 

@@ -8,9 +8,7 @@ from prep.corpus.files.storage import sha256
 from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.steps import records
 from prep.pipeline.steps.checking import manifest_damage
-
-PUBLISHED = ("documents", "rejected", "findings")
-"""Folders of the output that hold steps' files under other names."""
+from prep.pipeline.steps.ledger import PUBLISHED
 
 
 class VerifiedPart(Answer):

@@ -7,6 +7,7 @@ import pytest
 
 from prep.pipeline.inspecting import drawing
 from prep.pipeline.steps.keeping import ONE_IN, REJECTED_TEXTS
+from prep.pipeline.steps.verifying import verify_run
 
 from .conftest import WritePipeline
 from .test_cli import call
@@ -34,6 +35,12 @@ def test_all_rejected_texts_are_kept_whatever_the_batches(write_pipeline: WriteP
     run_it(path, "output=" + str(tmp_path / "again"), "batch_bytes=1024")
     for file in sorted((tmp_path / "out" / REJECTED_TEXTS).iterdir()):
         assert file.read_bytes() == (tmp_path / "again" / REJECTED_TEXTS / file.name).read_bytes()
+    strange = sorted((tmp_path / "again" / REJECTED_TEXTS).iterdir())[0]
+    strange.unlink()  # it is a link to what the step wrote
+    strange.write_bytes(b"what no step wrote")
+    faults = {name: found for name, found in verify_run(str(tmp_path / "again"), 1) if found}
+    assert list(faults) == [str(strange.parent)]
+    assert f"{strange} is not what any step wrote" in faults[str(strange.parent)][0]
 
 
 def test_a_sample_is_decided_by_ids_and_none_is_kept_by_default(write_pipeline: WritePipeline, tmp_path: Path) -> None:

@@ -27,6 +27,7 @@ from prep.pipeline.remote.storing import prepare, storing
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
+from prep.pipeline.steps.ledger import PUBLISHED
 from prep.stages.read.read import Read
 
 from ..stages.read.crawls import CRAWL, Page, write_archive, write_cdx, write_table
@@ -104,7 +105,8 @@ def alike(url: str, folder: Path) -> None:
 def test_a_run_in_a_store(write_pipeline: WritePipeline, tmp_path: Path, scratch: Path) -> None:
     path, url = write_pipeline(WHOLE, *FILES), f"{BUCKET}/runs/one"
     objects.send_bytes(f"{url}/mine/notes.txt", b"somebody's own")
-    objects.send_bytes(f"{url}/documents/99999.parquet", b"of an earlier run")
+    for known in PUBLISHED:
+        objects.send_bytes(f"{url}/{known}/99999.parquet", b"of an earlier run")
     local, ran = tmp_path / "local", run_it(path, f"output={tmp_path}/local")
     with Lease(url), pytest.raises(RunError, match="another run is at work here: process"):
         run_it(path, f"output={url}")
