@@ -133,7 +133,8 @@ def confirm(file: InputFile) -> None:
     if not file.state:
         return
     try:
-        state = remote_tag(file.path) if is_remote(file.path) else _states([file.path], 1)[0]
+        remote = is_remote(file.path)
+        state = remote_tag(file.path) if remote else retried("looking at", file.path, lambda: _state(file.path))
     except FileNotFoundError as error:
         raise _vanished(file.path) from error
     if state != file.state:

@@ -83,7 +83,7 @@ class PassTask:
             source = None if self.step.source is None else self.step.source[0]
             clock = self.clock
             guard = Guard(note, incidents, source) if clock is None else TimedGuard(note, incidents, source, clock)
-            read: list[tuple[str, Stretch]] = []
+            read: dict[str, list[Stretch]] = {}
             with noting_outputs() as paths, storage_access(self.storage, note.waiting):
                 written = self._write(task, guard, account, read, watch)
             write_task_effort(folder, PHASE, task, watch.effort())
@@ -96,7 +96,7 @@ class PassTask:
                 read=note.documents,
                 bytes=note.bytes,
                 written=written,
-                inputs={path: tuple(each for of, each in read if of == path) for path, _ in read},
+                inputs={path: tuple(stretches) for path, stretches in read.items()},
             )
             records.write_task(folder, PHASE, task, record)
             if self.copy is not None:
@@ -104,7 +104,7 @@ class PassTask:
                     self.copy.send_task(paths, records.task_path(folder, PHASE, task))
 
     def _write(
-        self, task: int, guard: Guard, account: Account, read: list[tuple[str, Stretch]], watch: Stopwatch
+        self, task: int, guard: Guard, account: Account, read: dict[str, list[Stretch]], watch: Stopwatch
     ) -> int:
         """Write the task's files; return the number of documents in its part. What is read of inputs goes to `read`."""
         folder = f"{self.steps_folder}/{self.step.folder}"
@@ -151,7 +151,7 @@ class PassTask:
         path = f"{self.steps_folder}/{self.step.folder}/{REJECTED_TEXTS}/{task:05d}.parquet"
         return stack.enter_context(DocumentWriter(path, keeping.SCHEMA))
 
-    def _read(self, task: int, guard: Guard, read: list[tuple[str, Stretch]]) -> Iterator[Outcome]:
+    def _read(self, task: int, guard: Guard, read: dict[str, list[Stretch]]) -> Iterator[Outcome]:
         if self.step.source is not None:
             source = self.step.source[1]
             partition, schema = self.step.partitions[task], self.step.source_schema
@@ -159,7 +159,8 @@ class PassTask:
             for file in files:
                 confirm(file)
             yield from guard.reading(source.read(partition, schema, self.batch_bytes, guard.watch))
-            read += read_stretches(partition)
+            for path, stretch in read_stretches(partition):
+                read.setdefault(path, []).append(stretch)
             for file in files:
                 confirm(file)
             return
