@@ -140,7 +140,7 @@ class _Run:
         self._plan = make_plan(self._configuration, survey)
 
     def _pass(self, step: PassStep) -> StepUse:
-        folder, clock = f"{self._folder}/{step.folder}", StageClock()
+        folder, clock = f"{self._folder}/{step.folder}", StageClock[int | str]()
         settings = self._configuration.settings
         work = PassTask(step, self._folder, settings.batch_bytes, settings.storage, clock=clock)
         use = self._phase(work.run, Phase(PHASE, step.tasks))

@@ -8,21 +8,21 @@ what is published are the same bytes whatever they say.
 """
 
 import resource
-from collections.abc import Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Iterable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from time import process_time, time
-from typing import Any, TypeVar
+from time import time
+from typing import Any
 
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import read_json, write_json
+from prep.pipeline.execution.clock import StageClock
 
 EFFORT = "effort.json"
 TASKS = "effort"
 WRITING = -1
 """Stands among the stages' positions for writing what a pass keeps, and what the stages after it need."""
-T = TypeVar("T")
 _CLEAR_PEAK = "5"
 """Written to `/proc/self/clear_refs` it makes Linux measure the peak of memory anew (proc(5))."""
 
@@ -39,36 +39,17 @@ class Effort:
     """The most memory that a process held in a task."""
 
 
-class Stopwatch:
+class Stopwatch(StageClock[int]):
     """Measures what a task costs, from the moment it is made."""
 
     def __init__(self) -> None:
-        self._seconds: dict[int, float] = {}
+        super().__init__()
         self._begun = time()
         forget_peak()
 
-    @contextmanager
-    def on(self, position: int) -> Iterator[None]:
-        """Count the CPU time of a block for a stage."""
-        begun = process_time()
-        try:
-            yield
-        finally:
-            self._seconds[position] = self._seconds.get(position, 0.0) + process_time() - begun
-
-    def drawing(self, position: int, items: Iterator[T]) -> Iterator[T]:
-        """Pass items on, and count the CPU time of making them for a stage."""
-        while True:
-            with self.on(position):
-                try:
-                    item = next(items)
-                except StopIteration:
-                    return
-            yield item
-
     def effort(self) -> Effort:
         """Return what the task has cost so far."""
-        return Effort(dict(sorted(self._seconds.items())), time() - self._begun, peak_bytes())
+        return Effort(dict(sorted(self.seconds.items())), time() - self._begun, peak_bytes())
 
 
 def forget_peak() -> None:

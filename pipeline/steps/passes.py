@@ -63,7 +63,7 @@ class PassTask:
     storage: StorageAccess
     copy: WorkingCopy | None = None
     """What sends the output to its store."""
-    clock: StageClock | None = None
+    clock: StageClock[int | str] | None = None
     """What counts the CPU seconds of the stages, in this process."""
     _functions: dict[int, RowFunction] = field(default_factory=dict, init=False, repr=False, compare=False)
     """The stages' functions by position, as far as they were needed in this process."""
@@ -127,7 +127,7 @@ class PassTask:
             for first, outcome in guard.numbered(watch.drawing(came, self._read(task, guard, read))):
                 losing = Losing(account, first, outcome.batch.num_rows, self.step.rejected_text)
                 batch = self._apply(outcome, losing, guard, found, watch)
-                with watch.on(WRITING):
+                with watch.running(WRITING):
                     losing.write(losses, texts)
                     if batch.num_rows:
                         writer.write(batch)
@@ -185,7 +185,7 @@ class PassTask:
         for position, stage in self.step.stages:
             if batch.num_rows == 0:
                 break
-            with watch.on(position):
+            with watch.running(position):
                 if position not in self._functions:
                     self._functions[position] = stage.open()
                 outcome = guard.apply(position, self._functions[position], batch, losing.rows)

@@ -37,7 +37,7 @@ class PhaseTask:
         folder = f"{self.steps_folder}/{self.step.folder}"
         account: Account | None = None
         watch = Stopwatch()
-        with watch.on(self.step.position), noting_outputs() as written, storage_access(self.storage):
+        with watch.running(self.step.position), noting_outputs() as written, storage_access(self.storage):
             if self.phase == TAP:
                 assert self.step.tap is not None
                 run_tap(self.step.tap, self.steps_folder, part_path(self.step, self.steps_folder, task), task)
