@@ -22,7 +22,7 @@ import fsspec
 
 from prep.corpus.errors import StorageError
 from prep.corpus.files.retrying import retried
-from prep.corpus.files.storage import BLOCK, Stored, join, open_input, remote_tag
+from prep.corpus.files.storage import BLOCK, Stored, join, open_input, tag_of
 
 T = TypeVar("T")
 
@@ -68,7 +68,7 @@ def list_objects(url: str) -> dict[str, Stored]:
     below = root.rstrip("/") + "/"
     named = {name.removeprefix(below): info for name, info in found.items() if name.startswith(below)}
     return {
-        name: Stored(join(url, name), int(str(info.get("size") or 0)), _tag(info))
+        name: Stored(join(url, name), int(str(info.get("size") or 0)), tag_of(info))
         for name, info in sorted(named.items())
         if name and info.get("type") != "directory"
     }
@@ -86,7 +86,7 @@ def send_file(path: str, url: str) -> str:
     info = _looked_at(url)
     if info.get("size") != size:
         raise StorageError(f"{url} holds {info.get('size')} bytes after {size} were written; run again")
-    return _tag(info)
+    return tag_of(info)
 
 
 def send_bytes(url: str, data: bytes) -> None:
@@ -155,7 +155,7 @@ def copy_object(source: str, target: str) -> str:
     filesystem, name = fsspec.core.url_to_fs(source)
     _, place = fsspec.core.url_to_fs(target)
     _written(target, 0, lambda: filesystem.cp_file(name, place))
-    return remote_tag(target)
+    return tag_of(_looked_at(target))
 
 
 def remove_objects(urls: Iterable[str]) -> None:
@@ -186,10 +186,3 @@ def _looked_at(url: str) -> Mapping[str, object]:
         return dict(filesystem.info(name))
 
     return retried("looking at", url, call)
-
-
-def _tag(info: Mapping[str, object]) -> str:
-    for key in ("ETag", "etag", "md5Hash", "content_md5", "LastModified", "mtime", "created"):
-        if info.get(key):
-            return f"{key}:{info[key]}"
-    return f"size:{info.get('size')}"

@@ -293,7 +293,7 @@ def look_up(path: str) -> Stored:
     """Return what a file's store says of it. Raises FileNotFoundError where there is none, OSError."""
     if is_remote(path):
         info = _info(path)
-        return Stored(path, _size(path, info), _tag(info))
+        return Stored(path, _size(path, info), tag_of(info))
     return Stored(path, _local(path).stat().st_size)
 
 
@@ -315,7 +315,15 @@ def sha256(path: str) -> str:
 
 def remote_tag(path: str) -> str:
     """Return what a remote store says identifies a file's content: its etag, checksum or modification time."""
-    return _tag(_info(path))
+    return tag_of(_info(path))
+
+
+def tag_of(info: Mapping[str, object]) -> str:
+    """Return what identifies a file's content in what its store says of it; its size where the store says no more."""
+    for key in ("ETag", "etag", "checksum", "sha256", "blob_id", "LastModified", "mtime"):
+        if info.get(key):
+            return f"{key}:{info[key]}"
+    return f"size:{info.get('size')}"
 
 
 def remove_tree(folder: str) -> None:
@@ -393,7 +401,7 @@ def _find_remote(pattern: str) -> Iterator[Stored]:
         except FileNotFoundError:
             return
         if info["type"] != "directory":
-            yield Stored(pattern, _size(pattern, info), _tag(info))
+            yield Stored(pattern, _size(pattern, info), tag_of(info))
             return
         listed = filesystem.find(name, detail=True)
         found = {item: info for item, info in listed.items() if not _hidden(item.removeprefix(name))}
@@ -403,17 +411,10 @@ def _find_remote(pattern: str) -> Iterator[Stored]:
             yield Stored(path, error=os.strerror(errno.EISDIR))
             continue
         known = info if info.get("size") is not None else filesystem.info(item)
-        yield Stored(path, _size(path, known), _tag(known))
+        yield Stored(path, _size(path, known), tag_of(known))
 
 
 def _size(path: str, info: Mapping[str, object]) -> int:
     if info.get("size") is None:
         raise OSError(f"{path}: the server does not report the file's size; download it first")
     return int(cast("int", info["size"]))
-
-
-def _tag(info: Mapping[str, object]) -> str:
-    for key in ("ETag", "etag", "checksum", "sha256", "blob_id", "LastModified", "mtime"):
-        if info.get(key):
-            return f"{key}:{info[key]}"
-    return f"size:{info.get('size')}"
