@@ -38,9 +38,7 @@ def test_a_run_is_stopped_from_elsewhere_and_one_that_has_ended_is_said_to_have(
     assert "no run is at work here; the last one is interrupted" in again.output
 
 
-def test_what_was_asked_of_a_run_before_does_not_stop_the_next_one(
-    tmp_path: Path, capfd: pytest.CaptureFixture[str]
-) -> None:
+def test_what_was_asked_of_a_run_before_does_not_stop_the_next_one(tmp_path: Path) -> None:
     (tmp_path / "steps").mkdir()
     ask_to_stop(str(tmp_path / "steps"))
     shorter = AT_WORK.replace("sleep(60)", "sleep(1.5)")

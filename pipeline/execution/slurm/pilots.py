@@ -267,7 +267,6 @@ class _Phase:
         self._error = ""
 
     def run(self) -> None:
-        self._adopt()
         while True:
             self._pool.look()
             self._adopt()
