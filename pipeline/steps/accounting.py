@@ -33,7 +33,7 @@ class Account:
         self._tagged: dict[int, Counter[str]] = {position: Counter() for position in positions}
         self._groups: dict[int, dict[Label, Numbers]] = {position: {} for position in positions}
         self._left: dict[int, Counter[Label]] = {position: Counter() for position in positions}
-        self._lost: dict[int, dict[tuple[Label, str], Numbers]] = {position: {} for position in positions}
+        self._lost: dict[int, dict[Label, dict[str, Numbers]]] = {position: {} for position in positions}
         self._undecoded: dict[int, Counter[Label]] = {}
 
     def enter(self, position: int, documents: pa.RecordBatch, sizes: pa.Array | None = None) -> None:
@@ -53,8 +53,8 @@ class Account:
         lost = self._lost[position]
         sizes = sizes_of(documents) if sizes is None else sizes
         for (source, language, rule), amount in _summed([*_labels(documents), rejects.column("rule")], sizes):
-            key = ((source, language), str(rule))
-            lost[key] = lost.get(key, _AMOUNT) + amount
+            own = lost.setdefault((source, language), {})
+            own[str(rule)] = own.get(str(rule), _AMOUNT) + amount
 
     def leave(self, position: int, documents: pa.RecordBatch) -> None:
         """Count documents that a stage keeps, before copies are made."""
@@ -105,8 +105,8 @@ class Account:
         return Counts(entered, kept, rejected, failed, repeated, dict(sorted(self._tagged[position].items())))
 
     def _group(self, position: int, label: Label) -> Group:
-        found = {rule: amount for (of, rule), amount in sorted(self._lost[position].items(), key=_rule) if of == label}
-        lost, lost_bytes = ({rule: int(amount[at]) for rule, amount in found.items()} for at in (0, 1))
+        found = self._lost[position].get(label, {})
+        lost, lost_bytes = ({rule: int(found[rule][at]) for rule in sorted(found)} for at in (0, 1))
         documents, size = self._groups[position][label].tolist()
         return Group(*label, documents, lost, size, lost_bytes)
 
@@ -188,10 +188,6 @@ def _strings(documents: pa.RecordBatch, name: str) -> pa.Array:
     return documents.column(name).cast(pa.string()) if known else pa.nulls(documents.num_rows, pa.string())
 
 
-def _rule(item: tuple[tuple[Label, str], Numbers]) -> str:
-    return item[0][1]
-
-
 def _summed(columns: Sequence[pa.Array], sizes: pa.Array) -> Iterator[tuple[tuple[str | None, ...], Numbers]]:
     """Yield the different rows of columns of strings, each with the number of times it is there and its bytes."""
     if len(sizes):
@@ -205,8 +201,5 @@ def _summed(columns: Sequence[pa.Array], sizes: pa.Array) -> Iterator[tuple[tupl
 
 def _counted(columns: Sequence[pa.Array]) -> Iterator[tuple[tuple[str | None, ...], int]]:
     """Yield the different rows of columns of strings, each with the number of times it is there."""
-    if len(columns[0]):
-        names = [str(number) for number in range(len(columns))]
-        table = pa.table(list(columns), names).group_by(names, use_threads=False).aggregate([([], "count_all")])
-        for *row, count in zip(*(table.column(name).to_pylist() for name in (*names, "count_all")), strict=True):
-            yield tuple(row), count
+    sizes = pa.array(np.zeros(len(columns[0]), np.int64))
+    return ((row, int(amount[0])) for row, amount in _summed(columns, sizes))
