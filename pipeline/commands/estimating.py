@@ -12,7 +12,7 @@ from prep.pipeline.commands.pipelines import Json, Run, Set, Workers
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
-    from prep.pipeline.estimating.estimating import Wish
+    from prep.pipeline.estimating.estimating import SampleSize
 
 _SHARE = re.compile(r"\s*(\d+(?:\.\d+)?)\s*%\s*")
 
@@ -38,13 +38,13 @@ def estimate(
     from prep.pipeline.estimating.view import print_estimate
     from prep.pipeline.monitor.opening import opened
 
-    wish = wished(sample)
+    size = sample_size(sample)
     flags = {} if workers is None else {f"workers={workers}": f"--workers {workers}"}
     progress = Terminal(stderr=True, soft_wrap=True, quiet=json)
     begun = monotonic()
     with (
         opened(pipeline, [*(set_ or []), *flags], flags) as (configuration, _),
-        found(configuration, wish, seed, lambda line: progress.print(f"{line} …")) as everything,
+        found(configuration, size, seed, lambda line: progress.print(f"{line} …")) as everything,
     ):
         answer = answer_of(everything, pipeline, seed, monotonic() - begun)
     if json:
@@ -53,13 +53,13 @@ def estimate(
         print_estimate(Terminal(), answer)
 
 
-def wished(text: str | None) -> "Wish":
+def sample_size(text: str | None) -> "SampleSize":
     """Return how large a sample is to be, as `2%` or `20MB`."""
-    from prep.pipeline.estimating.estimating import Wish
+    from prep.pipeline.estimating.estimating import SampleSize
     from prep.stages.settings import size_of
 
     if text is None:
-        return Wish()
+        return SampleSize()
     share, size = _SHARE.fullmatch(text), None
     if share is None:
         with suppress(ValueError):
@@ -67,4 +67,4 @@ def wished(text: str | None) -> "Wish":
     if (share is None and not size) or (share is not None and not 0 < float(share[1]) <= 100):
         message = f"expected a share such as 2%, up to 100%, or a size such as 20MB, seen {text!r}"
         raise typer.BadParameter(message, param_hint="--sample")
-    return Wish(bytes=size) if share is None else Wish(share=float(share[1]) / 100)
+    return SampleSize(bytes=size) if share is None else SampleSize(share=float(share[1]) / 100)

@@ -90,7 +90,7 @@ class Found:
 
 
 @dataclass(frozen=True)
-class Wish:
+class SampleSize:
     """How large the sample is to be."""
 
     bytes: int | None = None
@@ -99,14 +99,14 @@ class Wish:
 
 
 @contextmanager
-def found(configuration: Configuration, wish: Wish, seed: int, say: Say) -> Iterator[Found]:
+def found(configuration: Configuration, size: SampleSize, seed: int, say: Say) -> Iterator[Found]:
     """Run the samples, whose folders stand while the block runs. Raises RunError where a stage cannot work on them."""
     with (
         TemporaryDirectory(prefix="prep-estimate-") as folder,
         INTERRUPTS.calling(partial(rmtree, folder, ignore_errors=True)),
         storage_access(configuration.settings.storage),
     ):
-        yield _Search(configuration, seed, folder, say).found(wish)
+        yield _Search(configuration, seed, folder, say).found(size)
 
 
 class _Search:
@@ -123,11 +123,11 @@ class _Search:
         self._folder = folder
         self._say = say
 
-    def found(self, wish: Wish) -> Found:
+    def found(self, size: SampleSize) -> Found:
         before = compiled_functions()
         cold, few = self._cold()
         compiled = compiled_functions() - before
-        sample = draw(self._source, self._files, self._wanted(wish), self._seed)
+        sample = draw(self._source, self._files, self._wanted(size), self._seed)
         self._say(f"running {len(sample.tasks)} tasks of {sample.bytes:,} bytes, {sample.share:.1%} of the input")
         part = thinned(sample, PART)
         copies = _NOTHING if sample.whole else self._copies(sample, part, self._reading(part))
@@ -164,12 +164,12 @@ class _Search:
             self._run(name, sample, 0)
         return cpu_seconds() - begun
 
-    def _wanted(self, wish: Wish) -> int:
+    def _wanted(self, size: SampleSize) -> int:
         """Return the bytes of the sample; where no size is given, as many as a short run shows there is time for."""
-        if wish.bytes is not None:
-            return wish.bytes
-        if wish.share is not None:
-            return round(wish.share * self._total)
+        if size.bytes is not None:
+            return size.bytes
+        if size.share is not None:
+            return round(size.share * self._total)
         pilot = draw(self._source, self._files, min(PILOT, self._total), self._seed + 2, COLD_TASKS)
         return min(self._total, max(PILOT, round(SECONDS / self._timed("pilot", pilot) * pilot.bytes)))
 

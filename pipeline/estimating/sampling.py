@@ -137,8 +137,8 @@ def deal(units: Sequence[FileRange], count: int, random: Random) -> list[Partiti
     """Deal units to so many tasks at random; each reads its own in the order of the files."""
     order = list(range(len(units)))
     random.shuffle(order)
-    hands = [sorted(order[first::count]) for first in range(count)]
-    return [Partition(tuple(units[number] for number in hand)) for hand in hands]
+    chosen = [sorted(order[first::count]) for first in range(count)]
+    return [Partition(tuple(units[number] for number in numbers)) for numbers in chosen]
 
 
 def _bytes(files: Sequence[InputFile]) -> int:
