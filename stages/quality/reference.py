@@ -2,8 +2,10 @@
 
 A quantile of a few documents is a guess, and thresholds fitted to several languages at once fit none. A reference is
 refused with fewer than FEWEST_DOCUMENTS documents or FEWEST_WORDS words, with many documents alike, and where too few
-of its documents are in the language that it is said to be in. Documents that say that they are in another, by their
-column `language` (or `declared_language`), are left out; of those that say nothing, an engine identifies the language.
+of its documents, or too little of their text, are in the language that it is said to be in. Documents that say that
+they are in another, by their column `language` (or `declared_language`), are left out; of those that say nothing, an
+engine identifies the language, and of the lines of all that stay: half-translated manuals would bring `the` among the
+stop words of any language.
 """
 
 from collections import Counter
@@ -23,6 +25,10 @@ FEWEST_WORDS = 20_000
 _COLUMNS = ("language", "declared_language")
 LARGEST_OTHER = 0.1
 """Largest share of documents in other languages."""
+LARGEST_MIXED = 0.2
+"""Largest share of the characters of long lines that stand in lines of other languages."""
+LONG_LINE = 40
+"""Fewest characters of a line whose language is identified."""
 LARGEST_ALIKE = 0.2
 """Largest share of documents whose text another has too."""
 
@@ -44,6 +50,7 @@ def check_reference(batches: Iterable[pa.RecordBatch], language: str, split: Wor
     """
     others: Counter[str] = Counter()
     found: Counter[str] = Counter()
+    characters: Counter[str] = Counter()
     documents = words = 0
     seen: set[int] = set()
     for batch in batches:
@@ -53,11 +60,14 @@ def check_reference(batches: Iterable[pa.RecordBatch], language: str, split: Wor
         silent = batch.column("text").filter(pa.array([code is None for code in codes], pa.bool_())).drop_null()
         if identify is not None and len(silent):
             found.update(code or "none" for code in identify(silent))
+        if identify is not None:
+            characters.update(_characters(texts, identify))
         documents += len(texts)
         words += _words(texts, split)
         seen.update(map(hash, texts.to_pylist()))
     _check_size(documents, words, len(seen), language, others)
     _check_language(found, language)
+    _check_mixture(characters, language)
 
 
 def _codes(batch: pa.RecordBatch) -> list[str | None]:
@@ -75,6 +85,17 @@ def _words(column: pa.LargeStringArray, split: Words) -> int:
     joins = find_unspaced(data, offsets, split)
     _, _, times = count_occurrences(data, offsets, tables(split.splitter), joins)
     return int(times.sum())
+
+
+def _characters(texts: pa.LargeStringArray, identify: Identify) -> Counter[str]:
+    """Count the characters of long lines by the language of the line."""
+    lines = pc.list_flatten(pc.split_pattern(texts, "\n"))
+    lengths = pc.utf8_length(lines)
+    long = pc.greater_equal(lengths, LONG_LINE)
+    counts: Counter[str] = Counter()
+    for code, length in zip(identify(lines.filter(long)), lengths.filter(long).to_pylist(), strict=True):
+        counts[code or "none"] += length
+    return counts
 
 
 def _check_size(documents: int, words: int, different: int, language: str, left_out: Counter[str]) -> None:
@@ -100,6 +121,18 @@ def _check_language(found: Counter[str], language: str) -> None:
         raise RunError(
             f"the reference is not in {language!r} alone: {own / found.total():.0%} of its documents are, the others "
             f"are {_shown(others)}; give texts of one language, or a column 'language'"
+        )
+
+
+def _check_mixture(characters: Counter[str], language: str) -> None:
+    others = Counter({code: number for code, number in characters.items() if not _means(code, language)})
+    if others.total() > LARGEST_MIXED * characters.total():
+        parts = [(code, number / characters.total()) for code, number in others.most_common(3)]
+        shares = ", ".join(f"{share:.0%} {code}" for code, share in parts if share >= 0.01)
+        raise RunError(
+            f"documents of the reference are not in {language!r} alone: {others.total() / characters.total():.0%} of "
+            f"their text stands in lines of other languages ({shares}); leave out those that are mixed (stage "
+            "'language' with 'min_share: 0.8')"
         )
 
 

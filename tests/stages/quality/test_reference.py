@@ -51,6 +51,13 @@ def test_a_reference_that_carries_no_fit_is_refused(texts: list[str], message: s
         check([batch(texts)])
 
 
+def test_documents_that_are_half_in_another_language_are_refused() -> None:
+    mixed = [f"{own}\n{own}\n{other}" for own, other in zip(DANISH, GERMAN, strict=True)]
+    with pytest.raises(RunError, match=r"3\d% of their text stands in lines of other languages \(3\d% de\)"):
+        check([batch(mixed, ["da"] * 120)])
+    check([batch([f"{own}\n{own}\nKort sagt: Hafen" for own in DANISH])])
+
+
 @pytest.mark.parametrize("column", ["language", "declared_language"])
 def test_documents_in_other_languages_are_left_out_by_their_column(column: str) -> None:
     both = batch(DANISH + GERMAN, ["dan"] * 120 + ["de"] * 120, column)
