@@ -15,7 +15,7 @@ from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.html.block_kernels import Blocks, Positions
 from prep.stages.extract.html.element_kernels import inside
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.writing.render_kernels import Booleans
+from prep.stages.extract.writing.spacing_kernels import Booleans
 
 _FEWEST_WORDS: Final = 20
 _SHARE: Final = 0.1

@@ -17,12 +17,12 @@ from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, name_hash, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers, table_around
 from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, write_number
-from prep.stages.extract.writing.render_kernels import Booleans, around, has, rows_in_line
+from prep.stages.extract.writing.render_kernels import around, rows_in_line
+from prep.stages.extract.writing.spacing_kernels import Booleans, ends_apart, has, note_gap, shared_list
 
 _SPACE, _BAR, _NEWLINE, _DASH, _DOT, _HASH, _TICK, _STAR, _ANGLE, _BACKSLASH = 32, 124, 10, 45, 46, 35, 96, 42, 62, 92
 _LI, _OL, _TR, _TD, _TH, _TABLE = (number(name) for name in ("li", "ol", "tr", "td", "th", "table"))
 _QUOTE, _H1, _H6 = number("blockquote"), number("h1"), number("h6")
-_LISTS: Final = tuple(number(name) for name in ("ul", "ol", "menu", "dl"))
 _PRE: Final = inside("pre")
 _CODE: Final = inside("code")
 _STRONG: Final = inside("strong b")
@@ -52,6 +52,7 @@ def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
     written = 0
     marked = np.zeros(len(elements.kind), np.bool_)  # list items that have a dash or number
     ruled = np.zeros(len(elements.kind), np.bool_)  # tables with their line of dashes
+    loose = np.zeros(len(elements.kind), np.bool_)  # lists with an empty line in their last entry
     before = -1
     column = 0  # of the cell that is written
     for block in range(len(kept)):
@@ -64,6 +65,8 @@ def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
         begins_item = item > 0 and not has(elements, blocks, item, before)
         if cell > 0:
             table = table_around(elements, row)
+            if before >= 0:
+                note_gap(elements, blocks, loose, element, before, not has(elements, blocks, table, before))
             if before >= 0 and has(elements, blocks, row, before):
                 if columns[cell] > column:
                     written = _write_cells(target, written, columns[cell] - column)
@@ -79,7 +82,7 @@ def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
             continue
         if before >= 0:
             written = _end_row(target, written, elements, blocks, in_line, before, 0, widths, column, ruled)
-        written = _begin_block(target, written, elements, blocks, before, element, begins_item)
+        written = _begin_block(target, written, elements, blocks, loose, before, block, begins_item)
         first = written
         preformatted = elements.inside[element] & _PRE != 0
         if begins_item:
@@ -203,18 +206,24 @@ def _end_row(
 
 @leaf
 def _begin_block(
-    target: Bytes, written: int, elements: Elements, blocks: Blocks, before: int, element: int, begins_item: bool
+    target: Bytes,
+    written: int,
+    elements: Elements,
+    blocks: Blocks,
+    loose: Booleans,
+    before: int,
+    block: int,
+    begins_item: bool,
 ) -> int:
     """Write what stands before a block that is no cell: an empty line, or a line's end within a list."""
     if before < 0:
         return written
-    newlines = 2
-    at = element
-    while at > 0 and begins_item:
-        if elements.kind[at] in _LISTS and has(elements, blocks, at, before):
-            newlines = 1
-            break
-        at = elements.parent[at]
+    element = blocks.element[block]
+    shared = shared_list(elements, blocks, element, before)
+    newlines = 1 if begins_item and shared > 0 and not loose[shared] else 2
+    if newlines == 1 and ends_apart(elements, blocks, block, shared, before, True):
+        newlines = 2
+    note_gap(elements, blocks, loose, element, before, newlines == 2)
     for _ in range(newlines):
         target[written] = _NEWLINE
         written += 1
@@ -223,19 +232,26 @@ def _begin_block(
 
 @leaf
 def _indent(target: Bytes, written: int, elements: Elements, marked: Booleans, element: int) -> int:
-    """Write what indents a line in an element: angle brackets of quotations, then spaces of the items around it."""
-    spaces, quotes = 0, 0
+    """Write what indents a line in an element: the angle bracket of a quotation, and spaces of the items around.
+
+    Of nested quotations the innermost has the bracket; spaces of items around it stand before, of those in it after.
+    """
+    outside, inside_, quotes = 0, 0, 0
     at = element
     while at > 0:
         if elements.kind[at] == _QUOTE:
             quotes = 1
         elif marked[at]:
-            spaces += 3 if elements.kind[elements.parent[at]] == _OL else 2
+            spaces = 3 if elements.kind[elements.parent[at]] == _OL else 2
+            outside, inside_ = outside + spaces * quotes, inside_ + spaces * (1 - quotes)
         at = elements.parent[at]
+    for _ in range(outside):
+        target[written] = _SPACE
+        written += 1
     if quotes:
         target[written], target[written + 1] = _ANGLE, _SPACE
         written += 2
-    for _ in range(spaces):
+    for _ in range(inside_):
         target[written] = _SPACE
         written += 1
     return written

@@ -10,7 +10,6 @@ but for the elements around each block.
 from typing import Final
 
 import numpy as np
-import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
@@ -18,12 +17,19 @@ from prep.stages.extract.html.block_kernels import Blocks
 from prep.stages.extract.html.element_kernels import inside, number
 from prep.stages.extract.html.nesting_kernels import Elements, table_around
 from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, write_number
+from prep.stages.extract.writing.spacing_kernels import (
+    Booleans,
+    begins_apart,
+    ends_apart,
+    entry_around,
+    has,
+    note_gap,
+    shared_list,
+)
 
 _SPACE, _BAR, _NEWLINE, _DASH, _DOT, _SEMICOLON = 32, 124, 10, 45, 46, 59
 _EXCLAMATION, _COMMA, _COLON, _QUESTION = 33, 44, 58, 63
-_LI, _UL, _OL, _MENU, _DL = (number(name) for name in ("li", "ul", "ol", "menu", "dl"))
-_TR, _TD, _TH, _TABLE = (number(name) for name in ("tr", "td", "th", "table"))
-_PARAGRAPHS: Final = tuple(number(name) for name in ("p", "pre", "blockquote", "h1", "h2", "h3", "h4", "h5", "h6"))
+_LI, _TR, _TD, _TH, _TABLE = (number(name) for name in ("li", "tr", "td", "th", "table"))
 _UNMARKED = inside("h1 h2 h3 h4 h5 h6 pre")
 _HEADINGS: Final = inside("h1 h2 h3 h4 h5 h6")
 _PRE: Final = inside("pre")
@@ -35,8 +41,6 @@ _MARKER: Final = 16
 """Most bytes of an item's dash or number, and of what else is written before a block once."""
 _SAME_CELL, _CELL, _LINE, _PARAGRAPH = -2, -1, 1, 2
 """What stands between two blocks; the last two are numbers of newlines."""
-
-Booleans = npt.NDArray[np.bool_]
 
 
 @kernel
@@ -52,6 +56,7 @@ def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: B
     target = np.empty(size, np.uint8)
     written = 0
     marked = np.zeros(len(elements.kind), np.bool_)  # list items that have a dash
+    loose = np.zeros(len(elements.kind), np.bool_)  # lists with an empty line in their last entry
     before = -1
     for block in range(len(kept)):
         if not kept[block]:
@@ -61,7 +66,9 @@ def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: B
         cell = around(elements, element, _TD, _TH) if in_line[row] else 0
         item = around(elements, element, _LI, _LI)
         begins_item = item > 0 and not has(elements, blocks, item, before)
-        between = _between(elements, blocks, in_line, before, block, row, begins_item)
+        between = _between(elements, blocks, in_line, loose, before, block, row, begins_item)
+        if before >= 0:
+            note_gap(elements, blocks, loose, element, before, between == _PARAGRAPH)
         if between == _SAME_CELL:
             if begins_item and before >= 0 and not _ends_clause(target[written - 1]):
                 target[written] = _SEMICOLON
@@ -136,7 +143,14 @@ def rows_in_line(elements: Elements, blocks: Blocks, kept: Booleans) -> Booleans
 
 @leaf
 def _between(
-    elements: Elements, blocks: Blocks, in_line: Booleans, before: int, block: int, row: int, begins_item: bool
+    elements: Elements,
+    blocks: Blocks,
+    in_line: Booleans,
+    loose: Booleans,
+    before: int,
+    block: int,
+    row: int,
+    begins_item: bool,
 ) -> int:
     """Return what to write between two blocks that are kept."""
     if before < 0:
@@ -148,14 +162,14 @@ def _between(
         last = around(elements, blocks.element[before], _TR, _TR)
         same = has(elements, blocks, around(elements, element, _TABLE, _TABLE), before)
         return _LINE if same and in_line[last] else _PARAGRAPH
-    if not begins_item and elements.kind[element] in _PARAGRAPHS:
+    shared = shared_list(elements, blocks, element, before)
+    if shared == 0:
         return _PARAGRAPH
-    at = element
-    while at > 0:
-        if elements.kind[at] in (_UL, _OL, _MENU, _DL) and has(elements, blocks, at, before):
-            return _LINE
-        at = elements.parent[at]
-    return _PARAGRAPH
+    if not begins_item and begins_apart(elements, blocks, element, shared, before):
+        return _PARAGRAPH
+    begins_entry = not has(elements, blocks, entry_around(elements, element, shared), before)
+    apart = ends_apart(elements, blocks, block, shared, before, begins_item or begins_entry)
+    return _PARAGRAPH if apart or (begins_entry and loose[shared]) else _LINE
 
 
 @leaf
@@ -187,12 +201,6 @@ def around(elements: Elements, element: int, kind: int, other: int) -> int:
     while element > 0 and elements.kind[element] != kind and elements.kind[element] != other:
         element = elements.parent[element]
     return element
-
-
-@leaf
-def has(elements: Elements, blocks: Blocks, element: int, before: int) -> bool:
-    """Return whether a block stands in an element that a later block is known to stand in."""
-    return bool(before >= blocks.begun[elements.first[element]])
 
 
 @leaf

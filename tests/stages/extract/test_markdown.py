@@ -22,7 +22,10 @@ def markdown(page: str) -> str:
         ("a <b>strong</b> and <i>soft </i>word, <code>x</code>", "a **strong** and *soft* word, `x`"),
         ("<b><i>both</i></b> <strong>a<br>b</strong>", "***both*** **a\nb**"),
         ("<ul><li>a<li>b<ul><li>c<ol><li>d</ol></ul></ul>e", "- a\n- b\n  - c\n    1. d\n\ne"),
-        ("<ol start=3><li><p>a</p><p>b<br>c</p><li>d</ol>", "3. a\n\n   b\n   c\n4. d"),
+        ("<ol start=3><li><p>a</p><p>b<br>c</p><li>d<li>e</ol>", "3. a\n\n   b\n   c\n\n4. d\n5. e"),
+        ("<ol><li>a<blockquote>b</blockquote><li>c</ol>", "1. a\n\n   > b\n\n2. c"),
+        ("<blockquote><ul><li>a<p>b</ul></blockquote>", "> - a\n\n>   b"),
+        ("<ul><li><table><tr><td>a<td>b</table><li>c</ul>", "| a | b |\n| --- | --- |\n\n- c"),
         (
             "<table><tr><th>a<th>b<tr><td>c|<td><ul><li>d<li>e</ul><tr><td><td>f</table>g",
             "| a | b |\n| --- | --- |\n| c\\| | d e |\n| | f |\n\ng",
