@@ -198,9 +198,23 @@ def write_batches(path: str, schema: pa.Schema, batches: Iterable[pa.RecordBatch
 
 def read_arrow(path: str) -> pa.Table:
     """Open an Arrow IPC file; a local one is mapped into memory, not read. Raises CorruptFileError where it is none."""
-    try:
+    with _whole_arrow(path):
         return pa.ipc.open_file(map_input(path)).read_all()
-    except pa.ArrowInvalid as error:
+
+
+def read_arrow_batch(path: str, number: int) -> pa.RecordBatch:
+    """Open one record batch of an Arrow IPC file, as `read_arrow` does."""
+    with _whole_arrow(path):
+        return pa.ipc.open_file(map_input(path)).get_batch(number)
+
+
+@contextmanager
+def _whole_arrow(path: str) -> Iterator[None]:
+    try:
+        yield
+    except (pa.ArrowInvalid, OSError) as error:
+        if isinstance(error, OSError) and error.errno is not None:  # of the file system; pyarrow's own have none
+            raise
         raise CorruptFileError(
             f"{path} is not a whole Arrow file: {error}; run again: what is damaged is found and made again"
         ) from error

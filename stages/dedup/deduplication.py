@@ -4,7 +4,7 @@ A stage takes what it needs of each document in the pass before (`prep.stages.de
 and loses documents by a bitmap, so it is not written again. Documents that an earlier stage has dropped take no part.
 The phases, each of independent tasks:
 
-    sort    per part             hashes in rising order, ranks       prep.stages.shared.matching.matching
+    sort    per group of parts   hashes in rising order, ranks       prep.stages.shared.matching.sorted_hashes
     match   per hash and range   pairs                               prep.stages.shared.matching.matching
     cluster one                  who is kept in whose place          prep.stages.dedup.clusters, minhash.assignment
     count   per part             what went, by source and language   prep.stages.dedup.losses
@@ -48,10 +48,10 @@ from prep.stages.dedup.minhash.minhash_kernels import Shingling
 from prep.stages.dedup.minhash.similarity import Selection
 from prep.stages.results import Results, RunWarning
 from prep.stages.settings import Size
-from prep.stages.shared.matching import matching
+from prep.stages.shared.matching import matching, sorted_hashes
 from prep.stages.shared.matching.documents import Documents
 from prep.stages.shared.matching.keep import Keep, Policy
-from prep.stages.shared.matching.matching import Matcher, Range
+from prep.stages.shared.matching.matching import Matcher
 from prep.stages.stage import CheckContext, GlobalStage, Phase, Tagging
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts
@@ -117,7 +117,7 @@ class Deduplication(Tagging, GlobalStage):
     def remarks(self, context: CheckContext) -> Iterator[str]:
         """Say what disk the stage will take: the tap's table, the sorted hashes, pairs and verdicts."""
         halves = sum(len(self.hash_columns(number)) for number in range(self.hash_count()))
-        each = self.sketch_bytes() + ID_BYTES + halves * 16 + self.hash_count() * (4 + PAIR_BYTES // 2)
+        each = self.sketch_bytes() + ID_BYTES + halves * 16 + self.hash_count() * (8 + PAIR_BYTES // 2)
         documents = max(1, context.input_bytes // INPUT_BYTES)
         if self.index is not None:
             names = ", ".join(crawl.name for crawl in self.crawls) or "no crawl yet"
@@ -192,8 +192,8 @@ class Deduplication(Tagging, GlobalStage):
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
         """Return the phases."""
-        tasks = self.hash_count() * matching.ranges(parts)
-        found = [Phase(SORT, parts), Phase(MATCH, tasks)]
+        tasks = self.hash_count() * sorted_hashes.ranges(parts)
+        found = [Phase(SORT, sorted_hashes.groups(parts)), Phase(MATCH, tasks)]
         if self.reads_texts():
             found += [Phase(CHOOSE, 1), Phase(SHINGLE, parts)]
             found += [Phase(VERIFY, tasks)] if self.verifies_pairs() else []
@@ -214,8 +214,7 @@ class Deduplication(Tagging, GlobalStage):
         if phase == SORT and task == 0 and self.index is not None:
             index.confirm(self.index, self.crawls)
         if phase == SORT:
-            hashes = [self.hash_columns(number) for number in range(self.hash_count())]
-            matching.sort(hashes, self.policy, self.within, task, context)
+            sorted_hashes.sort(self._hashes(), self.policy, self.within, task, self.memory, context)
         elif phase == MATCH:
             self._match(task, documents, context)
         elif phase == CLUSTER:
@@ -230,7 +229,7 @@ class Deduplication(Tagging, GlobalStage):
         elif phase in (SAMPLE, QUOTE, AUDIT):
             self._audit(phase, task, documents, context)
         elif phase == REMEMBER:
-            index.remember(task, self.hash_count(), documents, context)
+            index.remember(task, self._hashes(), self.within, documents, context)
         elif self.index is not None:
             index.extend(self.index, self.crawls, self.index_settings(), context)
         return None
@@ -241,11 +240,17 @@ class Deduplication(Tagging, GlobalStage):
             yield from alarms.losses_in(results, self.name, self.alarm)
         yield from alarms.doubtful(results, self.name)
 
+    def _hashes(self) -> list[tuple[str, ...]]:
+        return [self.hash_columns(number) for number in range(self.hash_count())]
+
+    def _elects(self) -> bool:
+        """Say whether it matters which document of a run the others are paired with: they go to it, or resemble it."""
+        return self.verifies_pairs() or (self.policy.by_time and self.verification() is None)
+
     def _match(self, task: int, documents: Documents, context: GlobalContext) -> None:
-        ranges = matching.ranges(len(context.upstream.parts))
-        number, part = divmod(task, ranges)
-        matcher = Matcher(number, len(self.hash_columns(number)), self.policy, documents, self.memory)
-        pairs = matcher.pairs(Range.of(part, ranges))
+        index, number = divmod(task, sorted_hashes.ranges(len(context.upstream.parts)))
+        policy = self.policy if self._elects() else None
+        pairs = Matcher(index, policy, documents, self.memory).pairs(number, context)
         least = self.least_similarity()
         if least is not None and self.verifies_pairs() and not self.reads_texts():
             pairs = matching.verified(pairs, least, documents)
@@ -253,7 +258,7 @@ class Deduplication(Tagging, GlobalStage):
 
     def _verify(self, phase: str, task: int, documents: Documents, context: GlobalContext) -> None:
         if phase == CHOOSE:
-            tasks = self.hash_count() * matching.ranges(len(context.upstream.parts))
+            tasks = self.hash_count() * sorted_hashes.ranges(len(context.upstream.parts))
             similarity.choose_candidates(tasks, documents, context)
         elif phase == SHINGLE:
             Selection(similarity.CANDIDATES, context).read_texts(task, self.shingling())

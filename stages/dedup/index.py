@@ -3,7 +3,7 @@
     index.json                    the generation that holds: format, settings, and the crawls in order
     segments/NAME-DIGEST/         a crawl's files, never changed
         00000-documents.arrow     a row per document: id, the id kept in its place, sketch, content
-        00000-000.arrow           each of its hashes in rising order, as the phase `sort` writes them
+        00000-000.arrow           each of its hashes in rising order, with the rows
 
 A run adds its crawl at the end: the segment is put together under another name and renamed, then `index.json` is
 replaced in one step. Whatever is killed when, the index is the old or the new one. A crawl that is run again takes its
@@ -15,7 +15,7 @@ import hashlib
 import os
 import secrets
 import shutil
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
@@ -35,10 +35,10 @@ from prep.stages.shared.matching.documents import (
     SKETCH,
     Documents,
     KnownPart,
-    hashes_of,
     hashes_path,
     read_numbers,
 )
+from prep.stages.shared.matching.sorted_hashes import HashesOfPart
 from prep.stages.stage import Tap
 from prep.stages.upstream import GlobalContext
 
@@ -160,8 +160,10 @@ def problems(index: Index, settings: Mapping[str, object]) -> Iterator[Problem]:
                 yield Problem("the index is damaged", ("index", "folder"), f"{folder / name} of {size} bytes", "", hint)
 
 
-def remember(part: int, hashes: int, documents: Documents, context: GlobalContext) -> None:
-    """Write what the index keeps of a part of the run, its documents and so many hashes, to the run's output."""
+def remember(
+    part: int, hashes: Sequence[tuple[str, ...]], within: str | None, documents: Documents, context: GlobalContext
+) -> None:
+    """Write what the index keeps of a part of the run, its documents and their hashes, to the run's output."""
     place = documents.new_parts.start + part
     table = documents.table(place)
     verdicts = read_arrow(verdicts_path(context, part))
@@ -172,9 +174,9 @@ def remember(part: int, hashes: int, documents: Documents, context: GlobalContex
     columns |= {name: table.column(name) for name in (SKETCH, CONTENT) if name in table.column_names}
     folder = Path(join(context.output, FOLDER))
     write_arrow(str(folder / _documents(part)), pa.table(columns).combine_chunks())
-    for index in range(hashes):
-        name = hashes_path(f"{part:05d}", index)
-        _link(Path(hashes_path(hashes_of(context, part), index)), folder / name)
+    source = HashesOfPart(part, within, context)
+    for index, names in enumerate(hashes):
+        write_arrow(hashes_path(str(folder / f"{part:05d}"), index), source.sorted(names))
 
 
 def extend(index: Index, before: tuple[Crawl, ...], settings: Mapping[str, object], context: GlobalContext) -> None:

@@ -54,7 +54,7 @@ from prep.stages.repeats.taps import HASH_0, HASH_1, ID
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import Documents, read_numbers, read_values
 from prep.stages.shared.matching.keep import Policy, elect, keys
-from prep.stages.shared.matching.matching import Range
+from prep.stages.shared.matching.sorted_hashes import Range
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts, Verdicts
 

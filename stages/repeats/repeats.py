@@ -15,7 +15,7 @@ from prep.stages.repeats import audit, phases
 from prep.stages.repeats.stored import Level
 from prep.stages.repeats.taps import HostLineTap, LineTap, Unit, WindowTap
 from prep.stages.settings import Size
-from prep.stages.shared.matching.matching import ranges
+from prep.stages.shared.matching.sorted_hashes import ranges
 from prep.stages.stage import CheckContext, GlobalStage, Phase, Tagging, Tap
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts

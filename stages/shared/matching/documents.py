@@ -81,10 +81,9 @@ class Documents:
         new = part - len(self._known)
         return read_arrow(self._known[part].documents if new < 0 else self._context.upstream.taps[new])
 
-    def hashes(self, part: int, index: int) -> pa.Table:
-        """Return the hashes of a part under a number, sorted (see `prep.stages.shared.matching.matching`)."""
-        new = part - len(self._known)
-        return read_arrow(hashes_path(self._known[part].hashes if new < 0 else hashes_of(self._context, new), index))
+    def known_hashes(self, index: int) -> tuple[str, ...]:
+        """Return where the sorted hashes under a number lie of each part of the index."""
+        return tuple(hashes_path(part.hashes, index) for part in self._known)
 
     def places(self, numbers: Numbers) -> tuple[Numbers, Numbers]:
         """Return the part and the row of each document."""
@@ -179,13 +178,8 @@ class Documents:
                 yield part, numbers[bounds[part] : bounds[part + 1]] - self.offsets[part]
 
 
-def hashes_of(context: GlobalContext, part: int) -> str:
-    """Return what the paths of the sorted hashes of a part of the run begin with."""
-    return join(context.scratch, "hashes", f"{part:05d}")
-
-
 def hashes_path(part: str, index: int) -> str:
-    """Return where the sorted hashes of a part under a number lie, given what their paths begin with."""
+    """Return where an index holds the sorted hashes of a part under a number, given what their paths begin with."""
     return f"{part}-{index:03d}.arrow"
 
 

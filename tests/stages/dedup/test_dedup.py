@@ -21,7 +21,7 @@ from prep.stages.dedup.exact import Exact
 from prep.stages.dedup.minhash.minhash import MinHash
 from prep.stages.dedup.taps import MinHashTap, band_column
 from prep.stages.results import Counts
-from prep.stages.shared.matching.matching import ranges
+from prep.stages.shared.matching.sorted_hashes import ranges
 from prep.stages.stage import CheckContext
 from prep.stages.upstream import GlobalContext, Upstream
 
