@@ -39,8 +39,8 @@ def shared_list(elements: Elements, blocks: Blocks, element: int, before: int) -
 
 @leaf
 def entry_around(elements: Elements, element: int, of: int) -> int:
-    """Return the child of a list that an element in it is or stands in."""
-    while elements.parent[element] != of:
+    """Return the child of a list that an element in it is or stands in; the list itself for text between entries."""
+    while element != of and elements.parent[element] != of:
         element = elements.parent[element]
     return element
 

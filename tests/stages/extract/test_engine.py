@@ -61,6 +61,7 @@ def test_headings_and_paragraphs_stand_apart() -> None:
         ("<ul><li>a<li>b<ul><li>c</ul><li>d</ul>e", "- a\n- b\n  - c\n- d\n\ne"),
         ("<ol><li><p>a</p><p>b</p><li>c<li>d</ol>", "1. a\n\nb\n\n2. c\n3. d"),
         ("<ul><li><p>a</p><li><p>b</p></ul>", "- a\n- b"),
+        ("<ul>a<li>b</li>c<p>d</p>e<li>f</ul>g", "a\n- b\nc\n\nd\n\ne\n\n- f\n\ng"),
         ("<ul><li>a<pre>b</pre>c<li>d</ul>", "- a\n\nb\n\nc\n\n- d"),
         ("<ul><li>a<blockquote><div>b</div></blockquote><li>c</ul>", "- a\n\nb\n\n- c"),
         ("<ul><li>a<table><tr><td>b<td>c</table>d<li>e</ul>", "- a\n\nb | c\n\nd\n\n- e"),
