@@ -25,7 +25,7 @@ import pyarrow.parquet as pq
 from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.arrow.documents import write_table
 from prep.corpus.files.storage import join, read_arrow, write_arrow, write_json
-from prep.stages.dedup.clusters import PLACES, kept_ids, sizes_path, verdicts_path
+from prep.stages.dedup.clusters import PLACES, sizes_path, verdicts_path
 from prep.stages.dedup.minhash.similarity import Selection, similarities
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values
 from prep.stages.shared.matching.documents import SKETCH, Documents, read_numbers
@@ -110,7 +110,7 @@ def _verdicts(part: int, documents: Documents, context: GlobalContext) -> dict[s
 
 
 def _hashes_of_ids(documents: Documents, part: int, rows: Numbers) -> Values:
-    return string_hashes(*string_buffers(documents.ids(part, rows)))
+    return string_hashes(*string_buffers(documents.ids(part, rows))) if len(rows) else np.empty(0, np.uint64)
 
 
 def write(judge: Judge, documents: Documents, context: GlobalContext) -> None:
@@ -178,8 +178,8 @@ def _pairs_table(table: pa.Table, documents: Documents, context: GlobalContext) 
     true[~known] = similarities(removed.filter(pa.array(~known)), kept)
     back = pa.array(np.cumsum(~known) - 1, mask=known)
     columns = {
-        "removed": kept_ids(documents, part, row),
-        "kept": kept_ids(documents, kept_part, kept_row),
+        "removed": documents.kept_ids(part, row),
+        "kept": documents.kept_ids(kept_part, kept_row),
         "estimated": pa.array(_estimated(documents, (part, row), (kept_part, kept_row)), from_pandas=True),
         "true": pa.array(true, from_pandas=True),
         "size": size,

@@ -6,7 +6,7 @@
    among those before it, so that a later document never joins two clusters and what was kept once is kept.
 2. `drop` writes, for one part, which of its documents go, in whose favour, and how large the clusters are.
 
-Memory: 37 bytes per document, and what one part of ids takes. Where that is more than the setting, the arrays are files
+Memory: 37 bytes per document. Where that is more than the setting, the arrays are files
 mapped into memory: slower, but bounded.
 """
 
@@ -20,6 +20,7 @@ import pyarrow as pa
 
 from prep.corpus.arrow.documents import write_table
 from prep.corpus.files.storage import expand, join, read_arrow, write_arrow
+from prep.stages.dedup.kept import kept_ids
 from prep.stages.dedup.minhash.assignment import Components, Verification, assignments
 from prep.stages.shared.matching.cluster_kernels import (
     Numbers,
@@ -202,7 +203,7 @@ def drop(
     """Write a part's columns; return its rejected documents, each with the id of the one kept in its place."""
     verdicts = read_arrow(verdicts_path(context, part))
     rows, kept_parts, kept_rows, sizes = (read_numbers(verdicts, name) for name in PLACES)
-    kept = kept_ids(documents, kept_parts, kept_rows)
+    kept = kept_ids(documents, kept_parts, kept_rows, context)
     itself = (kept_parts == documents.new_parts.start + part) & (kept_rows == rows)
     lost = rows[~itself]
     total = documents.table(documents.new_parts.start + part).num_rows
@@ -243,17 +244,6 @@ def spread(values: pa.ChunkedArray, rows: Numbers, total: int) -> pa.ChunkedArra
     empty = np.ones(total, np.bool_)
     empty[rows] = False
     return values.take(pa.array(places, mask=empty))
-
-
-def kept_ids(documents: Documents, parts: Numbers, rows: Numbers) -> pa.ChunkedArray:
-    """Return the ids of documents by their places, reading each part's ids once."""
-    order = np.argsort(parts, kind="stable")
-    chunks = [
-        chunk
-        for part in np.unique(parts)
-        for chunk in pa.chunked_array(documents.kept_ids(int(part), rows[order][parts[order] == part])).chunks
-    ]
-    return pa.chunked_array(chunks, pa.string()).take(pa.array(np.argsort(order, kind="stable")))
 
 
 def verdicts_path(context: GlobalContext, part: int) -> str:

@@ -7,8 +7,8 @@ The phases, each of independent tasks:
     sort    per group of parts   hashes in rising order, ranks       prep.stages.shared.matching.sorted_hashes
     match   per hash and range   pairs                               prep.stages.shared.matching.matching
     cluster one                  who is kept in whose place          prep.stages.dedup.clusters, minhash.assignment
-    count   per part             what went, by source and language   prep.stages.dedup.losses
-    add_up  one                  the same of all parts               prep.stages.dedup.losses
+    count   per part             what went, by source and language   prep.stages.dedup.losses, kept
+    add_up  one                  the same of all parts               prep.stages.dedup.losses, kept
     drop    per part             bitmap, columns, rejected documents prep.stages.dedup.clusters
 
 between match and cluster, where texts are compared (`verify` only where clusters are transitive):

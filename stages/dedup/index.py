@@ -26,7 +26,8 @@ from pydantic import Field
 
 from prep.corpus.errors import CorruptFileError, Problem, RunError
 from prep.corpus.files.storage import absolute, is_remote, join, read_arrow, read_json, sha256, write_arrow, write_json
-from prep.stages.dedup.clusters import kept_ids, spread, verdicts_path
+from prep.stages.dedup.clusters import spread, verdicts_path
+from prep.stages.dedup.kept import kept_ids
 from prep.stages.settings import PathName, Settings
 from prep.stages.shared.matching.documents import (
     CONTENT,
@@ -169,7 +170,7 @@ def remember(
     verdicts = read_arrow(verdicts_path(context, part))
     rows, kept_parts, kept_rows = (read_numbers(verdicts, name) for name in ("row", "kept_part", "kept_row"))
     lost = (kept_parts != place) | (kept_rows != rows)
-    kept = kept_ids(documents, kept_parts[lost], kept_rows[lost])
+    kept = kept_ids(documents, kept_parts[lost], kept_rows[lost], context)
     columns = {ID: table.column(ID), KEPT_ID: spread(kept, rows[lost], table.num_rows)}
     columns |= {name: table.column(name) for name in (SKETCH, CONTENT) if name in table.column_names}
     folder = Path(join(context.output, FOLDER))

@@ -17,7 +17,8 @@ from prep.corpus.arrow.columns import string_buffers
 from prep.corpus.arrow.documents import read_documents, read_schema, write_table
 from prep.corpus.files.storage import join, read_arrow, write_arrow
 from prep.corpus.text.hashing import lower_table
-from prep.stages.dedup.clusters import Origins, kept_ids, verdicts_path
+from prep.stages.dedup.clusters import Origins, verdicts_path
+from prep.stages.dedup.kept import gather_kept, kept_ids, place, write_kept
 from prep.stages.shared.matching.cluster_kernels import Numbers
 from prep.stages.shared.matching.documents import Documents, read_numbers
 from prep.stages.shared.url.hash_kernels import host_hashes
@@ -54,19 +55,24 @@ _LOSSES = pa.schema(
 
 
 def count(part: int, with_hosts: bool, documents: Documents, context: GlobalContext) -> None:
-    """Write how many documents of a part each cluster has of each source and language, and of each host."""
-    place = documents.new_parts.start + part
+    """Write how many documents of a part each cluster has of each source and language, and of each host.
+
+    Writes the ids of those that are kept in others' places, too.
+    """
+    own = documents.new_parts.start + part
     verdicts = read_arrow(verdicts_path(context, part))
-    total = documents.table(place).num_rows
-    kept = np.stack([np.full(total, place), np.arange(total)])
+    total = documents.table(own).num_rows
+    kept = np.stack([np.full(total, own), np.arange(total)])
     rows = read_numbers(verdicts, "row")
     for half, name in enumerate(_PLACES):
         kept[half, rows] = read_numbers(verdicts, name)
+    stays = (kept[0] == own) & (kept[1] == np.arange(total))
+    write_kept(part, rows[stays[rows]], documents, context)
     before = context.upstream.dropped(part)
     columns = {
         "kept_part": kept[0],
         "kept_row": kept[1],
-        "stays": (kept[0] == place) & (kept[1] == np.arange(total)),
+        "stays": stays,
         "entered": np.ones(total, np.bool_) if before is None else ~before,
     }
     there = read_schema(context.upstream.parts[part]).names
@@ -96,14 +102,15 @@ def _grouped(label: str, values: pa.ChunkedArray, columns: Mapping[str, npt.NDAr
 
 
 def add_up(with_origins: bool, documents: Documents, context: GlobalContext) -> None:
-    """Write what the run took of each source and language, and where its clusters come from."""
+    """Write what was taken of each source and language, where clusters come from, and the ids of what is kept."""
+    gather_kept(context)
     tables = [read_arrow(_path(context, f"{part:05d}")) for part in range(len(context.upstream.parts))]
     whole = pa.concat_tables([_COUNTED.empty_table(), *tables])
-    losses = [row for label in LABELS for row in _losses(label, whole, documents)]
+    losses = [row for label in LABELS for row in _losses(label, whole, documents, context)]
     write_table(join(context.output, "audit", LOSSES), pa.Table.from_pylist(losses, _LOSSES))
     if not with_origins:
         return
-    places = pa.array(_place(*(read_numbers(whole, name) for name in _PLACES)))
+    places = pa.array(place(*(read_numbers(whole, name) for name in _PLACES)))
     known = whole.append_column("place", places).filter(pc.is_valid(whole.column("value")))
     counts = {}
     for label in (SOURCE, HOST):
@@ -120,7 +127,7 @@ def origins(context: GlobalContext) -> Origins:
     places, sources, hosts = (read_numbers(table, name) for name in ("place", SOURCE, HOST))
 
     def look_up(parts: Numbers, rows: Numbers) -> tuple[Numbers, Numbers]:
-        wanted = _place(parts, rows)
+        wanted = place(parts, rows)
         if not len(places):
             return np.zeros(len(wanted), np.int64), np.zeros(len(wanted), np.int64)
         at = np.minimum(np.searchsorted(places, wanted), len(places) - 1)
@@ -130,11 +137,7 @@ def origins(context: GlobalContext) -> Origins:
     return look_up
 
 
-def _place(parts: Numbers, rows: Numbers) -> Numbers:
-    return (parts << 40) | rows
-
-
-def _losses(label: str, counted: pa.Table, documents: Documents) -> list[dict[str, object]]:
+def _losses(label: str, counted: pa.Table, documents: Documents, context: GlobalContext) -> list[dict[str, object]]:
     """Return what was taken of each value of a column, the greatest share first."""
     mine = counted.filter(pc.equal(counted.column("label"), label))
     rows = []
@@ -144,19 +147,20 @@ def _losses(label: str, counted: pa.Table, documents: Documents) -> list[dict[st
         gone = some.filter(pc.invert(some.column("stays")))
         removed = pc.sum(gone.column("documents")).as_py() or 0
         total = pc.sum(some.column("documents")).as_py()
-        clusters = _largest(gone, documents) if removed else []
+        clusters = _largest(gone, documents, context) if removed else []
         share = round(removed / total, 4)
         rows.append(dict(zip(_LOSSES.names, (label, value, total, removed, share, clusters), strict=True)))
     return sorted(rows, key=lambda row: (-float(str(row["share"])), str(row["value"])))
 
 
-def _largest(gone: pa.Table, documents: Documents) -> Sequence[Mapping[str, object]]:
+def _largest(gone: pa.Table, documents: Documents, context: GlobalContext) -> Sequence[Mapping[str, object]]:
     """Return the clusters that most documents went to: the ids of those kept, and how many."""
     taken = gone.group_by(list(_PLACES)).aggregate([("documents", "sum")])
     counts = read_numbers(taken, "documents_sum")
     order = np.argsort(-counts, kind="stable")
     order = order[counts[order] >= counts[order[min(TOP, len(order)) - 1]]]  # ties go by the id
-    ids = kept_ids(documents, *(read_numbers(taken, name)[order] for name in _PLACES)).to_pylist()
+    parts, rows = (read_numbers(taken, name)[order] for name in _PLACES)
+    ids = kept_ids(documents, parts, rows, context).to_pylist()
     ranked = sorted(zip(-counts[order], ids, strict=True))[:TOP]
     return [{"kept": name, "documents": -int(documents_)} for documents_, name in ranked]
 

@@ -17,7 +17,7 @@ from prep.corpus.arrow.documents import read_rows
 from prep.corpus.files.storage import atomic_output, join, read_arrow, write_arrow
 from prep.stages.dedup.minhash.minhash_kernels import Shingling, shingle_sets
 from prep.stages.shared.matching.cluster_kernels import Numbers, Values
-from prep.stages.shared.matching.documents import Documents, read_numbers
+from prep.stages.shared.matching.documents import Documents, by_part, read_numbers
 from prep.stages.shared.matching.matching import PAIRS_AT_ONCE, pairs_path, read_pairs, write_pairs
 from prep.stages.shared.matching.sketch_kernels import jaccard
 from prep.stages.upstream import GlobalContext
@@ -59,11 +59,10 @@ class Selection:
 
     def take(self, parts: Numbers, rows: Numbers) -> pa.Table:
         """Return the sets and excerpts of documents that were read, in the order asked for."""
-        order = np.lexsort((rows, parts))
+        order, grouped = by_part(parts, rows)
         pieces = [_SCHEMA.empty_table()]
-        for part in np.unique(parts):
-            table = read_arrow(self._path("sets", int(part)))
-            mine = rows[order][parts[order] == part]
+        for part, mine in grouped:
+            table = read_arrow(self._path("sets", part))
             pieces.append(table.take(pa.array(np.searchsorted(read_numbers(table, "row"), mine))))
         back = np.empty(len(order), np.int64)
         back[order] = np.arange(len(order))

@@ -136,8 +136,16 @@ class Documents:
         """Return the ids of some rows of a part."""
         return self.table(part).column(ID).take(pa.array(rows))
 
-    def kept_ids(self, part: int, rows: Numbers) -> pa.ChunkedArray:
-        """Return the ids of the documents kept in place of some rows: their own, unless an index says otherwise."""
+    def kept_ids(self, parts: Numbers, rows: Numbers) -> pa.ChunkedArray:
+        """Return the ids of the documents kept in place of some, in any order: their own, unless an index says others.
+
+        Reads the table of each part that there is.
+        """
+        order, grouped = by_part(parts, rows)
+        chunks = [chunk for part, own in grouped for chunk in pa.chunked_array(self._kept_ids(part, own)).chunks]
+        return pa.chunked_array(chunks, pa.string()).take(pa.array(np.argsort(order, kind="stable")))
+
+    def _kept_ids(self, part: int, rows: Numbers) -> pa.ChunkedArray:
         ids = self.ids(part, rows)
         if part in self.new_parts:
             return ids
@@ -160,12 +168,10 @@ class Documents:
 
     def sketches(self, numbers: Numbers) -> Values:
         """Return the sketches of documents, in any order (uint64, documents × SKETCH_WORDS)."""
-        parts, rows = self.places(numbers)
-        order = np.argsort(parts, kind="stable")
+        order, grouped = by_part(*self.places(numbers))
         pieces = [np.empty((0, SKETCH_WORDS), np.uint64)]
-        for part in np.unique(parts):
-            taken = self.table(int(part)).column(SKETCH).take(pa.array(rows[order][parts[order] == part]))
-            pieces.append(_matrix(taken))
+        for part, rows in grouped:
+            pieces.append(_matrix(self.table(part).column(SKETCH).take(pa.array(rows))))
         found = np.empty_like(whole := np.concatenate(pieces))
         found[order] = whole
         return found
@@ -176,6 +182,13 @@ class Documents:
         for part in range(self.parts):
             if bounds[part] < bounds[part + 1]:
                 yield part, numbers[bounds[part] : bounds[part + 1]] - self.offsets[part]
+
+
+def by_part(parts: Numbers, rows: Numbers) -> tuple[Numbers, list[tuple[int, Numbers]]]:
+    """Return an order of documents by part and row, and each part that there is with its rows in this order."""
+    order = np.lexsort((rows, parts))
+    found, firsts = np.unique(parts[order], return_index=True)
+    return order, list(zip(found.tolist(), np.split(rows[order], firsts)[1:], strict=True))
 
 
 def hashes_path(part: str, index: int) -> str:
