@@ -14,6 +14,7 @@ from prep.corpus.shards.shards import read_manifest, token_dtype
 from prep.corpus.shards.splits import SPLITS, TRAIN, VALIDATION
 from prep.stages.pack.chat import Chat, ConversationEncoder
 from prep.stages.pack.left_out import left_out
+from prep.stages.pack.merge import groups, merge_group
 from prep.stages.pack.mixture import Mixture
 from prep.stages.pack.plan import Packing, PlanTask, Strategy
 from prep.stages.pack.scatter import scatter_share
@@ -26,7 +27,7 @@ from prep.stages.stage import CheckContext, GlobalStage, Phase, Stage
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts
 
-TOKENIZE, PLAN, SCATTER, WRITE, FINISH = "tokenize", "plan", "scatter", "write", "finish"
+TOKENIZE, PLAN, SCATTER, MERGE, WRITE, FINISH = "tokenize", "plan", "scatter", "merge", "write", "finish"
 
 SplitShare = Annotated[float, Field(ge=0, lt=1)]
 
@@ -184,11 +185,12 @@ class Pack(GlobalStage):
         return self if self.mixture is None else self.model_copy(update={"mixture": self.mixture.of_share(share)})
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
-        """Return the phases: tokens part by part, a plan of the rows, rows scattered, shards, manifests."""
+        """Return the phases: tokens part by part, a plan of rows, rows scattered (and merged), shards, manifests."""
         return (
             Phase(TOKENIZE, parts),
             Phase(PLAN, 1),
             Phase(SCATTER, parts),
+            *([Phase(MERGE, groups(parts))] if groups(parts) else []),
             Phase(WRITE, parts),
             Phase(FINISH, 1),
         )
@@ -247,6 +249,8 @@ class Pack(GlobalStage):
         elif phase == SCATTER:
             scatter_share(task, parts, context.scratch, rows, self.seed, self._splits)
             return left_out(task, context, plan)
+        elif phase == MERGE:
+            merge_group(task, parts, context.scratch, rows, self.shard_bytes, self._splits)
         elif phase == WRITE:
             write_share(task, context, rows, self.shard_bytes, self._splits)
         else:

@@ -3,29 +3,32 @@
 Each task takes an equal share of the rows in the order of the plan, in which the documents of neighbouring rows lie
 close together. It gathers a run of rows of 64 MiB at a time, sorts it by the places that the shuffle gives to the rows
 (a permutation that is computed, not stored: `prep.corpus.shards.permutation_kernels`) and writes it. The rows of a
-shard then lie in one piece in every run, so the next phase reads a little of each run from beginning to end: an exact
-shuffle of any number of rows, with files read and written in order and memory for one run or one shard.
+shard then lie in one piece in every run, so a later phase reads a little of each run from beginning to end: an exact
+shuffle of any number of rows, with files read and written in order and memory for one run or one shard. Many runs are
+merged before (`prep.stages.pack.merge`).
 Source: the shuffle of MapReduce (Dean & Ghemawat 2004, section 4.2, "ordering guarantees").
 
     scratch/runs/train/00000-00000.arrow   a task's first run: the columns of a shard, and `place`
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator
 from typing import NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from prep.corpus.files.storage import join, read_arrow, write_arrow
+from prep.corpus.files.storage import join, read_arrow_batch, write_batches
 from prep.corpus.shards.permutation_kernels import permuted
-from prep.corpus.shards.shards import Rows, mapped_rows, rows_batch
+from prep.corpus.shards.shards import Rows, mapped_rows, row_schema, rows_batch
 from prep.corpus.shards.splits import SPLITS
 from prep.stages.pack.packing_kernels import Integers
 from prep.stages.pack.placement_kernels import NO_ID, lay_out, reorder
 from prep.stages.pack.plan import Pieces, SplitFacts, read_facts, read_plan
 from prep.stages.pack.tokens import RowFormat, TokenSequence
 
+PLACE = "place"
+"""Column of a row's place in the shuffle, beside those of a shard."""
 RUN_BYTES = 64 << 20
 """Ids in a run, at most, or one row."""
 
@@ -67,9 +70,14 @@ def scatter_share(task: int, tasks: int, scratch: str, rows: RowFormat, seed: in
         for run in runs_of(task, scratch, split, facts.rows, tasks, rows.row_bytes):
             places = places_of(run, facts, split, seed)
             order = np.argsort(places)
-            batch = rows_batch(_gather(run, order, plan, tokens, masks, rows))
-            table = pa.Table.from_batches([batch]).append_column("place", pa.array(places[order]))
-            write_arrow(run.path, table)
+            write_placed(run.path, [(places[order], _gather(run, order, plan, tokens, masks, rows))], rows)
+
+
+def write_placed(path: str, placed: Iterable[tuple[Integers, Rows]], rows: RowFormat) -> None:
+    """Write rows with their places, a batch for each item."""
+    schema = row_schema(rows.length, rows.dtype, rows.loss_mask).append(pa.field(PLACE, pa.int64()))
+    batches = (rows_batch(some).append_column(PLACE, pa.array(places, pa.int64())) for places, some in placed)
+    write_batches(path, schema, batches)
 
 
 def places_of(run: Run, facts: SplitFacts, split: str, seed: int) -> Integers:
@@ -109,18 +117,26 @@ def _gather(
     return Rows(ids, offsets.astype(np.int32), lengths.astype(np.int32), plan.documents[pieces], starts, mask)
 
 
-def collect(runs: Sequence[Run], first: int, end: int, rows: RowFormat) -> Rows:
-    """Return the rows that the shuffle puts at the places from `first` to `end`, out of all runs."""
+def read_runs(runs: Iterable[Run]) -> Iterator[pa.RecordBatch]:
+    """Map runs into memory, one after the other."""
+    return (read_arrow_batch(run.path, 0) for run in runs)
+
+
+def collect(scattered: Iterable[pa.RecordBatch], first: int, end: int, rows: RowFormat) -> tuple[Integers, Rows]:
+    """Return those rows of some batches that the shuffle puts at places from `first` to `end`, rising, and the places.
+
+    In each batch the column `place` rises.
+    """
     ids = np.empty((end - first, rows.length), rows.dtype)
     mask = np.empty(ids.shape, np.uint8) if rows.loss_mask else None
-    places, counts, lengths, documents, continued = [], [], [], [], []
-    for run in runs:
-        table = read_arrow(run.path)
-        run_places = table.column("place").to_numpy()
+    places, counts, continued = [np.empty(0, np.int64)], [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+    lengths, documents = [np.empty(0, np.int32)], [np.empty(0, np.int64)]
+    for batch in scattered:
+        run_places = batch.column(PLACE).to_numpy()
         start, stop = np.searchsorted(run_places, (first, end)).tolist()
         if start == stop:
             continue
-        run_rows = mapped_rows(table.drop_columns("place").to_batches()[0])
+        run_rows = mapped_rows(batch)
         run_pieces = slice(run_rows.offsets[start], run_rows.offsets[stop])
         ids[run_places[start:stop] - first] = run_rows.ids[start:stop]
         if mask is not None and run_rows.loss_mask is not None:
@@ -130,9 +146,13 @@ def collect(runs: Sequence[Run], first: int, end: int, rows: RowFormat) -> Rows:
         lengths.append(run_rows.lengths[run_pieces])
         documents.append(run_rows.documents[run_pieces])
         continued.append(run_rows.continued[start:stop])
-    order = np.argsort(np.concatenate(places))
+    found = np.concatenate(places)
+    order = np.argsort(found)
+    found = found[order]
     offsets, pieces = reorder(np.cumsum([0, *np.concatenate(counts)], dtype=np.int64), order)
-    return Rows(
+    if len(found) < end - first:  # some of the runs
+        ids, mask = ids[found - first], None if mask is None else mask[found - first]
+    return found, Rows(
         ids,
         offsets.astype(np.int32),
         np.concatenate(lengths)[pieces],

@@ -3,10 +3,9 @@
 A shard is put together in memory by one task and written whole or not at all.
 """
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 from itertools import chain
-from typing import NamedTuple
 
 import numpy as np
 import pyarrow as pa
@@ -23,37 +22,15 @@ from prep.corpus.shards.shards import (
     write_shard,
 )
 from prep.stages.pack.label_tables import write_split_labels
+from prep.stages.pack.merge import groups, read_merged
 from prep.stages.pack.plan import read_facts
-from prep.stages.pack.scatter import Run, collect, runs
+from prep.stages.pack.scatter import collect, read_runs, runs
+from prep.stages.pack.shards import Shard, planned_shards
 from prep.stages.pack.tokens import RowFormat
 from prep.stages.upstream import GlobalContext
 
 BATCH_BYTES = 16 << 20
 """Ids in one record batch of a shard, at most, or one row."""
-
-
-class Shard(NamedTuple):
-    """A shard to write: the rows of a split from `first` to `end`."""
-
-    split: str
-    name: str
-    first: int
-    end: int
-
-
-def cut_shards(split: str, rows: int, rows_per_shard: int) -> list[Shard]:
-    """Return the fewest shards of at most `rows_per_shard` rows; they differ by one row at most.
-
-    A split without rows has one shard without rows, so that it opens like any other.
-    """
-    count = max(1, -(-rows // rows_per_shard))
-    bounds = [rows * index // count for index in range(count + 1)]
-    return [Shard(split, f"data-{index:05d}.arrow", *bounds[index : index + 2]) for index in range(count)]
-
-
-def planned_shards(scratch: str, split: str, rows: RowFormat, shard_bytes: int) -> list[Shard]:
-    """Return the shards of a split, of at most so many bytes of ids each, or one row."""
-    return cut_shards(split, read_facts(scratch, split).rows, max(1, shard_bytes // rows.row_bytes))
 
 
 def write_share(task: int, context: GlobalContext, rows: RowFormat, shard_bytes: int, splits: tuple[str, ...]) -> None:
@@ -62,9 +39,7 @@ def write_share(task: int, context: GlobalContext, rows: RowFormat, shard_bytes:
     schema = row_schema(rows.length, rows.dtype, rows.loss_mask)
     shards = [shard for split in splits for shard in planned_shards(scratch, split, rows, shard_bytes)]
     for shard in shards[task::parts]:
-        total = read_facts(scratch, shard.split).rows
-        scattered = list(chain.from_iterable(runs(scratch, shard.split, total, parts, rows.row_bytes)))
-        batches = _batches(shard, scattered, rows)
+        batches = _batches(shard, _scattered(shard, parts, scratch, rows), rows)
         file = write_shard(join(context.output, shard.split), shard.name, schema, batches)
         write_json(_entry_path(scratch, shard), asdict(file))
 
@@ -87,11 +62,19 @@ def write_manifests(
     write_splits(context.output, splits)
 
 
-def _batches(shard: Shard, scattered: list[Run], rows: RowFormat) -> Iterator[pa.RecordBatch]:
+def _scattered(shard: Shard, parts: int, scratch: str, rows: RowFormat) -> Iterator[pa.RecordBatch]:
+    """Return the batches in which a shard's rows lie."""
+    if groups(parts):
+        return read_merged(parts, scratch, shard.split, shard.number)
+    total = read_facts(scratch, shard.split).rows
+    return read_runs(chain.from_iterable(runs(scratch, shard.split, total, parts, rows.row_bytes)))
+
+
+def _batches(shard: Shard, scattered: Iterable[pa.RecordBatch], rows: RowFormat) -> Iterator[pa.RecordBatch]:
     """Yield a shard's rows in batches."""
     if shard.first == shard.end:
         return
-    found = collect(scattered, shard.first, shard.end, rows)
+    _, found = collect(scattered, shard.first, shard.end, rows)
     step = max(1, BATCH_BYTES // rows.row_bytes)
     for first in range(0, len(found.ids), step):
         end = min(first + step, len(found.ids))

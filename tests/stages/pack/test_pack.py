@@ -29,7 +29,7 @@ from prep.corpus.shards.verification import verify_shards
 from prep.stages.pack.mixture import Mixture, MixturePhase
 from prep.stages.pack.pack import FINISH, PLAN, SCATTER, TOKENIZE, WRITE, Pack
 from prep.stages.pack.plan import Strategy
-from prep.stages.pack.write import cut_shards
+from prep.stages.pack.shards import cut_shards
 from prep.stages.results import Counts
 from prep.stages.stage import CheckContext, Phase
 from prep.stages.upstream import GlobalContext, Upstream
@@ -275,6 +275,25 @@ def test_rows_are_written_in_batches_of_bounded_size(tmp_path: Path, monkeypatch
         assert max(batch.num_rows for batch in pa.ipc.open_stream(source)) == 3 < len(one) == len(several)
     assert np.array_equal(one.gather(range(len(one))), several.gather(range(len(one))))
     assert all_documents(tmp_path / "several") == tokens_of(TEXTS)
+
+
+@pytest.mark.parametrize("shard_bytes", [100, 1000, 10**9])
+def test_runs_that_are_merged_make_the_same_shards(
+    shard_bytes: int, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stage = Pack(length=16, validation=0.2, window=4, shard_bytes=shard_bytes)
+    parts = [TEXTS[part::7] if part % 3 else TEXTS[:part] for part in range(7)]
+    monkeypatch.setattr("prep.stages.pack.scatter.RUN_BYTES", 2 * 16 * 2)
+    run(stage, tmp_path / "runs", parts)
+    monkeypatch.setattr("prep.stages.pack.merge.MERGED_FROM", 7)
+    monkeypatch.setattr("prep.stages.pack.merge.GROUP", 3)
+    run(stage, tmp_path / "merged", parts)
+    files = [
+        path.relative_to(tmp_path / "runs") for path in (tmp_path / "runs" / "shards").rglob("*") if path.is_file()
+    ]
+    assert len(files) > 4
+    for name in files:
+        assert (tmp_path / "merged" / name).read_bytes() == (tmp_path / "runs" / name).read_bytes()
 
 
 def test_documents_stay_in_their_split_whatever_else_is_there(tmp_path: Path) -> None:
