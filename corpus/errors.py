@@ -76,5 +76,9 @@ class StorageError(RunError):
     """Storage stays away; the message names the file, the operation and the cause."""
 
 
+class ExecutorError(RunError):
+    """The cluster refuses or loses what a run needs of it, or does not answer."""
+
+
 class CorruptFileError(RunError):
     """A file written by `prep` does not hold what its manifest says."""

@@ -44,13 +44,17 @@ class LocalExecutor(Settings):
 
 
 class RayExecutor(Settings):
-    """Tasks on a Ray cluster that this process can join."""
+    """Actors on a Ray cluster that take tasks of any phase as they come; `prep run` starts them and waits."""
 
     kind: Literal["ray"]
     address: str | None = None
-    """Address of the cluster; left out: RAY_ADDRESS, or a cluster that runs on this machine."""
+    """`HOST:PORT` of a cluster that this machine belongs to, `ray://HOST:PORT` of another one, or `auto`, the one that
+    runs on this machine. Left out: RAY_ADDRESS, or `auto`."""
     cpus_per_task: int = Field(1, ge=1)
     memory_gb_per_cpu: float = Field(2.0, gt=0)
+    runtime_env: dict[str, object] = Field(default_factory=dict)
+    """Ray's runtime environment for the actors, such as `{pip: [corpus-prep, my-stages]}`; left out: the Python of each
+    node as it is."""
 
 
 class SlurmExecutor(Settings):

@@ -4,13 +4,11 @@
 """
 
 import shutil
-import socket
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from importlib.util import find_spec
 from pathlib import Path
-from urllib.parse import urlsplit
 
 from prep.corpus import kernel_cache
 from prep.corpus.errors import Problem
@@ -71,17 +69,12 @@ def _output_problems(output: str) -> Iterator[Problem]:
 
 
 def _ray_problems(executor: RayExecutor) -> Iterator[Problem]:
+    from prep.pipeline.execution.ray.launcher import address_problem, connection_problem
+
     if find_spec("ray") is None:
         yield Problem("executor ray needs the package ray", ("executor",), hint="pip install 'corpus-prep[ray]'")
-        return
-    address = (executor.address or "").removeprefix("ray://")
-    host, port = urlsplit(f"//{address}").hostname, urlsplit(f"//{address}").port
-    if host is None or port is None:
-        return
-    try:
-        socket.create_connection((host, port), ANSWER_SECONDS).close()
-    except OSError as error:
-        yield Problem("executor ray", ("executor", "address"), "a cluster that answers", f"{address}: {error}")
+    elif problem := address_problem(executor) or connection_problem(executor):
+        yield Problem("executor ray", ("executor", "address"), "a cluster that answers", problem)
 
 
 def _slurm_problems(executor: SlurmExecutor) -> Iterator[Problem]:

@@ -38,6 +38,8 @@ def stop(run: Run, set_: Set = None, json: Json = False) -> None:
         console.print(f"{output}: no run is at work here; the last one is {standing}", soft_wrap=True)
     if state.executor == "slurm":
         _cancel_jobs(folder, console)
+    elif state.executor == "ray":
+        _cancel_actors(folder, console)
     if json:
         print_json(observe(output))
 
@@ -53,3 +55,23 @@ def _cancel_jobs(folder: str, console: Terminal) -> None:
     if left is None or not slurm.cancel_all(name):
         raise RunError(f"Slurm does not answer; cancel the jobs that are left with: scancel --name {name}")
     console.print(f"cancelled {len(left)} jobs of Slurm", soft_wrap=True)
+
+
+def _cancel_actors(folder: str, console: Terminal) -> None:
+    """End the actors of Ray that a run may have left which was killed. Raises RunError where Ray does not answer."""
+    from prep.pipeline.execution.clusters import box_of
+    from prep.pipeline.execution.ray.launcher import left_behind
+
+    launcher = left_behind(folder, box_of(folder))
+    if launcher is None:
+        return
+    launcher.open()
+    try:
+        left = launcher.listed()
+        if not left:
+            return
+        if not launcher.cancel_all():
+            raise RunError("Ray does not answer; the actors that are left end by themselves when they have been idle")
+        console.print(f"cancelled {len(left)} actors of Ray", soft_wrap=True)
+    finally:
+        launcher.close()

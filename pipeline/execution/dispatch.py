@@ -11,11 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from prep.corpus.errors import PrepError, TaskError
-from prep.pipeline.config import Executor, LocalExecutor, RayExecutor
+from prep.pipeline.config import Executor, LocalExecutor
 from prep.pipeline.execution.tasks import Call
 
 if TYPE_CHECKING:
-    from prep.pipeline.execution.slurm.pilots import PilotPool
+    from prep.pipeline.execution.pilots.pool import PilotPool
     from prep.pipeline.execution.workers import Pool
 
 
@@ -58,21 +58,19 @@ class Dispatcher:
             )
 
     def _run(self, call: Call, done: Callable[[int], bool]) -> None:
-        count = min(self._workers, len(call.tasks))
         if isinstance(self._executor, LocalExecutor):
-            self._run_here(call, count)
+            self._run_here(call, min(self._workers, len(call.tasks)))
             return
-        if isinstance(self._executor, RayExecutor):
-            from prep.pipeline.execution.clusters import run_on_ray  # takes a quarter of a second
+        from prep.pipeline.execution.clusters import box_of, launcher_for
+        from prep.pipeline.execution.pilots.phase import run_phase
+        from prep.pipeline.execution.pilots.pool import PilotPool
 
-            run_on_ray(call, self._executor, count)
-            return
         if self._pilots is None:
-            from prep.pipeline.execution.slurm.pilots import PilotPool
-
             folder = str(Path(call.folder).parent)
-            self._pilots = self._closing.enter_context(PilotPool(self._executor, self._workers, folder, self._say))
-        self._pilots.run(call, done)
+            box = box_of(folder)
+            launcher = launcher_for(self._executor, folder, box)
+            self._pilots = self._closing.enter_context(PilotPool(launcher, self._workers, box, self._say))
+        run_phase(self._pilots, call, done)
 
     def _run_here(self, call: Call, count: int) -> None:
         alone = self._workers == 1 or (len(call.tasks) == 1 and not call.work.notes)

@@ -128,12 +128,6 @@ class Pool:
             self._idle.pop().end()
 
 
-def run_watched(call: Call, count: int) -> None:
-    """Run the call's tasks in so many worker processes that end with it. Raises what `Pool.run` raises."""
-    with Pool() as pool:
-        pool.run(call, count)
-
-
 class _Crew:
     """The workers of a call, and the tasks that wait for them."""
 

@@ -3,7 +3,7 @@
 import errno
 import shlex
 
-from prep.corpus.errors import LedgerError, PrepError, StorageError
+from prep.corpus.errors import ExecutorError, LedgerError, PrepError, StorageError
 from prep.pipeline.config import Configuration
 from prep.pipeline.monitor.state import Failure, RunState
 
@@ -30,6 +30,8 @@ def _hint(error: Exception, state: RunState, configuration: Configuration) -> st
         return f"free space where {configuration.settings.output} lies, or set another output; {kept}"
     if isinstance(error, StorageError):
         return f"see that the storage answers, or allow it more with `storage: {{retries: 20}}`; {kept}"
+    if isinstance(error, ExecutorError):
+        return f"see that the cluster is there and takes what `executor` asks for, or set executor: local; {kept}"
     if isinstance(error, LedgerError):
         return "this is a defect of the stage that is named, not of the configuration; please report it"
     if text.startswith("strict:"):

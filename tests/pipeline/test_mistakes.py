@@ -266,11 +266,8 @@ def test_check_tries_the_executor_and_the_output(
     assert next(readiness._slurm_problems(SlurmExecutor(kind="slurm", partition="cpu"))).expected == (
         "one of gpu, long"
     )
-    monkeypatch.setattr(readiness, "find_spec", lambda name: name)
-    address = RayExecutor(kind="ray", address="127.0.0.1:1")
-    assert "refused" in next(readiness._ray_problems(address)).seen
     monkeypatch.setattr(readiness, "find_spec", lambda _: None)
-    assert "needs the package ray" in str(next(readiness._ray_problems(address)))
+    assert "needs the package ray" in str(next(readiness._ray_problems(RayExecutor(kind="ray"))))
 
 
 @pytest.mark.parametrize(

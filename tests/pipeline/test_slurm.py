@@ -17,9 +17,12 @@ import pytest
 from prep.corpus.errors import RunError, TaskError
 from prep.corpus.files.own_folder import CLOSED, is_own, require_closed
 from prep.pipeline.config import SlurmExecutor
-from prep.pipeline.execution.slurm import pilots
-from prep.pipeline.execution.slurm.exchange import FOLDER, Assignment, Mailbox
-from prep.pipeline.execution.slurm.pilots import PilotPool, slurm_seconds
+from prep.pipeline.execution.clusters import box_of, launcher_for
+from prep.pipeline.execution.pilots import phase, pool
+from prep.pipeline.execution.pilots.exchange import FOLDER, Assignment, Mailbox
+from prep.pipeline.execution.pilots.phase import run_phase
+from prep.pipeline.execution.pilots.pool import PilotPool
+from prep.pipeline.execution.slurm.launcher import slurm_seconds
 from prep.pipeline.execution.tasks import Call
 
 from .conftest import WritePipeline
@@ -70,8 +73,10 @@ def slurm(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
     root = str(Path(__file__).parents[2])
     monkeypatch.setenv("PATH", f"{commands}:{os.environ['PATH']}")
     monkeypatch.setenv("PYTHONPATH", f"{root}:{os.environ.get('PYTHONPATH', '')}")
-    for name, seconds in {"QUEUE": 0.2, "SILENT": 0.5, "FIRST": 0.1}.items():
-        monkeypatch.setattr(pilots, "FIRST_WAIT" if name == "FIRST" else f"{name}_SECONDS", seconds)
+    monkeypatch.setattr(pool, "QUEUE_SECONDS", 0.2)
+    monkeypatch.setattr(pool, "SILENT_SECONDS", 0.5)
+    for module in (pool, phase):
+        monkeypatch.setattr(module, "FIRST_WAIT", 0.1)
     yield state
     for process in processes(state):
         os.killpg(process, signal.SIGKILL)
@@ -118,7 +123,9 @@ class Slow:
 
 def pool_of(folder: Path, said: list[str], partition: str = "any", setup: str = "") -> PilotPool:
     settings = SlurmExecutor(kind="slurm", partition=partition, setup=setup)
-    return PilotPool(settings, 2, str(folder / "steps"), said.append)
+    steps = str(folder / "steps")
+    box = box_of(steps)
+    return PilotPool(launcher_for(settings, steps, box), 2, box, said.append)
 
 
 def done_in(folder: Path) -> Callable[[int], bool]:
@@ -149,7 +156,7 @@ def between_looks(monkeypatch: pytest.MonkeyPatch, act: Callable[[], None]) -> N
         act()
         sleep(seconds)
 
-    monkeypatch.setattr(pilots, "sleep", wait)
+    monkeypatch.setattr(phase, "sleep", wait)
 
 
 def test_a_driver_that_is_started_again_goes_on_with_the_pilots(
@@ -168,11 +175,11 @@ def test_a_driver_that_is_started_again_goes_on_with_the_pilots(
     first = pool_of(tmp_path, []).__enter__()
     between_looks(monkeypatch, die)
     with pytest.raises(KeyboardInterrupt):
-        first.run(call_of(tmp_path, 0, 1, 2), done_in(tmp_path))
+        run_phase(first, call_of(tmp_path, 0, 1, 2), done_in(tmp_path))
     (slurm / "away").touch()  # and Slurm does not answer for a while
     between_looks(monkeypatch, let_go)
     with pool_of(tmp_path, []) as second:
-        second.run(call_of(tmp_path, 0, 1, 2), done_in(tmp_path))
+        run_phase(second, call_of(tmp_path, 0, 1, 2), done_in(tmp_path))
         assert (slurm / "number").read_text() == "1\n"
         (slurm / "away").unlink(missing_ok=True)
     assert [len(path.read_text().split()) for path in sorted(tmp_path.glob("begun-*"))] == [1, 1, 1], "none ran twice"
@@ -190,35 +197,38 @@ def test_tasks_of_a_pilot_that_is_killed_run_again_and_one_that_fails_ends_the_p
             (tmp_path / "go").touch()
 
     between_looks(monkeypatch, kill)
-    with pool_of(tmp_path, []) as pool:
-        pool.run(call_of(tmp_path, 0), done_in(tmp_path))
+    with pool_of(tmp_path, []) as pilots:
+        run_phase(pilots, call_of(tmp_path, 0), done_in(tmp_path))
         assert len((tmp_path / "begun-0").read_text().split()) <= 2
         assert (slurm / "number").read_text() == "2\n", "another job took its place"
         with pytest.raises(TaskError, match="four is wrong"):
-            pool.run(call_of(tmp_path, 4), done_in(tmp_path))
+            run_phase(pilots, call_of(tmp_path, 4), done_in(tmp_path))
     wait_until(lambda: not processes(slurm))
 
 
 def test_a_pilot_that_has_left_no_more_than_its_name_is_given_nothing(tmp_path: Path, slurm: Path) -> None:
     Mailbox(str(tmp_path / "steps" / FOLDER)).arrive("0_0")  # its node was switched off
     (tmp_path / "go").touch()
-    with pool_of(tmp_path, []) as pool:
-        pool.run(call_of(tmp_path, 0), done_in(tmp_path))
-        assert pool.box.assignment("0_0") is None
+    with pool_of(tmp_path, []) as pilots:
+        run_phase(pilots, call_of(tmp_path, 0), done_in(tmp_path))
+        assert pilots.box.assignment("0_0") is None
 
 
 def test_what_slurm_refuses_ends_the_run_at_once(tmp_path: Path, slurm: Path) -> None:
-    with pool_of(tmp_path, [], partition="none") as pool, pytest.raises(RunError, match="invalid partition specified"):
-        pool.run(call_of(tmp_path, 0), lambda task: False)
+    with (
+        pool_of(tmp_path, [], partition="none") as pilots,
+        pytest.raises(RunError, match="invalid partition specified"),
+    ):
+        run_phase(pilots, call_of(tmp_path, 0), lambda task: False)
 
 
 def test_jobs_that_end_before_they_begin_to_work_end_the_run(
     tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(pilots, "UNSEEN_SECONDS", 0.3)
+    monkeypatch.setattr(pool, "UNSEEN_SECONDS", 0.3)
     setup = "echo no such environment; exit 3"
-    with pool_of(tmp_path, [], setup=setup) as pool, pytest.raises(RunError, match="no such environment"):
-        pool.run(call_of(tmp_path, 0, 1), lambda task: False)
+    with pool_of(tmp_path, [], setup=setup) as pilots, pytest.raises(RunError, match="no such environment"):
+        run_phase(pilots, call_of(tmp_path, 0, 1), lambda task: False)
 
 
 def test_calls_are_read_from_a_closed_folder_alone(tmp_path: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from prep.corpus.errors import RunError
 from prep.pipeline.execution.tasks import Call
-from prep.pipeline.execution.workers import MOST_ELSEWHERE, Pool, run_watched
+from prep.pipeline.execution.workers import MOST_ELSEWHERE, Pool
 
 
 @dataclass(frozen=True)
@@ -33,6 +33,11 @@ class Killed:
 def call(folder: Path, kills: int) -> Call:
     (folder / "logs" / "merge").mkdir(parents=True)
     return Call(Killed(str(folder), kills), "minhash merge", (0, 1, 2), str(folder), "merge")
+
+
+def run_watched(call: Call, count: int) -> None:
+    with Pool() as pool:
+        pool.run(call, count)
 
 
 def test_a_killed_worker_outside_passes_is_replaced(tmp_path: Path) -> None:

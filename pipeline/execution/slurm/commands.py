@@ -14,8 +14,9 @@ import sys
 from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 
-from prep.corpus.errors import RunError
+from prep.corpus.errors import ExecutorError
 from prep.pipeline.config import SlurmExecutor
+from prep.pipeline.execution.pilots.launcher import ClusterIsAwayError
 
 ANSWER_SECONDS = 30.0
 """How long a command may take; one that takes longer counts as not answered."""
@@ -35,14 +36,10 @@ _FOR_A_WHILE = re.compile(
 """What sbatch says where asking again later may help."""
 
 
-class SlurmIsAwayError(RunError):
-    """Slurm does not answer, or takes no more jobs, for a while."""
-
-
 def require_slurm() -> None:
-    """Raise RunError where Slurm's commands are not on this machine."""
+    """Raise ExecutorError where Slurm's commands are not on this machine."""
     if shutil.which("sbatch") is None:
-        raise RunError("executor slurm needs the command sbatch, which is not on this machine; run where Slurm is")
+        raise ExecutorError("executor slurm needs the command sbatch, which is not on this machine; run where Slurm is")
 
 
 def name_for(folder: str) -> str:
@@ -53,7 +50,7 @@ def name_for(folder: str) -> str:
 def submit(settings: SlurmExecutor, name: str, count: int, command: str, logs: Path) -> str:
     """Submit an array of so many jobs and return its number. `command` is shell code.
 
-    Raises SlurmIsAwayError where asking again may help, RunError where it will not.
+    Raises ClusterIsAwayError where asking again may help, ExecutorError where it will not.
     """
     logs.mkdir(parents=True, exist_ok=True)
     options: dict[str, object] = {
@@ -79,10 +76,10 @@ def _submit(options: Mapping[str, object], command: str) -> str:
             arguments, input=script, capture_output=True, text=True, timeout=ANSWER_SECONDS, check=False
         )
     except subprocess.TimeoutExpired as error:
-        raise SlurmIsAwayError(f"sbatch did not answer within {ANSWER_SECONDS:g} s") from error
+        raise ClusterIsAwayError(f"sbatch did not answer within {ANSWER_SECONDS:g} s") from error
     if answer.returncode:
         said = answer.stderr.strip() or f"exit status {answer.returncode}"
-        kind = SlurmIsAwayError if _FOR_A_WHILE.search(said) else RunError
+        kind = ClusterIsAwayError if _FOR_A_WHILE.search(said) else ExecutorError
         raise kind(f"sbatch does not take the jobs: {said}; asked: {shlex.join(arguments)}")
     return answer.stdout.strip().partition(";")[0]
 

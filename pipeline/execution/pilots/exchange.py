@@ -4,7 +4,7 @@
     inbox/PILOT.json      what a pilot is to do: a call and the numbers of its tasks
     outbox/PILOT.json     how the pilot's last assignment ended
     alive/PILOT           written every few seconds while the pilot lives, taken away when it ends in good order
-    logs/                 what pilots print
+    logs/                 what pilots print, where the cluster lets them print to a file (Slurm)
 
 A call is a pickle, so the folder is of mode 0700 and the user's own; both sides check that before they write or read
 one. Only the driver writes to an inbox and only the pilot to its outbox; every file appears whole. A pilot is idle
@@ -116,11 +116,17 @@ class Mailbox:
         folder = self.folder / "alive"
         return sorted(path.name for path in folder.iterdir() if path.name[0] != ".") if folder.exists() else []
 
+    @property
+    def logs(self) -> Path:
+        """The folder of what pilots print."""
+        return self.folder / "logs"
+
     def log(self, pilot: str) -> str:
-        """Return the last lines that a pilot has printed."""
+        """Return the last lines that a pilot has printed; without a name, the last ones of all."""
         try:
-            text = (self.folder / "logs" / f"{pilot}.log").read_text("utf-8", "replace")
-        except OSError:
+            path = self.logs / f"{pilot}.log" if pilot else max(self.logs.glob("*.log"), key=_changed)
+            text = path.read_text("utf-8", "replace")
+        except (OSError, ValueError):
             return ""
         return "\n".join(text.strip().splitlines()[-5:])
 
@@ -129,6 +135,10 @@ class Mailbox:
 
     def _outbox(self, pilot: str) -> Path:
         return self.folder / "outbox" / f"{pilot}.json"
+
+
+def _changed(path: Path) -> float:
+    return path.stat().st_mtime
 
 
 def _read(path: Path) -> dict[str, object] | None:

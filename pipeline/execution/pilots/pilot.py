@@ -1,20 +1,24 @@
-"""A pilot: a job on a cluster that runs tasks of any phase as the run's driver assigns them.
+"""A pilot: a process on a cluster that runs tasks of any phase as the run's driver assigns them.
 
-    python -m prep.pipeline.execution.slurm.pilot MAILBOX NAME LEAVE_SECONDS
+    python -m prep.pipeline.execution.pilots.pilot MAILBOX NAME LEAVE_SECONDS
 
-It keeps one watched worker process, with what that has loaded, from one phase to the next. It ends where it has had
-nothing to do for a while, where its job has used up half its time, and on SIGTERM.
+Slurm starts it as a program, Ray as an actor that calls `run_pilot`. It keeps one watched worker process, with what
+that has loaded, from one phase to the next. It ends where it has had nothing to do for a while, where its job has used
+up half its time, and on SIGTERM.
 """
 
 import signal
 import sys
 from contextlib import suppress
 from dataclasses import replace
+from pathlib import Path
+from socket import gethostname
 from threading import Event, Thread
 from time import monotonic, sleep
 from types import FrameType
 
-from prep.pipeline.execution.slurm.exchange import BEAT_SECONDS, Answer, Assignment, Mailbox
+from prep.corpus.errors import RunError
+from prep.pipeline.execution.pilots.exchange import BEAT_SECONDS, Answer, Assignment, Mailbox
 from prep.pipeline.execution.tasks import Call
 from prep.pipeline.execution.workers import Pool
 
@@ -51,21 +55,37 @@ def _error_of(pool: Pool, call: Call, given: Assignment) -> str:
     return ""
 
 
-def main() -> None:
-    """Serve as a pilot until there is nothing to do."""
-    folder, name, leave_seconds = sys.argv[1:]
+def run_pilot(folder: str, name: str, leave_seconds: float) -> None:
+    """Serve as a pilot until there is nothing to do.
+
+    Raises RunError where this node does not see the driver's folder.
+    """
+    if not Path(folder).is_dir():
+        raise RunError(
+            f"node {gethostname()} does not see {folder}; expected the output, or its scratch, on a file system that "
+            "all nodes share"
+        )
     box = Mailbox(folder)
     box.arrive(name)
     ended = Event()
-    signal.signal(signal.SIGTERM, _leave)
     heart = Thread(target=_beat, args=(box, name, ended), name="heartbeat", daemon=True)
     heart.start()
     try:
-        serve(box, name, float(leave_seconds))
+        serve(box, name, leave_seconds)
     finally:
         ended.set()
         heart.join(BEAT_SECONDS)
         box.leave(name)
+
+
+def main() -> None:
+    """Serve as a pilot whose job may end it by SIGTERM."""
+    folder, name, leave_seconds = sys.argv[1:]
+    signal.signal(signal.SIGTERM, _leave)
+    try:
+        run_pilot(folder, name, float(leave_seconds))
+    except RunError as error:
+        sys.exit(str(error))
 
 
 def _beat(box: Mailbox, name: str, ended: Event) -> None:

@@ -1,0 +1,132 @@
+"""The tasks of one call, given to pilots: a few at a time, fewer towards the end.
+
+Tasks of a pilot that has ended with some undone are given to another one, after a wait that doubles and not more than
+a few times.
+"""
+
+from collections import Counter, deque
+from collections.abc import Callable
+from dataclasses import replace
+from time import monotonic, sleep
+
+from prep.corpus.errors import ExecutorError, TaskError
+from prep.pipeline.execution.pilots.exchange import Assignment
+from prep.pipeline.execution.pilots.pool import Pilot, PilotPool
+from prep.pipeline.execution.tasks import Call
+
+LOOK_SECONDS = 0.2
+"""Between two looks at the answers of pilots, where there are few."""
+LOOKS_PER_SECOND = 500
+"""At the answers of single pilots, where there are many."""
+GRACE_SECONDS = 20.0
+"""How long a shared file system may take to show the record of a task that has ended."""
+MOST_LOST = 5
+"""A task is given up whose pilots were lost more often."""
+MOST_BATCH = 8
+"""Tasks that a pilot is given at a time."""
+FIRST_WAIT, LONGEST_WAIT = 1.0, 60.0
+
+
+def run_phase(pool: PilotPool, call: Call, done: Callable[[int], bool]) -> None:
+    """Run the call's tasks. Raises TaskError where one fails, when those that run have ended."""
+    _Phase(pool, call, done).run()
+
+
+class _Phase:
+    """The tasks of one call, given to pilots."""
+
+    def __init__(self, pool: PilotPool, call: Call, done: Callable[[int], bool]) -> None:
+        self._pool = pool
+        self._call = call
+        self._done = done
+        self._name = pool.box.store(replace(call, tasks=()))
+        self._waiting = deque(call.tasks)
+        self._losses: Counter[int] = Counter()
+        self._not_before: dict[int, float] = {}
+        self._error = ""
+
+    def run(self) -> None:
+        while True:
+            self._pool.look()
+            self._adopt()
+            self._replace_lost()
+            self._collect()
+            own = self._own()
+            if not own and (self._error or not self._waiting):
+                break
+            if not self._error:
+                self._assign()
+                self._pool.want(len(self._waiting) + len(self._pool.at_work()))
+            sleep(max(LOOK_SECONDS, len(own) / LOOKS_PER_SECOND))
+        if self._error:
+            raise TaskError(self._error)
+
+    def _own(self) -> dict[str, Pilot]:
+        """Return the pilots that are at tasks of this phase."""
+        return {name: pilot for name, pilot in self._pool.at_work().items() if pilot.undone}
+
+    def _adopt(self) -> None:
+        """Leave to pilots what an earlier driver has given them."""
+        for pilot in self._pool.at_work().values():
+            given = pilot.assignment
+            assert given is not None
+            if not pilot.undone and (given.folder, given.phase) == (self._call.folder, self._call.phase):
+                pilot.undone = set(given.tasks) & set(self._waiting)
+                self._waiting = deque(task for task in self._waiting if task not in pilot.undone)
+
+    def _replace_lost(self) -> None:
+        """Put tasks back whose pilots have ended. Raises ExecutorError where that happens to one again and again."""
+        before = {name: set(pilot.undone) for name, pilot in self._own().items()}
+        for name in self._pool.lost():
+            self._put_back(name, before.get(name, set()))
+
+    def _put_back(self, name: str, tasks: set[int]) -> None:
+        undone = sorted(task for task in tasks if not self._done(task))
+        for task in reversed(undone):
+            self._losses[task] += 1
+            self._not_before[task] = monotonic() + min(LONGEST_WAIT, FIRST_WAIT * 2 ** (self._losses[task] - 1))
+            self._waiting.appendleft(task)
+            if self._losses[task] > MOST_LOST:
+                raise ExecutorError(
+                    f"{self._call.label}: task {task} was lost {self._losses[task]} times with the process that ran "
+                    f"it, the last time {name}, which said: {self._pool.end_of(name)}; give tasks more memory or time, "
+                    "or use other nodes"
+                )
+
+    def _collect(self) -> None:
+        for name, pilot in self._pool.at_work().items():
+            given = pilot.assignment
+            assert given is not None
+            if pilot.ended is None:
+                answer = self._pool.box.answer(name)
+                if answer is None or answer.number < given.number:
+                    continue
+                pilot.ended = monotonic()
+                if pilot.undone:
+                    self._error = self._error or answer.error
+            pilot.undone = {task for task in pilot.undone if not self._done(task)}
+            if pilot.undone and not self._error and monotonic() - pilot.ended < GRACE_SECONDS:
+                continue
+            if not self._error:
+                self._put_back(name, pilot.undone)
+            pilot.assignment, pilot.undone, pilot.ended, pilot.freed = None, set(), None, monotonic()
+
+    def _assign(self) -> None:
+        now = monotonic()
+        ready = deque(task for task in self._waiting if self._not_before.get(task, 0.0) <= now)
+        idle = self._pool.idle()
+        workers, given = max(1, len(idle) + len(self._own())), set[int]()
+        for name in idle:
+            if not ready:
+                break
+            pilot = self._pool.pilot(name)
+            assert pilot is not None
+            share = len(ready) // (2 * workers)
+            tasks = [ready.popleft() for _ in range(max(1, min(MOST_BATCH, share)))]
+            pilot.number += 1
+            pilot.assignment = Assignment(pilot.number, self._name, self._call.folder, self._call.phase, tuple(tasks))
+            pilot.undone = set(tasks)
+            given |= pilot.undone
+            self._pool.box.assign(name, pilot.assignment)
+        if given:
+            self._waiting = deque(task for task in self._waiting if task not in given)
