@@ -1,9 +1,9 @@
 """Deduplication from text to survivors, as `prep run` does it, and how it grows: CPU, memory, disk, what is found.
 
-    PREP_TEST_DATA=… python benchmarks/dedup_text_scale.py 0.1 0.2 0.4 [--workers 2] [--folder /tmp/prep-text-scale]
+    PREP_TEST_DATA=… python benchmarks/dedup_text_scale.py 0.1 0.2 0.4 [--median 2000] [--workers 2] [--folder DIR]
 
 The arguments are millions of documents. Each is put together from paragraphs of real text (the books and web pages of
-the data folder), and its length is drawn from a log-normal distribution, 2,000 bytes in the middle. One in five is a
+the data folder), and its length is drawn from a log-normal distribution with a median of 2,000 bytes. One in five is a
 copy of one of the thousand before it in which a share of the words is replaced: none, 0.5 %, 1 % or half of them. Every
 size is a run of its own: `read` of Parquet files and `minhash`, with audit and accounts, in as many worker processes.
 CPU seconds are those of the run and all its processes, as seen twice a second; memory is the most that all of them held
@@ -22,10 +22,13 @@ import sys
 import threading
 import time
 from collections.abc import Sequence
+from concurrent.futures import ProcessPoolExecutor
+from itertools import repeat
 from pathlib import Path
 
 import numpy as np
 import pyarrow as pa
+import pyarrow.compute as pc
 import pyarrow.parquet as pq
 import yaml
 from texts import books, pages
@@ -34,7 +37,7 @@ PART = 50_000
 WINDOW = 1000
 COPIES = 0.2
 CHANGES = (0.0, 0.005, 0.01, 0.5)
-MIDDLE, SPREAD = 2000, 1.0
+SPREAD = 1.0
 BYTES_PER_TOKEN = 4.3
 
 
@@ -53,28 +56,39 @@ def changed(text: str, share: float, rng: np.random.Generator) -> str:
     return " ".join(words)
 
 
-def write_documents(folder: Path, count: int, pieces: Sequence[str]) -> None:
-    """Write the documents, some files of them, each with the number of its original and how much was changed."""
-    rng = np.random.default_rng(0)
+def write_part(folder: Path, start: int, stop: int, median: int, pieces: Sequence[str]) -> None:
+    """Write one file of documents, each with the number of its original and how much was changed."""
+    rng = np.random.default_rng(start)
+    wanted = rng.lognormal(np.log(median), SPREAD, stop - start)
+    copies = rng.random(stop - start) < COPIES
     recent: list[tuple[int, str]] = []
-    for start in range(0, count, PART):
-        rows: list[tuple[str, str, str | None, float | None]] = []
-        for number in range(start, min(start + PART, count)):
-            if recent and rng.random() < COPIES:
-                origin, text = recent[int(rng.integers(len(recent)))]
-                share = CHANGES[int(rng.integers(len(CHANGES)))]
-                rows.append((f"d{number:09d}", changed(text, share, rng), f"d{origin:09d}", share))
-                continue
-            wanted, parts = rng.lognormal(np.log(MIDDLE), SPREAD), []
-            while wanted > 0:
-                parts.append(pieces[int(rng.integers(len(pieces)))])
-                wanted -= len(parts[-1])
-            recent.append((number, "\n\n".join(parts)))
-            recent = recent[-WINDOW:]
-            rows.append((f"d{number:09d}", recent[-1][1], None, None))
-        names = ("id", "text", "origin", "change")
-        table = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
-        pq.write_table(table, folder / f"{start:09d}.parquet", compression="zstd")
+    rows: list[tuple[str, str, str | None, float | None]] = []
+    drawn: list[int] = []
+    for number, size, is_copy in zip(range(start, stop), wanted.tolist(), copies.tolist(), strict=True):
+        if recent and is_copy:
+            origin, text = recent[-1 - int(rng.integers(min(len(recent), WINDOW)))]
+            share = CHANGES[int(rng.integers(len(CHANGES)))]
+            rows.append((f"d{number:09d}", changed(text, share, rng), f"d{origin:09d}", share))
+            continue
+        parts, missing = [], size
+        while missing > 0:
+            drawn = drawn or rng.integers(0, len(pieces), 100_000).tolist()
+            parts.append(pieces[drawn.pop()])
+            missing -= len(parts[-1])
+        recent.append((number, "\n\n".join(parts)))
+        recent = recent[-WINDOW:] if len(recent) > 2 * WINDOW else recent
+        rows.append((f"d{number:09d}", recent[-1][1], None, None))
+    names = ("id", "text", "origin", "change")
+    table = pa.table(dict(zip(names, map(list, zip(*rows, strict=True)), strict=True)))
+    pq.write_table(table, folder / f"{start:09d}.parquet", compression="zstd")
+
+
+def write_documents(folder: Path, count: int, median: int, pieces: Sequence[str]) -> None:
+    """Write the documents, PART to a file."""
+    starts = range(0, count, PART)
+    stops = (min(start + PART, count) for start in starts)
+    with ProcessPoolExecutor() as pool:
+        list(pool.map(write_part, repeat(folder), starts, stops, repeat(median), repeat(pieces)))
 
 
 class Watch(threading.Thread):
@@ -139,11 +153,11 @@ def _size(folder: Path) -> int:
     return total
 
 
-def measure(millions: float, workers: int, folder: Path, pieces: Sequence[str]) -> dict[str, float]:
+def measure(millions: float, median: int, workers: int, folder: Path, pieces: Sequence[str]) -> dict[str, float]:
     """Run one size and return its figures."""
     shutil.rmtree(folder, ignore_errors=True)
     (folder / "in").mkdir(parents=True)
-    write_documents(folder / "in", round(millions * 1e6), pieces)
+    write_documents(folder / "in", round(millions * 1e6), median, pieces)
     stages = [{"read": {"paths": str(folder / "in" / "*.parquet")}}, {"minhash": {"keep": "smallest_id"}}]
     settings = {"output": str(folder / "out"), "workers": workers, "stages": stages}
     (folder / "pipeline.yaml").write_text(yaml.safe_dump(settings))
@@ -168,25 +182,26 @@ def measure(millions: float, workers: int, folder: Path, pieces: Sequence[str]) 
 
 def _found(folder: Path) -> dict[str, float]:
     """Return the share of planted copies that were found, by how much of them was changed, and what was lost."""
-    kept = set(pq.read_table(folder / "out/documents", columns=["id"]).column("id").to_pylist())
+    kept = pq.read_table(folder / "out/documents", columns=["id"]).column("id").combine_chunks()
     table = pq.read_table(folder / "in", columns=["id", "origin", "change"])
-    found: dict[str, list[bool]] = {f"recall at {share:.1%}": [] for share in CHANGES}
-    for name, origin, share in zip(*(column.to_pylist() for column in table.columns), strict=True):
-        if origin is not None:
-            found[f"recall at {share:.1%}"].append(name not in kept or origin not in kept)
-    return {"lost": float(table.num_rows - len(kept)), **{name: float(np.mean(some)) for name, some in found.items()}}
+    copies = table.filter(pc.is_valid(table["origin"]))
+    kept_both = pc.and_(*(pc.is_in(copies[name], value_set=kept) for name in ("id", "origin")))
+    shares, missed = copies["change"].to_numpy(), kept_both.to_numpy()
+    recall = {f"recall at {share:.1%}": 1 - float(missed[shares == share].mean()) for share in CHANGES}
+    return {"lost": float(table.num_rows - len(kept)), **recall}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("millions", type=float, nargs="+")
+    parser.add_argument("--median", type=int, default=2000, help="bytes of the documents in the middle (default 2000)")
     parser.add_argument("--workers", type=int, default=os.cpu_count() or 1)
     parser.add_argument("--folder", default="/tmp/prep-text-scale", help="emptied before each size and at the end")
     options = parser.parse_args()
     pieces = paragraphs(Path(os.environ["PREP_TEST_DATA"]))
     rows = []
     for millions in options.millions:
-        rows.append(measure(millions, options.workers, Path(options.folder), pieces))
+        rows.append(measure(millions, options.median, options.workers, Path(options.folder), pieces))
         print(json.dumps(rows[-1]), flush=True)
     shutil.rmtree(options.folder, ignore_errors=True)
     last = rows[-1]
