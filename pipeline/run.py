@@ -162,6 +162,7 @@ def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
     manifests = [records.read_manifest(f"{folder}/{step.folder}") for step in plan.steps]
     counts = {position: item for manifest in manifests for position, item in manifest.counts.items()}
     of = {at: each for manifest in manifests for at, each in manifest.groups.items()}
+    tried = {at: each for manifest in manifests for at, each in manifest.tried.items()}
     names = [stage.name for at, stage in enumerate(configuration.stages) if at in counts]
     passes, before = [], -1
     for step, manifest in zip(plan.steps, manifests, strict=True):
@@ -172,7 +173,8 @@ def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
         before = last
     places = range(len(names))
     found, groups = [counts[at] for at in places], [of.get(at, ()) for at in places]
-    return Ledger(names, found, truncated_inputs(plan, folder), passes, groups)
+    thresholds = [tried.get(at, ()) for at in places]
+    return Ledger(names, found, truncated_inputs(plan, folder), passes, groups, thresholds)
 
 
 class _Steps:

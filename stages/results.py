@@ -1,7 +1,8 @@
 """What a stage did to the documents, and warnings: what somebody should look at before the corpus is used."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Literal
 
 import pyarrow.parquet as pq
 from pydantic import BaseModel, ConfigDict, Field
@@ -53,6 +54,43 @@ class Group:
     """UTF-8 bytes of the texts that entered, or of the pages where there is no text yet."""
     lost_bytes: Mapping[str, int] = field(default_factory=dict)
     """Of these, what was lost, by rule or error."""
+
+
+@dataclass(frozen=True)
+class Threshold:
+    """A threshold on a number that a row stage leaves in a column: documents beyond it break a rule.
+
+    A document without the number keeps or breaks the rule whatever the threshold is.
+    """
+
+    rule: str
+    column: str
+    bound: Literal["min", "max"]
+    value: float
+    option: str
+    """The stage's option that sets it."""
+    tried: tuple[float, ...]
+    """Values for which it is counted what the stage would keep, rising, `value` among them."""
+
+
+@dataclass(frozen=True)
+class ThresholdCounts:
+    """What a stage would keep if one of its thresholds had another value, the same for all documents."""
+
+    threshold: Threshold
+    seen: Sequence[int]
+    """All documents with the number: below the first value tried, from each value to the next, and from the last."""
+    kept: Mapping[str, Sequence[int]]
+    """Documents kept, by language (empty: none is known) and for each value tried."""
+
+
+def tried_around(value: float, values: Iterable[float]) -> tuple[float, ...]:
+    """Return values to try for a threshold, its own among them, rising."""
+    return tuple(sorted({value, *(round(each, 6) for each in values)}))
+
+
+TRIED_SHARES = tuple(step / 20 for step in range(21))
+"""Values to try for a threshold between 0 and 1."""
 
 
 @dataclass(frozen=True)

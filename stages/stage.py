@@ -22,7 +22,7 @@ from pydantic import Field
 from prep.corpus.arrow.columns import set_field
 from prep.corpus.errors import Problem
 from prep.corpus.files.compression import START, Place
-from prep.stages.results import Results, RunWarning
+from prep.stages.results import Results, RunWarning, Threshold
 from prep.stages.settings import Settings
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import Outcome, PartVerdicts
@@ -249,6 +249,13 @@ class RowStage(Stage):
         The engine writes the `findings` of the verdicts to it and publishes it in the folder `findings`.
         """
         return None
+
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """Return the stage's thresholds on numbers that it leaves in columns, of those that hold for all documents.
+
+        The engine counts what the stage would keep with others, for the report.
+        """
+        return ()
 
     def open(self) -> RowFunction:
         """Load what is heavy (a model, a compiled kernel), once per worker, and return the function over batches."""

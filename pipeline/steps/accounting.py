@@ -10,8 +10,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from prep.corpus.arrow.documents import HTML, REJECTED, TEXT, URL
-from prep.stages.results import Counts, Group
-from prep.stages.verdicts import Verdicts
+from prep.pipeline.steps import trials
+from prep.stages.results import Counts, Group, Threshold, ThresholdCounts
+from prep.stages.verdicts import Outcome, Verdicts
 
 LABELS = ("source", "language")
 """Columns by whose values documents are counted."""
@@ -35,6 +36,7 @@ class Account:
         self._left: dict[int, Counter[Label]] = {position: Counter() for position in positions}
         self._lost: dict[int, dict[Label, dict[str, Numbers]]] = {position: {} for position in positions}
         self._undecoded: dict[int, Counter[Label]] = {}
+        self._tried: dict[int, tuple[ThresholdCounts, ...]] = {}
 
     def enter(self, position: int, documents: pa.RecordBatch, sizes: pa.Array | None = None) -> None:
         """Count documents that enter a stage; their sizes are those of their texts where they are not given."""
@@ -67,6 +69,13 @@ class Account:
         found = _counted(_labels(documents.filter(pc.fill_null(pc.match_substring(texts, "\ufffd"), False))))
         self._undecoded.setdefault(position, Counter()).update({(source, of): count for (source, of), count in found})
 
+    def try_thresholds(self, position: int, thresholds: Sequence[Threshold], outcome: Outcome) -> None:
+        """Count what a row stage would keep of a batch with other thresholds."""
+        if thresholds:
+            self._tried[position] = trials.add_counts(
+                [*self._tried.get(position, ()), *trials.count(thresholds, outcome)]
+            )
+
     def repeat(self, position: int, copies: int) -> None:
         """Count copies that a stage made of documents."""
         self._repeated[position] += copies
@@ -97,6 +106,10 @@ class Account:
         """Return the documents kept whose text holds U+FFFD by source and language, by the stages' positions."""
         found = self._undecoded.items()
         return {at: tuple(Group(*label, count, {}) for label, count in groups.items()) for at, groups in found}
+
+    def tried(self) -> Mapping[int, tuple[ThresholdCounts, ...]]:
+        """Return what row stages would keep with other thresholds, by the stages' positions."""
+        return self._tried
 
     def _counts(self, position: int) -> Counts:
         rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))

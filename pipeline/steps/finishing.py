@@ -16,6 +16,7 @@ from prep.pipeline.steps.ledger import add
 from prep.pipeline.steps.passes import PHASE
 from prep.pipeline.steps.phases import context, phases
 from prep.pipeline.steps.records import Record
+from prep.pipeline.steps.trials import add_counts
 from prep.stages.results import Counts
 
 
@@ -91,6 +92,10 @@ def _added(tasks: Sequence[Record]) -> Record:
         undecoded={
             at: add_groups(group for task in tasks for group in task.undecoded.get(at, ()))
             for at in sorted({at for task in tasks for at in task.undecoded})
+        },
+        tried={
+            at: add_counts(counts for task in tasks for counts in task.tried.get(at, ()))
+            for at in sorted({at for task in tasks for at in task.tried})
         },
         read=sum(task.read for task in tasks),
         written=sum(task.written for task in tasks),

@@ -12,7 +12,7 @@ from typing import Any
 
 from prep.corpus.errors import LedgerError, RunError
 from prep.corpus.files.storage import join, read_json
-from prep.stages.results import Counts, Group
+from prep.stages.results import Counts, Group, ThresholdCounts
 
 LEDGER = "ledger.json"
 """Its name in the output folder."""
@@ -98,6 +98,8 @@ class Ledger:
     groups: Sequence[Sequence[Group]] = field(default=())
     """Of each stage, its documents by source and language; they stand in `funnel.json` (`prep.pipeline.steps.funnel`),
     not in `ledger.json`."""
+    tried: Sequence[Sequence[ThresholdCounts]] = field(default=())
+    """Of each stage, what it would keep with other thresholds; in `funnel.json` too."""
 
     def verify(self) -> None:
         """Raise LedgerError where a document is not accounted for."""

@@ -93,6 +93,7 @@ class PassTask:
                 groups=account.groups(),
                 left=account.left(),
                 undecoded=account.undecoded(),
+                tried=account.tried(),
                 read=note.documents,
                 bytes=note.bytes,
                 written=written,
@@ -239,6 +240,8 @@ class Losing:
 
         With a column `tag`, rules go into it, and only what fails is lost.
         """
+        if isinstance(stage, RowStage):
+            self._account.try_thresholds(position, stage.thresholds(), outcome)
         if tag is not None:
             outcome = tagged(outcome, tag)
             self._account.tag(position, outcome.batch.column(tag))

@@ -20,9 +20,9 @@ from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import read_json, sha256, write_json
-from prep.pipeline.steps import ledger
+from prep.pipeline.steps import ledger, trials
 from prep.pipeline.steps.inputs import Stretch
-from prep.stages.results import Counts, Group
+from prep.stages.results import Counts, Group, ThresholdCounts
 
 MANIFEST = "manifest.json"
 IDENTITY = "identity.json"
@@ -59,6 +59,8 @@ class Record:
     """Bytes of the documents that came in."""
     inputs: Mapping[str, tuple[Stretch, ...]] = field(default_factory=dict)
     """What a task has read of input files on this machine, by path; in no manifest."""
+    tried: Mapping[int, tuple[ThresholdCounts, ...]] = field(default_factory=dict)
+    """What row stages would keep with other thresholds, by the stage's position."""
 
 
 def task_path(folder: str, phase: str, task: int) -> str:
@@ -146,6 +148,7 @@ def _write(path: str, record: Record) -> None:
             "written": record.written,
             "bytes": record.bytes,
             "inputs": {path: list(map(list, stretches)) for path, stretches in sorted(record.inputs.items())},
+            "tried": trials.to_json(record.tried),
         },
     )
 
@@ -163,6 +166,7 @@ def _read(path: str) -> Record:
             int(value["written"]),  # type: ignore[call-overload]
             int(value["bytes"]),  # type: ignore[call-overload]
             {path: tuple(Stretch(*item) for item in items) for path, items in value["inputs"].items()},  # type: ignore[attr-defined]
+            trials.from_json(value["tried"]),  # type: ignore[arg-type]
         )
     except (KeyError, TypeError, ValueError, AttributeError) as error:
         raise CorruptFileError(f"{path}: no record of a task or step: {type(error).__name__}: {error}") from error

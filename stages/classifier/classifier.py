@@ -11,7 +11,7 @@ from pydantic import Field
 from prep.corpus.arrow.columns import set_column, set_field
 from prep.corpus.errors import ConfigurationError, Problem
 from prep.stages.classifier.training import MODEL
-from prep.stages.results import Results, RunWarning
+from prep.stages.results import TRIED_SHARES, Results, RunWarning, Threshold, tried_around
 from prep.stages.settings import PathName
 from prep.stages.shared.fasttext.classifier import TextClassifier
 from prep.stages.shared.fasttext.file_format import read_classifier
@@ -61,6 +61,11 @@ class ClassifierStage(Tagging, RowStage):
     def has_rules(self) -> bool:
         """Whether documents can be rejected."""
         return self.min_score is not None
+
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """Return the smallest score; 0 where documents are scored only."""
+        value = self.min_score or 0.0
+        return (Threshold(self.column, self.column, "min", value, "min_score", tried_around(value, TRIED_SHARES)),)
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
         """Warn of a model that gives all documents the same score."""

@@ -17,7 +17,7 @@ from prep.stages.language.model import HINT, find_model, read_model
 from prep.stages.language.script_kernels import SCRIPTS, find_scripts, script_table
 from prep.stages.language.segments import language_shares
 from prep.stages.language.serbo_croatian import standard
-from prep.stages.results import Results, RunWarning
+from prep.stages.results import TRIED_SHARES, Results, RunWarning, Threshold, tried_around
 from prep.stages.settings import PathName
 from prep.stages.shared.languages import SERBO_CROATIAN, is_known, related_codes
 from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
@@ -95,6 +95,15 @@ class Language(Tagging, RowStage):
         """Whether documents can be rejected."""
         thresholds = self.threshold.values() if isinstance(self.threshold, Mapping) else [self.threshold]
         return bool(self.keep) or any(thresholds) or self.min_share > 0
+
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """Return the smallest probability, where it is the same for all languages, and the smallest share."""
+        found = [] if isinstance(self.threshold, Mapping) else [(SCORE.name, self.threshold, "threshold")]
+        found += [(LANGUAGE_SHARE.name, self.min_share, "min_share")] if self._measures_shares() else []
+        return tuple(
+            Threshold(name, name, "min", value, option, tried_around(value, TRIED_SHARES))
+            for name, value, option in found
+        )
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
         """Warn of languages to keep of which there is no document, and of a model that tells none apart."""

@@ -12,6 +12,7 @@ from prep.corpus.arrow.columns import set_column, set_field
 from prep.corpus.errors import Problem
 from prep.corpus.text.words import Splitter
 from prep.stages.perplexity.ngram_model import NgramModel
+from prep.stages.results import Threshold, tried_around
 from prep.stages.settings import Size
 from prep.stages.shared.languages import is_known, related_codes
 from prep.stages.shared.text_source import TextSource
@@ -20,6 +21,9 @@ from prep.stages.verdicts import Outcome, Verdicts
 
 EVERY_OTHER = "*"
 RULES = ("low_perplexity", "high_perplexity")
+
+TRIED = tuple(digit * 10**power for power in range(1, 6) for digit in (1, 1.5, 2, 3, 5, 7))
+"""Values to try for a limit, in the report."""
 
 Limit = Annotated[float, Field(gt=0)]
 Limits = Limit | dict[str, Limit]
@@ -80,6 +84,15 @@ class Perplexity(Tagging, RowStage):
     def has_rules(self) -> bool:
         """Whether documents can be rejected."""
         return self.min_perplexity is not None or self.max_perplexity is not None
+
+    def thresholds(self) -> tuple[Threshold, ...]:
+        """Return the limits that are the same for all languages."""
+        found = []
+        if isinstance(limit := self.min_perplexity, float):
+            found.append(Threshold(RULES[0], self.column, "min", limit, "min_perplexity", tried_around(limit, TRIED)))
+        if isinstance(limit := self.max_perplexity, float):
+            found.append(Threshold(RULES[1], self.column, "max", limit, "max_perplexity", tried_around(limit, TRIED)))
+        return tuple(found)
 
     def files(self) -> Mapping[str, str]:
         """Return the references' files: their content decides the output, their place does not."""

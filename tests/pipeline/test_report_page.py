@@ -207,7 +207,7 @@ def test_cells_and_attributes_are_escaped() -> None:
 def test_sliders_say_what_a_run_with_another_threshold_keeps(made: Path, tmp_path: Path) -> None:
     page = report_page(str(made))
     data = json.loads(html.unescape(re.findall(r'data-rule="([^"]*)"', page)[0]))
-    assert data["rule"] == "long"
+    assert data["yaml"] == "- quality:\n    rules:\n      long: {min: @}"
     configuration = yaml.safe_load((made.parent / "pipeline.yaml").read_text())
     for threshold, documents, languages in data["kept"][::6]:
         configuration["output"] = str(tmp_path / f"at-{threshold}")

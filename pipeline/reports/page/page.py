@@ -10,7 +10,18 @@ from pathlib import Path
 from prep.pipeline.cards.facts import CorpusFacts, read_facts
 from prep.pipeline.monitor.amounts import duration
 from prep.pipeline.monitor.observing import StatusAnswer, observe
-from prep.pipeline.reports.page import documents, duplicates, effort, extraction, funnel, model, rejected, rules, tokens
+from prep.pipeline.reports.page import (
+    documents,
+    duplicates,
+    effort,
+    extraction,
+    funnel,
+    model,
+    rejected,
+    rules,
+    thresholds,
+    tokens,
+)
 from prep.pipeline.reports.page.markup import Markup, anchor, element, folded
 from prep.pipeline.reports.standing import standing_lines
 from prep.pipeline.steps.funnel import read_funnel
@@ -44,6 +55,7 @@ def _parts(output: str, facts: CorpusFacts) -> dict[str, Markup | None]:
         "Documents": documents.corpus(facts, output) if facts.documents else None,
         "Extraction": extraction.extraction(output),
         "Rules of quality": rules.rules(output, costs),
+        "Thresholds": thresholds.thresholds(output, groups),
         "Rejected": rejected.rejected(output, facts.ledger, rules.cards(costs)),
         "Duplicates": duplicates.duplicates(output),
         "Tokenizer": tokens.tokenizer(output),

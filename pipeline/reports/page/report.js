@@ -10,8 +10,7 @@ for (const slider of document.querySelectorAll(".slider")) {
     const most = Object.entries(languages).sort((a, b) => b[1] - a[1]).slice(0, 12);
     slider.querySelector(".languages").textContent =
       " " + most.map(([name, count]) => `${name || "unknown"} ${count.toLocaleString("en")}`).join(" · ");
-    slider.querySelector(".yaml").textContent =
-      `- quality:\n    rules:\n      ${data.rule}: {${data.bound}: ${threshold}}`;
+    slider.querySelector(".yaml").textContent = data.yaml.replace("@", threshold);
   };
   input.addEventListener("input", show);
   show();

@@ -37,12 +37,12 @@ def texts_before(output: str, step: int, ids: Sequence[str]) -> dict[str, str]:
     before = [] if state is None else state.steps[:step]
     folders = [Path(output, "steps", each.folder, "parts") for each in before]
     parts = next((folder for folder in reversed(folders) if folder.is_dir()), None)
-    return {} if parts is None else _read(sorted(parts.glob("*.parquet")), ids)
+    return {} if parts is None else texts_in(sorted(parts.glob("*.parquet")), ids)
 
 
 def kept_texts(output: str, ids: Sequence[str]) -> dict[str, str]:
     """Return the texts of rejected documents that the run kept."""
-    return _read(sorted(Path(output, REJECTED_TEXTS).glob("*.parquet")), ids)
+    return texts_in(sorted(Path(output, REJECTED_TEXTS).glob("*.parquet")), ids)
 
 
 def texts_from_source(output: str, ids: Mapping[int, Sequence[str]]) -> dict[str, str]:
@@ -55,8 +55,8 @@ def texts_from_source(output: str, ids: Mapping[int, Sequence[str]]) -> dict[str
     return {each: story.text for each, story in stories.items() if story.text is not None}
 
 
-def _read(paths: Sequence[Path], ids: Sequence[str]) -> dict[str, str]:
-    """Return texts by id, reading no row group that holds none of them but its ids."""
+def texts_in(paths: Sequence[Path], ids: Sequence[str]) -> dict[str, str]:
+    """Return texts of Parquet files by id, reading no row group that holds none of them but its ids."""
     wanted, found = pa.array(list(ids), pa.string()), dict[str, str]()
     for path in paths:
         file = pq.ParquetFile(path)
