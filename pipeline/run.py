@@ -15,7 +15,7 @@ from prep.corpus.errors import CorruptFileError, RunError, TaskError
 from prep.corpus.files.retrying import storage_access
 from prep.corpus.files.storage import write_json
 from prep.pipeline.cards.publish_cards import write_cards
-from prep.pipeline.config import Configuration
+from prep.pipeline.config import Configuration, LocalExecutor
 from prep.pipeline.execution.alone import alone
 from prep.pipeline.execution.dispatch import Dispatcher
 from prep.pipeline.execution.interrupts import INTERRUPTS
@@ -28,6 +28,7 @@ from prep.pipeline.remote.storing import Storing, prepare, storing
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.steps import phases, records
 from prep.pipeline.steps.checking import Damage, forget_step, forget_tasks, manifest_damage, task_damage
+from prep.pipeline.steps.digesting import Digests, DigestTask, digests_by_tasks, digests_here
 from prep.pipeline.steps.finishing import finish_global, finish_pass
 from prep.pipeline.steps.inputs import Say, identify
 from prep.pipeline.steps.ledger import Ledger, PassCounts, Truncation
@@ -198,6 +199,10 @@ class _Steps:
         self._root = steps_folder(configuration)
         self._confirmed: set[str] = set()
         """Folders of steps whose files were compared with their digests in this run."""
+        settings = configuration.settings
+        self._digests: Digests = digests_here(settings.workers)
+        if not isinstance(settings.executor, LocalExecutor):
+            self._digests = digests_by_tasks(self._root, self._run_digests, otherwise=self._digests)
         self._repairs = dict.fromkeys((step.folder for step in plan.steps), 0)
         self.ran: list[str] = []
 
@@ -220,12 +225,15 @@ class _Steps:
         """Compare the files of steps that are going to be read with their digests; repair what is damaged."""
         for step in needed:
             while step.folder not in self._confirmed:
-                threads = self._configuration.settings.workers
-                damages = manifest_damage(f"{self._root}/{step.folder}", thorough=True, threads=threads)
+                damages = manifest_damage(f"{self._root}/{step.folder}", thorough=True, digests=self._digests)
                 if damages:
                     self._repair(step, damages)
                 else:
                     self._confirmed.add(step.folder)
+
+    def _run_digests(self, work: DigestTask, tasks: int) -> None:
+        self._progress.say(f"comparing files with their digests, in {tasks:,} tasks")
+        self._dispatcher.run(Call(work, work.label, tuple(range(tasks)), work.folder, work.label), work.done)
 
     def _repair(self, step: PassStep | GlobalStep, damages: Sequence[Damage]) -> None:
         """Make damaged files of a complete step again, and the steps after it where files come out differently."""
@@ -273,7 +281,7 @@ class _Steps:
 
     def _look_at_tasks(self, step: PassStep | GlobalStep, folder: str) -> None:
         """Forget those tasks of an interrupted step whose files are not what they were."""
-        damages = task_damage(folder, _phases(step), thorough=True, threads=self._configuration.settings.workers)
+        damages = task_damage(folder, _phases(step), thorough=True, digests=self._digests)
         if damages:
             self._progress.damaged(step, damages)
             if isinstance(step, PassStep):

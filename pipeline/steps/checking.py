@@ -1,20 +1,22 @@
 """Whether the files of steps are what records say, and what is to be done where they are not.
 
 A file is looked at without reading it (there, of its size, not changed since its record was written), or thoroughly, by
-its SHA-256 (1.8 GB/s on one core), before other steps read it. A damaged file of a pass costs the task that wrote it; a
-damaged file of a Global stage, whose tasks exchange data, the whole step.
+its SHA-256 (`prep.pipeline.steps.digesting`), before other steps read it. A damaged file of a pass costs the task that
+wrote it; a damaged file of a Global stage, whose tasks exchange data, the whole step.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError
-from prep.corpus.files.storage import remove_tree, sha256
+from prep.corpus.files.storage import remove_tree
 from prep.pipeline.steps import effort, records
+from prep.pipeline.steps.digesting import Digests, digests_here
 from prep.pipeline.steps.records import FileStamp
 from prep.stages.stage import Phase
+
+ONE_BY_ONE = digests_here(1)
 
 
 @dataclass(frozen=True)
@@ -36,7 +38,7 @@ def complete(folder: str) -> bool:
     return Path(folder, records.MANIFEST).exists() and not manifest_damage(folder, thorough=False)
 
 
-def manifest_damage(folder: str, *, thorough: bool, threads: int = 1) -> list[Damage]:
+def manifest_damage(folder: str, *, thorough: bool, digests: Digests = ONE_BY_ONE) -> list[Damage]:
     """Return what is damaged of a step whose manifest stands; tables of taps, which can be made again, are left out."""
     path = f"{folder}/{records.MANIFEST}"
     try:
@@ -44,10 +46,10 @@ def manifest_damage(folder: str, *, thorough: bool, threads: int = 1) -> list[Da
     except CorruptFileError as error:
         return [Damage(folder, records.MANIFEST, f"cannot be read ({error})")]
     own = {name: stamp for name, stamp in files.items() if not name.startswith("..")}
-    return list(_compare(folder, own, Path(path).stat().st_mtime_ns, thorough=thorough, threads=threads))
+    return list(_compare(folder, own, Path(path).stat().st_mtime_ns, thorough=thorough, digests=digests))
 
 
-def task_damage(folder: str, phases: Sequence[Phase], *, thorough: bool, threads: int = 1) -> list[Damage]:
+def task_damage(folder: str, phases: Sequence[Phase], *, thorough: bool, digests: Digests = ONE_BY_ONE) -> list[Damage]:
     """Return what is damaged of the tasks of a step that are done; a later task may have written a file anew."""
     files: dict[str, FileStamp] = {}
     found = []
@@ -63,7 +65,7 @@ def task_damage(folder: str, phases: Sequence[Phase], *, thorough: bool, threads
             except CorruptFileError as error:
                 found.append(Damage(folder, str(path.relative_to(folder)), f"cannot be read ({error})"))
             newest = max(newest, path.stat().st_mtime_ns)
-    return found + list(_compare(folder, files, newest, thorough=thorough, threads=threads))
+    return found + list(_compare(folder, files, newest, thorough=thorough, digests=digests))
 
 
 def forget_tasks(folder: str, phase: str, tasks: int, damages: Sequence[Damage]) -> None:
@@ -89,7 +91,7 @@ def forget_step(folder: str) -> None:
 
 
 def _compare(
-    folder: str, files: Mapping[str, FileStamp], since: int, *, thorough: bool, threads: int
+    folder: str, files: Mapping[str, FileStamp], since: int, *, thorough: bool, digests: Digests
 ) -> Iterator[Damage]:
     suspects = []
     for name, stamp in sorted(files.items()):
@@ -100,7 +102,6 @@ def _compare(
             yield Damage(folder, name, f"has {path.stat().st_size:,} bytes, not the {stamp.bytes:,} that were written")
         elif thorough or path.stat().st_mtime_ns > since:
             suspects.append(name)
-    with ThreadPoolExecutor(max(1, threads)) as pool:  # hashing releases the interpreter
-        for name, digest in zip(suspects, pool.map(lambda name: sha256(f"{folder}/{name}"), suspects), strict=True):
-            if digest != files[name].sha256:
-                yield Damage(folder, name, "holds other bytes than were written")
+    for name, digest in zip(suspects, digests([f"{folder}/{name}" for name in suspects]), strict=True):
+        if digest != files[name].sha256:
+            yield Damage(folder, name, "holds other bytes than were written")

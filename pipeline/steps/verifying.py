@@ -8,6 +8,7 @@ from prep.corpus.files.storage import sha256
 from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.steps import records
 from prep.pipeline.steps.checking import manifest_damage
+from prep.pipeline.steps.digesting import digests_here
 from prep.pipeline.steps.ledger import PUBLISHED
 
 
@@ -28,10 +29,10 @@ class VerifyAnswer(Answer):
 
 def verify_run(output: str, threads: int) -> Iterator[tuple[str, list[str]]]:
     """Yield each step and published folder, with what is damaged in it."""
-    known: set[str] = set()
+    known, digests = set[str](), digests_here(threads)
     for manifest in sorted(Path(output, "steps").glob(f"*/{records.MANIFEST}")):
         folder = str(manifest.parent)
-        yield folder, [str(damage) for damage in manifest_damage(folder, thorough=True, threads=threads)]
+        yield folder, [str(damage) for damage in manifest_damage(folder, thorough=True, digests=digests)]
         try:
             known |= {stamp.sha256 for stamp in records.read_manifest(folder).files.values()}
         except CorruptFileError:  # already named

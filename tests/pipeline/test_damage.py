@@ -8,9 +8,11 @@ from pathlib import Path
 import pytest
 
 from prep.pipeline import config, plan
+from prep.pipeline.config import RayExecutor
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
+from prep.pipeline.steps import digesting
 from prep.stages.read import cutting
 
 from ..file_hashes import file_hashes
@@ -107,6 +109,62 @@ def test_a_bit_that_the_disk_has_changed_is_noticed_by_whoever_reads_the_file(
     _, said = run_it(path)
     assert f"{victim} holds other bytes than were written; made again" in said
     assert file_hashes(tmp_path / "out" / "documents") == before
+
+
+@pytest.mark.parametrize(("damage", "interrupted"), [(delete, False), (flip, False), (truncate, True), (flip, True)])
+def test_files_that_tasks_read_for_the_run_are_compared_all_the_same(
+    write_pipeline: WritePipeline,
+    tmp_path: Path,
+    damage: Callable[[Path], None],
+    interrupted: bool,
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """As on clusters, whose workers take the digests of what another step is to read, or of an interrupted step."""
+    path = write_pipeline(["short", "one_per_letter"], *FILES)
+    run_it(path)
+    before = file_hashes(tmp_path / "out", without={"steps"})
+    monkeypatch.setattr("prep.pipeline.run.LocalExecutor", RayExecutor)  # how the run asks, not how tasks run
+    monkeypatch.setattr(digesting, "SPREAD_BYTES", 1)
+    monkeypatch.setattr(digesting, "TASK_BYTES", 1000)
+    steps = tmp_path / "out" / "steps"
+    (steps / ".digests-before").mkdir()
+    victim = next(steps.glob("00-*/parts/00001.parquet"))
+    damage(victim)
+    for unfinished in steps.glob("*documents*" if not interrupted else "00-*"):
+        (unfinished / "manifest.json").unlink()
+    _, said = run_it(path)
+    assert "comparing files with their digests, in " in said
+    assert f"{victim} " in said
+    assert "made again" in said
+    assert file_hashes(tmp_path / "out", without={"steps"}) == before
+    assert not list(steps.glob(".digests-*"))
+
+
+def test_digests_by_tasks_are_those_of_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    paths = [str(tmp_path / f"{number}.bin") for number in range(23)]
+    for number, path in enumerate(paths):
+        Path(path).write_bytes(bytes([number]) * number * 10)
+    expected = list(digesting.digests_here(2)(paths))
+    shares = []
+
+    def run(work: digesting.DigestTask, tasks: int) -> None:
+        shares.append(tasks)
+        for task in range(tasks):
+            assert not work.done(task)
+            work.run(task)
+            assert work.done(task)
+
+    take = digesting.digests_by_tasks(str(tmp_path), run, otherwise=digesting.digests_here(1))
+    assert list(take(paths)) == expected
+    monkeypatch.setattr(digesting, "SPREAD_BYTES", 1)
+    for size in (1, 300, 10**6):
+        monkeypatch.setattr(digesting, "TASK_BYTES", size)
+        assert list(take(paths)) == expected
+    assert shares == [23, 9, 1]
+    assert list(take([])) == []
+    Path(paths[3]).unlink()
+    with pytest.raises(FileNotFoundError):
+        take(paths)
 
 
 @pytest.mark.parametrize("name", ["manifest.json", "tasks/*-00000.json", "identity.json"])
