@@ -26,8 +26,10 @@ from prep.stages.extract.metadata import is_discussion, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
+from prep.stages.extract.writing.contents_kernels import contents_lists
 from prep.stages.extract.writing.copy_kernels import drop_copies
 from prep.stages.extract.writing.markdown_kernels import render_markdown
+from prep.stages.extract.writing.navigation_kernels import navigation_lines
 from prep.stages.extract.writing.render_kernels import render
 from prep.stages.extract.writing.whole_kernels import keep_whole
 from prep.stages.shared.dates import LATEST
@@ -97,7 +99,9 @@ def block_probabilities(read: ReadPage, model: BlockModel) -> tuple[Reals, Integ
 def choose_blocks(read: ReadPage, probability: Reals, words: Integers) -> Booleans:
     """Return which blocks to keep, given how probable it is that they are content."""
     kept = keep_whole(read.elements, read.blocks, words, keep_blocks(probability, words))
-    return drop_copies(read.text, read.elements, read.blocks, words, kept)
+    kept = drop_copies(read.text, read.elements, read.blocks, words, kept)
+    kept &= ~navigation_lines(read.text, read.elements, read.blocks, read.runs, words, kept)
+    return kept & ~contents_lists(read.page, read.text, read.elements, read.blocks, read.runs, words, kept)
 
 
 class Options(NamedTuple):

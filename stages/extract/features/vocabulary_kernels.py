@@ -130,7 +130,8 @@ Keys = npt.NDArray[np.uint32]
 Groups = npt.NDArray[np.uint8]
 
 
-def _groups(text: str) -> dict[str, tuple[str, ...]]:
+def word_groups(text: str) -> dict[str, tuple[str, ...]]:
+    """Return words by their group, from lines of `group: word word`."""
     groups: dict[str, list[str]] = {}
     name = ""
     for token in text.split():
@@ -142,9 +143,9 @@ def _groups(text: str) -> dict[str, tuple[str, ...]]:
     return {group: tuple(words) for group, words in groups.items()}
 
 
-CLASS_GROUPS: Final = _groups(_CLASS_WORDS)
+CLASS_GROUPS: Final = word_groups(_CLASS_WORDS)
 """Words of class names by group; a word stands in one group."""
-TEXT_GROUPS: Final = _groups(_TEXT_WORDS)
+TEXT_GROUPS: Final = word_groups(_TEXT_WORDS)
 """Words of the page's text by group; a word stands in one group."""
 
 
@@ -156,7 +157,8 @@ def word_hash(word: bytes) -> int:
     return state or 1
 
 
-def _table(groups: dict[str, tuple[str, ...]]) -> tuple[Keys, Groups]:
+def word_table(groups: dict[str, tuple[str, ...]]) -> tuple[Keys, Groups]:
+    """Return the hashes of words and the places of their groups, for `group_of`."""
     keys, values = np.zeros(_SLOTS, np.uint32), np.zeros(_SLOTS, np.uint8)
     for place, words in enumerate(groups.values()):
         for word in words:
@@ -169,12 +171,13 @@ def _table(groups: dict[str, tuple[str, ...]]) -> tuple[Keys, Groups]:
     return keys, values
 
 
-_CLASS_KEYS, _CLASS_VALUES = _table(CLASS_GROUPS)
-_TEXT_KEYS, _TEXT_VALUES = _table(TEXT_GROUPS)
+_CLASS_KEYS, _CLASS_VALUES = word_table(CLASS_GROUPS)
+_TEXT_KEYS, _TEXT_VALUES = word_table(TEXT_GROUPS)
 
 
 @leaf
-def _group(keys: Keys, values: Groups, state: int) -> int:
+def group_of(keys: Keys, values: Groups, state: int) -> int:
+    """Return the group of the word with this hash, −1 where it is in none."""
     if state == 0:
         state = 1
     slot = (state ^ (state >> 12)) % _SLOTS
@@ -188,7 +191,7 @@ def _group(keys: Keys, values: Groups, state: int) -> int:
 @leaf
 def text_group(state: int) -> int:
     """Return the group of the word with this hash, −1 where it is in none."""
-    return _group(_TEXT_KEYS, _TEXT_VALUES, state)
+    return group_of(_TEXT_KEYS, _TEXT_VALUES, state)
 
 
 @leaf
@@ -201,7 +204,7 @@ def class_groups(page: Bytes, start: int, end: int) -> np.uint64:
         byte = int(page[at]) if at < end else 0
         upper = 65 <= byte <= 90
         if state != 0 and ((upper and 97 <= before <= 122) or not 97 <= (byte | 32) <= 122):
-            group = _group(_CLASS_KEYS, _CLASS_VALUES, state)
+            group = group_of(_CLASS_KEYS, _CLASS_VALUES, state)
             if group >= 0:
                 groups |= np.uint64(1) << np.uint64(group)
             state = 0
