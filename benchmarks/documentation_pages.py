@@ -5,7 +5,8 @@ They come from Debian's packages of documentation (bookworm), unpacked into one 
     apt-get download PACKAGE && dpkg-deb -x PACKAGE_*.deb FOLDER/PACKAGE
 
 Each generator puts what a reader came for into an element of its own; the gold text is that element's text, without
-what moves between pages. The generators of `HELD_OUT` are never trained on.
+what moves between pages. Pages whose text is next to nothing but links are indexes and are left out. The generators of
+`HELD_OUT` are never trained on.
 """
 
 import hashlib
@@ -59,6 +60,8 @@ HELD_OUT = {
 _FEWEST_WORDS = 60
 _LARGEST = 400_000
 """Bytes of a page."""
+_INDEX = 0.95
+"""Share of the words in links from which a page is an index."""
 
 
 class DocumentationScore(NamedTuple):
@@ -79,7 +82,7 @@ def read_documentation(folder: Path, generators: dict[str, Generator], count: in
         kept = 0
         for path in _drawn(folder, generator.packages):
             html = decode_page(path.read_bytes(), None).utf8
-            gold = main_text_of(html, generator) if len(html) <= _LARGEST else ""
+            gold = main_text_of(html, generator) if len(html) <= _LARGEST and not _is_index(html, generator) else ""
             if len(words_of(gold)) >= _FEWEST_WORDS:
                 found.append(Page(f"https://{name}.example/{path.name}", html, "utf-8", name, "en", gold))
                 kept += 1
@@ -103,6 +106,12 @@ def main_text_of(html: bytes, generator: Generator) -> str:
     return "\n\n".join(
         whole_text(read_page(lxml.html.tostring(element, encoding="utf-8"))) for element in _main(html, generator)
     )
+
+
+def _is_index(html: bytes, generator: Generator) -> bool:
+    main = list(_main(html, generator))
+    linked = sum(len(words_of(link.text_content())) for element in main for link in element.iter("a"))
+    return linked >= _INDEX * sum(len(words_of(element.text_content())) for element in main)
 
 
 def documentation_score(text: str, page: Page, generator: Generator) -> DocumentationScore:

@@ -26,11 +26,12 @@ from prep.stages.extract.metadata import is_discussion, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
-from prep.stages.extract.writing.contents_kernels import contents_lists
+from prep.stages.extract.writing.contents_kernels import contents_lists, is_index
 from prep.stages.extract.writing.copy_kernels import drop_copies
 from prep.stages.extract.writing.markdown_kernels import render_markdown
 from prep.stages.extract.writing.navigation_kernels import navigation_lines
 from prep.stages.extract.writing.render_kernels import render
+from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections
 from prep.stages.extract.writing.whole_kernels import keep_whole
 from prep.stages.shared.dates import LATEST
 from prep.stages.shared.markup.formulas import Delimiters, write_formulas
@@ -100,8 +101,16 @@ def choose_blocks(read: ReadPage, probability: Reals, words: Integers) -> Boolea
     """Return which blocks to keep, given how probable it is that they are content."""
     kept = keep_whole(read.elements, read.blocks, words, keep_blocks(probability, words))
     kept = drop_copies(read.text, read.elements, read.blocks, words, kept)
-    kept &= ~navigation_lines(read.text, read.elements, read.blocks, read.runs, words, kept)
-    return kept & ~contents_lists(read.page, read.text, read.elements, read.blocks, read.runs, words, kept)
+    for_reference = is_for_reference(read.page, read.facts, read.elements, read.blocks, words)
+    if for_reference:
+        kept = keep_sections(read.elements, read.blocks, words, probability, kept)
+    left_out = navigation_lines(read.text, read.elements, read.blocks, read.runs, words, kept)
+    left_out |= contents_lists(read.page, read.text, read.elements, read.blocks, read.runs, words, kept & ~left_out)
+    kept &= ~left_out
+    if not for_reference:
+        return kept
+    kept = keep_headings(read.page, read.facts, read.text, read.elements, read.blocks, read.runs, words, kept, left_out)
+    return np.zeros_like(kept) if is_index(read.elements, read.blocks, read.runs, kept) else kept
 
 
 class Options(NamedTuple):

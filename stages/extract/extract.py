@@ -53,13 +53,14 @@ class Extract(RowStage):
     date), `canonical_url` and `declared_language`. Where the input has columns of these names, what they hold stays.
 
     Documents that came as text pass untouched. Rejects pages in which bytes could not be decoded (`bad_encoding`),
-    pages that would cost too much (rule `too_complex`) and pages without text (`no_text`).
+    pages that would cost too much (rule `too_complex`) and pages without text (`no_text`), among them, for the engine
+    `prep`, indexes of reference documentation that are nothing but links.
     """
 
     example: ClassVar[str] = "- extract: {format: markdown}"
     name: ClassVar[str] = "extract"
     does: ClassVar[str] = "extracting text"
-    version: ClassVar[int] = 17
+    version: ClassVar[int] = 18
     produces: ClassVar[tuple[str, ...]] = ("text",)
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)

@@ -1,9 +1,11 @@
-"""Leaves out lists of a page's own parts: a table of contents, or an index whose entries lead to places in the page.
+"""Lists of links that are no text: tables of contents, and pages that are an index.
 
-A list is an element with at least `_FEWEST` links to fragments (`#part`) and next to no other words. Numbers beside
-the links do not count; lines that begin with `=` or `|` are declarations, whose names link to what is said of them. The
-list's blocks are left out, and a label before it ("Contents"), unless it is more than half of what is kept: then it is
-what the page is for. Cost: linear in the blocks' runs and in the elements.
+The contents of a page are an element with at least `_FEWEST` links to fragments (`#part`) and next to no other words.
+Numbers beside the links do not count; lines that begin with `=` or `|` are declarations, whose names link to what is
+said of them. The list's blocks are left out, and a label before it ("Contents"), unless it is more than half of what is
+kept: then it is what the page is for. An index has at least `_FEWEST_OF_INDEX` short links and hardly other words, but
+for headings, terms of a definition list, and single words: a glossary says something of its terms, an index does not.
+Cost: linear in the blocks' runs and in the elements.
 """
 
 from typing import Final
@@ -12,6 +14,7 @@ import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
+from prep.stages.extract.features.text_feature_kernels import HEADING_BITS
 from prep.stages.extract.html.attribute_kernels import attribute_range
 from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, name_hash, number
@@ -26,11 +29,38 @@ _SHARE: Final = 0.9
 """Share of a list's words that its links have at least."""
 _MOST: Final = 0.5
 """Share of the kept words up to which a list is left out."""
+_FEWEST_OF_INDEX: Final = 20
+_SHARE_OF_INDEX: Final = 0.95
+_SHORT: Final = 6
+"""Words of an index's links, on average, at most; cards of articles that are links as a whole have more."""
+_LONGEST_TERM: Final = 3
+_TERM: Final = inside("dt th")
 _A: Final = number("a")
 _HREF: Final = name_hash(b"href")
 _FIXED: Final = inside("pre")
 _HASH, _EQUALS, _BAR = 35, 61, 124
 _IS_LETTER: Final = np.array([byte >= 0x80 or chr(byte).isalpha() for byte in range(256)])
+
+
+@kernel
+def is_index(elements: Elements, blocks: Blocks, runs: Runs, kept: Booleans) -> bool:
+    """Return whether what is kept of a page is nothing but short links and the words that order them."""
+    links, linked, others, link = 0, 0, 0, 0
+    for block in range(len(kept)):
+        around_ = elements.inside[blocks.element[block]]
+        if not kept[block] or around_ & HEADING_BITS != 0:
+            continue
+        size = 0
+        for run in range(blocks.run[block], blocks.run[block + 1]):
+            size += runs.words[run]
+        orders = size <= 1 or (size <= _LONGEST_TERM and around_ & _TERM != 0)
+        for run in range(blocks.run[block], blocks.run[block + 1]):
+            element = around(elements, runs.element[run], _A, _A)
+            links += element > 0 and element != link
+            link = element
+            linked += runs.words[run] if element > 0 else 0
+            others += runs.words[run] if element == 0 and not orders else 0
+    return links >= _FEWEST_OF_INDEX and linked >= _SHARE_OF_INDEX * (linked + others) and linked <= _SHORT * links
 
 
 @kernel
