@@ -18,6 +18,8 @@ import hashlib
 import os
 import pickle
 import re
+import shutil
+import sys
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -63,6 +65,19 @@ def _chosen(configured: str) -> Path:
         return personal
     shared = Path(tempfile.gettempdir(), f"prep-kernels-{os.getuid()}")
     return shared if is_own(shared, CLOSED_TO_WRITING) else Path(tempfile.mkdtemp(prefix="prep-kernels-"))
+
+
+def copy_compiled(target: Path) -> None:
+    """Make a folder for other machines, with what this process's own holds for the modules that are loaded here.
+
+    One that is there already, or that is not this user's own, is left as it is.
+    """
+    if target.exists() or not is_own(target, CLOSED_TO_WRITING):
+        return
+    files = [getattr(module, "__file__", None) for name, module in tuple(sys.modules.items()) if name[:5] == "prep."]
+    for name in {_Locator.get_suitable_cache_subpath(file) for file in files if file}:
+        with suppress(OSError):  # what is missing is compiled
+            shutil.copytree(folder() / name, target / name)
 
 
 class _Locator(UserProvidedCacheLocator):

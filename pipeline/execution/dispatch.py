@@ -5,6 +5,7 @@ A single local worker is this process itself, for speed: a library that crashes 
 the task's note, runs the rest in a worker process.
 """
 
+import os
 from collections.abc import Callable
 from contextlib import ExitStack
 from pathlib import Path
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Self
 
 from prep.corpus.errors import PrepError, TaskError
 from prep.pipeline.config import Executor, LocalExecutor
-from prep.pipeline.execution.tasks import Call
+from prep.pipeline.execution.tasks import CACHE_SETTING, Call, kernels_folder
 
 if TYPE_CHECKING:
     from prep.pipeline.execution.pilots.pool import PilotPool
@@ -61,12 +62,15 @@ class Dispatcher:
         if isinstance(self._executor, LocalExecutor):
             self._run_here(call, min(self._workers, len(call.tasks)))
             return
+        from prep.corpus.kernel_cache import copy_compiled
         from prep.pipeline.execution.clusters import box_of, launcher_for
         from prep.pipeline.execution.pilots.phase import run_phase
         from prep.pipeline.execution.pilots.pool import PilotPool
 
         if self._pilots is None:
             folder = str(Path(call.folder).parent)
+            if not os.environ.get(CACHE_SETTING):
+                copy_compiled(kernels_folder(call.folder))
             box = box_of(folder)
             launcher = launcher_for(self._executor, folder, box)
             self._pilots = self._closing.enter_context(PilotPool(launcher, self._workers, box, self._say))

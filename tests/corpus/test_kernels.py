@@ -139,3 +139,25 @@ def test_processes_that_start_together_compile_each_function_once(tmp_path: Path
     indices = list(tmp_path.rglob("*.nbi"))
     assert indices
     assert (tmp_path / "compiled").stat().st_size == len(indices)
+
+
+def test_what_is_compiled_here_is_handed_to_other_machines_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "cache"))
+    kernels.kernel(longest_plus_one)(np.array([0, 3, 5]))
+    (tmp_path / "cache" / "of_another_program").mkdir()
+    monkeypatch.setitem(sys.modules, "prep.here", sys.modules[__name__])
+    kernel_cache.copy_compiled(tmp_path / "shared")
+    assert (tmp_path / "shared").stat().st_mode & 0o777 == 0o700
+    shared = {path.name for path in (tmp_path / "shared").rglob("*") if path.is_file()}
+    assert shared == {path.name for path in (tmp_path / "cache").rglob("*.nb*")}
+    assert not (tmp_path / "shared" / "of_another_program").exists()
+    for path in (tmp_path / "shared").rglob("*.nb*"):
+        path.unlink()
+    kernel_cache.copy_compiled(tmp_path / "shared")
+    assert not list((tmp_path / "shared").rglob("*.nb*")), "what is there already is left as it is"
+    monkeypatch.setattr("numba.config.CACHE_DIR", str(tmp_path / "other"))
+    (tmp_path / "shared").rename(tmp_path / "gone")
+    kernel_cache.copy_compiled(tmp_path / "shared")
+    assert [path.name for path in (tmp_path / "shared").iterdir()] == [], "there was nothing to hand over"

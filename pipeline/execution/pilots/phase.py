@@ -14,8 +14,8 @@ from prep.pipeline.execution.pilots.exchange import Assignment
 from prep.pipeline.execution.pilots.pool import Pilot, PilotPool
 from prep.pipeline.execution.tasks import Call
 
-LOOK_SECONDS = 0.2
-"""Between two looks at the answers of pilots, where there are few."""
+QUICKEST_LOOK, SLOWEST_LOOK = 0.02, 0.2
+"""Seconds between two looks at the answers of pilots, where there are few: just after something happened, and later."""
 LOOKS_PER_SECOND = 500
 """At the answers of single pilots, where there are many."""
 GRACE_SECONDS = 20.0
@@ -46,18 +46,20 @@ class _Phase:
         self._error = ""
 
     def run(self) -> None:
+        pause = QUICKEST_LOOK
         while True:
             self._pool.look()
             self._adopt()
             self._replace_lost()
-            self._collect()
+            moved = self._collect()
             own = self._own()
             if not own and (self._error or not self._waiting):
                 break
             if not self._error:
-                self._assign()
+                moved = self._assign() or moved
                 self._pool.want(len(self._waiting) + len(self._pool.at_work()))
-            sleep(max(LOOK_SECONDS, len(own) / LOOKS_PER_SECOND))
+            pause = QUICKEST_LOOK if moved else min(SLOWEST_LOOK, pause * 1.2)
+            sleep(max(pause, len(own) / LOOKS_PER_SECOND))
         if self._error:
             raise TaskError(self._error)
 
@@ -93,7 +95,9 @@ class _Phase:
                     "or use other nodes"
                 )
 
-    def _collect(self) -> None:
+    def _collect(self) -> bool:
+        """Take what pilots have ended; say whether there was anything."""
+        moved = False
         for name, pilot in self._pool.at_work().items():
             given = pilot.assignment
             assert given is not None
@@ -110,8 +114,11 @@ class _Phase:
             if not self._error:
                 self._put_back(name, pilot.undone)
             pilot.assignment, pilot.undone, pilot.ended, pilot.freed = None, set(), None, monotonic()
+            moved = True
+        return moved
 
-    def _assign(self) -> None:
+    def _assign(self) -> bool:
+        """Give idle pilots something to do; say whether any was given something."""
         now = monotonic()
         ready = deque(task for task in self._waiting if self._not_before.get(task, 0.0) <= now)
         idle = self._pool.idle()
@@ -130,3 +137,4 @@ class _Phase:
             self._pool.box.assign(name, pilot.assignment)
         if given:
             self._waiting = deque(task for task in self._waiting if task not in given)
+        return bool(given)

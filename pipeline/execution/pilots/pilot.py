@@ -24,7 +24,7 @@ from prep.pipeline.execution.workers import Pool
 
 IDLE_SECONDS = 300.0
 """So long a pilot waits for something to do, such as a driver that is started again."""
-QUICKEST_LOOK, SLOWEST_LOOK = 0.1, 2.0
+QUICKEST_LOOK, SLOWEST_LOOK = 0.02, 2.0
 """Seconds between two looks into the inbox, just after a task and after a while."""
 
 
