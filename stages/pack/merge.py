@@ -20,7 +20,7 @@ from prep.stages.pack.scatter import collect, read_runs, runs_of, write_placed
 from prep.stages.pack.shards import planned_shards
 from prep.stages.pack.tokens import RowFormat
 
-MERGED_FROM = 1024
+MERGED_FROM = 512
 """Parts from which runs are merged."""
 GROUP = 64
 """Tasks of `scatter` whose runs become one file."""
