@@ -1,7 +1,8 @@
 """What a Global stage reads and where it writes: the documents before it, its own folders, what earlier stages made."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import TypeVar, overload
 
 import numpy as np
 import numpy.typing as npt
@@ -11,6 +12,30 @@ from prep.corpus.arrow.columns import set_column, set_field
 from prep.corpus.arrow.documents import read_documents, read_schema, select
 from prep.corpus.files.storage import read_arrow
 from prep.corpus.text.cuts import without
+
+T = TypeVar("T")
+
+
+class PerPart(Sequence[T]):
+    """Something of each part, made when it is asked for: the tasks of all parts would make a list of all parts each."""
+
+    def __init__(self, parts: int, make: Callable[[int], T]) -> None:
+        """`make` returns it, given the part's number."""
+        self._parts = range(parts)
+        self._make = make
+
+    def __len__(self) -> int:
+        return len(self._parts)
+
+    @overload
+    def __getitem__(self, part: int) -> T: ...
+
+    @overload
+    def __getitem__(self, part: slice) -> Sequence[T]: ...
+
+    def __getitem__(self, part: int | slice) -> T | Sequence[T]:
+        found = self._parts[part]
+        return self._make(found) if isinstance(found, int) else [self._make(each) for each in found]
 
 
 @dataclass(frozen=True)
@@ -22,11 +47,11 @@ class Upstream:
     and that no pass has applied yet.
     """
 
-    parts: tuple[str, ...]
-    taps: tuple[str, ...] = ()
-    drops: tuple[tuple[str, ...], ...] = ()
-    cuts: tuple[tuple[str, ...], ...] = ()
-    columns: tuple[tuple[str, ...], ...] = ()
+    parts: Sequence[str]
+    taps: Sequence[str] = ()
+    drops: Sequence[tuple[str, ...]] = ()
+    cuts: Sequence[tuple[str, ...]] = ()
+    columns: Sequence[tuple[str, ...]] = ()
 
     def dropped(self, part: int) -> npt.NDArray[np.bool_] | None:
         """Return which rows of a part are already lost (rows), or None where no stage has dropped any."""

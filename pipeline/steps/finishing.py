@@ -61,9 +61,9 @@ def finish_global(step: GlobalStep, steps_folder: str) -> None:
     remove_tree(f"{folder}/scratch")
     write_step_effort(folder)
     output = records.list_files(folder, "output")
-    known = {name: stamp for name, stamp in record.files.items() if name in set(output)}
+    known = record.files.keys() & output
     unknown = records.stamp(folder, [name for name in output if name not in known])
-    files = {**known, **unknown}
+    files = {**{name: record.files[name] for name in known}, **unknown}
     records.write_manifest(folder, Record({step.position: counts}, files, record.groups, read=counts.entered))
 
 

@@ -1,6 +1,7 @@
 """One task of a Global stage's phase."""
 
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import ClassVar
@@ -15,7 +16,7 @@ from prep.pipeline.steps.effort import Stopwatch, write_task_effort
 from prep.pipeline.steps.passes import PHASE, run_tap, tap_path
 from prep.pipeline.steps.settling import run_task
 from prep.stages.stage import Phase
-from prep.stages.upstream import GlobalContext, Upstream
+from prep.stages.upstream import GlobalContext, PerPart, Upstream
 
 TAP = "tap"
 
@@ -77,18 +78,17 @@ def phases(step: GlobalStep) -> tuple[Phase, ...]:
 def context(step: GlobalStep, steps_folder: str) -> GlobalContext:
     """Return where the step's tasks read and write."""
     folder = f"{steps_folder}/{step.folder}"
-    tasks = range(step.parts)
-    taps = () if step.tap is None else tuple(tap_path(steps_folder, step.tap, task) for task in tasks)
-    parts = tuple(part_path(step, steps_folder, task) for task in tasks)
-    drops, columns = (
-        tuple(tuple(f"{steps_folder}/{folder}/{task:05d}.arrow" for folder in folders) for task in tasks)
-        for folders in (
-            [f"{change.folder}/output/drops" for change in step.waiting if change.drops],
-            [folder for change in step.waiting for folder in change.columns],
-        )
-    )
+    tap = step.tap
+    taps = () if tap is None else PerPart(step.parts, lambda part: tap_path(steps_folder, tap, part))
+    parts = PerPart(step.parts, lambda part: part_path(step, steps_folder, part))
+    drops = [f"{change.folder}/output/drops" for change in step.waiting if change.drops]
+    columns = [folder for change in step.waiting for folder in change.columns]
+
+    def files(folders: Sequence[str]) -> PerPart[tuple[str, ...]]:
+        return PerPart(step.parts, lambda part: tuple(f"{steps_folder}/{each}/{part:05d}.arrow" for each in folders))
+
     return GlobalContext(
-        upstream=Upstream(parts, taps, drops, columns=columns),
+        upstream=Upstream(parts, taps, files(drops), columns=files(columns)),
         output=f"{folder}/output",
         scratch=f"{folder}/scratch",
         artefacts={name: f"{steps_folder}/{made}/output" for name, made in step.artefacts.items()},

@@ -87,7 +87,8 @@ def read_repeated(level: Level, part: int, tasks: int, context: GlobalContext) -
     for task in range(tasks):
         for batch in read_arrow(repeated_path(context, level, task)).to_batches():
             start, stop = np.searchsorted(batch.column("part").to_numpy(), (part, part + 1))
-            found.append(pa.Table.from_batches([batch.slice(start, stop - start)]))
+            if start < stop:
+                found.append(pa.Table.from_batches([batch.slice(start, stop - start)]))
     table = pa.concat_tables(found).combine_chunks()
     keepers, documents = read_numbers(table, "keeper"), read_numbers(table, "documents")
     return Repeated(read_values(table, HASH_0), read_values(table, HASH_1), keepers, documents)
