@@ -70,7 +70,7 @@ def digests_by_tasks(steps_folder: str, run: Callable[[DigestTask, int], None], 
         run(work, tasks)
         found: dict[str, str] = {}
         for task, share in enumerate(shares):
-            digests = cast("list[str]", read_json(_digests_path(work.folder, task))["digests"])
+            digests = read_digests(work.folder, task)
             if len(digests) != len(share):
                 raise CorruptFileError(f"{_digests_path(work.folder, task)} is not what was written; run again")
             found |= dict(zip(share, digests, strict=True))
@@ -78,6 +78,11 @@ def digests_by_tasks(steps_folder: str, run: Callable[[DigestTask, int], None], 
         return [found[path] for path in paths]
 
     return take
+
+
+def read_digests(folder: str, task: int) -> list[str]:
+    """Return what a task has found."""
+    return cast("list[str]", read_json(_digests_path(folder, task))["digests"])
 
 
 def _files_path(folder: str, task: int) -> str:

@@ -24,6 +24,7 @@ from prep.pipeline.execution.pilots.phase import run_phase
 from prep.pipeline.execution.pilots.pool import PilotPool
 from prep.pipeline.execution.slurm.launcher import slurm_seconds
 from prep.pipeline.execution.tasks import Call
+from prep.pipeline.steps import digesting
 
 from .conftest import WritePipeline
 from .test_run import run_it, tree
@@ -136,13 +137,27 @@ def call_of(folder: Path, *tasks: int) -> Call:
     return Call(Slow(str(folder)), "slow", tasks, str(folder / "steps" / "00-slow"), "pass")
 
 
-def test_a_run_has_one_pool_and_leaves_no_job(write_pipeline: WritePipeline, tmp_path: Path, slurm: Path) -> None:
+def test_a_run_has_one_pool_and_leaves_no_job(
+    write_pipeline: WritePipeline, tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The pilots take the digests of what is read next as well, as they do of steps that hold much."""
     path = write_pipeline(["one_per_letter", "count"], ["apple", "bean"], ["cherry"])
     run_it(path)
     published = tree(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
+    taken = []
+    original = digesting.read_digests
+
+    def read_digests(folder: str, task: int) -> list[str]:
+        taken.append(task)
+        return original(folder, task)
+
+    monkeypatch.setattr(digesting, "SPREAD_BYTES", 1)
+    monkeypatch.setattr(digesting, "read_digests", read_digests)
     run_it(path, "executor={kind: slurm, partition: any}", "workers=2")
     assert tree(tmp_path / "out") == published
+    assert taken
+    assert not list((tmp_path / "out" / "steps").glob(".digests-*"))
     assert (slurm / "number").read_text() == "1\n", "one submission for all phases"
     wait_until(lambda: not processes(slurm))
     (folder,) = {call.parent.parent for call in (tmp_path / "out" / "steps").rglob("*.pickle")}
