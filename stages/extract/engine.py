@@ -26,7 +26,7 @@ from prep.stages.extract.metadata import is_discussion, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
-from prep.stages.extract.writing.contents_kernels import contents_lists, is_index
+from prep.stages.extract.writing.contents_kernels import contents_lists, without_index
 from prep.stages.extract.writing.copy_kernels import drop_copies
 from prep.stages.extract.writing.markdown_kernels import render_markdown
 from prep.stages.extract.writing.navigation_kernels import navigation_lines
@@ -110,7 +110,7 @@ def choose_blocks(read: ReadPage, probability: Reals, words: Integers) -> Boolea
     if not for_reference:
         return kept
     kept = keep_headings(read.page, read.facts, read.text, read.elements, read.blocks, read.runs, words, kept, left_out)
-    return np.zeros_like(kept) if is_index(read.elements, read.blocks, read.runs, kept) else kept
+    return without_index(read.elements, read.blocks, read.runs, kept)
 
 
 class Options(NamedTuple):

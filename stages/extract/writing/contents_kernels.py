@@ -4,7 +4,8 @@ The contents of a page are an element with at least `_FEWEST` links to fragments
 Numbers beside the links do not count; lines that begin with `=` or `|` are declarations, whose names link to what is
 said of them. The list's blocks are left out, and a label before it ("Contents"), unless it is more than half of what is
 kept: then it is what the page is for. An index has at least `_FEWEST_OF_INDEX` short links and hardly other words, but
-for headings, terms of a definition list, and single words: a glossary says something of its terms, an index does not.
+for headings, terms of a definition list, and single letters: a glossary says something of its terms, an index does not.
+What else such a page says is left of it.
 Cost: linear in the blocks' runs and in the elements.
 """
 
@@ -33,8 +34,10 @@ _FEWEST_OF_INDEX: Final = 20
 _SHARE_OF_INDEX: Final = 0.95
 _SHORT: Final = 6
 """Words of an index's links, on average, at most; cards of articles that are links as a whole have more."""
+_ENOUGH: Final = 8
+"""Words of an index beside its entries from which they are a text."""
 _LONGEST_TERM: Final = 3
-_TERM: Final = inside("dt th")
+_TERM: Final = inside("dt")
 _A: Final = number("a")
 _HREF: Final = name_hash(b"href")
 _FIXED: Final = inside("pre")
@@ -43,24 +46,47 @@ _IS_LETTER: Final = np.array([byte >= 0x80 or chr(byte).isalpha() for byte in ra
 
 
 @kernel
-def is_index(elements: Elements, blocks: Blocks, runs: Runs, kept: Booleans) -> bool:
-    """Return whether what is kept of a page is nothing but short links and the words that order them."""
+def without_index(elements: Elements, blocks: Blocks, runs: Runs, kept: Booleans) -> Booleans:
+    """Return which blocks to keep: of an index only what is no entry, with its headings, and that if it says enough."""
+    count = len(kept)
     links, linked, others, link = 0, 0, 0, 0
-    for block in range(len(kept)):
+    says = np.zeros(count, np.bool_)
+    for block in range(count):
         around_ = elements.inside[blocks.element[block]]
         if not kept[block] or around_ & HEADING_BITS != 0:
             continue
-        size = 0
-        for run in range(blocks.run[block], blocks.run[block + 1]):
-            size += runs.words[run]
-        orders = size <= 1 or (size <= _LONGEST_TERM and around_ & _TERM != 0)
+        in_links, beside = 0, 0
         for run in range(blocks.run[block], blocks.run[block + 1]):
             element = around(elements, runs.element[run], _A, _A)
             links += element > 0 and element != link
             link = element
-            linked += runs.words[run] if element > 0 else 0
-            others += runs.words[run] if element == 0 and not orders else 0
-    return links >= _FEWEST_OF_INDEX and linked >= _SHARE_OF_INDEX * (linked + others) and linked <= _SHORT * links
+            in_links += runs.words[run] if element > 0 else 0
+            beside += runs.words[run] if element == 0 else 0
+        is_letter = blocks.end[block] - blocks.start[block] == 1
+        if is_letter or (in_links + beside <= _LONGEST_TERM and around_ & _TERM != 0):
+            beside = 0
+        linked += in_links
+        others += beside
+        says[block] = beside > in_links
+    if links < _FEWEST_OF_INDEX or linked < _SHARE_OF_INDEX * (linked + others) or linked > _SHORT * links:
+        return kept
+    said = 0
+    for block in range(count):
+        said += _words_of(runs, blocks, block) if says[block] else 0
+    if said < _ENOUGH:
+        return np.zeros(count, np.bool_)
+    for block in range(count - 2, -1, -1):
+        if kept[block] and says[block + 1] and elements.inside[blocks.element[block]] & HEADING_BITS != 0:
+            says[block] = True
+    return says
+
+
+@leaf
+def _words_of(runs: Runs, blocks: Blocks, block: int) -> int:
+    count = 0
+    for run in range(blocks.run[block], blocks.run[block + 1]):
+        count += runs.words[run]
+    return count
 
 
 @kernel

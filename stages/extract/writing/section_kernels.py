@@ -37,7 +37,7 @@ _LEAST: Final = 0.1
 """Probability of a block from which it is kept with its section."""
 _NEAR: Final = 15
 """Words, without those of links, that may stand between the title and the text."""
-_LONGEST_TITLE: Final = 30
+_LONGEST_TITLE: Final = 40
 _LEVELS: Final = 3
 """Headings of this level or a higher one may be titles."""
 _META, _TITLE, _SCRIPT = number("meta"), number("title"), number("script")
@@ -138,16 +138,19 @@ def keep_headings(
         if _is_heading(elements, blocks, block) and whole[block + 1] and not left_out[block]:
             whole[block] = True
     first, block, between = order[0], order[0] - 1, 0
+    level_of_first = _level(elements, blocks, first) if _is_heading(elements, blocks, first) else _NO_HEADING
     title = _title_words(page, facts)
     while block >= 0 and between <= _NEAR:
+        level = _level(elements, blocks, block)
+        is_next = block == first - 1 and level < level_of_first and _is_heading(elements, blocks, block)
         if (
             not left_out[block]
             and words[block] <= _LONGEST_TITLE
-            and _level(elements, blocks, block) < min(_level(elements, blocks, first), _LEVELS + 1)
-            and ((block == first - 1 and _is_heading(elements, blocks, block)) or _agrees(text, blocks, block, title))
+            and level <= min(level_of_first, _LEVELS)
+            and (is_next or (_agrees(text, blocks, block, title) and not _are_equal(text, blocks, block, first)))
         ):
             whole[block] = True
-            first = block
+            first, level_of_first = block, level
         else:
             between += _words_beside_links(elements, blocks, runs, block)
         block -= 1
@@ -198,6 +201,17 @@ def _agrees(text: Bytes, blocks: Blocks, block: int, title: npt.NDArray[np.int64
     for hash_ in hashes:
         shared += bool(np.any(title == hash_))
     return len(hashes) > 0 and 2 * shared >= len(hashes)
+
+
+@leaf
+def _are_equal(text: Bytes, blocks: Blocks, one: int, other: int) -> bool:
+    length = blocks.end[one] - blocks.start[one]
+    if length != blocks.end[other] - blocks.start[other]:
+        return False
+    for place in range(length):
+        if text[blocks.start[one] + place] != text[blocks.start[other] + place]:
+            return False
+    return True
 
 
 @inner

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from prep.stages.extract.engine import ReadPage, features_of, main_text, read_page, text_of
 from prep.stages.extract.html.element_kernels import inside
 from prep.stages.extract.model.model import load_model
-from prep.stages.extract.writing.contents_kernels import is_index
+from prep.stages.extract.writing.contents_kernels import without_index
 from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections
 from prep.stages.extract.writing.spacing_kernels import Booleans
 
@@ -71,6 +71,11 @@ def test_the_middle_of_a_long_page_stays() -> None:
             "mill.h File Re",
         ),
         (f"<h1>Mills</h1><h2>Gauges</h2><p>{TEXT}</p>", "Mills\n\nGauges"),
+        (f"<h1>Mills</h1><p class=doc-name>{TEXT}</p>", "Mills"),
+        (
+            f"<title>Mills</title><div class=fancy_title>Mills</div><a href=a>1. Gauges</a><h1>1.</h1><p>{TEXT}</p>",
+            "Mi",
+        ),
     ],
 )
 def test_the_title_begins_the_text(page: str, title: str) -> None:
@@ -137,7 +142,21 @@ LINKS = "".join(f"<a href=f{place}.html>function {place}</a> " for place in rang
 )
 def test_which_pages_are_an_index(page: str, expected: bool) -> None:
     read, words = read_with_words(page)
-    assert is_index(read.elements, read.blocks, read.runs, np.ones(len(words), np.bool_)) == expected
+    kept = np.ones(len(words), np.bool_)
+    assert without_index(read.elements, read.blocks, read.runs, kept).tolist() == [not expected] * len(kept)
+
+
+def test_what_an_index_says_beside_its_entries_stays() -> None:
+    entries = LINKS * 6
+    read, words = read_with_words(
+        f"<h1>Mills</h1><h2>Gauge</h2><p>What tells the level of a river.</p><p>{entries}</p>"
+    )
+    kept = without_index(read.elements, read.blocks, read.runs, np.ones(len(words), np.bool_))
+    assert text_of(read, kept) == ""
+    page = f"<h1>Mills</h1><h2>Gauge</h2><p>What tells the level of a river at a mill.</p><p>{entries}</p><h2>B</h2>"
+    read, words = read_with_words(page)
+    kept = without_index(read.elements, read.blocks, read.runs, np.ones(len(words), np.bool_))
+    assert text_of(read, kept) == "Mills\n\nGauge\n\nWhat tells the level of a river at a mill."
 
 
 def test_a_manual_begins_with_its_title_and_an_index_has_no_text() -> None:
@@ -205,7 +224,7 @@ def slow_headings(
     if not any(whole):
         return whole
     elements = read.elements
-    levels, agrees = list[int](), list[bool]()
+    levels, agrees, texts = list[int](), list[bool](), list[str]()
     for block in range(count):
         element = int(read.blocks.element[block])
         tag = read.page[elements.tag[element] :].tobytes()
@@ -220,21 +239,22 @@ def slow_headings(
                     break
             element = int(elements.parent[element]) if element > 0 else 0
         levels.append(level)
-        text = read.text[read.blocks.start[block] : read.blocks.end[block]].tobytes().decode().lower()
-        found = [word.strip(".,") for word in text.split()]
+        text = read.text[read.blocks.start[block] : read.blocks.end[block]].tobytes().decode()
+        texts.append(text)
+        found = [word.strip(".,") for word in text.lower().split()]
         agrees.append(titled and 2 * sum(word in ("the", "gauge") for word in found) >= len(found))
     heading = [bool(elements.inside[element] & HEADINGS) for element in read.blocks.element]
     first, last = whole.index(True), count - 1 - whole[::-1].index(True)
     for block in range(last - 1, first, -1):
         if heading[block] and whole[block + 1] and not left_out[block]:
             whole[block] = True
-    between, block = 0, first - 1
+    between, block, level = 0, first - 1, levels[first] if heading[first] else 9
     while block >= 0 and between <= 15:
-        adjacent = block == first - 1 and heading[block]
-        may = not left_out[block] and words[block] <= 30 and levels[block] < min(levels[first], 4)
-        if may and (adjacent or agrees[block]):
+        adjacent = block == first - 1 and heading[block] and levels[block] < level
+        may = not left_out[block] and words[block] <= 40 and levels[block] <= min(level, 3)
+        if may and (adjacent or (agrees[block] and texts[block] != texts[first])):
             whole[block] = True
-            first = block
+            first, level = block, levels[block]
         else:
             for run in range(int(read.blocks.run[block]), int(read.blocks.run[block + 1])):
                 in_link = elements.inside[read.runs.element[run]] & inside("a")
