@@ -273,7 +273,7 @@ class _Steps:
             self._run_phase(work, step, Phase(PHASE, step.tasks))
             finish_pass(step, folder)
         else:
-            phases.record_taps(step, self._root)
+            phases.record_taps(step, self._root, self._digests)
             for phase in phases.phases(step):
                 task = phases.PhaseTask(step, phase.name, self._root, settings.storage, self._store.copy)
                 self._run_phase(task, step, phase)

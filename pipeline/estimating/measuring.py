@@ -24,6 +24,7 @@ from prep.pipeline.execution.clock import StageClock, cpu_seconds
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
 from prep.pipeline.steps import phases, records
 from prep.pipeline.steps.cleaning import size_of
+from prep.pipeline.steps.digesting import digests_here
 from prep.pipeline.steps.effort import forget_peak, peak_bytes
 from prep.pipeline.steps.finishing import finish_global, finish_pass
 from prep.pipeline.steps.inputs import survey
@@ -153,7 +154,7 @@ class _Run:
 
     def _global(self, step: GlobalStep) -> StepUse:
         folder = f"{self._folder}/{step.folder}"
-        phases.record_taps(step, self._folder)
+        phases.record_taps(step, self._folder, digests_here(1))
         texts = _texts(phases.context(step, self._folder).upstream)
         used = []
         for phase in phases.phases(step):

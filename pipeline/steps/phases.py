@@ -12,6 +12,7 @@ from prep.pipeline.plan import GlobalStep
 from prep.pipeline.remote.working_copy import WorkingCopy
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account
+from prep.pipeline.steps.digesting import Digests
 from prep.pipeline.steps.effort import Stopwatch, write_task_effort
 from prep.pipeline.steps.passes import PHASE, run_tap, tap_path
 from prep.pipeline.steps.settling import run_task
@@ -58,16 +59,22 @@ class PhaseTask:
                 self.copy.send_task(sent, records.task_path(folder, self.phase, task))
 
 
-def record_taps(step: GlobalStep, steps_folder: str) -> None:
+def record_taps(step: GlobalStep, steps_folder: str, digests: Digests) -> None:
     """Write the records of the tap's tasks whose tables the pass before has made on its way, as it recorded them."""
     if step.tap is None:
         return
     folder, before = f"{steps_folder}/{step.folder}", f"{steps_folder}/{step.previous}"
+    made = {}
     for task in records.pending(folder, TAP, step.parts):
         name = f"../{step.tap.folder}/{task:05d}.arrow"
-        made = records.read_task(before, PHASE, task).files.get(name)
-        if made is not None and Path(folder, name).exists() and records.stamp(folder, [name])[name] == made:
-            records.write_task(folder, TAP, task, records.Record(files={name: made}))
+        stamp = records.read_task(before, PHASE, task).files.get(name)
+        path = Path(folder, name)
+        if stamp is not None and path.exists() and path.stat().st_size == stamp.bytes:
+            made[task] = (name, stamp)
+    paths = [f"{folder}/{name}" for name, _ in made.values()]
+    for (task, (name, stamp)), digest in zip(made.items(), digests(paths), strict=True):
+        if digest == stamp.sha256:
+            records.write_task(folder, TAP, task, records.Record(files={name: stamp}))
 
 
 def phases(step: GlobalStep) -> tuple[Phase, ...]:

@@ -1,6 +1,7 @@
 """Files that change behind the records: each is noticed, named and made again, and nothing that comes out differs."""
 
 import os
+import shutil
 from collections.abc import Callable
 from io import StringIO
 from pathlib import Path
@@ -138,6 +139,23 @@ def test_files_that_tasks_read_for_the_run_are_compared_all_the_same(
     assert "made again" in said
     assert file_hashes(tmp_path / "out", without={"steps"}) == before
     assert not list(steps.glob(".digests-*"))
+
+
+@pytest.mark.parametrize("damage", [delete, truncate, flip])
+def test_a_damaged_table_of_a_tap_is_made_again(
+    write_pipeline: WritePipeline, tmp_path: Path, damage: Callable[[Path], None]
+) -> None:
+    path = write_pipeline(["exact"], *FILES)
+    run_it(path)
+    before = file_hashes(tmp_path / "out", without={"steps"})
+    tables = {table: table.read_bytes() for table in (tmp_path / "out" / "steps").glob("tap-*/*.arrow")}
+    victim = sorted(tables)[1]
+    damage(victim)
+    (step,) = (tmp_path / "out" / "steps").glob("*-exact-*/manifest.json")
+    shutil.rmtree(step.parent)
+    run_it(path)
+    assert {table: table.read_bytes() for table in tables} == tables
+    assert file_hashes(tmp_path / "out", without={"steps"}) == before
 
 
 def test_digests_by_tasks_are_those_of_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
