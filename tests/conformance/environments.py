@@ -19,7 +19,7 @@ REQUIREMENTS = {
     "datatrove": ("datatrove==0.10.1", "torch", "numpy"),
     "olmo": ("ai2-olmo-core==3.0.0", "torch"),
     "trl": ("trl==1.16.0", "datasets==5.2.0", "torch"),
-    "torchdata": ("torchdata==0.11.0", "torch", "fsspec", "numba", "orjson", "pyarrow", "pydantic", "regex"),
+    "torchdata": tuple("torchdata==0.11.0 torch fsspec numba orjson platformdirs pyarrow pydantic regex".split()),
 }
 
 
