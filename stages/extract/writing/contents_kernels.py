@@ -18,10 +18,9 @@ from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.features.text_feature_kernels import HEADING_BITS
 from prep.stages.extract.html.attribute_kernels import attribute_range
 from prep.stages.extract.html.block_kernels import Blocks, Runs
-from prep.stages.extract.html.element_kernels import inside, name_hash, number
+from prep.stages.extract.html.element_kernels import inside, name_hash
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.writing.navigation_kernels import is_label, sign_bytes
-from prep.stages.extract.writing.render_kernels import around
+from prep.stages.extract.writing.navigation_kernels import is_label, link_around, sign_bytes
 from prep.stages.extract.writing.spacing_kernels import Booleans
 
 _FEWEST: Final = 4
@@ -38,7 +37,6 @@ _ENOUGH: Final = 8
 """Words of an index beside its entries from which they are a text."""
 _LONGEST_TERM: Final = 3
 _TERM: Final = inside("dt")
-_A: Final = number("a")
 _HREF: Final = name_hash(b"href")
 _FIXED: Final = inside("pre")
 _HASH, _EQUALS, _BAR = 35, 61, 124
@@ -57,7 +55,7 @@ def without_index(elements: Elements, blocks: Blocks, runs: Runs, kept: Booleans
             continue
         in_links, beside = 0, 0
         for run in range(blocks.run[block], blocks.run[block + 1]):
-            element = around(elements, runs.element[run], _A, _A)
+            element = link_around(elements, runs.element[run])
             links += element > 0 and element != link
             link = element
             in_links += runs.words[run] if element > 0 else 0
@@ -125,7 +123,7 @@ def _running_totals(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
     for block in range(len(blocks.start)):
         links, linked, others = 0, 0, 0
         for run in range(blocks.run[block], blocks.run[block + 1]):
-            element = around(elements, runs.element[run], _A, _A)
+            element = link_around(elements, runs.element[run])
             if element != link:
                 link = element
                 is_fragment = link > 0 and _leads_into_page(page, elements.tag[link])

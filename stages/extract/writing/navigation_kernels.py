@@ -1,9 +1,10 @@
 """Leaves out lines that lead to other pages: "Next: …, Previous: …, Up: …", `[Top] [Contents]`, Prev | Home | Next.
 
-A line is a block of at most `_LONGEST` words, or a row of a table. It leads elsewhere where every word outside of its
-links is one that such lines use, and at least two things in it name a place: a word outside of links (one before a
-colon is enough), or a link that has only such words. Titles of pages in other links do not matter. Headings and code
-are no such lines. The words are English and those of some other languages, as generators of documentation write them.
+A line is a block of at most `_LONGEST` words, or those of a table's row up to a table in it. It leads elsewhere where
+every word outside of its links is one that such lines use, and at least two things in it name a place: a word outside
+of links (one before a colon is enough), or a link that has only such words. Titles of pages in other links do not
+matter. Headings and code are no such lines. The words are English and those of some other languages, as generators of
+documentation write them.
 Cost: linear in the text of the kept blocks that have links.
 """
 
@@ -49,6 +50,7 @@ _LONGEST: Final = 60
 _FEWEST: Final = 2
 """Places that a line names at least."""
 _A, _TR, _TABLE = (number(name) for name in ("a", "tr", "table"))
+_LINK, _ROW = inside("a"), inside("tr")
 _FIXED: Final = inside("pre h1 h2 h3 h4 h5 h6")
 _COLON: Final = 58
 _WORD: Final = 0xFFFFFFFF
@@ -73,8 +75,9 @@ def navigation_lines(
     found = np.zeros(count, np.bool_)
     block = 0
     while block < count:
-        row = around(elements, blocks.element[block], _TR, _TABLE)
         last = block + 1
+        in_row = elements.inside[blocks.element[block]] & _ROW != 0
+        row = around(elements, blocks.element[block], _TR, _TABLE) if in_row else 0
         if row > 0 and elements.kind[row] == _TR:
             while last < count and around(elements, blocks.element[last], _TR, _TABLE) == row:
                 last += 1
@@ -115,7 +118,7 @@ def _read_line(text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, bloc
     links, places = 0, 0
     link, names_place, has_title = 0, False, False
     for run in range(blocks.run[block], blocks.run[block + 1]):
-        around_ = around(elements, runs.element[run], _A, _A)
+        around_ = link_around(elements, runs.element[run])
         if around_ != link:
             places += names_place and not has_title
             link, names_place, has_title = around_, False, False
@@ -143,6 +146,12 @@ def _read_line(text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, bloc
             at += max(1, length)
     places += names_place and not has_title
     return _Line(links, places, False)
+
+
+@leaf
+def link_around(elements: Elements, element: int) -> int:
+    """Return the innermost link that an element is or stands in; 0 for none."""
+    return around(elements, element, _A, _A) if elements.inside[element] & _LINK != 0 else 0
 
 
 @leaf

@@ -85,13 +85,14 @@ def test_a_page_that_is_a_list_of_its_parts_stays() -> None:
 def slow_navigation(read: ReadPage) -> list[bool]:
     groups = {word: group for group, words in LINE_WORDS.items() for word in words}
     count = len(read.blocks.start)
-    units, unit = list[int](), dict[int, int]()
+    units, rows = list[int](), list[int]()
     for block in range(count):
         element = int(read.blocks.element[block])
         while element > 0 and NAMES[read.elements.kind[element]] not in ("tr", "table"):
             element = int(read.elements.parent[element])
         row = element if NAMES[read.elements.kind[element]] == "tr" else -1 - block
-        units.append(unit.setdefault(row, block))
+        units.append(units[-1] if rows and rows[-1] == row else block)
+        rows.append(row)
     found = []
     for block in range(count):
         of_it = [other for other in range(count) if units[other] == units[block]]

@@ -1,12 +1,14 @@
 """Sections, headings and titles of reference pages, and pages that are an index, against slow references."""
 
+import re
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from prep.stages.extract.engine import ReadPage, features_of, main_text, read_page, text_of
-from prep.stages.extract.html.element_kernels import inside
+from prep.stages.extract.html.element_kernels import NAMES, inside
 from prep.stages.extract.model.model import load_model
 from prep.stages.extract.writing.contents_kernels import without_index
 from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections
@@ -229,15 +231,9 @@ def slow_headings(
         element = int(read.blocks.element[block])
         tag = read.page[elements.tag[element] :].tobytes()
         level = 1 if tag.startswith(b" class=title") else 9
-        while element > 0:
-            for place in range(1, 7):
-                if elements.inside[element] & inside(f"h{place}") and not (
-                    elements.inside[elements.parent[element]] & inside(f"h{place}")
-                ):
-                    level = place
-                    element = 0
-                    break
-            element = int(elements.parent[element]) if element > 0 else 0
+        while element > 0 and not re.fullmatch("h[1-6]", NAMES[elements.kind[element]]):
+            element = int(elements.parent[element])
+        level = int(NAMES[elements.kind[element]][1]) if element > 0 else level
         levels.append(level)
         text = read.text[read.blocks.start[block] : read.blocks.end[block]].tobytes().decode()
         texts.append(text)
