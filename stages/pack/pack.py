@@ -31,6 +31,9 @@ TOKENIZE, PLAN, SCATTER, MERGE, WRITE, FINISH = "tokenize", "plan", "scatter", "
 
 SplitShare = Annotated[float, Field(ge=0, lt=1)]
 
+BYTES_PER_TOKEN = 3
+"""Of an input, about, however its text is encoded and compressed."""
+
 
 class Pack(GlobalStage):
     """Turn documents into token ids and pack them into rows of one length.
@@ -168,7 +171,13 @@ class Pack(GlobalStage):
         yield from self.chat.problems([stage for stage in upstream if isinstance(stage, GivesTokenizer)])
 
     def remarks(self, context: CheckContext) -> Iterator[str]:
-        """Yield that conversations are packed as text, where they are."""
+        """Yield that conversations are packed as text, where they are, and that the input is too small for a row."""
+        if context.input_bytes < BYTES_PER_TOKEN * self.length:
+            length = max(1, context.input_bytes // (8 * BYTES_PER_TOKEN))
+            yield (
+                f"the input of {context.input_bytes:,} bytes hardly fills a row of {self.length:,} tokens; set "
+                f"pack.length to {length:,} or less, or give more documents"
+            )
         if self.chat is None and CONVERSATION.name in context.schema.names:
             yield "conversations are packed as text, without their turns; set pack.chat to learn the answers alone"
 

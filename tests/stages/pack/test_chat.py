@@ -178,7 +178,7 @@ def test_conversations_must_be_read_as_such() -> None:
     schema = pa.schema([pa.field("id", pa.string()), pa.field("text", pa.large_string())])
     (problem,) = Pack(chat=Chat()).problems(CheckContext(schema, 1, frozenset()))
     assert "conversations: true" in str(problem)
-    (remark,) = Pack().remarks(CheckContext(schema.append(CONVERSATION), 1, frozenset()))
+    (remark,) = Pack().remarks(CheckContext(schema.append(CONVERSATION), 1 << 20, frozenset()))
     assert "pack.chat" in remark
 
 

@@ -497,6 +497,12 @@ def check(stage: Pack) -> list[Problem]:
     return list(stage.problems(CheckContext(schema, 0, frozenset({"tokenizer"}))))
 
 
+@pytest.mark.parametrize(("input_bytes", "said"), [(396, True), (6143, True), (6144, False), (1 << 30, False)])
+def test_a_check_says_that_an_input_hardly_fills_a_row(input_bytes: int, said: bool) -> None:
+    context = CheckContext(pa.schema([("text", pa.string())]), input_bytes, frozenset({"tokenizer"}))
+    assert [remark[:12] for remark in Pack(length=2048).remarks(context)] == ["the input of"] * said
+
+
 def test_a_minimum_of_more_than_half_a_row_is_a_problem() -> None:
     (problem,) = check(Pack(length=9, minimum_piece=5))
     assert problem.field == ("minimum_piece",)
