@@ -38,6 +38,8 @@ _LEAST: Final = 0.1
 _NEAR: Final = 15
 """Words, without those of links, that may stand between the title and the text."""
 _LONGEST_TITLE: Final = 40
+_LONGEST_READ: Final = 1000
+"""Bytes of a title that are read."""
 _LEVELS: Final = 3
 """Headings of this level or a higher one may be titles."""
 _META, _TITLE, _SCRIPT = number("meta"), number("title"), number("script")
@@ -187,14 +189,15 @@ def _title_words(page: Bytes, facts: Facts) -> npt.NDArray[np.int64]:
     """Return the hashes of the words of the page's `<title>`."""
     for fact in range(len(facts.kind)):
         if facts.kind[fact] == _TITLE:
-            return _word_hashes(page, facts.middle[fact], facts.end[fact])
+            start = facts.middle[fact]
+            return _word_hashes(page, start, min(facts.end[fact], start + _LONGEST_READ))
     return np.empty(0, np.int64)
 
 
 @inner
 def _agrees(text: Bytes, blocks: Blocks, block: int, title: npt.NDArray[np.int64]) -> bool:
     """Return whether at least half of a block's words are words of the title."""
-    if len(title) == 0 or blocks.end[block] - blocks.start[block] > 1000:
+    if len(title) == 0 or blocks.end[block] - blocks.start[block] > _LONGEST_READ:
         return False
     hashes = _word_hashes(text, blocks.start[block], blocks.end[block])
     shared = 0
