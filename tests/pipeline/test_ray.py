@@ -41,7 +41,7 @@ from pathlib import Path
 from types import SimpleNamespace
 
 STATE = Path(os.environ["FAKE_RAY"])
-SERVE = "import sys; from prep.pipeline.execution.ray.actor import RayPilot; RayPilot().serve(*sys.argv[1:])"
+SERVE = "import sys; from prep.pipeline.execution.ray.actor import RayPilot; RayPilot(*sys.argv[1:]).outcome()"
 
 
 class RayError(Exception):
@@ -51,7 +51,7 @@ class RayError(Exception):
 sys.modules["ray.exceptions"] = SimpleNamespace(RayError=RayError)
 
 
-class Reference:
+class Actor:
     def __init__(self, name, arguments):
         (STATE / "payload").write_bytes(pickle.dumps(arguments))
         command = [sys.executable, "-c", SERVE, *arguments]
@@ -61,15 +61,14 @@ class Reference:
         (STATE / f"{name}.pid").write_text(str(self.process.pid))
         with (STATE / "started").open("a") as file:
             file.write(f"{name}\n")
-
-
-class Actor:
-    def __init__(self, name):
-        self.serve = SimpleNamespace(remote=lambda *arguments: Reference(name, arguments))
+        self.outcome = SimpleNamespace(remote=lambda: self)
 
 
 def remote(kind):
-    return SimpleNamespace(options=lambda name, **options: SimpleNamespace(remote=lambda: Actor(name)))
+    def options(name, **more):
+        return SimpleNamespace(remote=lambda *arguments: Actor(name, arguments))
+
+    return SimpleNamespace(options=options)
 
 
 def init(address, namespace, **options):
@@ -110,7 +109,6 @@ def _runs(process):
 
 
 util = SimpleNamespace(list_named_actors=list_named_actors)
-actor = SimpleNamespace(exit_actor=lambda: None)
 """
 
 

@@ -1,14 +1,14 @@
 """A pilot as an actor of Ray.
 
-The actor is named and detached, so that it outlives the driver and the next one finds it. It ends by itself where it
-has had nothing to do for a while. Nothing but names of folders passes through Ray: tasks and results are files.
+The actor is named and detached, so that it outlives the driver and the next one finds it. It serves from the moment it
+is made, whether or not anybody calls it, and ends by itself where it has had nothing to do for a while. Nothing but
+names of folders passes through Ray: tasks and results are files.
 """
 
 import os
 from math import inf
-from threading import Timer
-
-import ray
+from threading import Thread
+from time import sleep
 
 from prep.pipeline.execution.pilots.pilot import run_pilot
 from prep.pipeline.execution.tasks import CACHE_SETTING
@@ -20,13 +20,25 @@ ERROR_SECONDS = 10.0
 class RayPilot:
     """An actor that is a pilot for as long as there is something to do."""
 
-    def serve(self, box: str, name: str, kernels: str, working_folder: str) -> None:
-        """Serve in the folder to which the run's relative paths belong, then end the actor."""
+    def __init__(self, box: str, name: str, kernels: str, working_folder: str) -> None:
+        """Begin to serve, in the folder to which the run's relative paths belong."""
         os.environ.setdefault(CACHE_SETTING, kernels)
+        self._error: Exception | None = None
+        self._thread = Thread(target=self._serve, args=(box, name, working_folder), name="pilot", daemon=True)
+        self._thread.start()
+
+    def outcome(self) -> None:
+        """Return when the pilot has ended. Raises what has ended it."""
+        while self._thread.is_alive() and self._error is None:
+            self._thread.join(0.1)
+        if self._error is not None:
+            raise self._error
+
+    def _serve(self, box: str, name: str, working_folder: str) -> None:
         try:
             os.chdir(working_folder)
             run_pilot(box, name, inf)
-        except BaseException:
-            Timer(ERROR_SECONDS, os._exit, (1,)).start()
-            raise
-        ray.actor.exit_actor()
+        except Exception as error:
+            self._error = error
+            sleep(ERROR_SECONDS)
+        os._exit(0)

@@ -7,6 +7,7 @@ Ray ends a process whose cluster has been away for a minute, and handles signals
 the pipe is closed. Ray's messages go to its log.
 """
 
+import re
 import sys
 from contextlib import suppress
 from multiprocessing.connection import Connection
@@ -19,6 +20,7 @@ from prep.pipeline.execution.ray.actor import RayPilot
 from prep.pipeline.execution.ray.messages import Cancel, Cancelled, Connect, Failed, Listing, Start
 
 LISTING_SECONDS = 1.0
+_COLOUR = re.compile(r"\x1b\[[\d;]*m")
 
 
 class Agent:
@@ -42,8 +44,8 @@ class Agent:
                 kind = ray.remote(RayPilot).options(
                     name=name, lifetime="detached", num_cpus=wish.cpus, memory=wish.memory, max_restarts=0
                 )
-                answer = kind.remote().serve.remote(wish.box, name, wish.kernels, wish.working_folder)
-                self._running[answer] = name
+                actor = kind.remote(wish.box, name, wish.kernels, wish.working_folder)
+                self._running[actor.outcome.remote()] = name
             except (RayError, ValueError, RuntimeError) as error:
                 self._ended[name] = _summary(error)
 
@@ -68,9 +70,12 @@ class Agent:
 
 
 def _summary(error: Exception) -> str:
-    """Return what Ray says of an error, without the traceback of the node."""
+    """Return what has happened, without the tracebacks of the node, which Ray puts before it in colour."""
     cause = getattr(error, "cause", None)
-    return f"{type(cause).__name__}: {cause}" if isinstance(cause, Exception) else str(error).strip()
+    if isinstance(cause, Exception):
+        return f"{type(cause).__name__}: {cause}"
+    lines = _COLOUR.sub("", str(error)).strip().splitlines()
+    return lines[-1].strip() if lines else type(error).__name__
 
 
 def serve(pipe: Connection) -> None:
