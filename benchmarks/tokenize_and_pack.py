@@ -1,9 +1,10 @@
-"""Encoding stored documents, alone and with everything that packing adds, in one and in two processes.
+"""Encoding stored documents: by the bare engine, by our tokenizer, and with all that packing adds; 1 and 2 processes.
 
     PREP_TEST_DATA=… python benchmarks/tokenize_and_pack.py [--megabytes 500] [--vocabulary 32000]
 
 The text is that of `tokenizer_training.py`, a Parquet file for each process, with documents of a page's size. Encoding
-alone begins with the texts in memory and an engine that is loaded; its ids are thrown away. The stage `pack` begins
+alone begins with the texts in memory and an engine that is loaded; its ids are thrown away. The bare engine is
+gigatoken's `encode_batch` on one thread, without checks and without a bound to its memory. The stage `pack` begins
 with the files and ends with shards: it reads, encodes, plans, shuffles and writes, having opened the tokenizer for a
 few documents before. Where there are two processes, each encodes or packs its share of twice the text. CPU seconds are
 those of all processes, other seconds wall-clock.
@@ -20,6 +21,8 @@ from threading import Barrier
 from time import perf_counter, process_time
 from typing import NamedTuple
 
+import awkward
+import gigatoken
 import pyarrow.parquet as pq
 from samples import sample_of
 from texts import write_text
@@ -30,7 +33,7 @@ from prep.stages.upstream import GlobalContext, Upstream
 from prep.tokenizers.encoding.byte_level import PATTERNS
 from prep.tokenizers.encoding.encode import open_tokenizer
 from prep.tokenizers.saving.existing import existing_files
-from prep.tokenizers.saving.folder import write_folder
+from prep.tokenizers.saving.folder import TOKENIZER_JSON, write_folder
 from prep.tokenizers.training.train import TokenizerSettings, train
 
 STAGE = Pack()
@@ -64,6 +67,18 @@ def encode(path: str, folder: str) -> Spent:
     return Spent(process_time() - cpu, perf_counter() - start)
 
 
+def encode_bare(path: str, folder: str) -> Spent:
+    """Return the seconds of the engine alone, called as its documentation shows."""
+    columns = [awkward.from_arrow(batch.column("text")) for batch in read_documents(path, ["text"])]
+    engine = gigatoken.Tokenizer.from_json(Path(folder, TOKENIZER_JSON).read_text())
+    engine.encode_batch(columns[0][:1], parallel=False)
+    _barrier.wait()
+    cpu, start = process_time(), perf_counter()
+    for column in columns:
+        engine.encode_batch(column, parallel=False)
+    return Spent(process_time() - cpu, perf_counter() - start)
+
+
 def run_task(phase: str, task: int, context: GlobalContext) -> float:
     """Return the CPU seconds of a task of the stage."""
     start = process_time()
@@ -86,18 +101,21 @@ def measure(paths: list[str], tokenizer: str, size: float, folder: Path) -> None
     count = len(paths)
     context = get_context("spawn")
     with ProcessPoolExecutor(count, context, use, (context.Barrier(count),)) as pool:
-        encoded = list(pool.map(encode, paths, [tokenizer] * count))
+        bare, alone = (_together(list(pool.map(way, paths, [tokenizer] * count))) for way in (encode_bare, encode))
         small = _first_rows(paths[0], folder)
         pack(pool, GlobalContext(Upstream((small,) * count), *_folders(folder, "warm"), {"tokenizer": tokenizer}))
         packing = GlobalContext(Upstream(tuple(paths)), *_folders(folder, "packed"), {"tokenizer": tokenizer})
         whole, phases = pack(pool, packing)
-    alone = Spent(sum(spent.cpu for spent in encoded), max(spent.wall for spent in encoded))
     print(f"    {count} at once          CPU s       s    MB/s")
-    for title, spent in (("encoding", alone), ("packing", whole)):
+    for title, spent in (("bare engine", bare), ("encoding", alone), ("packing", whole)):
         print(f"        {title:12} {spent.cpu:9.2f} {spent.wall:7.2f} {count * size / spent.wall:7.0f}")
-    print(
-        f"        {'ratio':12} {whole.cpu / alone.cpu:9.2f} {whole.wall / alone.wall:7.2f}     ({phases})", flush=True
-    )
+    for title, slow, quick in (("over bare", alone, bare), ("over encoding", whole, alone)):
+        print(f"        {title:13} {slow.cpu / quick.cpu:8.2f} {slow.wall / quick.wall:7.2f}")
+    print(f"        packing, CPU s: {phases}", flush=True)
+
+
+def _together(spent: list[Spent]) -> Spent:
+    return Spent(sum(each.cpu for each in spent), max(each.wall for each in spent))
 
 
 def _first_rows(path: str, folder: Path) -> str:
