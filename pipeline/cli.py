@@ -3,6 +3,7 @@
 Exit status: 0 done, 1 a run failed, 2 the configuration cannot work, 130 interrupted.
 """
 
+import traceback
 from typing import Annotated, NoReturn
 
 import typer
@@ -97,7 +98,14 @@ def main() -> None:
         stop = getattr(end.__context__, "__cause__", None)
         if isinstance(stop, KeyboardInterrupt):
             Terminal(stderr=True, soft_wrap=True).print(f"interrupted: {stop or GO_ON}")
+        if isinstance(stop, EOFError):  # of which typer says "Aborted." alone
+            _stop(RunError(f"a file or process ended early: {_place(stop)}; run again, what is done is kept"))
         raise
+
+
+def _place(error: EOFError) -> str:
+    last = traceback.extract_tb(error.__traceback__)[-1]
+    return f"{error or 'EOFError'} (in {last.name}, {last.filename}:{last.lineno})"
 
 
 def _stop(error: PrepError) -> NoReturn:

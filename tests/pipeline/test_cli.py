@@ -226,3 +226,15 @@ def test_the_version_and_short_help(monkeypatch: pytest.MonkeyPatch, capsys: pyt
         status, out, _ = call(monkeypatch, capsys, *command, "-h")
         assert status == 0
         assert "Usage" in out
+
+
+def test_what_ends_early_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+    def read_nothing() -> None:
+        raise EOFError("No data left in file")
+
+    broken = typer.Typer()
+    broken.command()(read_nothing)
+    monkeypatch.setattr("prep.pipeline.cli.app", broken)
+    status, _, error = call(monkeypatch, capsys)
+    assert status == 1
+    assert "error: a file or process ended early: No data left in file (in read_nothing, " in error
