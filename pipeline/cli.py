@@ -4,6 +4,7 @@ Exit status: 0 done, 1 a run failed, 2 the configuration cannot work, 130 interr
 """
 
 import traceback
+from pathlib import Path
 from typing import Annotated, NoReturn
 
 import typer
@@ -99,13 +100,19 @@ def main() -> None:
         if isinstance(stop, KeyboardInterrupt):
             Terminal(stderr=True, soft_wrap=True).print(f"interrupted: {stop or GO_ON}")
         if isinstance(stop, EOFError):  # of which typer says "Aborted." alone
-            _stop(RunError(f"a file or process ended early: {_place(stop)}; run again, what is done is kept"))
+            _stop(_ended_early(stop))
         raise
 
 
-def _place(error: EOFError) -> str:
+def _ended_early(error: EOFError) -> RunError:
+    if "marshal" in str(error):
+        return RunError(
+            f"Python's compiled copy of a module is damaged ({error}), as a full disk may leave it; remove the folders "
+            f"named __pycache__ in {Path(__file__).parents[1]}"
+        )
     last = traceback.extract_tb(error.__traceback__)[-1]
-    return f"{error or 'EOFError'} (in {last.name}, {last.filename}:{last.lineno})"
+    place = f"{error or 'EOFError'} (in {last.name}, {last.filename}:{last.lineno})"
+    return RunError(f"a file or process ended early: {place}; run again, what is done is kept")
 
 
 def _stop(error: PrepError) -> NoReturn:

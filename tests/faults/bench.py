@@ -102,10 +102,11 @@ class Bench:
     ) -> subprocess.Popen[str]:
         """Start a command on the pipeline, in a session of its own, with more variables in its environment."""
         target = self.output if command == "verify" else self._configuration
+        no_copies = {"PYTHONDONTWRITEBYTECODE": "1"}  # Python keeps those of its modules that a limit has cut off
         return subprocess.Popen(
             [sys.executable, "-m", "tests.faults.command", command, str(target), *options],
             cwd=ROOT,
-            env={**os.environ, **(environment or {})},
+            env={**os.environ, **no_copies, **(environment or {})},
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,

@@ -228,13 +228,22 @@ def test_the_version_and_short_help(monkeypatch: pytest.MonkeyPatch, capsys: pyt
         assert "Usage" in out
 
 
-def test_what_ends_early_is_named(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
+@pytest.mark.parametrize(
+    ("message", "said"),
+    [
+        ("No data left in file", "a file or process ended early: No data left in file (in read_nothing, "),
+        ("marshal data too short", "remove the folders named __pycache__ in "),
+    ],
+)
+def test_what_ends_early_is_named(
+    message: str, said: str, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
     def read_nothing() -> None:
-        raise EOFError("No data left in file")
+        raise EOFError(message)
 
     broken = typer.Typer()
     broken.command()(read_nothing)
     monkeypatch.setattr("prep.pipeline.cli.app", broken)
     status, _, error = call(monkeypatch, capsys)
     assert status == 1
-    assert "error: a file or process ended early: No data left in file (in read_nothing, " in error
+    assert said in error
