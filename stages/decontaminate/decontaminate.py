@@ -61,7 +61,7 @@ class Decontaminate(Tagging, GlobalStage):
     example: ClassVar[str] = "- decontaminate: {sets: {gsm8k: gsm8k.jsonl}}"
     name: ClassVar[str] = "decontaminate"
     does: ClassVar[str] = "finding evaluation items"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("regex",)
     columns: ClassVar[tuple[str, ...]] = ("id", "text")
     drops: ClassVar[bool] = True

@@ -152,11 +152,18 @@ def _is_ascii_letter(byte: int) -> bool:
 
 @leaf
 def _after_tag(data: Bytes, at: int, end: int) -> int:
-    """Return where the tag ends whose `<` stands before `at`; `at` where there is none."""
+    """Return where the tag ends whose `<` stands before `at`; `at` where there is none.
+
+    A letter beyond ASCII, or a mark on one, is in no tag's name: all normal forms of a text have the same tags.
+    """
     if at >= end or not (_is_ascii_letter(data[at]) or data[at] == 0x2F or data[at] == 0x21):
         return at
     last = min(end, at + _TAG_BYTES)
-    found = at
+    found = at + 1
+    while found < last and _is_ascii_letter(data[found]):
+        found += 1
+    if found < last and data[found] >= 0x80:
+        return at
     while found < last and data[found] != _GREATER_THAN and data[found] != _LESS_THAN:
         found += 1
     return found + 1 if found < last and data[found] == _GREATER_THAN else at

@@ -216,7 +216,7 @@ class Items:
     def spans(self, places: Places, min_share: float) -> Spans:
         """Return where documents hold such a share of an item.
 
-        N-grams of an item that are no further apart than GAP bytes for each word of one make one span.
+        N-grams of an item that are no further apart than GAP bytes for each word of the longest one make one span.
         """
         matches = self._matches(places)
         best = self._best(matches) & (matches.share >= min_share)
