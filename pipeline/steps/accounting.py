@@ -36,7 +36,7 @@ class Account:
         self._left: dict[int, Counter[Label]] = {position: Counter() for position in positions}
         self._lost: dict[int, dict[Label, dict[str, Numbers]]] = {position: {} for position in positions}
         self._undecoded: dict[int, Counter[Label]] = {}
-        self._tried: dict[int, tuple[ThresholdCounts, ...]] = {}
+        self._tried: dict[int, list[ThresholdCounts]] = {}
 
     def enter(self, position: int, documents: pa.RecordBatch, sizes: pa.Array | None = None) -> None:
         """Count documents that enter a stage; their sizes are those of their texts where they are not given."""
@@ -72,9 +72,7 @@ class Account:
     def try_thresholds(self, position: int, thresholds: Sequence[Threshold], outcome: Outcome) -> None:
         """Count what a row stage would keep of a batch with other thresholds."""
         if thresholds:
-            self._tried[position] = trials.add_counts(
-                [*self._tried.get(position, ()), *trials.count(thresholds, outcome)]
-            )
+            self._tried.setdefault(position, []).extend(trials.count(thresholds, outcome))
 
     def repeat(self, position: int, copies: int) -> None:
         """Count copies that a stage made of documents."""
@@ -109,7 +107,7 @@ class Account:
 
     def tried(self) -> Mapping[int, tuple[ThresholdCounts, ...]]:
         """Return what row stages would keep with other thresholds, by the stages' positions."""
-        return self._tried
+        return {position: trials.add_counts(counts) for position, counts in self._tried.items()}
 
     def _counts(self, position: int) -> Counts:
         rejected, failed = dict(sorted(self._rejected[position].items())), dict(sorted(self._failed[position].items()))
