@@ -69,11 +69,11 @@ def _output_problems(output: str) -> Iterator[Problem]:
 
 
 def _ray_problems(executor: RayExecutor) -> Iterator[Problem]:
-    from prep.pipeline.execution.ray.launcher import address_problem, connection_problem
+    from prep.pipeline.execution.ray.launcher import connection_problem
 
     if find_spec("ray") is None:
         yield Problem("executor ray needs the package ray", ("executor",), hint="pip install 'corpus-prep[ray]'")
-    elif problem := address_problem(executor) or connection_problem(executor):
+    elif problem := connection_problem(executor):
         yield Problem("executor ray", ("executor", "address"), "a cluster that answers", problem)
 
 
