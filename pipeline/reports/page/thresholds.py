@@ -60,11 +60,11 @@ def _slider(stage: str, entered: int, counts: ThresholdCounts) -> Slider:
 
 def _nearest(output: str, threshold: Threshold) -> Iterator[Markup]:
     """Yield the documents of the run that are nearest to a threshold."""
-    ids, values, left = [], [], LOOKED_AT
-    paths = sorted(Path(output, "documents").glob("*.parquet"))
-    for path in paths:
+    ids, values, paths, left = [], [], [], LOOKED_AT
+    for path in sorted(Path(output, "documents").glob("*.parquet")):
         if left <= 0 or threshold.column not in pq.read_schema(path).names:
             break
+        paths.append(path)
         table = pq.read_table(path, columns=["id", threshold.column]).drop_null()
         ids.append(table.column("id").cast(pa.string()).combine_chunks())
         values.append(table.column(threshold.column).cast(pa.float64()).to_numpy())
