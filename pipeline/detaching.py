@@ -8,6 +8,7 @@ from pathlib import Path
 
 from prep.corpus.errors import RunError
 from prep.pipeline.config import Configuration, SlurmExecutor
+from prep.pipeline.execution.pilots.launcher import name_for
 from prep.pipeline.execution.slurm import commands as slurm
 from prep.pipeline.monitor.state import read_state, standing_of
 from prep.pipeline.reports.terminal import Terminal
@@ -31,7 +32,7 @@ def detach(configuration: Configuration, words: Sequence[str]) -> None:
     if isinstance(executor, SlurmExecutor):
         slurm.require_slurm()
         command = slurm.python_command(executor, "prep.pipeline.entry", ["run", *map(shlex.quote, words)])
-        job = slurm.submit_driver(executor, f"{slurm.name_for(str(folder))}-driver", command, folder.resolve() / LOG)
+        job = slurm.submit_driver(executor, f"{name_for(str(folder))}-driver", command, folder.resolve() / LOG)
         started = f"job {job} of Slurm"
     else:
         with (folder / LOG).open("ab") as log:

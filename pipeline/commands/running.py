@@ -46,9 +46,10 @@ def stop(run: Run, set_: Set = None, json: Json = False) -> None:
 
 def _cancel_jobs(folder: str, console: Terminal) -> None:
     """Cancel the jobs that a run may have left which was killed."""
+    from prep.pipeline.execution.pilots.launcher import name_for
     from prep.pipeline.execution.slurm import commands as slurm
 
-    name = slurm.name_for(folder)
+    name = name_for(folder)
     left = slurm.listed(name)
     if left == {}:
         return

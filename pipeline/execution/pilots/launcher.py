@@ -1,9 +1,16 @@
 """What a pool of pilots asks of a cluster: start some, say which are there, end them."""
 
+import hashlib
 from collections.abc import Collection, Sequence
+from pathlib import Path
 from typing import ClassVar, Protocol
 
 from prep.corpus.errors import ExecutorError
+
+
+def name_for(folder: str) -> str:
+    """Return the name under which a cluster knows the pilots that work for a folder of steps."""
+    return f"prep-{hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:12]}"
 
 
 class ClusterIsAwayError(ExecutorError):

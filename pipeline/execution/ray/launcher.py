@@ -16,10 +16,9 @@ from prep.corpus.errors import CorruptFileError, ExecutorError
 from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.config import RayExecutor
 from prep.pipeline.execution.pilots.exchange import FOLDER, Mailbox
-from prep.pipeline.execution.pilots.launcher import ClusterIsAwayError
+from prep.pipeline.execution.pilots.launcher import ClusterIsAwayError, name_for
 from prep.pipeline.execution.ray.connection import Agent
 from prep.pipeline.execution.ray.messages import Cancel, Connect, Start
-from prep.pipeline.execution.slurm.commands import name_for
 from prep.pipeline.execution.tasks import CACHE_SETTING, kernels_folder
 
 CONNECT_SECONDS = 60.0

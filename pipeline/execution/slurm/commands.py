@@ -5,7 +5,6 @@ those that an earlier one has left. No job depends on another one.
 """
 
 import getpass
-import hashlib
 import re
 import shlex
 import shutil
@@ -40,11 +39,6 @@ def require_slurm() -> None:
     """Raise ExecutorError where Slurm's commands are not on this machine."""
     if shutil.which("sbatch") is None:
         raise ExecutorError("executor slurm needs the command sbatch, which is not on this machine; run where Slurm is")
-
-
-def name_for(folder: str) -> str:
-    """Return the name of the jobs that work for a folder of steps."""
-    return f"prep-{hashlib.sha256(str(Path(folder).resolve()).encode()).hexdigest()[:12]}"
 
 
 def submit(settings: SlurmExecutor, name: str, count: int, command: str, logs: Path) -> str:

@@ -6,6 +6,7 @@ from typing import ClassVar
 
 from prep.pipeline.config import SlurmExecutor
 from prep.pipeline.execution.pilots.exchange import Mailbox
+from prep.pipeline.execution.pilots.launcher import name_for
 from prep.pipeline.execution.slurm import commands as slurm
 from prep.pipeline.execution.tasks import CACHE_SETTING, kernels_folder
 
@@ -20,7 +21,7 @@ class SlurmLauncher:
         self._settings = settings
         self._box = box
         self._kernels = kernels_folder(f"{folder}/step")
-        self._name = slurm.name_for(folder)
+        self._name = name_for(folder)
 
     @property
     def environment(self) -> str:
