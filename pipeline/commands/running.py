@@ -69,10 +69,9 @@ def _cancel_actors(folder: str, console: Terminal) -> None:
     launcher.open()
     try:
         left = launcher.listed()
-        if not left:
-            return
-        if not launcher.cancel_all():
+        if left is None or (left and not launcher.cancel_all()):
             raise RunError("Ray does not answer; the actors that are left end by themselves when they have been idle")
-        console.print(f"cancelled {len(left)} actors of Ray", soft_wrap=True)
+        if left:
+            console.print(f"cancelled {len(left)} actors of Ray", soft_wrap=True)
     finally:
         launcher.close()
