@@ -125,25 +125,17 @@ def _read_line(text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, bloc
             links += link > 0
         start = runs.start[run]
         end = runs.start[run + 1] if run + 1 < blocks.run[block + 1] else blocks.end[block]
-        state, at = 0, start
-        while at <= end:
-            byte = int(text[at]) if at < end else 0
-            length = sign_bytes(text, at, end)
-            if length == 0 and _IS_LETTER[byte]:
-                state = (state * 31 + (byte | 32 if byte < 0x80 else byte)) & _WORD
-                at += 1
-                continue
-            if state != 0:
-                group = group_of(_KEYS, _VALUES, state)
-                state = 0
-                if link > 0:
-                    names_place |= group in (_DIRECTION, _PLACE)
-                    has_title |= group < 0
-                elif group < 0:
-                    return _Line(links, places, True)
-                elif group != _OTHER:
-                    places += _FEWEST if group == _DIRECTION and byte == _COLON else 1
-            at += max(1, length)
+        word, at = _next_word(text, start, end)
+        while word != 0:
+            group = group_of(_KEYS, _VALUES, word)
+            if link > 0:
+                names_place |= group in (_DIRECTION, _PLACE)
+                has_title |= group < 0
+            elif group < 0:
+                return _Line(links, places, True)
+            elif group != _OTHER:
+                places += _FEWEST if group == _DIRECTION and at < end and text[at] == _COLON else 1
+            word, at = _next_word(text, at, end)
     places += names_place and not has_title
     return _Line(links, places, False)
 
@@ -157,22 +149,32 @@ def link_around(elements: Elements, element: int) -> int:
 @leaf
 def is_label(text: Bytes, start: int, end: int) -> bool:
     """Return whether a text has only words of such lines, one of which names a place: "Table of Contents"."""
-    state, at, names_place = 0, start, False
-    while at <= end:
-        byte = int(text[at]) if at < end else 0
+    names_place = False
+    word, at = _next_word(text, start, end)
+    while word != 0:
+        group = group_of(_KEYS, _VALUES, word)
+        if group < 0:
+            return False
+        names_place |= group == _PLACE
+        word, at = _next_word(text, at, end)
+    return names_place
+
+
+@leaf
+def _next_word(text: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Return the hash of the next word, 0 for none, and the byte behind it."""
+    word = 0
+    while at < end:
+        byte = int(text[at])
         length = sign_bytes(text, at, end)
         if length == 0 and _IS_LETTER[byte]:
-            state = (state * 31 + (byte | 32 if byte < 0x80 else byte)) & _WORD
+            word = (word * 31 + (byte | 32 if byte < 0x80 else byte)) & _WORD
             at += 1
-            continue
-        if state != 0:
-            group = group_of(_KEYS, _VALUES, state)
-            state = 0
-            if group < 0:
-                return False
-            names_place |= group == _PLACE
-        at += max(1, length)
-    return names_place
+        elif word != 0:
+            break
+        else:
+            at += max(1, length)
+    return word, at
 
 
 @leaf
