@@ -31,7 +31,7 @@ from prep.stages.extract.writing.copy_kernels import drop_copies
 from prep.stages.extract.writing.markdown_kernels import render_markdown
 from prep.stages.extract.writing.navigation_kernels import navigation_lines
 from prep.stages.extract.writing.render_kernels import render
-from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections
+from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections, site_names
 from prep.stages.extract.writing.whole_kernels import keep_whole
 from prep.stages.shared.dates import LATEST
 from prep.stages.shared.markup.formulas import Delimiters, write_formulas
@@ -102,13 +102,16 @@ def choose_blocks(read: ReadPage, probability: Reals, words: Integers) -> Boolea
     kept = keep_whole(read.elements, read.blocks, words, keep_blocks(probability, words))
     kept = drop_copies(read.text, read.elements, read.blocks, words, kept)
     for_reference = is_for_reference(read.page, read.facts, read.elements, read.blocks, words)
+    names = np.zeros(len(kept), np.bool_)
     if for_reference:
-        kept = keep_sections(read.elements, read.blocks, words, probability, kept)
+        names = site_names(read.page, read.elements, read.blocks, read.runs)
+        kept = kept | (keep_sections(read.elements, read.blocks, words, probability, kept) & ~names)
     left_out = navigation_lines(read.text, read.elements, read.blocks, read.runs, words, kept)
     left_out |= contents_lists(read.page, read.text, read.elements, read.blocks, read.runs, words, kept & ~left_out)
     kept &= ~left_out
     if not for_reference:
         return kept
+    left_out |= names
     kept = keep_headings(read.page, read.facts, read.text, read.elements, read.blocks, read.runs, words, kept, left_out)
     return without_index(read.elements, read.blocks, read.runs, kept)
 

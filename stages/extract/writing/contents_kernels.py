@@ -16,11 +16,10 @@ import numpy as np
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.features.text_feature_kernels import HEADING_BITS
-from prep.stages.extract.html.attribute_kernels import attribute_range
 from prep.stages.extract.html.block_kernels import Blocks, Runs
-from prep.stages.extract.html.element_kernels import inside, name_hash
+from prep.stages.extract.html.element_kernels import inside
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.writing.navigation_kernels import is_label, link_around, sign_bytes
+from prep.stages.extract.writing.navigation_kernels import INTO_PAGE, is_label, leads, link_around, sign_bytes
 from prep.stages.extract.writing.spacing_kernels import Booleans
 
 _FEWEST: Final = 4
@@ -37,9 +36,8 @@ _ENOUGH: Final = 8
 """Words of an index beside its entries from which they are a text."""
 _LONGEST_TERM: Final = 3
 _TERM: Final = inside("dt")
-_HREF: Final = name_hash(b"href")
 _FIXED: Final = inside("pre")
-_HASH, _EQUALS, _BAR = 35, 61, 124
+_EQUALS, _BAR = 61, 124
 _IS_LETTER: Final = np.array([byte >= 0x80 or chr(byte).isalpha() for byte in range(256)])
 
 
@@ -126,7 +124,7 @@ def _running_totals(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
             element = link_around(elements, runs.element[run])
             if element != link:
                 link = element
-                is_fragment = link > 0 and _leads_into_page(page, elements.tag[link])
+                is_fragment = link > 0 and leads(page, elements.tag[link]) == INTO_PAGE
                 links += is_fragment
             end = runs.start[run + 1] if run + 1 < blocks.run[block + 1] else blocks.end[block]
             if is_fragment and elements.inside[blocks.element[block]] & _FIXED == 0:
@@ -139,12 +137,6 @@ def _running_totals(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
         totals[block + 1, 1] = totals[block, 1] + linked
         totals[block + 1, 2] = totals[block, 2] + others
     return totals
-
-
-@leaf
-def _leads_into_page(page: Bytes, tag: int) -> bool:
-    start, end = attribute_range(page, tag, _HREF)
-    return bool(end > start + 1 and page[start] == _HASH)
 
 
 @leaf

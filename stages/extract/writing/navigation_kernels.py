@@ -15,8 +15,9 @@ import numpy as np
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.features.vocabulary_kernels import group_of, word_groups, word_table
+from prep.stages.extract.html.attribute_kernels import attribute_range
 from prep.stages.extract.html.block_kernels import Blocks, Runs
-from prep.stages.extract.html.element_kernels import inside, number
+from prep.stages.extract.html.element_kernels import inside, name_hash, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.writing.render_kernels import around
 from prep.stages.extract.writing.spacing_kernels import Booleans
@@ -35,7 +36,8 @@ place: top home contents toc page article index start end first last back forwar
     startseite übersicht sommaire accueil retour índice indice inicio contenido contenidos início conteúdo inhoud
     содержание оглавление наверх главная spis indeks 目次 索引 目录 目錄 返回 首页 차례 목차 찾아보기
 other: table of the to this and on in pages chapter chapters section part book manual documentation return go goto jump
-    fast backward backwards title document level kapitel seite abschnitt teil chapitre partie capítulo página sección
+    fast backward backwards title document level main
+    kapitel seite abschnitt teil chapitre partie capítulo página sección
     capitolo pagina sezione hoofdstuk глава раздел страница des matières de la
 """)
 """Words by group; those that begin with a letter beyond ASCII are known with a capital too."""
@@ -52,6 +54,9 @@ _FEWEST: Final = 2
 _A, _TR, _TABLE = (number(name) for name in ("a", "tr", "table"))
 _LINK, _ROW = inside("a"), inside("tr")
 _FIXED: Final = inside("pre h1 h2 h3 h4 h5 h6")
+NOWHERE, INTO_PAGE, ELSEWHERE = range(3)
+_HREF: Final = name_hash(b"href")
+_HASH: Final = 35
 _COLON: Final = 58
 _WORD: Final = 0xFFFFFFFF
 _IS_LETTER: Final = np.array([byte >= 0x80 or chr(byte).isalpha() for byte in range(256)])
@@ -144,6 +149,15 @@ def _read_line(text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, bloc
 def link_around(elements: Elements, element: int) -> int:
     """Return the innermost link that an element is or stands in; 0 for none."""
     return around(elements, element, _A, _A) if elements.inside[element] & _LINK != 0 else 0
+
+
+@leaf
+def leads(page: Bytes, tag: int) -> int:
+    """Return whether a link, given by where its tag's attributes begin, leads to a part of its page or to another."""
+    start, end = attribute_range(page, tag, _HREF)
+    if end <= start:
+        return NOWHERE
+    return ELSEWHERE if page[start] != _HASH else INTO_PAGE if end > start + 1 else NOWHERE
 
 
 @leaf

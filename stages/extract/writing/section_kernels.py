@@ -5,7 +5,8 @@ them. A section is an element of at most `_LONGEST` words that begins with a hea
 what stands before the last of them is too, but for blocks that are hardly content. So is what stands between the first
 and the last kept block of an element of at least `_LARGE` words of which `_MOST` are kept: on pages far longer than
 those that the classifier has seen, the cut falls into the text. A heading is kept where the block after it is, and the
-page's title where it stands directly before the first kept block, or near it with the words of `<title>`.
+page's title where it stands directly before the first kept block, or near it with the words of `<title>`. The name of
+the site, which leads to another page, is kept where the classifier says so alone.
 
 Articles and shops describe themselves to search engines and social networks (Open Graph, JSON-LD), and their titles and
 lists are set apart from the text for reasons, as are names and dates in forums; reference documentation seldom does,
@@ -25,6 +26,7 @@ from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, number
 from prep.stages.extract.html.markup_kernels import Facts
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
+from prep.stages.extract.writing.navigation_kernels import ELSEWHERE, leads, link_around
 from prep.stages.extract.writing.spacing_kernels import Booleans
 
 Reals = npt.NDArray[np.float64]
@@ -86,6 +88,19 @@ def _describes_itself(page: Bytes, facts: Facts) -> bool:
                 if place == len(card):
                     return True
     return False
+
+
+@kernel
+def site_names(page: Bytes, elements: Elements, blocks: Blocks, runs: Runs) -> Booleans:
+    """Return which headings stand in links to other pages alone, as a site's name does at the top of each page."""
+    found = np.zeros(len(blocks.start), np.bool_)
+    for block in range(len(found)):
+        found[block] = _is_heading(elements, blocks, block)
+        for run in range(blocks.run[block], blocks.run[block + 1]):
+            link = link_around(elements, runs.element[run])
+            if runs.words[run] > 0 and (link == 0 or leads(page, elements.tag[link]) != ELSEWHERE):
+                found[block] = False
+    return found
 
 
 @kernel

@@ -11,7 +11,7 @@ from prep.stages.extract.engine import ReadPage, features_of, main_text, read_pa
 from prep.stages.extract.html.element_kernels import NAMES, inside
 from prep.stages.extract.model.model import load_model
 from prep.stages.extract.writing.contents_kernels import without_index
-from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections
+from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections, site_names
 from prep.stages.extract.writing.spacing_kernels import Booleans
 
 HEADINGS = inside("h1 h2 h3 h4 h5 h6")
@@ -27,9 +27,9 @@ def part_kept(page: str, lost: tuple[str, ...], hardly: tuple[str, ...] = ()) ->
     texts = [read.text[a:b].tobytes().decode() for a, b in zip(read.blocks.start, read.blocks.end, strict=True)]
     probability = np.array([0.01 if text in hardly else 0.3 if text in lost else 0.9 for text in texts])
     kept = np.array([text not in (*lost, *hardly) for text in texts])
-    left_out = np.zeros(len(kept), np.bool_)
-    kept = keep_sections(read.elements, read.blocks, words, probability, kept)
-    return text_of(read, headed(read, words, kept, left_out))
+    names = site_names(read.page, read.elements, read.blocks, read.runs)
+    kept |= keep_sections(read.elements, read.blocks, words, probability, kept) & ~names
+    return text_of(read, headed(read, words, kept, names))
 
 
 def headed(read: ReadPage, words: np.typing.NDArray[np.int32], kept: Booleans, left_out: Booleans) -> Booleans:
@@ -46,6 +46,21 @@ def test_a_signature_and_its_types_stay_with_their_section() -> None:
     text = f"open_gauge(Name) -> ok | error\n\nName = atom()\n\n{TEXT}"
     assert part_kept(SECTION, lost) == text
     assert part_kept(SECTION, lost[:1], lost[1:]) == f"open_gauge(Name) -> ok | error\n\n{TEXT}"
+
+
+@pytest.mark.parametrize(
+    ("heading", "is_kept"),
+    [
+        ('<h1><a href="../index.html">Mill Handbook</a></h1>', False),
+        ('<h1><a href="/">Mill <b>Handbook</b></a></h1>', False),
+        ('<h1><a href="#top">Mill Handbook</a></h1>', True),
+        ('<h1><a name="gauge">Mill Handbook</a></h1>', True),
+        ('<h1>Mill <a href="../index.html">Handbook</a></h1>', True),
+    ],
+)
+def test_the_name_of_the_site_is_no_title(heading: str, is_kept: bool) -> None:
+    page = f"<title>Gauge - Mill Handbook</title>{heading}<p>{TEXT}</p>"
+    assert part_kept(page, ("Mill Handbook",)) == (f"Mill Handbook\n\n{TEXT}" if is_kept else TEXT)
 
 
 def test_a_section_that_is_mostly_lost_stays_lost() -> None:
