@@ -1,6 +1,6 @@
 """What a word is where rules count words: the splitters, and words of dictionaries for scripts without spaces.
 
-- `spacy`: tokens as spaCy's English rules cut them, which FineWeb's code counts (`token_kernels`);
+- `spacy`: tokens as spaCy's English rules cut them, which FineWeb's code counts (`spacy_kernels`);
 - `unicode`, `whitespace`: as everywhere (`prep.corpus.text.words`).
 
 Chinese, Japanese, Thai, Lao, Khmer and Burmese have no spaces between words (`Unspaced`). Their letters are words, or
@@ -27,7 +27,8 @@ from prep.stages.quality.words.dictionary_kernels import (
     script_table,
 )
 from prep.stages.quality.words.frequency_kernels import split_all
-from prep.stages.quality.words.token_kernels import Tables, token_table
+from prep.stages.quality.words.spacy_kernels import token_table
+from prep.stages.quality.words.token_kernels import Tables
 
 WordSplitter = Literal["spacy", "unicode", "whitespace"]
 Unspaced = Literal["letters", "dictionary", "spaces"]

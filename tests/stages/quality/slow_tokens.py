@@ -4,7 +4,7 @@ from itertools import chain
 
 import regex
 
-from prep.stages.quality.words.token_kernels import token_table
+from prep.stages.quality.words.spacy_kernels import token_table
 
 CAPITAL, SMALL = 2, 64
 MARKS = "…,:;!?¿؟¡()[]{}<>_#*&。？！，、；：～·।،۔؛٪'\"”“`‘´’‚„»«「」『』（）〔〕【】《》〈〉⟦⟧–—"
