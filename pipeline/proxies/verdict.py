@@ -25,8 +25,9 @@ def _sentence(lines: Sequence[LineAnswer], first: str, name: str, place: int, se
     found = {verdict: list(_parts(lines, place, verdict)) for verdict in ("better", "worse")}
     if not found["better"] and not found["worse"]:
         widths = [line.differences[place].half_width for line in lines if line.kind != "task"]
-        seen = [width for width in widths if width is not None]
-        smallest = f": differences of less than {min(seen):.2g} to {max(seen):.2g} % would not be seen" if seen else ""
+        seen = sorted(width for width in widths if width is not None)
+        span = " to ".join(dict.fromkeys(f"{width:.2g}" for width in (*seen[:1], *seen[-1:])))
+        smallest = f": differences of less than {span} % would not be seen" if seen else ""
         return f"no difference between {name} and {first} beyond the noise of {seeds} seeds{smallest}"
     parts = [f"{verdict} than {first} {listed(phrases)}" for verdict, phrases in found.items() if phrases]
     level = "; level elsewhere" if any(line.differences[place].verdict == "level" for line in lines) else ""

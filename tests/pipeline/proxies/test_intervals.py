@@ -83,6 +83,8 @@ def test_a_verdict_names_what_is_better_worse_and_level() -> None:
         "no difference between c and a beyond the noise of 5 seeds: differences of less than 0.3 to 0.9 % would not be "
         "seen",
     ]
+    (sentence,) = verdicts([line("books", (0.1, 2.08)), line("web", (0.2, 2.11))], ["a", "b"], "nano", 5)
+    assert sentence.endswith("differences of less than 2.1 % would not be seen")
 
 
 def test_there_is_no_verdict_from_one_seed() -> None:
