@@ -1,6 +1,8 @@
 """The command line: exit status, messages, frozen commands."""
 
 import json
+import subprocess
+import sys
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -77,6 +79,21 @@ def test_check_shows_the_plan_and_moves_nothing(
     assert "01 one_per_letter: tap × 1, then choose × 1, then drop × 1" in out
     assert "no problem found" in out
     assert not list((tmp_path / "out").rglob("*.parquet"))
+
+
+def test_check_loads_nothing_that_it_does_not_need(write_pipeline: WritePipeline) -> None:
+    stages = [{"language": {"keep": ["en"]}}, "exact", "minhash", {"tokenizer": {"vocabulary": 300}}, "pack"]
+    path = write_pipeline(["extract", *stages], TEXTS)
+    heavy = {"pandas", "torch", "trafilatura", "datasketch", "fasttext", "scipy.stats"}
+    program = (
+        f"import sys; sys.argv = ['prep', 'check', {str(path)!r}]\n"
+        "from prep.pipeline.entry import main\n"
+        "try:\n    main()\n"
+        "finally:\n"
+        f"    print(sorted({heavy} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=False)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
 
 
 def test_a_bad_configuration_exits_with_2_and_no_traceback(

@@ -28,7 +28,8 @@ CAPTURES = pa.schema(
     ]
 )
 """What is known of captures, from either kind of index. `languages` are codes of three letters, parted by commas."""
-NONE = pa.RecordBatch.from_pylist([], schema=CAPTURES)
+NONE = pa.RecordBatch.from_arrays([pa.nulls(0, field.type) for field in CAPTURES], schema=CAPTURES)
+"""No captures; from a list of Python objects, pyarrow would import pandas."""
 
 _STEP = np.uint64(0x9E3779B97F4A7C15)
 _FIRST, _SECOND = np.uint64(0xBF58476D1CE4E5B9), np.uint64(0x94D049BB133111EB)
