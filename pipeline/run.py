@@ -36,6 +36,7 @@ from prep.pipeline.steps.partitions import without_plan
 from prep.pipeline.steps.passes import PHASE, PassTask
 from prep.pipeline.steps.publish import publish, truncated_inputs
 from prep.pipeline.steps.run_warnings import find_warnings, write_warnings
+from prep.pipeline.steps.small_phases import holds_little, is_light
 from prep.stages.results import RunWarning
 from prep.stages.stage import InputFile, Phase
 
@@ -199,6 +200,8 @@ class _Steps:
         self._root = steps_folder(configuration)
         self._confirmed: set[str] = set()
         """Folders of steps whose files were compared with their digests in this run."""
+        self._holds_little = False
+        """Whether the step that runs works on few bytes, so that the driver of a cluster runs its light phases."""
         settings = configuration.settings
         self._digests: Digests = digests_here(settings.workers)
         if not isinstance(settings.executor, LocalExecutor):
@@ -267,6 +270,7 @@ class _Steps:
         self._look_at_tasks(step, folder)
         write_json(f"{folder}/{records.IDENTITY}", step.identity)
         settings = self._configuration.settings
+        self._holds_little = not isinstance(settings.executor, LocalExecutor) and holds_little(step, self._root)
         if isinstance(step, PassStep):
             small = without_plan(step, folder)
             work = PassTask(small, self._root, settings.batch_bytes, settings.storage, self._store.copy)
@@ -304,7 +308,7 @@ class _Steps:
         number = next(at for at, each in enumerate(_phases(step)) if each.name == phase.name)
         self._recorder.update(at=step.index, phase=number, phase_started=time())
         with self._progress.phase(step, number, folder, phase):
-            self._dispatcher.run(call, done)
+            self._dispatcher.run(call, done, small=self._holds_little and is_light(step, phase.name))
 
 
 def _phases(step: PassStep | GlobalStep) -> tuple[Phase, ...]:

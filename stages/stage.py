@@ -408,6 +408,14 @@ class GlobalStage(Stage):
         """Return the phases, their task counts known from the number of document parts."""
         raise NotImplementedError
 
+    def is_light(self, phase: str) -> bool:
+        """Return whether a phase does no more than read a few times what came out of the documents, and nothing else.
+
+        Where that is little, the driver of a run on a cluster runs the phase itself. One that trains a model, or reads
+        an index of any size, is not light.
+        """
+        return False
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task. Files are written atomically and hold the same bytes on every run.
 

@@ -161,6 +161,13 @@ def read_schema(path: str) -> pa.Schema:
         return pq.read_schema(source)
 
 
+def uncompressed_bytes(path: str) -> int:
+    """Return what a Parquet file's columns take uncompressed, by its footer."""
+    with open_input(path) as source:
+        footer = pq.read_metadata(source)
+    return sum(footer.row_group(group).total_byte_size for group in range(footer.num_row_groups))
+
+
 def storable(schema: pa.Schema) -> pa.Schema:
     """Return the columns as they come back from a part: Parquet keeps some types as others.
 

@@ -2,13 +2,16 @@
 
 Whether a task is done is decided by its record alone (`prep.pipeline.steps.records`), never by an executor's own marks.
 A single local worker is this process itself, for speed: a library that crashes ends it, and the next run, which finds
-the task's note, runs the rest in a worker process.
+the task's note, runs the rest in a worker process. A small phase (`prep.pipeline.steps.small_phases`) is run by the
+driver of a cluster itself, which waits for no pilot.
 """
 
 import os
 from collections.abc import Callable
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
+from time import monotonic
 from typing import TYPE_CHECKING, Self
 
 from prep.corpus.errors import PrepError, TaskError
@@ -18,6 +21,9 @@ from prep.pipeline.execution.tasks import CACHE_SETTING, Call, kernels_folder
 if TYPE_CHECKING:
     from prep.pipeline.execution.pilots.pool import PilotPool
     from prep.pipeline.execution.workers import Pool
+
+DRIVER_SECONDS = 1.0
+"""Tasks of a small phase that have not begun by then go to pilots."""
 
 
 class Dispatcher:
@@ -39,12 +45,15 @@ class Dispatcher:
         """Let the workers end."""
         self._closing.close()
 
-    def run(self, call: Call, done: Callable[[int], bool]) -> None:
-        """Run the call's tasks and return when all are done. Raises TaskError for the first that failed."""
+    def run(self, call: Call, done: Callable[[int], bool], *, small: bool = False) -> None:
+        """Run the call's tasks and return when all are done. Raises TaskError for the first that failed.
+
+        On a cluster this process runs tasks of a `small` call itself, as long as that takes about a second.
+        """
         for task in call.tasks:
             Path(call.error_path(task)).unlink(missing_ok=True)
         try:
-            self._run(call, done)
+            self._run(call, done, small)
         except Exception as error:
             raise _failure(call, error) from error
         missing = [task for task in call.tasks if not done(task)]
@@ -58,7 +67,7 @@ class Dispatcher:
                 ),
             )
 
-    def _run(self, call: Call, done: Callable[[int], bool]) -> None:
+    def _run(self, call: Call, done: Callable[[int], bool], small: bool) -> None:
         if isinstance(self._executor, LocalExecutor):
             self._run_here(call, min(self._workers, len(call.tasks)))
             return
@@ -67,11 +76,15 @@ class Dispatcher:
         from prep.pipeline.execution.pilots.phase import run_phase
         from prep.pipeline.execution.pilots.pool import PilotPool
 
+        folder = str(Path(call.folder).parent)
+        box = box_of(folder)
+        if small and not box.has_given(call):
+            call = replace(call, tasks=_left_after_a_second(call))
+            if not call.tasks:
+                return
         if self._pilots is None:
-            folder = str(Path(call.folder).parent)
             if not os.environ.get(CACHE_SETTING):
                 copy_compiled(kernels_folder(call.folder))
-            box = box_of(folder)
             launcher = launcher_for(self._executor, folder, box)
             self._pilots = self._closing.enter_context(PilotPool(launcher, self._workers, box, self._say))
         run_phase(self._pilots, call, done)
@@ -93,6 +106,16 @@ def run_tasks(call: Call, done: Callable[[int], bool], executor: Executor, worke
     """Run the tasks of one call with workers of its own. Raises TaskError for the first that failed."""
     with Dispatcher(executor, workers) as dispatcher:
         dispatcher.run(call, done)
+
+
+def _left_after_a_second(call: Call) -> tuple[int, ...]:
+    """Run tasks here, one after another, until a second is over; return those that have not begun."""
+    begun = monotonic()
+    for rank in range(len(call.tasks)):
+        if monotonic() - begun > DRIVER_SECONDS or call.has_ended_a_process(call.tasks[rank]):
+            return call.tasks[rank:]
+        call(None, rank)
+    return ()
 
 
 def _failure(call: Call, error: Exception) -> PrepError:

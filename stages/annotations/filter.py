@@ -153,6 +153,10 @@ class Filter(Tagging, GlobalStage):
         """Return the phases: judge each part, then add up which values came."""
         return (Phase(JUDGE, parts), Phase(COUNT, 1))
 
+    def is_light(self, phase: str) -> bool:
+        """Return True: both phases read columns once."""
+        return True
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task; those of the phase `judge` return verdicts."""
         if phase == COUNT:

@@ -107,6 +107,10 @@ class SignalClassifier(Tagging, GlobalStage):
         """Return the one phase: score each part."""
         return (Phase(SCORE, parts),)
 
+    def is_light(self, phase: str) -> bool:
+        """Return True: a score is a sum over a few columns."""
+        return True
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Score a part's documents."""
         model = self.loaded

@@ -163,6 +163,10 @@ class Decontaminate(Tagging, GlobalStage):
         ]
         return (Phase(LIST, 1), *rounds, Phase(DECIDE, parts), Phase(REPORT, 1))
 
+    def is_light(self, phase: str) -> bool:
+        """Return whether the evaluation sets themselves are not read."""
+        return phase != LIST
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task; those of the phase `decide` return verdicts."""
         if phase == DECIDE:

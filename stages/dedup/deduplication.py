@@ -204,6 +204,10 @@ class Deduplication(Tagging, GlobalStage):
             found += [Phase(REMEMBER, parts), Phase(EXTEND, 1)]
         return tuple(found)
 
+    def is_light(self, phase: str) -> bool:
+        """Return whether no index of earlier documents is read, which may be of any size."""
+        return self.index is None
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task; those of the phase `drop` return verdicts."""
         known = () if self.index is None else index.known_parts(self.index, self.crawls)

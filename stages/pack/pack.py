@@ -204,6 +204,10 @@ class Pack(GlobalStage):
             Phase(FINISH, 1),
         )
 
+    def is_light(self, phase: str) -> bool:
+        """Return True: texts become tokens once, which are copied a few times."""
+        return True
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task."""
         parts = len(context.upstream.parts)

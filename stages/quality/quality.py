@@ -131,6 +131,10 @@ class Quality(Tagging, GlobalStage, JudgesByRecipe):
         """Return the phases: judge each part, then add up what rules cost."""
         return (Phase(JUDGE, parts), Phase(COST, 1))
 
+    def is_light(self, phase: str) -> bool:
+        """Return True: both phases read columns once."""
+        return True
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task; those of the phase `judge` return verdicts."""
         rules = list(self.resolved.rules.values())

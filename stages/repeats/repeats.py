@@ -68,6 +68,10 @@ class _Repeated(Tagging, GlobalStage):
         """Return the share of a host's documents that must have a piece, None where hosts do not matter."""
         return None
 
+    def is_light(self, phase: str) -> bool:
+        """Return True: texts are read twice, their hashes a few times."""
+        return True
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task; those of the phase `cut` return verdicts."""
         tasks = ranges(len(context.upstream.parts))

@@ -104,6 +104,10 @@ class TopShare(Tagging, GlobalStage):
         """Return the phases count, cut and drop."""
         return (Phase(COUNT, parts), Phase(CUT, 1), Phase(DROP, parts))
 
+    def is_light(self, phase: str) -> bool:
+        """Return True: all phases read the scores once."""
+        return True
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task; those of the phase `drop` return verdicts."""
         if phase == COUNT:

@@ -292,6 +292,10 @@ class TrainTokenizer(GlobalStage, GivesTokenizer):
             return (Phase(TAKE, 1),)
         return Phase(LOOK, parts), Phase(CHOOSE, 1), Phase(DRAW, parts), Phase(TRAIN, 1)
 
+    def is_light(self, phase: str) -> bool:
+        """Return whether nothing is trained."""
+        return phase != TRAIN
+
     def run(self, phase: str, task: int, context: GlobalContext) -> PartVerdicts | None:
         """Run one task; those that look at all documents count them."""
         if phase == TAKE:

@@ -26,7 +26,7 @@ from prep.pipeline.execution.slurm.launcher import slurm_seconds
 from prep.pipeline.execution.tasks import Call
 from prep.pipeline.steps import digesting
 
-from .conftest import WritePipeline
+from .conftest import Count, OnePerLetter, WritePipeline
 from .test_run import run_it, tree
 
 COMMANDS = {
@@ -140,23 +140,34 @@ def call_of(folder: Path, *tasks: int) -> Call:
 def test_a_run_has_one_pool_and_leaves_no_job(
     write_pipeline: WritePipeline, tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """The pilots take the digests of what is read next as well, as they do of steps that hold much."""
+    """The pilots take the digests of what is read next as well, as they do of steps that hold much.
+
+    Small phases are run by the driver: all of one stage here, and one of another.
+    """
     path = write_pipeline(["one_per_letter", "count"], ["apple", "bean"], ["cherry"])
     run_it(path)
     published = tree(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
-    taken = []
-    original = digesting.read_digests
+    taken, given = [], []
+    original, run_phase = digesting.read_digests, phase.run_phase
 
     def read_digests(folder: str, task: int) -> list[str]:
         taken.append(task)
         return original(folder, task)
 
+    def run_noted(pilots: PilotPool, call: Call, done: Callable[[int], bool]) -> None:
+        given.append(call.label)
+        run_phase(pilots, call, done)
+
+    monkeypatch.setattr(phase, "run_phase", run_noted)
+    monkeypatch.setattr(OnePerLetter, "is_light", lambda stage, phase: True)
+    monkeypatch.setattr(Count, "is_light", lambda stage, phase: phase == "part")
     monkeypatch.setattr(digesting, "SPREAD_BYTES", 1)
     monkeypatch.setattr(digesting, "read_digests", read_digests)
     run_it(path, "executor={kind: slurm, partition: any}", "workers=2")
     assert tree(tmp_path / "out") == published
     assert taken
+    assert [label for label in given if label != "digests"] == ["read", "count sum"]
     assert not list((tmp_path / "out" / "steps").glob(".digests-*"))
     assert (slurm / "number").read_text() == "1\n", "one submission for all phases"
     wait_until(lambda: not processes(slurm))

@@ -90,6 +90,16 @@ class Mailbox:
         value = _read(self._outbox(pilot))
         return None if value is None else Answer(**value)  # type: ignore[arg-type]
 
+    def at_work(self, pilot: str) -> Assignment | None:
+        """Return what a pilot was given to do and has not answered."""
+        given, answer = self.assignment(pilot), self.answer(pilot)
+        return given if given is not None and given.number > (0 if answer is None else answer.number) else None
+
+    def has_given(self, call: Call) -> bool:
+        """Return whether a pilot that has not left was given tasks of a phase and has not answered."""
+        given = map(self.at_work, self.pilots())
+        return any(each is not None and (each.folder, each.phase) == (call.folder, call.phase) for each in given)
+
     def arrive(self, pilot: str) -> None:
         """Begin as a pilot: what one of the same name has left is not for this one."""
         self._inbox(pilot).unlink(missing_ok=True)

@@ -158,10 +158,8 @@ class PilotPool:
         self._vanished = 0
         given, answer = self._box.assignment(pilot), self._box.answer(pilot)
         answered = 0 if answer is None else answer.number
-        at_work = given if given is not None and given.number > answered else None
-        return Pilot(
-            self._box.life(pilot), assignment=at_work, number=max(answered, 0 if given is None else given.number)
-        )
+        number = max(answered, 0 if given is None else given.number)
+        return Pilot(self._box.life(pilot), assignment=self._box.at_work(pilot), number=number)
 
     def lost(self) -> list[str]:
         """Return and forget the pilots that have ended."""
