@@ -26,25 +26,26 @@ IDLE_SECONDS = 300.0
 """So long a pilot waits for something to do, such as a driver that is started again."""
 QUICKEST_LOOK, SLOWEST_LOOK = 0.02, 2.0
 """Seconds between two looks into the inbox, just after a task and after a while."""
+LOOK_SHARE = 0.05
+"""In between, a look comes after this share of the time for which there was nothing to do: that is what waiting adds."""
 
 
 def serve(box: Mailbox, name: str, leave_seconds: float) -> None:
     """Run what is assigned until there is nothing to do for long."""
     begun = idle_since = monotonic()
-    answered, pause = 0, QUICKEST_LOOK
+    answered = 0
     calls: dict[str, Call] = {}
     with Pool() as pool:
         while monotonic() - idle_since < IDLE_SECONDS and monotonic() - begun < leave_seconds:
             given = box.assignment(name)
             if given is None or given.number <= answered:
-                sleep(pause)
-                pause = min(SLOWEST_LOOK, pause * 1.2)
+                sleep(min(SLOWEST_LOOK, max(QUICKEST_LOOK, LOOK_SHARE * (monotonic() - idle_since))))
                 continue
             if given.call not in calls:
                 calls.clear()
                 calls[given.call] = box.load(given.call)
             box.reply(name, Answer(given.number, _error_of(pool, calls[given.call], given)))
-            answered, pause, idle_since = given.number, QUICKEST_LOOK, monotonic()
+            answered, idle_since = given.number, monotonic()
 
 
 def _error_of(pool: Pool, call: Call, given: Assignment) -> str:
