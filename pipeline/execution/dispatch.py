@@ -17,6 +17,7 @@ from typing import TYPE_CHECKING, Self
 from prep.corpus.errors import PrepError, TaskError
 from prep.pipeline.config import Executor, LocalExecutor
 from prep.pipeline.execution.tasks import CACHE_SETTING, Call, kernels_folder
+from prep.pipeline.steps import records
 
 if TYPE_CHECKING:
     from prep.pipeline.execution.pilots.pool import PilotPool
@@ -52,6 +53,8 @@ class Dispatcher:
         """
         for task in call.tasks:
             Path(call.error_path(task)).unlink(missing_ok=True)
+        for task in records.begun_tasks(call.folder, call.phase):
+            call.forget_begun(task)
         try:
             self._run(call, done, small)
         except Exception as error:

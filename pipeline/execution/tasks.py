@@ -45,6 +45,8 @@ class Call:
     def __call__(self, data: object, rank: int = 0, world_size: int = 1) -> None:
         """Run a task; an error is written down where the run finds it."""
         task = self.tasks[rank]
+        with suppress(OSError):
+            records.write_begun(self.folder, self.phase, task)
         try:
             self.work.run(task)
         except Exception as error:
@@ -54,6 +56,8 @@ class Call:
                 text = f"{summary}\n\n{traceback.format_exc()}"
                 write_bytes(self.error_path(task), text.encode("utf-8", "backslashreplace"))
             raise TaskError(f"{self.label}, task {task}: {summary}") from error
+        finally:
+            self.forget_begun(task)
 
     @property
     def logs(self) -> str:
@@ -71,6 +75,11 @@ class Call:
     def incidents_path(self, task: int) -> str:
         """Return where it stands what ended processes that ran a task."""
         return records.incidents_path(self.folder, self.phase, task)
+
+    def forget_begun(self, task: int) -> None:
+        """Let a task not count as one that runs."""
+        with suppress(OSError):
+            Path(records.begun_path(self.folder, self.phase, task)).unlink()
 
     def has_ended_a_process(self, task: int) -> bool:
         """Say whether a process that ran a task was killed, or ended by itself, and the task is best watched."""

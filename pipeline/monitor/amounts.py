@@ -1,6 +1,9 @@
 """Rates, durations and sizes as people read them."""
 
+from collections.abc import Sequence
+
 from prep.pipeline.monitor.meter import Reading
+from prep.pipeline.monitor.slow_tasks import SlowTask
 
 LEAST_SECONDS = 2.0
 """Before that nothing is said of rates and the time left."""
@@ -41,8 +44,20 @@ def progress_line(reading: Reading, seconds: float) -> str:
         reading.note or (f"{reading.documents:,} documents" if reading.documents else ""),
         rates(reading, seconds),
         "" if left is None else f"about {duration(left)} left",
+        slow_line(reading.slow),
     ]
     return ", ".join(part for part in parts if part)
+
+
+def slow_line(slow: Sequence[SlowTask]) -> str:
+    """Name the slowest of the tasks that take many times as long as most; empty where none does."""
+    if not slow:
+        return ""
+    first, more = slow[0], f", {len(slow) - 1} more" if len(slow) > 1 else ""
+    return (
+        f"slow: task {first.task} on {first.host} ({duration(first.seconds)}, median "
+        f"{duration(first.median_seconds)}){more}"
+    )
 
 
 def _figure(number: float) -> str:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError
 from prep.pipeline.execution.quarantine import read_amounts
+from prep.pipeline.monitor.slow_tasks import SlowTask, SlowTasks
 from prep.pipeline.steps import records
 from prep.pipeline.steps.ledger import add
 from prep.stages.results import Counts
@@ -33,6 +34,8 @@ class Reading:
     """How much of the phase is done, from 0 to 1, as far as it is known."""
     note: str
     """What a long task says of itself."""
+    slow: tuple[SlowTask, ...] = ()
+    """Tasks that take many times as long as those that are done took."""
 
 
 class Meter:
@@ -44,6 +47,7 @@ class Meter:
         self._tasks = tasks
         self._known: dict[int, records.Record] = {}
         self._unread: set[int] = set(range(tasks))
+        self._slow = SlowTasks(folder, phase)
 
     def read(self) -> Reading:
         """Return how far the phase is."""
@@ -65,7 +69,9 @@ class Meter:
         if said and self._tasks == 1 and not finished:
             part, whole = (int(number.replace(",", "")) for number in said.groups())
             share = min(1.0, part / whole) if whole else 0.0
-        return Reading(finished, self._tasks, done + running, done_bytes + running_bytes, share, note)
+        begun = self._unread & records.begun_tasks(self._folder, self._phase)
+        slow = self._slow.look(frozenset(begun), frozenset(self._known))
+        return Reading(finished, self._tasks, done + running, done_bytes + running_bytes, share, note, slow)
 
     def counts(self) -> Mapping[int, Counts]:
         """Return what the tasks that are done did to documents, by the stages' positions."""

@@ -8,6 +8,7 @@ from prep.pipeline.monitor.amounts import LEAST_SECONDS, seconds_left
 from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.monitor.failures import run_command
 from prep.pipeline.monitor.meter import Meter, Reading
+from prep.pipeline.monitor.slow_tasks import SlowTask
 from prep.pipeline.monitor.state import (
     Failure,
     RunState,
@@ -59,6 +60,8 @@ class ProgressAnswer(Answer):
     """How long it will take still, about; null where that is not known yet."""
     note: str
     """What a long task says of itself, such as a training run of its loss."""
+    slow: list[SlowTask]
+    """Tasks that take many times as long as those that are done took."""
 
 
 class StageAnswer(Answer):
@@ -218,6 +221,7 @@ def _progress(state: RunState, reading: Reading) -> ProgressAnswer:
         seconds=seconds,
         seconds_left=seconds_left(reading.share, seconds),
         note=reading.note,
+        slow=list(reading.slow),
     )
 
 

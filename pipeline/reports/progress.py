@@ -14,7 +14,7 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from prep.pipeline.execution.compiling import Compiling
-from prep.pipeline.monitor.amounts import duration, progress_line, rates, seconds_left
+from prep.pipeline.monitor.amounts import duration, progress_line, rates, seconds_left, slow_line
 from prep.pipeline.monitor.meter import Meter, Reading
 from prep.pipeline.monitor.naming import describe_step
 from prep.pipeline.monitor.state import RunState
@@ -142,5 +142,6 @@ def _short(reading: Reading, seconds: float) -> str:
     parts = [
         rates(reading, seconds).replace(" documents/s", "/s") or reading.note,
         "" if left is None else f"{duration(left)} left",
+        slow_line(reading.slow),
     ]
     return ", ".join(part for part in parts if part)

@@ -105,7 +105,8 @@ def _headline(answer: StatusAnswer) -> str:
 def _progress(progress: ProgressAnswer) -> str:
     phase = f"{progress.phase} of {progress.phases}, " if progress.phases > 1 else ""
     amounts = (progress.finished, progress.tasks, progress.documents, progress.bytes, progress.share, progress.note)
-    return f"{phase}{progress.share:.0%}, {progress_line(Reading(*amounts), progress.seconds)}"
+    slow = tuple(progress.slow)
+    return f"{phase}{progress.share:.0%}, {progress_line(Reading(*amounts, slow), progress.seconds)}"
 
 
 def _ago(moment: float) -> str:

@@ -71,6 +71,13 @@ def write_task_effort(folder: str, phase: str, task: int, effort: Effort) -> Non
     write_json(f"{folder}/{TASKS}/{phase}-{task:05d}.json", _to_json(effort))
 
 
+def read_task_seconds(folder: str, phase: str, task: int) -> float:
+    """Return how long a task took; 0 where that is not known, or cannot be read."""
+    path = Path(folder, TASKS, f"{phase}-{task:05d}.json")
+    effort = _read(path) if path.exists() else None
+    return 0.0 if effort is None else effort.seconds
+
+
 def write_step_effort(folder: str) -> None:
     """Add up what a step's tasks cost; those of an earlier attempt that stand count as well."""
     write_json(f"{folder}/{EFFORT}", _to_json(added(map(_read, sorted(Path(folder, TASKS).glob("*.json"))))))

@@ -4,7 +4,8 @@
         identity.json     what decided the fingerprint, for `prep status`
         parts/ rejected/ drops/ output/ …     results
         tasks/PHASE-00000.json    a task's record: counts, and every file it wrote with size and SHA-256
-        tasks/PHASE-00000.progress, .incidents    what it is at, what processes ended at:
+        tasks/PHASE-00000.begun   when and where it began, while it runs
+    tasks/PHASE-00000.progress, .incidents    what it is at, what processes ended at:
         `prep.pipeline.execution.quarantine`
         logs/             the executor's logs, inside the fingerprinted folder: they can never speak for another step
         manifest.json     all of it added up, written last
@@ -17,6 +18,8 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
+from socket import gethostname
+from time import time
 
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import read_json, sha256, write_json
@@ -63,9 +66,39 @@ class Record:
     """What row stages would keep with other thresholds, by the stage's position."""
 
 
+@dataclass(frozen=True)
+class Begun:
+    """The begin of a task that runs."""
+
+    time: float
+    """Seconds since 1970."""
+    host: str
+
+
 def task_path(folder: str, phase: str, task: int) -> str:
     """Return where a task's record stands."""
     return f"{folder}/{TASKS}/{phase}-{task:05d}.json"
+
+
+def begun_path(folder: str, phase: str, task: int) -> str:
+    """Return where it stands when and where a task began that runs."""
+    return f"{folder}/{TASKS}/{phase}-{task:05d}.begun"
+
+
+def write_begun(folder: str, phase: str, task: int) -> None:
+    """Note that a task begins here and now; not synchronised with the disk, since nothing hangs on it."""
+    path = Path(begun_path(folder, phase, task))
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_text(f"{time():.3f} {gethostname()}")
+
+
+def read_begun(folder: str, phase: str, task: int) -> Begun | None:
+    """Return when and where a task began; None where that does not stand there."""
+    try:
+        began, host = Path(begun_path(folder, phase, task)).read_text().split()
+        return Begun(float(began), host)
+    except (OSError, ValueError):
+        return None
 
 
 def note_path(folder: str, phase: str, task: int) -> str:
@@ -102,6 +135,11 @@ def done_tasks(folder: str, phase: str) -> frozenset[int]:
 def noted_tasks(folder: str, phase: str) -> frozenset[int]:
     """Return the tasks of a phase whose notes stand: they run, or their processes were killed."""
     return _tasks_with(folder, phase, ".progress")
+
+
+def begun_tasks(folder: str, phase: str) -> frozenset[int]:
+    """Return the tasks of a phase that have begun and not ended; those of processes that were killed among them."""
+    return _tasks_with(folder, phase, ".begun")
 
 
 def _tasks_with(folder: str, phase: str, ending: str) -> frozenset[int]:

@@ -2,25 +2,41 @@
 
 import json
 import os
+import socket
 import subprocess
 import sys
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import time
+from typing import ClassVar
 
 import pytest
 import yaml
 
+from prep.corpus.errors import TaskError
 from prep.pipeline.commands.recipes import RecipesAnswer
 from prep.pipeline.execution.quarantine import Note
+from prep.pipeline.execution.tasks import Call
+from prep.pipeline.monitor import slow_tasks
 from prep.pipeline.monitor.amounts import duration, progress_line, seconds_left
 from prep.pipeline.monitor.meter import Meter
 from prep.pipeline.monitor.observing import StatusAnswer, observe
 from prep.pipeline.monitor.outcomes import RemoveAnswer, StagesAnswer
 from prep.pipeline.monitor.planning import CheckAnswer, CleanAnswer
-from prep.pipeline.monitor.state import HEARTBEAT, LOCK, STATE, Recorder, begin_state, read_state, standing_of
+from prep.pipeline.monitor.state import (
+    HEARTBEAT,
+    LOCK,
+    STATE,
+    PhaseState,
+    Recorder,
+    StepState,
+    begin_state,
+    read_state,
+    standing_of,
+)
 from prep.pipeline.reports.report import ReportAnswer
 from prep.pipeline.steps import records
+from prep.pipeline.steps.effort import Effort, write_task_effort
 from prep.pipeline.steps.verifying import VerifyAnswer
 from prep.pipeline.takedown.tracing import TraceAnswer
 from prep.stages.results import Counts
@@ -180,6 +196,62 @@ def test_how_far_a_phase_is(tmp_path: Path) -> None:
     (tmp_path / "scratch").mkdir()
     (tmp_path / "scratch" / "progress.txt").write_text("step 1,200 of 4,800, loss 2.1")
     assert single.read().share == 0.25
+
+
+@dataclass(frozen=True)
+class Looks:
+    """Work that sees whether it stands there that it runs, and may fail."""
+
+    notes: ClassVar[bool] = False
+    folder: str
+
+    def run(self, task: int) -> None:
+        begun = records.read_begun(self.folder, "pass", task)
+        assert begun is not None
+        assert (begun.host, records.begun_tasks(self.folder, "pass")) == (socket.gethostname(), frozenset({task}))
+        assert abs(begun.time - time()) < 60
+        if task:
+            raise ValueError("wrong")
+
+
+def test_a_task_that_takes_many_times_as_long_as_most_is_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    folder = str(tmp_path / "out" / "steps" / "00-read")
+    work = Call(Looks(folder), "looks", (0, 1), folder, "pass")
+    work(None, 0)
+    with pytest.raises(TaskError, match="wrong"):
+        work(None, 1)
+    assert not records.begun_tasks(folder, "pass")
+
+    monkeypatch.setattr(slow_tasks, "LOOK_SECONDS", 0.0)
+    meter = Meter(folder, "pass", 7)
+    for task, ago in ((4, 3600), (5, 700), (6, 300)):
+        Path(records.begun_path(folder, "pass", task)).write_text(f"{time() - ago:.3f} node{task}")
+    for task, seconds in enumerate((1.0, 90.0, 100.0, 130.0)):
+        assert task == 3 or not meter.read().slow, "too few are done to say what is usual"
+        write_task_effort(folder, "pass", task, Effort({}, seconds))
+        if task != 3:
+            records.write_task(folder, "pass", task, records.Record())
+    assert [(each.task, each.median_seconds) for each in meter.read().slow] == [(4, 90.0), (5, 90.0)]
+    records.write_task(folder, "pass", 3, records.Record())
+    reading = meter.read()
+    assert [(each.task, each.host, each.median_seconds) for each in reading.slow] == [
+        (4, "node4", 95.0),
+        (5, "node5", 95.0),
+    ]
+    line = "slow: task 4 on node4 (1 h 0 min, median 1 min 35 s), 1 more"
+    assert progress_line(reading, 1).endswith(line)
+    state = begin_state("a.yaml", (), 1, "local")
+    step = StepState("read", "reading", "00-read", (), (PhaseState("pass", 7),), standing="running")
+    with Recorder(str(tmp_path / "out" / "steps"), replace(state, steps=(step,), at=0, phase=0)):
+        assert line in call(monkeypatch, capsys, "status", str(tmp_path / "out"))[1].replace("\n", " ")
+        answer = observe(str(tmp_path / "out"))
+        assert answer is not None
+        assert answer.progress is not None
+        assert [each.task for each in answer.progress.slow] == [4, 5]
+    Path(records.begun_path(folder, "pass", 4)).write_text("1")
+    assert [each.task for each in meter.read().slow] == [5], "its file is cut off"
 
 
 def test_durations_and_time_left() -> None:

@@ -85,6 +85,7 @@ class _Phase:
     def _put_back(self, name: str, tasks: set[int]) -> None:
         undone = sorted(task for task in tasks if not self._done(task))
         for task in reversed(undone):
+            self._call.forget_begun(task)
             self._losses[task] += 1
             self._not_before[task] = monotonic() + min(LONGEST_WAIT, FIRST_WAIT * 2 ** (self._losses[task] - 1))
             self._waiting.appendleft(task)

@@ -27,7 +27,7 @@ IDLE_SECONDS = 300.0
 QUICKEST_LOOK, SLOWEST_LOOK = 0.02, 2.0
 """Seconds between two looks into the inbox, just after a task and after a while."""
 LOOK_SHARE = 0.05
-"""In between, a look comes after this share of the time for which there was nothing to do: that is what waiting adds."""
+"""In between, a look comes after this share of the time for which there was nothing to do."""
 
 
 def serve(box: Mailbox, name: str, leave_seconds: float) -> None:
