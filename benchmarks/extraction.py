@@ -27,7 +27,7 @@ from labelled_pages import LabelledPage
 from train_extraction import SECOND, Table, data_folder, fit, judge_unseen, save, training_pages
 from web_pages import KINDS, Page, Score, bigram_score, snippet_counts, word_score
 
-from prep.stages.extract.engine import choose_blocks, main_text, open_engine, read_page, text_of
+from prep.stages.extract.engine import judged_text, main_text, open_engine, read_page, text_of
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.shared.charset.page import decode_page
 
@@ -176,7 +176,7 @@ def judge_documentation(folder: Path, model: BlockModel) -> None:
 
 
 def _text(page: LabelledPage, probability: Reals) -> str:
-    return text_of(page.read, choose_blocks(page.read, probability, page.words))
+    return judged_text(page.read, probability, page.words)
 
 
 def _seconds(pages: Sequence[Page]) -> float:

@@ -8,7 +8,9 @@ Ganea and Eickhoff 2018, "Web2Text". Cost: about 3 ms for a page of 290 kB and 3
 length whatever the page.
 """
 
+import re
 from datetime import date
+from html import escape, unescape
 from typing import Final, Literal, NamedTuple
 
 import numpy as np
@@ -19,10 +21,12 @@ from prep.stages.extract.features.collective_kernels import Reals, collective_fe
 from prep.stages.extract.features.feature_kernels import FEATURES, block_features
 from prep.stages.extract.features.text_feature_kernels import Features
 from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
+from prep.stages.extract.html.element_kernels import number
 from prep.stages.extract.html.markup_kernels import Facts, count_tags, read_markup
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
+from prep.stages.extract.html.streaming import place_parts
 from prep.stages.extract.html.unseen_kernels import hide_unseen
-from prep.stages.extract.metadata import is_discussion, read_metadata
+from prep.stages.extract.metadata import is_discussion, read_article, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
@@ -40,6 +44,14 @@ from prep.stages.shared.trees.tree_kernels import probabilities
 Form = Literal["text", "markdown"]
 Comments = Literal["keep", "drop", "only"]
 
+_TEMPLATE: Final = number("template")
+_LEAST_HELD: Final = 300
+"""Characters from which an article in JSON-LD is looked at."""
+_TIMES_SHOWN: Final = 3
+"""How many times longer it is than the text that is shown."""
+_TAGS: Final = re.compile(
+    r"</?(?:p|br|div|h[1-6]|ul|ol|li|a|em|strong|b|i|span|blockquote|figure)\b[^<>]*>", re.IGNORECASE
+)
 SURE: Final = 0.01
 """Blocks that the first stage finds less probable than this the second does not judge: four of ten."""
 
@@ -66,6 +78,9 @@ def read_page(html: bytes, formulas: Delimiters = "dollars") -> ReadPage:
     """Take a page apart; `html` is UTF-8, and `formulas` what is written around LaTeX."""
     page = np.frombuffer(html, np.uint8)
     elements, stretches, facts, has_formulas = read_markup(page, count_tags(page))
+    if (elements.kind == _TEMPLATE).any() and (placed := place_parts(html)) is not html:
+        html, page = placed, np.frombuffer(placed, np.uint8)
+        elements, stretches, facts, has_formulas = read_markup(page, count_tags(page))
     if has_formulas:
         page = np.frombuffer(write_formulas(html, formulas), np.uint8)
         elements, stretches, facts, _ = read_markup(page, count_tags(page))
@@ -131,9 +146,29 @@ DEFAULTS = Options()
 
 def main_text(read: ReadPage, model: BlockModel, form: Form = "text", comments: Comments = "keep") -> str:
     """Return the main text of a page; empty where it has no text."""
-    probability, words = block_probabilities(read, model)
+    return judged_text(read, *block_probabilities(read, model), form, comments)
+
+
+def judged_text(
+    read: ReadPage, probability: Reals, words: Integers, form: Form = "text", comments: Comments = "keep"
+) -> str:
+    """Return the main text of a page, given how probable it is that its blocks are content."""
     kept = choose_blocks(read, probability, words)
-    return text_of(read, _without(read, words, kept, comments), form)
+    text = text_of(read, _without(read, words, kept, comments), form)
+    return text if comments == "only" else _whole_article(read, text, form)
+
+
+def _whole_article(read: ReadPage, text: str, form: Form) -> str:
+    """Return the article that the page holds as JSON-LD where the page shows no more than its beginning, else `text`.
+
+    So it is where a script writes the text, or only once a reader has agreed to something.
+    """
+    article = read_article(read.page, read.facts, max(_LEAST_HELD, _TIMES_SHOWN * len(text)))
+    if article is None:
+        return text
+    plain = unescape(article)
+    html = plain if _TAGS.search(plain) else "".join(f"<p>{escape(line)}</p>" for line in plain.splitlines())
+    return whole_text(read_page(html.encode("utf-8", "replace")), form)
 
 
 def whole_text(read: ReadPage, form: Form = "text", comments: Comments = "keep") -> str:

@@ -52,6 +52,9 @@ class Extract(RowStage):
     The engine `prep` adds what the page says about itself, null where it says nothing: `title`, `published` (ISO
     date), `canonical_url` and `declared_language`. Where the input has columns of these names, what they hold stays.
 
+    The engine `prep` puts the parts of a streamed page (React, Next.js) in their places, and takes the article that a
+    page holds as JSON-LD where the page shows no more than a third of it.
+
     Documents that came as text pass untouched. Rejects pages in which bytes could not be decoded (`bad_encoding`),
     pages that would cost too much (rule `too_complex`) and pages without text (`no_text`), among them, for the engine
     `prep`, indexes of reference documentation that are nothing but links.
@@ -60,7 +63,7 @@ class Extract(RowStage):
     example: ClassVar[str] = "- extract: {format: markdown}"
     name: ClassVar[str] = "extract"
     does: ClassVar[str] = "extracting text"
-    version: ClassVar[int] = 19
+    version: ClassVar[int] = 20
     produces: ClassVar[tuple[str, ...]] = ("text",)
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)

@@ -15,10 +15,11 @@ from html import unescape
 from typing import NamedTuple
 from urllib.parse import urljoin, urlsplit
 
+import numpy as np
 import orjson
 
 from prep.corpus.arrow.columns import Bytes
-from prep.stages.extract.html.element_kernels import NAMES
+from prep.stages.extract.html.element_kernels import NAMES, number
 from prep.stages.extract.html.markup_kernels import Facts
 from prep.stages.shared.dates import LATEST, read_date
 
@@ -47,6 +48,8 @@ _MOST_FACTS = 2000
 """Elements that are looked at, from the page's beginning."""
 _LONGEST_TAG = 4096
 _LONGEST_LINKED_DATA = 1 << 20
+_SCRIPT = number("script")
+_ARTICLE_BODY = b'"articleBody"'
 _DEEPEST_LINKED_DATA = 4
 _ATTRIBUTE = re.compile(rb"""([^\s=/>"']+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s>"']+))|([^\s=/>"']+)""")
 _TELLING = {
@@ -113,6 +116,20 @@ def is_discussion(page: Bytes, facts: Facts) -> bool:
         if NAMES[kind] == "script" and _DISCUSSION.search(page[start:end].tobytes()):
             return True
     return False
+
+
+def read_article(page: Bytes, facts: Facts, least: int) -> str | None:
+    """Return the text of the one article that a page's JSON-LD holds, if it has so many characters at least.
+
+    It is HTML where it has tags, also escaped ones, and text in lines otherwise.
+    """
+    scripts = (facts.kind == _SCRIPT) & (facts.end - facts.middle > least)
+    if not any(_ARTICLE_BODY in page[facts.middle[at] : facts.end[at]].tobytes() for at in np.flatnonzero(scripts)):
+        return None
+    articles = [thing for thing in _linked_data(list(_read_facts(page, facts))) if _rank(thing) == 0]
+    bodies = {body for thing in articles if isinstance(body := thing.get("articleBody"), str)}
+    body = bodies.pop() if len(bodies) == 1 else ""
+    return body if len(body) >= least else None
 
 
 def _read_facts(page: Bytes, facts: Facts) -> Iterator[_Fact]:
