@@ -41,8 +41,11 @@ def split_folders(shards: str) -> dict[str, str]:
         return {name if name in SPLITS else "train": shards}
     found = {name: join(shards, name) for name in SPLITS if exists(join(shards, name, MANIFEST))}
     if not found:
+        inner = join(shards, "shards")
+        is_run = any(exists(join(inner, name, MANIFEST)) for name in SPLITS)
+        hint = f"; this is a run's folder, whose shards are {inner}" if is_run else ""
         raise ConfigurationError(
-            [f"{shards}: expected a folder of shards ({MANIFEST}), or of {', '.join(SPLITS)} with shards in each"]
+            [f"{shards}: expected a folder of shards ({MANIFEST}), or of {', '.join(SPLITS)} with shards in each{hint}"]
         )
     return found
 

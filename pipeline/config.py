@@ -26,7 +26,15 @@ from prep.corpus.files.retrying import StorageAccess
 from prep.corpus.files.storage import is_remote
 from prep.pipeline.cards.card import Card
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
-from prep.pipeline.mistakes import crowded_stage, problem_of, problems_of, unknown_stage, unlisted_stages
+from prep.pipeline.mistakes import (
+    bare_value,
+    crowded_stage,
+    misplaced_stage,
+    problem_of,
+    problems_of,
+    unknown_stage,
+    unlisted_stages,
+)
 from prep.pipeline.remote.places import work_folder
 from prep.pipeline.steps.keeping import RejectedText
 from prep.stages.catalogue import STAGES
@@ -275,6 +283,8 @@ def _settings(located: Located, value: dict[str, object], complaints: list[str])
                 continue
             if details["type"] == "extra_forbidden" and nearest(str(details["loc"][-1]), TOP_LEVEL) == STAGES_KEY:
                 problem = Problem(f"unknown option '{details['loc'][-1]}'; did you mean 'stages'?", details["loc"])
+            elif details["type"] == "extra_forbidden" and details["loc"][-1] in list(STAGES):
+                problem = misplaced_stage(str(details["loc"][-1]))
             else:
                 problem = problem_of(details, RunSettings)
             complaints.append(complaint(located, (), problem))
@@ -317,7 +327,7 @@ def _stage(located: Located, position: int, entry: object, complaints: list[str]
         complaints.append(complaint(located, path, unknown_stage(name, list(STAGES)), f"stage {position + 1}"))
         return None
     if options is not None and not isinstance(options, dict):
-        problem = Problem("wrong type", expected="options as 'name: value' pairs", seen=repr(options))
+        problem = bare_value(str(name), kind.example, options)
         complaints.append(complaint(located, (*path, name), problem, label))
         return None
     try:

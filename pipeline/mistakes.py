@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import get_args
 
 import yaml
@@ -34,6 +35,10 @@ _TYPES = frozenset({"int", "float", "str", "bool", "none", "date", "datetime"})
 _TYPE = re.compile(r"\[|^(constrained|function|lax|strict|json|nullable)-")
 _SHORT = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*([kKmMgG])")
 _THOUSANDS = {"K": 1e3, "M": 1e6, "G": 1e9}
+_DURATION = re.compile(r"([0-9]+(?:\.[0-9]+)?)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)", re.IGNORECASE)
+_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
+_WHOLE = re.compile(r"[0-9]+(?:\.[0-9]+)?[eE]\+?[0-9]{1,2}|[1-9][0-9]{0,2}(?:[ ,][0-9]{3})+")
+"""A whole number as others write it: `1e6`, `1,000,000`."""
 _DECIMAL = re.compile(r"-?[0-9]+(?:\.[0-9]+)?")
 _QUOTED = re.compile(r"'([^']*)'")
 
@@ -88,24 +93,69 @@ def problem_of(details: ErrorDetails, model: type[BaseModel]) -> Problem:
     if not option:
         return Problem(message)
     near = nearest(details["input"], _QUOTED.findall(message)) if isinstance(details["input"], str) else None
-    hint = f"did you mean '{near}'?" if near and details["type"] == "literal_error" else _hint(details)
+    if near and details["type"] == "literal_error":
+        hint = f"did you mean '{near}'?"
+    else:
+        hint = _hint(details, _options_at(model, details["loc"]))
     seen = "nothing" if details["input"] is None else redacted(repr(details["input"]))
-    return Problem(f"option '{option}'", location, WORDS.get(details["type"], message), seen, hint)
+    return Problem(f"option '{option}'", location, _expected(details) or message, seen, hint)
 
 
-def _hint(details: ErrorDetails) -> str:
-    """Return how a value is written that was meant, where that can be told."""
+def _expected(details: ErrorDetails) -> str:
+    """Return what is expected where pydantic's words for it are not for people who write YAML; "" elsewhere."""
+    if details["type"] in ("too_short", "string_too_short") and details.get("ctx", {}).get("min_length") == 1:
+        return "text that is not empty" if isinstance(details["input"], str) else "at least one item"
+    return WORDS.get(details["type"], "")
+
+
+def _hint(details: ErrorDetails, options: Mapping[str, object]) -> str:
+    """Return how a value is written that was meant, where that can be told.
+
+    `options` are those of the group at the error's place, or of each item of the list there; empty where it is no
+    group.
+    """
     kind, value = details["type"], details["input"]
+    if kind in ("list_type", "tuple_type") and isinstance(value, Mapping):
+        return f"write a list: {_named(value, options)}"
     if kind in ("list_type", "tuple_type") and isinstance(value, str | int | float):
         return f"write [{redacted(str(value))}]"
+    if kind in ("model_type", "model_attributes_type") and isinstance(value, str) and "paths" in options:
+        return f"write {{name: NAME, paths: {redacted(value)}}}" if "name" in options else ""
+    if kind == "string_type" and isinstance(value, bool):
+        words = "yes, on and true" if value else "no, off and false"
+        return f"YAML reads {words} as a truth value; put the word in quotes"
+    if kind == "string_type" and isinstance(value, int | float | date):
+        return "YAML reads it as a number or date; put it in quotes"
     if isinstance(value, str) and kind in ("int_parsing", "float_parsing"):
-        if short := _SHORT.fullmatch(value.strip()):
-            return f"write {round(float(short[1]) * _THOUSANDS[short[2].upper()])}"
-        plain = value.strip().replace(",", ".")
-        if kind == "float_parsing" and _DECIMAL.fullmatch(plain):
-            return f"write {plain}"
-        if plain.endswith("%") and _DECIMAL.fullmatch(plain[:-1].strip()):
-            return f"write {float(plain[:-1]) / 100:g}"
+        return _number_meant(value.strip(), kind, in_seconds=str(details["loc"][-1]).endswith("seconds"))
+    return ""
+
+
+def _named(value: Mapping[object, object], options: Mapping[str, object]) -> str:
+    """Return how the first item of a list is written that was given as names with values."""
+    name, item = next(iter(value.items()), ("NAME", None))
+    if value and set(value) <= set(options):
+        return f"'- ' before '{redacted(str(name))}', as its first item"
+    if "name" not in options:
+        return "'- ' before each item"
+    given = f"paths: {redacted(str(item))}" if isinstance(item, str) and "paths" in options else "…"
+    return f"'- {{name: {redacted(str(name))}, {given}}}' for each"
+
+
+def _number_meant(value: str, kind: str, *, in_seconds: bool) -> str:
+    """Return how a number is written that was given with a unit, in per cent, or as it is written elsewhere."""
+    if in_seconds and (duration := _DURATION.fullmatch(value)):
+        return f"write {float(duration[1]) * _SECONDS[duration[2][0].lower()]:.15g}"
+    if short := _SHORT.fullmatch(value):
+        return f"write {round(float(short[1]) * _THOUSANDS[short[2].upper()])}"
+    if _WHOLE.fullmatch(value):
+        whole = float(re.sub("[ ,]", "", value))
+        return f"write {whole:.0f}" if kind == "int_parsing" and whole.is_integer() else ""
+    plain = value.replace(",", ".")
+    if kind == "float_parsing" and _DECIMAL.fullmatch(plain):
+        return f"write {plain}"
+    if plain.endswith("%") and _DECIMAL.fullmatch(plain[:-1].strip()):
+        return f"write {float(plain[:-1]) / 100:g}"
     return ""
 
 
@@ -154,7 +204,23 @@ def crowded_stage(entry: Mapping[str, object], known: Sequence[str], number: int
 
 def unknown_stage(name: object, known: Sequence[str]) -> Problem:
     """Return what is wrong with a stage that there is not."""
-    return Problem(f"unknown stage '{name}'", hint=meant(str(name), known))
+    hint = meant(str(name), known)
+    more = "" if nearest(str(name), known) else "; 'prep stages' explains them"
+    return Problem(f"unknown stage '{name}'", hint=hint + more)
+
+
+def misplaced_stage(name: str) -> Problem:
+    """Return what is wrong with a stage that stands where the run's own options stand."""
+    return Problem(f"'{name}' is a stage, no option of the run", (name,), hint=f"write '- {name}' below 'stages'")
+
+
+def bare_value(name: str, example: str, value: object) -> Problem:
+    """Return what is wrong with a stage that has a value in the place of options; `example` shows how it is used."""
+    if isinstance(value, bool):
+        hint = f"write '- {name}' alone" if value else "leave the stage out"
+    else:
+        hint = f"name the options, as in {example or f'- {name}'}"
+    return Problem("wrong type", expected="options as 'name: value' pairs", seen=redacted(repr(value)), hint=hint)
 
 
 def syntax(error: yaml.MarkedYAMLError) -> str:

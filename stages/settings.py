@@ -15,14 +15,14 @@ URLs that hold a password or a signature are refused.
 """
 
 
-_SIZE = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?)\s*(?:([kKmMgGtT])(i)?)?[bB]?\s*")
+_SIZE = re.compile(r"\s*([0-9][0-9_,]*(?:\.[0-9]+)?(?:[eE]\+?[0-9]{1,2})?)\s*(?:([kKmMgGtT])(i)?)?[bB]?\s*")
 _POWERS = {"": 0, "k": 1, "m": 2, "g": 3, "t": 4}
 
 
 def size_of(value: object) -> object:
-    """Return a number of bytes from what says it: `20MB` is 20,000,000, `20MiB` 20 × 1,048,576; numbers stay.
+    """Return a number of bytes from what says it: `20MB` and `2e7` are 20,000,000, `20MiB` 20 × 1,048,576.
 
-    Raises ValueError for other text.
+    Numbers stay. Raises ValueError for other text.
     """
     if not isinstance(value, str):
         return value

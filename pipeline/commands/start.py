@@ -75,12 +75,10 @@ def schema(
     ] = None,
 ) -> None:
     """Write the JSON schema of pipelines, by which editors complete and check the YAML."""
-    import orjson
-
     from prep.corpus.files.storage import write_json
     from prep.pipeline.reports.schema import pipeline_schema
 
     if output is not None:
         write_json(output, pipeline_schema())
     else:
-        typer.echo(orjson.dumps(pipeline_schema(), option=orjson.OPT_INDENT_2).decode())
+        print_json(pipeline_schema())

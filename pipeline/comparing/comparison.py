@@ -5,7 +5,7 @@ id (Arrow's hash join), and all that is said is counted on columns; texts are re
 one pass over the kept texts of both runs, and about 100 bytes of memory for each document.
 """
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence, Set
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -180,28 +180,33 @@ def settings_of_runs(before: str, after: str) -> tuple[Setting, ...] | None:
 
 def settings_between(before: Configuration, after: Configuration) -> tuple[Setting, ...]:
     """Return the settings that differ, those of stages by their names; a second stage of a name has a number."""
-    left, right = _flat(before), _flat(after)
+    both = set(_stages(before)) & set(_stages(after))
+    left, right = _flat(before, both), _flat(after, both)
     names = dict.fromkeys([*left, *right])
     return tuple(
         Setting(name, left.get(name, ""), right.get(name, "")) for name in names if left.get(name) != right.get(name)
     )
 
 
-def _flat(configuration: Configuration) -> dict[str, str]:
+def _flat(configuration: Configuration, both: Set[str]) -> dict[str, str]:
+    """Return the options by their names; of stages that only one run has, those alone that were set."""
     settings = configuration.settings.model_dump(mode="json", exclude=set(_SKIPPED))
     found = dict(_leaves("", settings))
-    for name, stage in zip(
-        _numbered([stage.name for stage in configuration.stages]), configuration.stages, strict=True
-    ):
-        found |= {name: "there", **dict(_leaves(f"{name}.", stage.model_dump(mode="json")))}
+    for name, stage in zip(_stages(configuration), configuration.stages, strict=True):
+        options = stage.model_dump(mode="json", exclude_unset=name not in both)
+        found |= {name: "there", **dict(_leaves(f"{name}.", options))}
     return found
+
+
+def _stages(configuration: Configuration) -> list[str]:
+    return _numbered([stage.name for stage in configuration.stages])
 
 
 def _leaves(prefix: str, value: Mapping[str, object]) -> Iterator[tuple[str, str]]:
     for name, item in value.items():
         if isinstance(item, dict) and item:
             yield from _leaves(f"{prefix}{name}.", item)
-        elif item not in (None, {}, []):
+        elif item not in (None, "", {}, []):
             yield f"{prefix}{name}", str(item)
 
 

@@ -57,7 +57,8 @@ def require_known(plan: Plan, configuration: Configuration, rule: str | None, st
     manifests = [records.read_manifest(f"{root}/{step.folder}") for step in complete_steps(plan, configuration)]
     rules = sorted({rule for each in manifests for of in each.counts.values() for rule in (*of.rejected, *of.failed)})
     if rule is not None and rule not in rules and not any(near(plan, configuration, rule)):
-        raise RunError(f"--rule {rule}: no document was lost by it; {meant(rule, rules or ['none'])}")
+        others = meant(rule, rules) if rules else "this run has lost none so far"
+        raise RunError(f"--rule {rule}: no document was lost by it; {others}")
 
 
 def kept(plan: Plan, configuration: Configuration, number: int, seed: int) -> list[Shown]:

@@ -147,6 +147,9 @@ def test_a_manifest_of_another_run_is_named(prep: Prep, copy: Path, tmp_path: Pa
     status, _, err = prep("verify", str(tmp_path))
     assert status == 2
     assert "expected a folder of shards" in err
+    status, _, err = prep("export", str(copy), "--to", "nanogpt", "--output", str(tmp_path / "export"))
+    assert status == 2
+    assert f"this is a run's folder, whose shards are {copy}/shards" in err
 
 
 @pytest.mark.parametrize(

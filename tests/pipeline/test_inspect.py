@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 
 import orjson
@@ -154,6 +155,10 @@ def test_a_comparison_says_what_changed_sides(made: Path) -> None:
     assert [each and each.kept for each in counts["short"]] == [5, 6]
     configurations = [config.load(str(made / name))[0] for name in ("one.yaml", "two.yaml")]
     assert settings_between(*configurations) == (Setting("short.most", "60", "200"),)
+    one, _ = configurations
+    fewer = replace(one, stages=one.stages[:1])
+    lost = [each for each in settings_between(one, fewer) if each.name.startswith("short")]
+    assert lost == [Setting("short", "there", ""), Setting("short.most", "60", "")], "its defaults say nothing"
 
 
 def test_texts_that_changed_are_shown_with_their_differences(

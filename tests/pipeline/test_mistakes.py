@@ -1,5 +1,8 @@
 """Mistakes that people make in a configuration and on the command line, and what they are answered."""
 
+import os
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -152,6 +155,70 @@ MISTAKES: dict[str, tuple[str, list[str]]] = {
         "output: o\nstages:\n- minhash",
         ["p.yaml:3: stage 1 (minhash): the first stage must read documents; expected read, seen minhash"],
     ),
+    "sources as names with values": (
+        "output: o\nstages:\n- read: {sources: {web: in/*.jsonl}}",
+        [
+            "p.yaml:3: stage 1 (read): option 'sources'; expected a list, seen {'web': 'in/*.jsonl'}; write a list: "
+            "'- {name: web, paths: in/*.jsonl}' for each"
+        ],
+    ),
+    "sources as names with options": (
+        "output: o\nstages:\n- read:\n    sources:\n      web: {paths: in/*.jsonl}\n      books: {paths: b.txt}",
+        ["write a list: '- {name: web, …}' for each"],
+    ),
+    "sources as paths": (
+        "output: o\nstages:\n- read: {sources: [in/*.jsonl]}",
+        ["option 'sources.0'; expected names with values, seen 'in/*.jsonl'; write {name: NAME, paths: in/*.jsonl}"],
+    ),
+    "one item for a list of them": (
+        f"output: o\nstages:\n{READ}\n- sample: {{buckets: {{at_least: 3, weight: 2}}}}",
+        ["write a list: '- ' before 'at_least', as its first item"],
+    ),
+    "a value in the place of options": (
+        "output: o\nstages:\n- read: [in/*.jsonl]\n- signals: true\n- exact: false\n- quality: gopher",
+        [
+            "p.yaml:3: stage 1 (read): wrong type; expected options as 'name: value' pairs, seen ['in/*.jsonl']; name "
+            'the options, as in - read: {paths: "crawl/*.warc.gz"}',
+            "seen True; write '- signals' alone",
+            "seen False; leave the stage out",
+            "seen 'gopher'; name the options, as in - quality: {recipe: fineweb",
+        ],
+    ),
+    "a stage beside the list of stages": (
+        "output: o\nread: {paths: in/*.jsonl}\nstages:\n- exact",
+        ["p.yaml:2: 'read' is a stage, no option of the run; write '- read' below 'stages'"],
+    ),
+    "words that YAML takes for something else": (
+        f"output: o\ntitle: 2024\ncard: {{licence: no}}\nexecutor: {{kind: slurm, partition: cpu, time: 8:00:00}}\n"
+        f"stages:\n{READ}\n- language: {{keep: [no]}}",
+        [
+            "p.yaml:2: option 'title'; expected text, seen 2024; YAML reads it as a number or date; put it in quotes",
+            "option 'card.licence'; expected text, seen False; YAML reads no, off and false as a truth value; put the",
+            "option 'executor.time'; expected text, seen 28800; YAML reads it as a number or date; put it in quotes",
+            "option 'keep.0'; expected text, seen False; YAML reads no, off and false as a truth value; put the word",
+        ],
+    ),
+    "times and large numbers": (
+        f"output: ''\nhang_seconds: 10m\nstorage: {{timeout_seconds: 1.5 h}}\nworkers: 1e3\nbatch_bytes: 1e99999\n"
+        f"stages:\n{READ}\n- minhash: {{ngram: '1,000'}}",
+        [
+            "p.yaml:1: option 'output'; expected text that is not empty, seen ''",
+            "option 'hang_seconds'; expected a number, seen '10m'; write 600",
+            "option 'storage.timeout_seconds'; expected a number, seen '1.5 h'; write 5400",
+            "option 'workers'; expected a whole number, seen '1e3'; write 1000",
+            "option 'batch_bytes'; expected a size in bytes",
+            "option 'ngram'; expected a whole number, seen '1,000'; write 1000",
+        ],
+    ),
+    "names that are a part of what is meant": (
+        "output: o\nstages:\n- read: {paths: in/*.jsonl, text: body, format: jsonlines}\n- filter_language\n- dedup",
+        [
+            "seen 'jsonlines'; did you mean 'jsonl'?",
+            "unknown option 'text'; did you mean 'text_column'?",
+            "unknown stage 'filter_language'; did you mean 'language'?",
+            "more; 'prep stages' explains them",
+        ],
+    ),
     "a stage that is missing": (
         f"output: o\nstages:\n{READ}\n- pack",
         ["p.yaml:4: stage 2 (pack): needs a 'tokenizer' that no earlier stage makes; put the stage 'tokenizer' before"],
@@ -272,7 +339,15 @@ def test_check_tries_the_executor_and_the_output(
 
 @pytest.mark.parametrize(
     ("written", "size"),
-    [("20MB", 20_000_000), ("20 MiB", 20 << 20), ("1.5k", 1500), ("64K", 64_000), ("2g", 2 * 10**9), ("1_000", 1000)],
+    [
+        ("20MB", 20_000_000),
+        ("20 MiB", 20 << 20),
+        ("1.5k", 1500),
+        ("64K", 64_000),
+        ("2g", 2 * 10**9),
+        ("1_000", 1000),
+        ("1e6", 10**6),
+    ],
 )
 def test_sizes_are_written_as_people_write_them(written: str, size: int) -> None:
     assert size_of(written) == size
@@ -294,3 +369,12 @@ def test_environment_variables_are_replaced_in_what_is_used_alone() -> None:
     located = read_yaml("p.yaml", "output: ${HERE}/x", {"HERE": "/mine"})
     assert located.value == {"output": "/mine/x"}
     assert located.written == {"output": "${HERE}/x"}
+
+
+def test_a_terminal_of_another_encoding_shows_escapes(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "prep.pipeline.entry", "check", f"{tmp_path}/中文.yaml"]
+    done = subprocess.run(
+        command, env={**os.environ, "PYTHONIOENCODING": "ascii"}, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 2
+    assert done.stderr.startswith(f"error: {tmp_path}/\\u4e2d\\u6587.yaml: no such file")
