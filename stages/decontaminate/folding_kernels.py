@@ -154,7 +154,7 @@ def _is_ascii_letter(byte: int) -> bool:
 def _after_tag(data: Bytes, at: int, end: int) -> int:
     """Return where the tag ends whose `<` stands before `at`; `at` where there is none.
 
-    A letter beyond ASCII, or a mark on one, is in no tag's name: all normal forms of a text have the same tags.
+    No tag's name goes on with a character beyond ASCII: all normal forms of a text have the same tags.
     """
     if at >= end or not (_is_ascii_letter(data[at]) or data[at] == 0x2F or data[at] == 0x21):
         return at

@@ -31,7 +31,7 @@ from prep.stages.decontaminate.reading_kernels import (
 )
 
 ALONE = regex.compile(r"[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Line_Break=SA}\u30fc]")
-MARKUP = re.compile(r"<(?=[A-Za-z/!])[^<>]*>|&[A-Za-z0-9#]+;")
+MARKUP = re.compile(r"<[A-Za-z/!][A-Za-z]*+(?![^\x00-\x7f])[^<>]*>|&[A-Za-z0-9#]+;")
 PIECES = [
     "a",
     "B",
@@ -133,6 +133,8 @@ def fast_words(text: str) -> list[tuple[int, str]]:
 @example("don't stop", "DON’T\nSTOP")
 @example("<a<b>c", "<1>2</1>")
 @example("&;&a &amp;x", "&" + "a" * 40 + ";")
+@example("<A\x80", ">")
+@example("<aÀ b", "</À></aÀ><a À>")
 def test_words(first: str, second: str) -> None:
     """Words stand where the reference says, and two have the same hash exactly where they are the same."""
     slow, fast = slow_words(f"{first} {second}"), fast_words(f"{first} {second}")
