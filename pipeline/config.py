@@ -63,6 +63,9 @@ class RayExecutor(Settings):
     runtime_env: dict[str, object] = Field(default_factory=dict)
     """Ray's runtime environment for the actors, such as `{pip: [corpus-prep, my-stages]}`; left out: the Python of each
     node as it is."""
+    duplicate_stragglers: bool = False
+    """Whether tasks that hold up the end of a phase, many times as long as most, are run a second time beside
+    themselves; the copy that ends first counts."""
 
 
 class SlurmExecutor(Settings):
@@ -79,6 +82,9 @@ class SlurmExecutor(Settings):
     """Shell commands that prepare a task's environment; left out: this process's own Python."""
     arguments: dict[str, str] = Field(default_factory=dict)
     """Further sbatch options, such as `account: mine`."""
+    duplicate_stragglers: bool = False
+    """Whether tasks that hold up the end of a phase, many times as long as most, are run a second time beside
+    themselves; the copy that ends first counts."""
 
 
 Executor = Annotated[LocalExecutor | RayExecutor | SlurmExecutor, Field(discriminator="kind")]

@@ -6,7 +6,7 @@ once per run.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from time import time
@@ -19,7 +19,7 @@ from prep.pipeline.config import Configuration, LocalExecutor
 from prep.pipeline.execution.alone import alone
 from prep.pipeline.execution.dispatch import Dispatcher
 from prep.pipeline.execution.interrupts import INTERRUPTS
-from prep.pipeline.execution.tasks import Call, Task
+from prep.pipeline.execution.tasks import Call, Doubling
 from prep.pipeline.monitor.failures import failure_of
 from prep.pipeline.monitor.naming import describe_step, step_state
 from prep.pipeline.monitor.state import Recorder, begin_state, write_configuration
@@ -293,14 +293,17 @@ class _Steps:
             else:
                 forget_step(folder)
 
-    def _run_phase(self, work: Task, step: PassStep | GlobalStep, phase: Phase) -> None:
+    def _run_phase(self, work: PassTask | phases.PhaseTask, step: PassStep | GlobalStep, phase: Phase) -> None:
         folder = f"{self._root}/{step.folder}"
         waiting = records.pending(folder, phase.name, phase.tasks)
         if not waiting:
             return
         label = step.title if phase.name == PHASE else f"{step.title} {phase.name}"
         settings = self._configuration.settings
-        call = Call(work, label, waiting, folder, phase.name, settings.hang_seconds)
+        executor = settings.executor
+        doubled = not isinstance(executor, LocalExecutor) and executor.duplicate_stragglers
+        doubling = doubling_of(work) if doubled else None
+        call = Call(work, label, waiting, folder, phase.name, settings.hang_seconds, doubling)
 
         def done(task: int) -> bool:
             return Path(records.task_path(folder, phase.name, task)).exists()
@@ -309,6 +312,18 @@ class _Steps:
         self._recorder.update(at=step.index, phase=number, phase_started=time())
         with self._progress.phase(step, number, folder, phase):
             self._dispatcher.run(call, done, small=self._holds_little and is_light(step, phase.name))
+
+
+def doubling_of(work: PassTask | phases.PhaseTask) -> Doubling:
+    """Return how tasks are run a second time beside themselves."""
+    send = None if work.copy is None else work.copy.send_task
+    if isinstance(work, PassTask):
+        taps = tuple({plan.folder: None for plan in work.step.taps})
+    else:
+        taps = (work.step.tap.folder,) if work.phase == phases.TAP and work.step.tap is not None else ()
+    return Doubling(
+        lambda folder: replace(work, steps_folder=folder, copy=None), taps, isinstance(work, phases.PhaseTask), send
+    )
 
 
 def _phases(step: PassStep | GlobalStep) -> tuple[Phase, ...]:

@@ -1,6 +1,7 @@
 """What runs a task, wherever it runs, and writes down an error where the run finds it."""
 
 import traceback
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from math import inf
@@ -26,6 +27,20 @@ class Task(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Doubling:
+    """How a task of a call is run a second time beside itself."""
+
+    in_folder: Callable[[str], Task]
+    """Returns the work as it is done in another folder of steps."""
+    folders: tuple[str, ...] = ()
+    """Folders beside the step's own that tasks write to and do not read."""
+    reads_own: bool = False
+    """Whether tasks read files of the step."""
+    send: Callable[[Sequence[str], str], None] | None = None
+    """What is done with the files and the record of a task that is done."""
+
+
 @dataclass(frozen=True, repr=False)
 class Call:
     """What an executor calls for each rank: the rank-th of the tasks that are not done."""
@@ -38,6 +53,8 @@ class Call:
     phase: str
     hang_seconds: float = inf
     """A task that is at the same document for so long is stopped, where its process is watched."""
+    doubling: Doubling | None = None
+    """How slow tasks are run a second time at the end of the phase, on a cluster; None: they are not."""
 
     def __repr__(self) -> str:
         return f"prep: {self.label}"

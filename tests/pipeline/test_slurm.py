@@ -4,27 +4,34 @@ The commands of Slurm are scripts here that start the jobs as processes of this 
 """
 
 import os
+import pickle
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from time import sleep
-from typing import ClassVar
+from typing import ClassVar, Literal
 
 import pytest
+from tests.file_hashes import file_hashes
 
 from prep.corpus.errors import RunError, TaskError
 from prep.corpus.files.own_folder import CLOSED, is_own, require_closed
+from prep.corpus.files.storage import write_bytes
 from prep.pipeline.config import SlurmExecutor
 from prep.pipeline.execution.clusters import box_of, launcher_for
+from prep.pipeline.execution.dispatch import Dispatcher
 from prep.pipeline.execution.pilots import phase, pool
 from prep.pipeline.execution.pilots.exchange import FOLDER, Assignment, Mailbox
 from prep.pipeline.execution.pilots.phase import run_phase
 from prep.pipeline.execution.pilots.pool import PilotPool
+from prep.pipeline.execution.second_copy import COPIES, SecondCopy
 from prep.pipeline.execution.slurm.launcher import slurm_seconds
-from prep.pipeline.execution.tasks import Call
-from prep.pipeline.steps import digesting
+from prep.pipeline.execution.tasks import Call, Doubling
+from prep.pipeline.monitor import slow_tasks
+from prep.pipeline.monitor.state import HEARTBEAT
+from prep.pipeline.steps import digesting, records
 
 from .conftest import Count, OnePerLetter, WritePipeline
 from .test_run import run_it, tree
@@ -58,7 +65,12 @@ for file in *.pid; do
     case $state in ''|Z*) ;; *) echo "${file%.pid} RUNNING";; esac
 done
 """,
-    "scancel": 'for file in *.pid; do kill -TERM -- "-$(cat "$file")"; done 2>/dev/null; touch cancelled',
+    "scancel": """
+files=*.pid
+case $1 in -*) ;; *) files=$(printf '%s.pid ' "$@");; esac
+for file in $files; do kill -TERM -- "-$(cat "$file")"; done 2>/dev/null
+touch cancelled
+""",
 }
 
 
@@ -238,6 +250,84 @@ def test_a_pilot_that_has_left_no_more_than_its_name_is_given_nothing(tmp_path: 
     with pool_of(tmp_path, []) as pilots:
         run_phase(pilots, call_of(tmp_path, 0), done_in(tmp_path))
         assert pilots.box.assignment("0_0") is None
+
+
+@dataclass(frozen=True)
+class Sleeps:
+    """Work that writes a file and a record; one copy of its last task, the first or the second, sleeps for long."""
+
+    notes: ClassVar[bool] = False
+    steps: str
+    sleeper: Literal["first", "second"]
+
+    def run(self, task: int) -> None:
+        folder, is_second = f"{self.steps}/00-sleeps", COPIES in self.steps
+        write_bytes(f"{folder}/output/{task}.txt", f"begun by {task}".encode())
+        if task == 3:
+            Path(self.steps, "03-other", f"begun-{'second' if is_second else 'first'}").touch()
+            while not is_second and self.sleeper == "second" and not Path(self.steps, "03-other/begun-second").exists():
+                sleep(0.02)
+            sleep(600 if is_second == (self.sleeper == "second") else 0)
+        write_bytes(f"{folder}/output/{task}.txt", f"ended by {task}".encode())
+        records.write_task(folder, "pass", task, records.Record())
+
+
+@pytest.mark.parametrize("sleeper", ["first", "second"])
+def test_a_task_that_holds_up_a_phase_is_run_twice_and_the_copy_that_ends_first_counts(
+    tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch, sleeper: Literal["first", "second"]
+) -> None:
+    steps, said = tmp_path / "steps", list[str]()
+    (steps / "03-other").mkdir(parents=True)
+    work = Sleeps(str(steps), sleeper)
+    doubling = Doubling(lambda folder: Sleeps(folder, sleeper), reads_own=True)
+    call = Call(work, "sleeps", (0, 1, 2, 3), str(steps / "00-sleeps"), "pass")
+    monkeypatch.setattr(slow_tasks, "LEAST_SECONDS", 0.5)
+    monkeypatch.setattr(slow_tasks, "TIMES", 0.1)
+
+    def done(task: int) -> bool:
+        return Path(records.task_path(call.folder, call.phase, task)).exists()
+
+    with pool_of(tmp_path, said) as pilots:
+        run_phase(pilots, replace(call, doubling=doubling), done)
+        assert [Path(call.folder, "output", f"{task}.txt").read_text() for task in range(4)] == [
+            f"ended by {task}" for task in range(4)
+        ]
+        assert any("task 3 is slow" in line for line in said)
+        assert any("was done first by" in line for line in said) is (sleeper == "first")
+        assert {path.name for path in (steps / "03-other").iterdir()} == {"begun-first", "begun-second"}
+        wait_until(lambda: len(processes(slurm)) <= 1)
+        assert not list(Path(call.folder).rglob("*.tmp"))
+    wait_until(lambda: not processes(slurm))
+
+
+def test_a_second_copy_of_each_task_makes_the_same_bytes(
+    write_pipeline: WritePipeline, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each task runs as its own second copy, beside what a first one has left half done."""
+    stages = ["short", "one_per_letter", "exact", "beheaded", "count", "needs"]
+    path = write_pipeline(stages, ["apple", "bean", "bean", "a text that is too long"], ["cherry", "", "date"])
+    run_it(path)
+    published = tree(tmp_path / "out")
+    shutil.rmtree(tmp_path / "out")
+    seen = []
+
+    def run_copies(dispatcher: Dispatcher, call: Call, done: Callable[[int], bool], *, small: bool) -> None:
+        for task in call.tasks:
+            copy = SecondCopy(call, task, tmp_path / "out" / "steps" / FOLDER / COPIES)
+            before = file_hashes(tmp_path / "out" / "steps", without={FOLDER, HEARTBEAT})
+            pickle.loads(pickle.dumps(replace(copy.call, tasks=(task,))))(None, 0)
+            assert file_hashes(tmp_path / "out" / "steps", without={FOLDER, HEARTBEAT}) == before
+            assert copy.finished()
+            copy.take()
+            assert done(task)
+            seen.append(f"{call.label} {task}")
+
+    monkeypatch.setattr(Dispatcher, "run", run_copies)
+    run_it(path, "executor={kind: slurm, partition: any, duplicate_stragglers: true}", "workers=2")
+    assert tree(tmp_path / "out") == published
+    assert len(seen) == len(set(seen)) > 8
+    assert not list((tmp_path / "out" / "steps" / FOLDER / COPIES).iterdir())
+    assert not [path for path in (tmp_path / "out" / "steps").rglob("*") if path.is_symlink()]
 
 
 def test_what_slurm_refuses_ends_the_run_at_once(tmp_path: Path, slurm: Path) -> None:

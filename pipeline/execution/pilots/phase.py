@@ -12,6 +12,7 @@ from time import monotonic, sleep
 from prep.corpus.errors import ExecutorError, TaskError
 from prep.pipeline.execution.pilots.exchange import Assignment
 from prep.pipeline.execution.pilots.pool import Pilot, PilotPool
+from prep.pipeline.execution.pilots.stragglers import Stragglers
 from prep.pipeline.execution.tasks import Call
 
 QUICKEST_LOOK, SLOWEST_LOOK = 0.02, 0.2
@@ -39,7 +40,8 @@ class _Phase:
         self._pool = pool
         self._call = call
         self._done = done
-        self._name = pool.box.store(replace(call, tasks=()))
+        self._name = pool.box.store(replace(call, tasks=(), doubling=None))
+        self._stragglers = Stragglers(pool, call, done)
         self._waiting = deque(call.tasks)
         self._losses: Counter[int] = Counter()
         self._not_before: dict[int, float] = {}
@@ -52,14 +54,19 @@ class _Phase:
             self._adopt()
             self._replace_lost()
             moved = self._collect()
+            settled = self._stragglers.settle()
+            self._waiting = deque(task for task in self._waiting if task not in settled)
             own = self._own()
             if not own and (self._error or not self._waiting):
                 break
             if not self._error:
                 moved = self._assign() or moved
-                self._pool.want(len(self._waiting) + len(self._pool.at_work()))
+                slow = [] if self._waiting else self._stragglers.slow(own)
+                self._stragglers.duplicate(slow)
+                self._pool.want(len(self._waiting) + len(self._pool.at_work()) + len(slow))
             pause = QUICKEST_LOOK if moved else min(SLOWEST_LOOK, pause * 1.2)
             sleep(max(pause, len(own) / LOOKS_PER_SECOND))
+        self._stragglers.close()
         if self._error:
             raise TaskError(self._error)
 
@@ -83,6 +90,8 @@ class _Phase:
             self._put_back(name, before.get(name, set()))
 
     def _put_back(self, name: str, tasks: set[int]) -> None:
+        for task in tasks:
+            self._stragglers.take(task)
         undone = sorted(task for task in tasks if not self._done(task))
         for task in reversed(undone):
             self._call.forget_begun(task)
@@ -114,6 +123,7 @@ class _Phase:
                 continue
             if not self._error:
                 self._put_back(name, pilot.undone)
+            self._stragglers.note(pilot)
             pilot.assignment, pilot.undone, pilot.ended, pilot.freed = None, set(), None, monotonic()
             moved = True
         return moved
@@ -131,11 +141,10 @@ class _Phase:
             assert pilot is not None
             share = len(ready) // (2 * workers)
             tasks = [ready.popleft() for _ in range(max(1, min(MOST_BATCH, share)))]
-            pilot.number += 1
-            pilot.assignment = Assignment(pilot.number, self._name, self._call.folder, self._call.phase, tuple(tasks))
-            pilot.undone = set(tasks)
-            given |= pilot.undone
-            self._pool.box.assign(name, pilot.assignment)
+            given.update(tasks)
+            number = pilot.number + 1
+            assignment = Assignment(number, self._name, self._call.folder, self._call.phase, tuple(tasks))
+            self._pool.assign(name, assignment, tasks)
         if given:
             self._waiting = deque(task for task in self._waiting if task not in given)
         return bool(given)

@@ -10,7 +10,7 @@ included. On Ctrl-C, on an error and at the end of the run all are cancelled. Wh
 """
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -56,6 +56,8 @@ class Pilot:
     freed: float = 0.0
     """When it had last ended one: a pilot looks for the next often at first."""
     number: int = 0
+    given_at: float = field(default_factory=monotonic)
+    """When it was given what it is at."""
 
 
 class PilotPool:
@@ -188,6 +190,21 @@ class PilotPool:
         known = self._listed | self._submitted.keys()
         alive = [name for name, pilot in free.items() if pilot.beats or name in known]
         return sorted(alive, key=lambda name: -free[name].freed)
+
+    def assign(self, name: str, given: Assignment, undone: Iterable[int]) -> None:
+        """Give a pilot something to do; the tasks in `undone` are the phase's own."""
+        pilot = self._pilots[name]
+        pilot.number, pilot.assignment = given.number, given
+        pilot.undone, pilot.given_at = set(undone), monotonic()
+        self._box.assign(name, given)
+
+    def cancel(self, names: Sequence[str]) -> bool:
+        """End pilots; say whether the cluster has answered."""
+        return self._launcher.cancel(names)
+
+    def say(self, line: str) -> None:
+        """Tell whoever follows the run what happens on the cluster."""
+        self._say(line)
 
     def at_work(self) -> dict[str, Pilot]:
         """Return the pilots that have something to do, of whichever phase."""
