@@ -26,7 +26,7 @@ from prep.stages.extract.html.markup_kernels import Facts, count_tags, read_mark
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.html.streaming import place_parts
 from prep.stages.extract.html.unseen_kernels import hide_unseen
-from prep.stages.extract.metadata import is_discussion, read_article, read_metadata
+from prep.stages.extract.metadata import is_article, is_discussion, read_article, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
 from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
@@ -34,6 +34,7 @@ from prep.stages.extract.writing.contents_kernels import contents_lists, without
 from prep.stages.extract.writing.copy_kernels import drop_copies
 from prep.stages.extract.writing.markdown_kernels import render_markdown
 from prep.stages.extract.writing.navigation_kernels import navigation_lines
+from prep.stages.extract.writing.related_kernels import related_links
 from prep.stages.extract.writing.render_kernels import render
 from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections, site_names
 from prep.stages.extract.writing.whole_kernels import keep_whole
@@ -125,7 +126,10 @@ def choose_blocks(read: ReadPage, probability: Reals, words: Integers) -> Boolea
     left_out |= contents_lists(read.page, read.text, read.elements, read.blocks, read.runs, words, kept & ~left_out)
     kept &= ~left_out
     if not for_reference:
-        return kept
+        article = is_article(read.page, read.facts)
+        return kept & ~related_links(
+            read.page, read.facts, read.elements, read.blocks, read.runs, words, probability, kept, article
+        )
     left_out |= names
     kept = keep_headings(read.page, read.facts, read.text, read.elements, read.blocks, read.runs, words, kept, left_out)
     return without_index(read.elements, read.blocks, read.runs, kept)

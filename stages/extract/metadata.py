@@ -81,6 +81,8 @@ _SCRIPT_MARKS = re.compile(
     r"^\s*(?:<!--|(?://|/\*)?\s*<!\[CDATA\[\s*(?:\*/)?)|(?:(?://|/\*)?\s*\]\]>\s*(?:\*/)?|-->)\s*$"
 )
 _DISCUSSION = re.compile(rb'"@type"\s*:\s*\[?\s*"(?:DiscussionForumPosting|QAPage)"')
+_ONE_ARTICLE = re.compile(rb'"@type"\s*:\s*(?:\[[^\]]{0,200})?"(?:\w{0,40}Article|BlogPosting|Recipe)"')
+_COLLECTION = re.compile(rb'"@type"\s*:\s*(?:\[[^\]]{0,200})?"(?:CollectionPage|ItemList)"')
 _TRAILING_COMMA = re.compile(r",(\s*[}\]])")
 _NEAR = 200
 """Bytes around a tag in which its text, and what is said before it, are looked for."""
@@ -112,10 +114,19 @@ def read_metadata(page: Bytes, facts: Facts, url: str | None, latest: date = LAT
 
 def is_discussion(page: Bytes, facts: Facts) -> bool:
     """Return whether a page's JSON-LD says that it is a discussion, or questions and answers."""
-    for kind, start, end in zip(facts.kind.tolist(), facts.middle.tolist(), facts.end.tolist(), strict=True):
-        if NAMES[kind] == "script" and _DISCUSSION.search(page[start:end].tobytes()):
-            return True
-    return False
+    scripts = np.flatnonzero(facts.kind == _SCRIPT)
+    return any(_DISCUSSION.search(page[facts.middle[at] : facts.end[at]].tobytes()) for at in scripts)
+
+
+def is_article(page: Bytes, facts: Facts) -> bool:
+    """Return whether a page's JSON-LD says that it is an article, and not that it is a collection."""
+    found = False
+    for script in np.flatnonzero(facts.kind == _SCRIPT):
+        content = page[facts.middle[script] : facts.end[script]].tobytes()
+        if _COLLECTION.search(content):
+            return False
+        found = found or _ONE_ARTICLE.search(content) is not None
+    return found
 
 
 def read_article(page: Bytes, facts: Facts, least: int) -> str | None:
