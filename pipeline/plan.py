@@ -252,13 +252,13 @@ def _contract_problems(stage: Stage, context: CheckContext, removers: Mapping[st
             yield Problem(
                 f"needs a column '{column}' that no earlier stage makes",
                 seen=f"the columns {', '.join(context.schema.names)}",
-                hint=_maker_of(column),
+                hint=_maker_of(column, stage.name, [earlier.name for earlier in context.upstream]),
             )
     if isinstance(stage, Tagging):
         yield from _tag_problems(stage, context)
     for artefact in stage.needs if isinstance(stage, GlobalStage) else ():
         if artefact not in context.artefacts:
-            yield Problem(f"needs a '{artefact}' that no earlier stage makes", hint=_maker_of(artefact))
+            yield Problem(f"needs a '{artefact}' that no earlier stage makes", hint=_maker_of(artefact, stage.name))
 
 
 def _tag_problems(stage: Tagging, context: CheckContext) -> Iterator[Problem]:
@@ -274,10 +274,15 @@ def _tag_problems(stage: Tagging, context: CheckContext) -> Iterator[Problem]:
         yield Problem(f"the documents have a column {stage.tag!r} already", ("action",), hint=hint)
 
 
-def _maker_of(product: str) -> str:
-    """Return which stage to put before the one that needs a column or artefact, as the stages say themselves."""
-    makers = (name for name in STAGES if product in STAGES[name].produces)
+def _maker_of(product: str, name: str, earlier: Sequence[str] = ()) -> str:
+    """Return which stage to put before the one that needs a column or artefact, as the stages say themselves.
+
+    One that is there and makes none of what it has, as `read` makes no `html` of texts, leaves nothing to do for it.
+    """
+    makers = (each for each in STAGES if product in STAGES[each].produces)
     found = next(makers, None)
+    if found in earlier:
+        return f"'{found}' finds none in this input; leave '{name}' out"
     return f"put the stage '{found}' before it" if found else ""
 
 

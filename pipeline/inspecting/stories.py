@@ -10,6 +10,7 @@ from prep.pipeline.reports.terminal import Terminal, beginning, indented
 
 CHARACTERS = 600
 """Of a text that is shown, unless all of it is asked for."""
+NO_TEXT = "(no text: reading gave none, or it is not kept and its source cannot be read again)"
 EXCERPT = 200
 """Characters of a text in one line."""
 DIFFERENCES = 24
@@ -51,7 +52,9 @@ def print_shown(console: Terminal, title: str, shown: Sequence[Shown]) -> None:
         value = "" if each.value is None else f"  value {each.value:g}"
         detail = f"  ({each.detail})" if each.detail else ""
         console.print(indented(f"{each.id}{value}{detail}", 2))
-        console.print(indented(_excerpt(each.text), 4, "dim"))
+        console.print(indented(NO_TEXT if each.text is None else beginning(each.text, EXCERPT), 4, "dim"))
+    if not shown:
+        console.print("  none")
 
 
 def story_as_json(story: Story) -> dict[str, Any]:
@@ -121,8 +124,3 @@ def print_differences(console: Terminal, found: Sequence[Difference], *, full: b
 
 def _print_note(console: Terminal, note: str) -> None:
     console.print(indented(note, 6, "dim"))
-
-
-def _excerpt(text: str | None) -> str:
-    """Return the beginning of a text in one line."""
-    return "(its text is not kept, and its source cannot be read again)" if text is None else beginning(text, EXCERPT)

@@ -7,19 +7,23 @@ from dataclasses import replace
 import pyarrow as pa
 
 from prep.corpus.arrow.documents import ABOUT, CONVERSATION, DATE, HTML, ID, SOURCE, TEXT, URL, storable
-from prep.corpus.closeness import nearest
+from prep.corpus.closeness import listed, nearest
 from prep.corpus.errors import Problem
 from prep.stages.read.formats import CHAT_TABLES, COLUMNS, CONVERSING, columns_of, input_of, kind_of, table_schema
 from prep.stages.read.rows import METADATA
 from prep.stages.read.sources import Origin, SourceOptions
 from prep.stages.read.tables.chat_tables import has_turns
 from prep.stages.read.tables.conversations import FORMS
+from prep.stages.read.tables.csv_files import other_delimiter
 from prep.stages.read.tables.mapping import PAGE, Mapped, is_bytes, is_scalar, mapped_columns, plain_type
 from prep.stages.stage import InputFile
 
 _TABLES = frozenset({"parquet", "arrow", "csv"})
 _REFUSED = frozenset({TEXT.name, *(field.name for field in PAGE)})
 """Names that a column may have only in the type and company that it has here."""
+
+LONGEST_NAME = 60
+"""Characters of a column's name in a message; a longer one is likely to be no name."""
 
 UNREADABLE = (pa.ArrowException, OSError, ValueError)
 """What reading a table's columns raises where it is none."""
@@ -170,7 +174,9 @@ def _table_problems(table: pa.Schema, origin: Origin, refused: frozenset[str]) -
     options, paths = origin.options, (*origin.field, "paths")
     if options.text_column not in table.names and HTML.name not in mapped_columns(table, options):
         near = nearest(options.text_column, table.names)
-        hint = f"set text_column to {near!r}" if near else "set text_column"
+        hint = other_delimiter(table.names) or (f"set text_column to {near!r}" if near else "set text_column")
+        if any(len(name) > LONGEST_NAME for name in table.names):
+            hint += "; its first line is taken for the columns' names: write them there"
         field = (*origin.field, "text_column")
         yield Problem(f"no column {options.text_column!r}", field, "a column of text", _names(table), hint)
     mapped = mapped_columns(table, options)
@@ -209,4 +215,5 @@ def _column_problems(column: pa.Field, mapped: Mapped, origin: Origin, refused: 
 
 
 def _names(table: pa.Schema) -> str:
-    return ", ".join(table.names)
+    """Return the names of columns; of many the first ones, and of a long one its beginning."""
+    return listed(name if len(name) <= LONGEST_NAME else f"{name[:LONGEST_NAME]}…" for name in table.names)

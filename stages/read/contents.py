@@ -56,6 +56,7 @@ _FOREIGN: Mapping[str, re.Pattern[bytes]] = {
     "a database of SQLite": re.compile(rb"SQLite format 3\0"),
     "a program": re.compile(rb"\x7fELF|\xca\xfe\xba\xbe|MZ.\0", re.DOTALL),
     "a font": re.compile(rb"wOF[F2]|OTTO\0|\0\x01\0\0\0"),
+    "compressed twice": re.compile(rb"\x1f\x8b\x08|\x28\xb5\x2f\xfd|\xfd7zXZ\0|BZh[1-9]1AY&SY|\x04\x22\x4d\x18"),
 }
 """Kinds of files that are not read → how they begin."""
 _ZIP = re.compile(rb"PK(?:\x03\x04|\x05\x06)")

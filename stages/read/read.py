@@ -22,11 +22,13 @@ from prep.stages.read.formats import CHAT_TABLES, OUTCOMES, ROWS, SUFFIXES, inpu
 from prep.stages.read.listing import Listing, is_named
 from prep.stages.read.rows import Input, Row, batches, failed, rejected, watched
 from prep.stages.read.sources import CRAWL_INDEX, Format, Origin, PathNames, Source, SourceOptions, patterns
+from prep.stages.read.tables.json_fields import field_problems
 from prep.stages.read.tables.tables import lost_row
 from prep.stages.results import Results, RunWarning
 from prep.stages.stage import CheckContext, FileRange, InputFile, Partition, SourceStage, Watch
 from prep.stages.verdicts import Outcome
 
+_JSON = frozenset({"json", "jsonl"})
 _REMARKS = 10
 """At most so many files are remarked on one by one."""
 
@@ -61,7 +63,7 @@ class Read(SourceStage, SourceOptions):
     name: ClassVar[str] = "read"
     does: ClassVar[str] = "reading"
     produces: ClassVar[tuple[str, ...]] = ("html",)
-    version: ClassVar[int] = 10
+    version: ClassVar[int] = 11
     libraries: ClassVar[tuple[str, ...]] = (
         "fastwarc",
         "orjson",
@@ -102,10 +104,22 @@ class Read(SourceStage, SourceOptions):
         files = self.list_files()
         unknown = list(self._unknown(files))
         yield from unknown
-        if sum(file.size for file in files) == 0:
+        unreadable = [file for file in files if file.error]
+        if unreadable and len(unreadable) == len(files):
+            seen = f"{unreadable[0].path}: {unreadable[0].error}"
+            yield Problem("no file of the input can be read", ("paths",), seen=seen)
+        elif sum(file.size for file in files) == 0:
             yield Problem("the input is empty", ("paths",), seen=f"{len(files)} files without a byte")
         elif not unknown:
-            yield from Tables(self._origins, files).problems()
+            found = list(Tables(self._origins, files).problems())
+            yield from found or self._field_problems(files)
+
+    def _field_problems(self, files: Sequence[InputFile]) -> Iterator[Problem]:
+        """Yield sources of JSON alone whose records have no field of that name for their text."""
+        for origin in self._origins:
+            own = [(self._kind(file)[0], file) for file in files if file.source == origin.name and not file.error]
+            if not origin.options.conversations and all(kind in _JSON for kind, _ in own):
+                yield from field_problems([(str(kind), self._whole(file)) for kind, file in own], origin.field)
 
     def _unknown(self, files: Sequence[InputFile]) -> Iterator[Problem]:
         """Yield files of unknown format that are named themselves, or that are all that there is.
@@ -161,9 +175,11 @@ class Read(SourceStage, SourceOptions):
         """Warn of sources that yield no document."""
         there = {group.source for group in results.left if group.entered}
         for origin in self._origins:
-            if origin.name and origin.name not in there:
-                message = f"{self.name}: source {origin.name!r} yields no document"
-                yield RunWarning("source_without_documents", message, "prep report {output}")
+            if origin.name not in there and (origin.name or not there):
+                what = f"source {origin.name!r}" if origin.name else "the input"
+                yield RunWarning(
+                    "source_without_documents", f"{self.name}: {what} yields no document", "prep report {output}"
+                )
 
     def _ocr_problems(self) -> Iterator[Problem]:
         for origin in self._origins:
@@ -231,8 +247,10 @@ class Read(SourceStage, SourceOptions):
             yield from rows if watch is None else watched(rows, file)
 
     def _input(self, part: FileRange, watch: Watch | None) -> Input:
-        file = input_of(part.file, self._kind(part.file)[1])
-        return replace(file, start=part.start, end=part.end, watch=watch)
+        return replace(self._whole(part.file), start=part.start, end=part.end, watch=watch)
+
+    def _whole(self, file: InputFile) -> Input:
+        return input_of(file, self._kind(file)[1])
 
     def _kind(self, file: InputFile) -> tuple[Format | None, SourceOptions]:
         options = self._by_name[file.source].options

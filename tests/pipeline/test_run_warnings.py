@@ -62,6 +62,12 @@ def test_a_source_that_yields_no_document(tmp_path: Path) -> None:
     assert found(path) == [("source_without_documents", "read: source 'notes' yields no document")]
 
 
+def test_an_input_that_yields_no_document(write_pipeline: WritePipeline, tmp_path: Path) -> None:
+    path = write_pipeline(["short"], ["a text"])
+    (tmp_path / "in" / "0.jsonl").write_text("\n\n")
+    assert found(path) == [("source_without_documents", "read: the input yields no document")]
+
+
 def test_a_stage_says_what_it_alone_can_know(write_pipeline: WritePipeline, monkeypatch: pytest.MonkeyPatch) -> None:
     from .conftest import Count
 

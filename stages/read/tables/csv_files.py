@@ -45,9 +45,8 @@ def csv_rows(file: Input) -> Iterator[Row]:
         yield failed(first.id_at(), "bad_csv", f"its header names {', '.join(doubled)} more than once")
         return
     if file.options.text_column not in names:
-        yield failed(
-            first.id_at(), "no_text_column", f"its columns are {', '.join(names)[:200]}{_other_delimiter(names)}"
-        )
+        hint = other_delimiter(names)
+        yield failed(first.id_at(), "no_text_column", f"its columns are {', '.join(names)[:200]}{hint and f'; {hint}'}")
         return
     mapped = mapped_columns(pa.schema([pa.field(name, pa.string()) for name in names]), file.options)
     said = {name: column for name, column in mapped.items() if name in _SAID}
@@ -59,10 +58,10 @@ def csv_rows(file: Input) -> Iterator[Row]:
         )
 
 
-def _other_delimiter(names: Sequence[str]) -> str:
+def other_delimiter(names: Sequence[str]) -> str:
     """Return a hint where a header of one column looks like several with another mark between them."""
     found = [mark for mark in ";|\t" if len(names) == 1 and mark in names[0]]
-    return f"; if {found[0]!r} parts them, set delimiter: {found[0]!r}" if found else ""
+    return f"if {found[0]!r} parts them, set delimiter: {found[0]!r}" if found else ""
 
 
 def csv_schema(file: Input) -> pa.Schema:

@@ -209,3 +209,13 @@ def test_a_zip_file_of_a_version_that_there_is_not(tmp_path: Path, name: str) ->
     path = written(tmp_path, bytes(data), name)
     ((row),) = documents(Read(paths=str(path)))
     assert row["rule"] == f"!bad_{name.removeprefix('a.')}"
+
+
+def test_what_is_compressed_twice_is_named(tmp_path: Path) -> None:
+    line = b'{"text": "words"}\n'
+    for name, pack in CODECS.items():
+        path = tmp_path / f"{name}.jsonl.gz"
+        path.write_bytes(gzip.compress(pack(line)))
+        assert contents_of(str(path), SourceOptions()).remark == f"{path} is compressed twice, which is not read"
+        (found,) = problems(Read(paths=str(path)))
+        assert f"seen {path} is compressed twice, which is not read" in found

@@ -92,6 +92,12 @@ def test_a_table_without_the_text_column(tmp_path: Path) -> None:
     (tmp_path / "a.csv").write_text("n,body\n1,words\n")
     assert "no column 'text'" in problems(Read(paths=str(tmp_path)))[0]
     assert verdicts(rows(tmp_path / "a.csv")) == ["!no_text_column"]
+    (tmp_path / "a.csv").write_text("n;text\n1;words\n")
+    assert problems(Read(paths=str(tmp_path)))[0].endswith("seen n;text; if ';' parts them, set delimiter: ';'")
+    (tmp_path / "a.csv").write_text(f'"{"no header here " * 40}",1\n')
+    (found,) = problems(Read(paths=str(tmp_path)))
+    assert found.endswith("its first line is taken for the columns' names: write them there")
+    assert len(found) < 400 + len(str(tmp_path))
     (tmp_path / "b.csv").write_text("n,text\n1,words\n")
     stage = Read(paths=str(tmp_path))
     assert problems(stage) == []
