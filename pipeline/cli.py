@@ -62,6 +62,7 @@ for command in (
         estimating.estimate,
         pipelines.status,
         running.stop,
+        running.workers,
         pipelines.clean,
         pipelines.report,
         pipelines.stages,

@@ -104,7 +104,7 @@ def _run(configuration: Configuration, progress: Progress, recorder: Recorder, s
     progress.begin(recorder.state)
     settings = configuration.settings
     try:
-        with Dispatcher(settings.executor, settings.workers, progress.say) as dispatcher:
+        with Dispatcher(settings.executor, lambda: recorder.state.workers, progress.say) as dispatcher:
             steps = _Steps(plan, configuration, dispatcher, progress, recorder, store)
             for step in plan.steps:
                 ran = len(steps.ran)

@@ -1,6 +1,9 @@
-"""The command that ends a run from elsewhere: `prep stop`."""
+"""Commands that change a run from elsewhere: `prep stop` ends it, `prep workers` changes how many workers it has."""
 
 from time import monotonic, sleep
+from typing import Annotated
+
+import typer
 
 from prep.corpus.errors import RunError
 from prep.pipeline.commands.pipelines import Json, Run, Set
@@ -8,6 +11,8 @@ from prep.pipeline.reports.terminal import Terminal
 
 STOP_SECONDS = 60.0
 """So long `prep stop` waits for a run to end."""
+WORKERS_SECONDS = 30.0
+"""So long `prep workers` waits for a run to take the number."""
 
 
 def stop(run: Run, set_: Set = None, json: Json = False) -> None:
@@ -42,6 +47,40 @@ def stop(run: Run, set_: Set = None, json: Json = False) -> None:
         _cancel_actors(folder, console)
     if json:
         print_json(observe(output))
+
+
+def workers(
+    run: Run,
+    number: Annotated[int, typer.Argument(min=1, help="How many tasks are to run at the same time.")],
+    set_: Set = None,
+    json: Json = False,
+) -> None:
+    """Change the number of workers of a run that is at work, from any machine that sees its folder.
+
+    Those that are too many end when they have done the tasks they are at. The next run takes the configuration's
+    number. A run that began with one worker on this machine has more from its next phase on.
+    """
+    from prep.pipeline.commands.answering import print_json
+    from prep.pipeline.monitor.observing import observe
+    from prep.pipeline.monitor.opening import output_of
+    from prep.pipeline.monitor.state import ask_for_workers, read_state, standing_of
+
+    output = output_of(run, set_ or [])
+    folder = f"{output}/steps"
+    state = read_state(folder)
+    if state is None or (standing := standing_of(folder, state)) != "running":
+        seen = "no run has been here" if state is None else f"no run is at work here; the last one is {standing}"
+        raise RunError(f"{output}: {seen}; hint: prep run --workers {number}")
+    ask_for_workers(folder, number)
+    begun = monotonic()
+    while (read_state(folder) or state).workers != number:
+        if monotonic() - begun > WORKERS_SECONDS:
+            raise RunError(f"{output}: the run ({state.pid} on {state.host}) was asked and has not answered yet")
+        sleep(0.2)
+    if json:
+        print_json(observe(output))
+    else:
+        Terminal().print(f"{output}: {number} workers from now on, {state.workers} before", soft_wrap=True)
 
 
 def _cancel_jobs(folder: str, console: Terminal) -> None:

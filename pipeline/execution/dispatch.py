@@ -30,8 +30,10 @@ DRIVER_SECONDS = 1.0
 class Dispatcher:
     """Runs the tasks of one phase after another with the same workers, until it is closed."""
 
-    def __init__(self, executor: Executor, workers: int, say: Callable[[str], None] = lambda line: None) -> None:
-        """`say` is told what a cluster does, a line each."""
+    def __init__(
+        self, executor: Executor, workers: Callable[[], int], say: Callable[[str], None] = lambda line: None
+    ) -> None:
+        """`workers` is asked again and again and may change; `say` is told what a cluster does, a line each."""
         self._executor = executor
         self._workers = workers
         self._say = say
@@ -72,7 +74,7 @@ class Dispatcher:
 
     def _run(self, call: Call, done: Callable[[int], bool], small: bool) -> None:
         if isinstance(self._executor, LocalExecutor):
-            self._run_here(call, min(self._workers, len(call.tasks)))
+            self._run_here(call)
             return
         from prep.corpus.kernel_cache import copy_compiled
         from prep.pipeline.execution.clusters import box_of, launcher_for
@@ -92,8 +94,8 @@ class Dispatcher:
             self._pilots = self._closing.enter_context(PilotPool(launcher, self._workers, box, self._say))
         run_phase(self._pilots, call, done)
 
-    def _run_here(self, call: Call, count: int) -> None:
-        alone = self._workers == 1 or (len(call.tasks) == 1 and not call.work.notes)
+    def _run_here(self, call: Call) -> None:
+        alone = self._workers() == 1 or (len(call.tasks) == 1 and not call.work.notes)
         if alone and not any(map(call.has_ended_a_process, call.tasks)):
             for rank in range(len(call.tasks)):
                 call(None, rank)
@@ -102,12 +104,12 @@ class Dispatcher:
             from prep.pipeline.execution.workers import Pool
 
             self._pool = self._closing.enter_context(Pool())
-        self._pool.run(call, count)
+        self._pool.run(call, self._workers)
 
 
 def run_tasks(call: Call, done: Callable[[int], bool], executor: Executor, workers: int) -> None:
     """Run the tasks of one call with workers of its own. Raises TaskError for the first that failed."""
-    with Dispatcher(executor, workers) as dispatcher:
+    with Dispatcher(executor, lambda: workers) as dispatcher:
         dispatcher.run(call, done)
 
 

@@ -12,6 +12,7 @@ import pickle
 import signal
 import sys
 from collections import Counter, deque
+from collections.abc import Callable
 from contextlib import suppress
 from multiprocessing import get_context, parent_process, resource_tracker
 from multiprocessing.connection import Connection, wait
@@ -110,14 +111,16 @@ class Pool:
     def __init__(self) -> None:
         self._idle: list[_Worker] = []
 
-    def run(self, call: Call, count: int) -> None:
-        """Run the call's tasks in so many worker processes.
+    def run(self, call: Call, count: Callable[[], int]) -> None:
+        """Run the call's tasks in so many worker processes at a time, a number that may change meanwhile.
 
         Raises TaskError where a task fails, when those that run have ended; RunError where a process ends for no
         document's fault.
         """
         _CONTEXT.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith("prep.")))
         _Crew(call, count, self._idle).run()
+        while len(self._idle) > count():
+            self._idle.pop().end()
 
     def __enter__(self) -> Self:
         return self
@@ -131,7 +134,7 @@ class Pool:
 class _Crew:
     """The workers of a call, and the tasks that wait for them."""
 
-    def __init__(self, call: Call, count: int, idle: list[_Worker]) -> None:
+    def __init__(self, call: Call, count: Callable[[], int], idle: list[_Worker]) -> None:
         self._call = call
         self._payload = pickle.dumps(call)
         self._count = count
@@ -145,7 +148,7 @@ class _Crew:
     def run(self) -> None:
         try:
             while self._busy or (self._waiting and not self._error):
-                while self._waiting and not self._error and len(self._busy) < self._count:
+                while self._waiting and not self._error and len(self._busy) < self._count():
                     self._begin(self._waiting.popleft())
                 wait([item for worker in self._busy for item in (worker.pipe, worker.process.sentinel)], LOOK_SECONDS)
                 for worker in tuple(self._busy):

@@ -31,6 +31,8 @@ STOP = "stop"
 """A file in the folder of steps that asks its run to end, wherever that is."""
 LOCK = ".lock"
 """The lock of a folder of steps, held by the run that works there."""
+WORKERS = "workers"
+"""A file in the folder of steps with the number of workers that its run is to have from now on."""
 BEAT_SECONDS = 5.0
 LOOK_SECONDS = 1.0
 """Between two looks at whether the run is to end."""
@@ -115,11 +117,13 @@ class Recorder:
         known = {} if before is None else before.seconds_before
         own = {} if before is None else {step.title: step.seconds for step in before.steps if step.seconds is not None}
         self.state = replace(state, seconds_before={**known, **own})
+        self._lock = threading.Lock()
         self._stop = threading.Event()
         self._thread = threading.Thread(target=self._beat, name="heartbeat", daemon=True)
 
     def __enter__(self) -> "Recorder":
-        Path(self._folder, STOP).unlink(missing_ok=True)  # it was meant for a run before
+        for name in (STOP, WORKERS):
+            Path(self._folder, name).unlink(missing_ok=True)  # it was meant for a run before
         self._write()
         self._show_life()
         self._thread.start()
@@ -130,8 +134,9 @@ class Recorder:
 
     def update(self, **changes: Any) -> None:  # noqa: ANN401  (fields of RunState)
         """Change fields of the state."""
-        self.state = replace(self.state, **changes)
-        self._write()
+        with self._lock:
+            self.state = replace(self.state, **changes)
+            self._write()
 
     def update_step(self, index: int, **changes: Any) -> None:  # noqa: ANN401  (fields of StepState)
         """Change fields of a step."""
@@ -147,6 +152,9 @@ class Recorder:
         while not self._stop.wait(LOOK_SECONDS):
             if self._asked_to_stop():
                 os.kill(os.getpid(), signal.SIGTERM)
+            workers = self._asked_workers()
+            if workers is not None:
+                self.update(workers=workers)
             if monotonic() - beaten >= BEAT_SECONDS:
                 beaten = monotonic()
                 self._show_life()
@@ -159,6 +167,16 @@ class Recorder:
             return False
         return True
 
+    def _asked_workers(self) -> int | None:
+        """Return how many workers the run is to have from now on, once for each time that it is asked; else None."""
+        path = Path(self._folder, WORKERS)
+        try:
+            asked = int(path.read_text())
+            path.unlink()
+        except (OSError, ValueError):
+            return None
+        return max(1, asked)
+
     def _show_life(self) -> None:
         with suppress(OSError):
             Path(self._folder, HEARTBEAT).write_text(f"{socket.gethostname()} {os.getpid()} {time():.0f}\n")
@@ -167,6 +185,11 @@ class Recorder:
 def ask_to_stop(steps_folder: str) -> None:
     """Ask the run that is at work in a folder to end as on SIGTERM."""
     write_bytes(f"{steps_folder}/{STOP}", b"")
+
+
+def ask_for_workers(steps_folder: str, workers: int) -> None:
+    """Ask the run that is at work in a folder to go on with so many workers."""
+    write_bytes(f"{steps_folder}/{WORKERS}", f"{workers}\n".encode())
 
 
 def begin_state(pipeline: str, overrides: Sequence[str], workers: int, executor: str) -> RunState:

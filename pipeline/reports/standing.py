@@ -94,8 +94,9 @@ def _headline(answer: StatusAnswer) -> str:
     if answer.standing == "running":
         beat = "" if answer.heartbeat_seconds is None else f", heartbeat {duration(answer.heartbeat_seconds)} ago"
         left = "" if answer.run_seconds_left is None else f", about {duration(answer.run_seconds_left)} left"
+        workers = f"{answer.workers} worker{'' if answer.workers == 1 else 's'}"
         since = duration(time() - answer.started)
-        return f"{where}running for {since} (process {answer.pid} on {answer.host}{beat}), {of}{left}"
+        return f"{where}running for {since} (process {answer.pid} on {answer.host}{beat}), {workers}, {of}{left}"
     if answer.standing == "interrupted":
         return f"{where}interrupted, {of}; it had begun {_ago(answer.started)} on {answer.host}"
     took = "" if answer.ended is None else f" after {duration(answer.ended - answer.started)}"

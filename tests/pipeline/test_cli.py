@@ -166,6 +166,7 @@ def test_the_commands_and_their_flags_are_frozen() -> None:
     flags = {
         "run": ["--set", "--workers", "--executor", "--quiet", "--json", "--detach"],
         "stop": ["--set", "--json"],
+        "workers": ["--set", "--json"],
         "check": ["--set", "--json"],
         "estimate": ["--set", "--workers", "--sample", "--seed", "--json"],
         "status": ["--set", "--watch", "--json"],

@@ -145,7 +145,7 @@ def started(state: Path) -> list[str]:
 def pool_of(folder: Path, said: list[str]) -> PilotPool:
     steps = str(folder / "steps")
     box = box_of(steps)
-    return PilotPool(launcher_for(RayExecutor(kind="ray"), steps, box), 2, box, said.append)
+    return PilotPool(launcher_for(RayExecutor(kind="ray"), steps, box), lambda: 2, box, said.append)
 
 
 def test_a_run_has_one_pool_and_leaves_no_actor(write_pipeline: WritePipeline, tmp_path: Path, ray: Path) -> None:

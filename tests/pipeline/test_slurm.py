@@ -138,7 +138,7 @@ def pool_of(folder: Path, said: list[str], partition: str = "any", setup: str = 
     settings = SlurmExecutor(kind="slurm", partition=partition, setup=setup)
     steps = str(folder / "steps")
     box = box_of(steps)
-    return PilotPool(launcher_for(settings, steps, box), 2, box, said.append)
+    return PilotPool(launcher_for(settings, steps, box), lambda: 2, box, said.append)
 
 
 def done_in(folder: Path) -> Callable[[int], bool]:
@@ -250,6 +250,31 @@ def test_a_pilot_that_has_left_no_more_than_its_name_is_given_nothing(tmp_path: 
     with pool_of(tmp_path, []) as pilots:
         run_phase(pilots, call_of(tmp_path, 0), done_in(tmp_path))
         assert pilots.box.assignment("0_0") is None
+
+
+def test_pilots_come_and_go_with_the_number_of_workers(
+    tmp_path: Path, slurm: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def workers() -> int:
+        return 2 if len(list(tmp_path.glob("begun-*"))) == 1 else 1
+
+    def let_go() -> None:
+        if len(list(tmp_path.glob("begun-*"))) == 2:
+            (tmp_path / "go").touch()
+
+    between_looks(monkeypatch, let_go)
+    said: list[str] = []
+    steps = str(tmp_path / "steps")
+    box = box_of(steps)
+    launcher = launcher_for(SlurmExecutor(kind="slurm", partition="any"), steps, box)
+    with PilotPool(launcher, workers, box, said.append) as pilots:
+        run_phase(pilots, call_of(tmp_path, 0, 1, 2, 3), done_in(tmp_path))
+        assert (slurm / "number").read_text() == "2\n", "another job when there were more workers"
+        wait_until(lambda: len(processes(slurm)) == 1)
+    assert [line for line in said if "more than workers" in line] == [
+        "let go of 1 jobs of Slurm: there are more than workers"
+    ]
+    wait_until(lambda: not processes(slurm))
 
 
 @dataclass(frozen=True)

@@ -125,7 +125,7 @@ def test_the_driver_leaves_to_pilots_what_takes_longer_or_what_they_have(
 
     def ran(*, small: bool = True, tasks: tuple[int, ...] = (0, 1, 2, 3)) -> list[tuple[int, ...]]:
         given.clear()
-        with Dispatcher(SlurmExecutor(kind="slurm", partition="any"), 2) as dispatcher:
+        with Dispatcher(SlurmExecutor(kind="slurm", partition="any"), lambda: 2) as dispatcher:
             own = Call(call.work, call.label, tasks, call.folder, call.phase)
             dispatcher.run(own, lambda task: (tmp_path / str(task)).exists(), small=small)
         return list(given)

@@ -9,6 +9,7 @@ from time import sleep
 import pytest
 from typer.testing import CliRunner
 
+from prep.corpus.errors import RunError
 from prep.pipeline.cli import app
 from prep.pipeline.monitor.state import HEARTBEAT, STOP, Recorder, ask_to_stop, begin_state
 
@@ -31,11 +32,17 @@ def test_a_run_is_stopped_from_elsewhere_and_one_that_has_ended_is_said_to_have(
     with subprocess.Popen([sys.executable, "-c", AT_WORK, str(steps)], stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "at work\n"
+        changed = CliRunner().invoke(app, ["workers", str(tmp_path / "out"), "5"])
+        assert "5 workers from now on, 1 before" in changed.output
+        assert ", 5 workers, " in CliRunner().invoke(app, ["status", str(tmp_path / "out")]).output.replace("\n", " ")
         stopped = CliRunner().invoke(app, ["stop", str(tmp_path / "out")])
         assert "stopped; it is interrupted" in stopped.output
         assert process.wait(10) == 143
     again = CliRunner().invoke(app, ["stop", str(tmp_path / "out")])
     assert "no run is at work here; the last one is interrupted" in again.output
+    late = CliRunner().invoke(app, ["workers", str(tmp_path / "out"), "5"])
+    assert isinstance(late.exception, RunError)
+    assert "the last one is interrupted; hint: prep run --workers 5" in str(late.exception)
 
 
 def test_what_was_asked_of_a_run_before_does_not_stop_the_next_one(tmp_path: Path) -> None:

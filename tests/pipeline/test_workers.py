@@ -5,6 +5,7 @@ import signal
 from dataclasses import dataclass
 from multiprocessing import forkserver
 from pathlib import Path
+from time import sleep
 from typing import ClassVar
 
 import pytest
@@ -37,7 +38,7 @@ def call(folder: Path, kills: int) -> Call:
 
 def run_watched(call: Call, count: int) -> None:
     with Pool() as pool:
-        pool.run(call, count)
+        pool.run(call, lambda: count)
 
 
 def test_a_killed_worker_outside_passes_is_replaced(tmp_path: Path) -> None:
@@ -74,7 +75,7 @@ class NamesItsProcess:
 def test_workers_live_from_one_call_to_the_next_and_dead_ones_are_replaced(tmp_path: Path) -> None:
     def processes(phase: str) -> set[str]:
         (tmp_path / phase).mkdir()
-        pool.run(Call(NamesItsProcess(str(tmp_path / phase)), phase, tuple(range(6)), str(tmp_path), phase), 2)
+        pool.run(Call(NamesItsProcess(str(tmp_path / phase)), phase, tuple(range(6)), str(tmp_path), phase), lambda: 2)
         found = [path.name.split("-") for path in (tmp_path / phase).iterdir()]
         assert sorted(task for task, _ in found) == list("012345")
         return {process for _, process in found}
@@ -86,3 +87,36 @@ def test_workers_live_from_one_call_to_the_next_and_dead_ones_are_replaced(tmp_p
             os.kill(int(process), signal.SIGKILL)
         assert not processes("third") & first
     assert not [process for process in first if Path("/proc", process).exists()]
+
+
+@dataclass(frozen=True)
+class WaitsForTheOther:
+    """Work whose first two tasks wait for each other; each task notes which process did it."""
+
+    notes: ClassVar[bool] = False
+    folder: str
+
+    def run(self, task: int) -> None:
+        Path(self.folder, f"begun-{task}").touch()
+        for _ in range(600):
+            if task > 1 or Path(self.folder, f"begun-{1 - task}").exists():
+                break
+            sleep(0.05)
+        else:
+            raise TimeoutError
+        Path(self.folder, f"{task}-{os.getpid()}").touch()
+
+
+def test_the_number_of_workers_may_change_while_tasks_run(tmp_path: Path) -> None:
+    def count() -> int:
+        asked.append("")
+        return 1 if len(asked) < 3 or (tmp_path / "begun-1").exists() else 2
+
+    asked: list[str] = []
+    with Pool() as pool:
+        pool.run(Call(WaitsForTheOther(str(tmp_path)), "grows", tuple(range(6)), str(tmp_path), "pass"), count)
+        assert len(pool._idle) == 1, "those that are too many have ended"
+    done = [path.name.split("-") for path in tmp_path.iterdir() if path.name[0].isdigit()]
+    assert sorted(task for task, _ in done) == list("012345")
+    assert len({process for task, process in done if task < "2"}) == 2
+    assert len({process for task, process in done if task > "1"}) == 1, "one that is too many takes no new task"

@@ -50,7 +50,7 @@ def serve(box: Mailbox, name: str, leave_seconds: float) -> None:
 
 def _error_of(pool: Pool, call: Call, given: Assignment) -> str:
     try:
-        pool.run(replace(call, tasks=given.tasks), 1)
+        pool.run(replace(call, tasks=given.tasks), lambda: 1)
     except Exception as error:
         return str(error) or type(error).__name__
     return ""

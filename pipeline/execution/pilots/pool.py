@@ -10,7 +10,7 @@ included. On Ctrl-C, on an error and at the end of the run all are cancelled. Wh
 """
 
 import os
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Collection, Iterable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
 from time import monotonic
@@ -63,8 +63,10 @@ class Pilot:
 class PilotPool:
     """Pilots that run the tasks of one call after another (`prep.pipeline.execution.pilots.phase`)."""
 
-    def __init__(self, launcher: Launcher, workers: int, box: Mailbox, say: Callable[[str], None]) -> None:
-        """`say` is told what happens on the cluster, a line each."""
+    def __init__(
+        self, launcher: Launcher, workers: Callable[[], int], box: Mailbox, say: Callable[[str], None]
+    ) -> None:
+        """`workers` is asked again and again and may change; `say` is told what happens on the cluster, a line each."""
         self._launcher = launcher
         self._workers = workers
         self._box = box
@@ -78,6 +80,8 @@ class PilotPool:
         self._is_away = False
         """Whether the run has said so."""
         self._submit_after, self._submit_wait = 0.0, FIRST_WAIT
+        self._let_go: set[str] = set()
+        """Pilots that were cancelled because there were more than workers."""
         self._came: set[str] = set()
         """Pilots that have come, whether or not they are there still."""
         self._vanished = 0
@@ -144,7 +148,7 @@ class PilotPool:
     def _take_listing(self, found: frozenset[str], now: float) -> None:
         self._answered = now
         unseen = {job for job, since in self._submitted.items() if now - since > UNSEEN_SECONDS}
-        gone = (self._listed | unseen) - found - self._came
+        gone = (self._listed | unseen) - found - self._came - self._let_go
         self._vanished += len(gone)
         self._last_vanished = max(gone, default=self._last_vanished)
         self._listed = found
@@ -185,11 +189,16 @@ class PilotPool:
         return self._pilots.get(name)
 
     def idle(self) -> list[str]:
-        """Return the pilots that live and could be given something to do, those first that had it last."""
-        free = {name: pilot for name, pilot in self._pilots.items() if pilot.assignment is None}
+        """Return the pilots that live and may be given something to do, those first that had it last.
+
+        With those at work they are no more than `workers`.
+        """
+        free = {
+            name: pilot for name, pilot in self._pilots.items() if pilot.assignment is None and name not in self._let_go
+        }
         known = self._listed | self._submitted.keys()
         alive = [name for name, pilot in free.items() if pilot.beats or name in known]
-        return sorted(alive, key=lambda name: -free[name].freed)
+        return sorted(alive, key=lambda name: -free[name].freed)[: max(0, self._workers() - len(self.at_work()))]
 
     def assign(self, name: str, given: Assignment, undone: Iterable[int]) -> None:
         """Give a pilot something to do; the tasks in `undone` are the phase's own."""
@@ -218,14 +227,17 @@ class PilotPool:
     def want(self, tasks: int) -> None:
         """Submit pilots where fewer are there, or on their way, than could work at so many tasks.
 
+        Where there are more than workers, as many are let go of those that have not come and those that are idle.
         Raises ExecutorError where the cluster refuses them, or where they end before they begin to work.
         """
-        there = {*self._pilots, *self._listed, *self._submitted}
-        missing = min(self._workers, tasks) - len(there)
+        there = {*self._pilots, *self._listed, *self._submitted} - self._let_go
+        workers = self._workers()
+        self._shrink(there, len(there) - workers)
+        missing = min(workers, tasks) - len(there)
         now = monotonic()
         if missing <= 0 or now < self._submit_after:
             return
-        if self._vanished > max(2, self._workers) and not self._came:
+        if self._vanished > max(2, workers) and not self._came:
             raise ExecutorError(self._early_ends())
         try:
             names = self._launcher.submit(missing)
@@ -242,6 +254,16 @@ class PilotPool:
             self._put_off(now)
         else:
             self._submit_wait = FIRST_WAIT
+
+    def _shrink(self, there: Collection[str], surplus: int) -> None:
+        if surplus <= 0:
+            return
+        not_come = sorted(name for name in there if name not in self._pilots)
+        idle = sorted(name for name in there if name in self._pilots and self._pilots[name].assignment is None)
+        names = (not_come + idle)[:surplus]
+        if names and self._launcher.cancel(names):
+            self._let_go |= set(names)
+            self._say(f"let go of {len(names)} {self._launcher.units}: there are more than workers")
 
     def _put_off(self, now: float) -> None:
         self._submit_after = now + self._submit_wait
