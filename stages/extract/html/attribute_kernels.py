@@ -53,6 +53,16 @@ SHADOW: Final = 8192
 """It is a template that the page shows: the tree of a custom element."""
 PICTURED: Final = 16384
 """Its class says that it is an image of a character, which its alternative text names."""
+BROKEN: Final = 32768
+"""Its style makes it stand in lines of its own."""
+UNBROKEN: Final = 65536
+"""Its style makes it part of the line around it."""
+TINY: Final = 131072
+"""Its style leaves it a pixel of height or width."""
+CROPPED: Final = 262144
+"""Its style hides what exceeds its size."""
+LINED: Final = 524288
+"""Its style keeps the ends of lines, and no other white space."""
 SILENT: Final = 128
 """It is hidden from those who listen to the page, as copies and ornaments are."""
 
@@ -67,6 +77,19 @@ _STYLES: Final = {
     b"white-space:pre": SPACED,
     b"white-space:pre-wrap": SPACED,
     b"white-space:break-spaces": SPACED,
+    b"white-space:pre-line": LINED,
+    b"display:block": BROKEN,
+    b"display:flex": BROKEN,
+    b"display:grid": BROKEN,
+    b"display:table": BROKEN,
+    b"display:table-row": BROKEN,
+    b"display:list-item": BROKEN,
+    b"display:flow-root": BROKEN,
+    b"display:inline": UNBROKEN,
+    b"height:1px": TINY,
+    b"width:1px": TINY,
+    b"overflow:hidden": CROPPED,
+    b"mso-hide:all": UNSEEN,
     b"clip:rect(0,0,0,0)": UNSEEN,
     b"clip:rect(0000)": UNSEEN,
     b"clip:rect(0px,0px,0px,0px)": UNSEEN,
@@ -87,7 +110,12 @@ _CLASSES: Final = {
     UNSEEN: """sr-only visually-hidden visuallyhidden visually-hidden-focusable screen-reader-text screen-reader-only
         screen-reader screenreader-only screenreader sr-text sr-hidden element-invisible assistive-text a11y-hidden
         u-visually-hidden is-visually-hidden u-sr-only offscreen-text hidden-visually accessibly-hidden
-        usa-sr-only govuk-visually-hidden""",
+        usa-sr-only govuk-visually-hidden show-for-sr slds-assistive-text cdk-visually-hidden elementor-screen-only
+        ui-helper-hidden-accessible p-hidden-accessible euiscreenreaderonly muivisuallyhidden sr_only screenreader-text
+        is-sr-only tw-sr-only bx--visually-hidden cds--visually-hidden u-hiddenvisually accessibility-hidden
+        mw-jump-link mw-editsection mw-cite-backlink cite-accessibility-label""",
+    SPACED: "whitespace-pre whitespace-pre-wrap whitespace-break-spaces text-pre-wrap",
+    LINED: "whitespace-pre-line text-pre-line",
     GUTTER: """lineno linenos linenodiv linenumber linenumbers line-number line-numbers line-num line-no line_number
         line_numbers linenr linenums lnt ln lnum lineno-cell gutter gutters blob-num hljs-ln-numbers hljs-ln-n
         rouge-gutter crayon-nums crayon-num codeblock-line-number react-syntax-highlighter-line-number
@@ -165,6 +193,7 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
             marks |= HIDES
         elif state == _STYLE:
             marks |= _style_marks(page, start, end)
+            marks |= UNSEEN if marks & TINY != 0 and marks & CROPPED != 0 else 0
         elif state == _ARIA_HIDDEN:
             marks |= SILENT if _hash(page, start, end) == _TRUE else 0
         elif state == _LABELLED_BY or (state == _HEIGHT and end == start + 1 and page[start] == _ZERO):

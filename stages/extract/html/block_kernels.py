@@ -1,9 +1,10 @@
 """Blocks of text: what stands between two breaks of a page, with its white space as a browser shows it.
 
 A block begins and ends where a block-level element does, or at an empty line (two `<br>`). White space in it is
-collapsed to one space and a single `<br>` becomes a line break, after which no-break spaces stay. Preformatted text is
-one block whatever stands in it: its white space stays, each `<br>` and each block-level element is a line. A run is the
-part of a block that stands in one element. Cost: linear in the text.
+collapsed to one space and a single `<br>` becomes a line break, after which no-break spaces stay; a style may keep
+white space, or the ends of lines alone. Preformatted text is one block whatever stands in it: its white space stays,
+each `<br>` and each block-level element is a line. A run is the part of a block that stands in one element. Cost:
+linear in the text.
 """
 
 from typing import Final, NamedTuple
@@ -14,7 +15,7 @@ import numpy.typing as npt
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.corpus.text.utf8 import write_code_point
-from prep.stages.extract.html.element_kernels import SPACED_BIT, inside, number
+from prep.stages.extract.html.element_kernels import LINED_BIT, SPACED_BIT, inside, number
 from prep.stages.extract.html.gap_kernels import APART, BLOCK_BREAK, LINE_BREAK, LINE_START, NO_BREAK, SEAM
 from prep.stages.extract.html.inline_kernels import (
     CARET,
@@ -101,6 +102,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
         bits = elements.inside[element]
         preformatted = bits & _PRE != 0
         kept = preformatted or bits & SPACED_BIT != 0
+        lined = bits & LINED_BIT != 0
         literal = elements.kind[element] == _XMP
         if placed > 0 and stretch >= elements.last[placed]:
             placed = next_reading(elements, placed, element) if gap == NO_BREAK else 0
@@ -127,6 +129,11 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
                         text[written] = code if code in (_NEWLINE, _TAB) else _SPACE
                         written += 1
                     in_word = False
+                elif lined and breaks == 0 and (code == _NEWLINE or text[written - 1] == _NEWLINE):
+                    if code == _NEWLINE:
+                        text[written] = _NEWLINE
+                        written += 1
+                    spaced, in_word = False, False
                 else:
                     spaced = True
                     if kept and code in (_NEWLINE, _RETURN):

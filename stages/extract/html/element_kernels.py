@@ -150,7 +150,12 @@ SUPERSCRIPT_BIT: Final = np.uint64(1 << 60)
 SUBSCRIPT_BIT: Final = np.uint64(1 << 59)
 READING_BIT: Final = np.uint64(1 << 58)
 """Set inside of the readings (`<rt>`) of a ruby annotation."""
-assert len(INSIDE_NAMES) <= 58, "the bits of names and those above them overlap"
+BROKEN_BIT: Final = np.uint64(1 << 57)
+UNBROKEN_BIT: Final = np.uint64(1 << 56)
+"""Set of elements, not inside of them, whose style makes them lines of their own, or part of a line."""
+LINED_BIT: Final = np.uint64(1 << 55)
+"""Set inside of elements that keep the ends of lines by their style."""
+assert len(INSIDE_NAMES) <= 55, "the bits of names and those above them overlap"
 BIT_OF[number("sup")], BIT_OF[number("sub")] = SUPERSCRIPT_BIT, SUBSCRIPT_BIT
 BIT_OF[number("rt")] = BIT_OF[number("rtc")] = READING_BIT
 

@@ -32,7 +32,9 @@ def widened(gap: int, kind: int, preformatted: bool) -> int:
         return gap
     if not preformatted:
         return max(breaks, BLOCK_BREAK)
-    return gap + LINE_START if breaks == 0 and kind not in (_TD, _TH) else gap
+    if kind in (_TD, _TH):
+        return gap | APART
+    return gap + LINE_START if breaks == 0 else gap
 
 
 @leaf

@@ -14,14 +14,14 @@ import numpy.typing as npt
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, leaf
 from prep.stages.extract.html.element_kernels import READING_BIT, SUBSCRIPT_BIT, SUPERSCRIPT_BIT, inside, number
-from prep.stages.extract.html.gap_kernels import NO_BREAK
+from prep.stages.extract.html.gap_kernels import LINE_BREAK, NO_BREAK
 from prep.stages.extract.html.markup_kernels import Stretches
 from prep.stages.extract.html.nesting_kernels import Elements
 
 Positions = npt.NDArray[np.int64]
 
 PLACED: Final = SUPERSCRIPT_BIT | SUBSCRIPT_BIT | READING_BIT
-NOTHING, SPACE, PARENTHESIS, BRACKET, CARET, UNDERSCORE = 0, 32, 40, 91, 94, 95
+NOTHING, SPACE, PARENTHESIS, DOT, BRACKET, CARET, UNDERSCORE = 0, 32, 40, 46, 91, 94, 95
 
 _LINK: Final = inside("a")
 _SUP, _SUB, _RT, _RTC = (number(name) for name in ("sup", "sub", "rt", "rtc"))
@@ -32,6 +32,10 @@ _MOST = 64
 """Bytes of raised text that are looked at."""
 _DIGIT, _LETTER, _SIGN, _OPERATOR, _OTHER, _COMMAS = 0, 1, 2, 3, 4, 5
 _COMMA, _HYPHEN = 44, 45
+_CENTS: Final = 2
+_DOLLAR: Final = 36
+_ORDINAL_ENDS: Final = tuple(ord(ends[0]) << 8 | ord(ends[1]) for ends in ("th", "st", "nd", "rd"))
+"""What ends an ordinal number, also one whose number is a letter: nth."""
 _BASE = 101
 """The letter e, of which any power is written; other letters before raised ones are abbreviations."""
 _LAST_NOTE = 104
@@ -95,7 +99,7 @@ def mark_of(
     first, last = elements.first[placed], elements.last[placed]
     counts = np.zeros(6, np.int64)
     length, begins, ends = 0, _OTHER, _OTHER
-    letter = 0
+    letter, first_letter = 0, 0
     for stretch in range(first, last):
         end = min(stretches.end[stretch], stretches.start[stretch] + _MOST)
         at = stretches.start[stretch]
@@ -109,6 +113,7 @@ def mark_of(
             what = _SIGN if is_minus or byte == _HYPHEN else _COMMAS if is_dash or byte == _COMMA else int(_KINDS[byte])
             if length == 0:
                 begins = what
+                first_letter = byte | 32
             ends = what
             letter = byte
             counts[what] += 1
@@ -122,6 +127,12 @@ def mark_of(
     if kind == _SUB:
         return _subscript(counts, begins, before)
     in_link = elements.inside[stretches.element[first]] & _LINK != 0
+    if length == _CENTS and counts[_DIGIT] == _CENTS:
+        cents = _cents_mark(page, stretches, last, text, block, written)
+        if cents >= 0:
+            return cents, NOTHING
+    if length == 2 and counts[_LETTER] == 2 and (first_letter << 8 | letter | 32) in _ORDINAL_ENDS:
+        return NOTHING, NOTHING
     return _superscript(page, stretches, last, counts, (length, begins, ends, letter), in_link, text, block, written)
 
 
@@ -180,6 +191,51 @@ def _superscript(
     if letters == 1 and before == _BASE:
         return CARET, PARENTHESIS + 1
     return (CARET, NOTHING) if letters == 1 and 97 <= before <= 122 and letter < 0x80 else (NOTHING, NOTHING)
+
+
+@leaf
+def _cents_mark(page: Bytes, stretches: Stretches, following: int, text: Bytes, block: int, written: int) -> int:
+    """Return what to write before two raised digits that are the cents of a price; −1 where they are no cents.
+
+    A price has the sign of its currency before its digits or after the cents; after a 10 they are a power of ten.
+    """
+    at = written
+    pointed = at > block and text[at - 1] in (_COMMA, DOT)
+    digits = 0
+    while at > block and (_KINDS[text[at - 1]] == _DIGIT or text[at - 1] in (_COMMA, DOT)):
+        at -= 1
+        digits += _KINDS[text[at]] == _DIGIT
+    if digits == 0 or (digits == 2 and not pointed and text[written - 2] == 49 and text[written - 1] == 48):
+        return -1
+    if at > block and text[at - 1] == SPACE:
+        at -= 1
+    if at > block and (text[at - 1] == _DOLLAR or _ends_currency(text, block, at)):
+        return NOTHING if pointed else DOT
+    if following >= len(stretches.start) or stretches.gap[following] >= LINE_BREAK:
+        return -1
+    at, end = stretches.start[following], stretches.end[following]
+    while at < end and page[at] <= SPACE:
+        at += 1
+    if _begins_euro(page, at, end):
+        return NOTHING if pointed else DOT
+    return -1
+
+
+@leaf
+def _ends_currency(text: Bytes, start: int, end: int) -> bool:
+    """Return whether a text ends with `£` or `€`."""
+    pound = end - 2 >= start and text[end - 2] == 0xC2 and text[end - 1] == 0xA3
+    return bool(
+        pound or (end - 3 >= start and text[end - 3] == 0xE2 and text[end - 2] == 0x82 and text[end - 1] == 0xAC)
+    )
+
+
+@leaf
+def _begins_euro(page: Bytes, at: int, end: int) -> bool:
+    """Return whether a text begins with `€` or `&euro;`."""
+    if at + 4 < end and page[at] == _AMPERSAND:
+        return bool(page[at + 1] == 101 and page[at + 2] == 117 and page[at + 3] == 114 and page[at + 4] == 111)
+    return bool(at + 2 < end and page[at] == 0xE2 and page[at + 1] == 0x82 and page[at + 2] == 0xAC)
 
 
 @leaf

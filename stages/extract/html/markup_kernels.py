@@ -18,6 +18,7 @@ from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS
 from prep.stages.extract.html.attribute_kernels import (
+    BROKEN,
     CODE,
     DATED,
     EDITOR_LINE,
@@ -26,18 +27,21 @@ from prep.stages.extract.html.attribute_kernels import (
     GUTTER,
     HIDES,
     LINE,
+    LINED,
     OPEN,
     OPENS,
     PICTURED,
     SHADOW,
     SILENT,
     SPACED,
+    UNBROKEN,
     UNSEEN,
     attribute_range,
     read_attributes,
 )
 from prep.stages.extract.html.element_kernels import (
     BIT_OF,
+    BROKEN_BIT,
     CUSTOM,
     GUTTER_BIT,
     HIDDEN_BIT,
@@ -45,7 +49,9 @@ from prep.stages.extract.html.element_kernels import (
     IS_RAW,
     IS_UNSEEN,
     IS_VOID,
+    LINED_BIT,
     SPACED_BIT,
+    UNBROKEN_BIT,
     UNSEEN_BIT,
     element_number,
     inside,
@@ -100,7 +106,7 @@ _TEXTAREA, _XMP, _PLAINTEXT, _DIALOG, _NOSCRIPT = (
     number(name) for name in ("textarea", "xmp", "plaintext", "dialog", "noscript")
 )
 _PRE: Final = inside("pre")
-_A: Final = number("a")
+_A, _DIV, _P, _SPAN = (number(name) for name in ("a", "div", "p", "span"))
 _MATH: Final = number("math")
 _DRAWN, _PREFIXED, _PREFIXED_TOO = (name_hash(name) for name in (b"mjx-container", b"m:math", b"mml:math"))
 _BUTTON, _IMG = number("button"), number("img")
@@ -176,6 +182,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
             while at < len(page) and page[at] != _GREATER:
                 at += 1
             at += 1
+            shown = kind
             if passed[kind] > 0:
                 passed[kind] -= 1
             else:
@@ -190,8 +197,9 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
                         code_around = 0
                     current = close(elements, opened, current, last, seen)
                     seam_in, ended_kind = current, kind
+                    shown = _shown_of(kind, elements.inside[last])
             if unseen == 0:
-                gap = widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
+                gap = widened(gap, shown, code_around > 0 or elements.inside[current] & _PRE != 0)
             continue
 
         attributes = at
@@ -204,8 +212,10 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
             if code_around >= last:
                 code_around = 0
             current = close(elements, opened, current, last, seen)
+        shown = _shown(kind, marks)
         if unseen == 0:
-            gap = widened(gap, kind, code_around > 0 or elements.inside[current] & _PRE != 0)
+            closes = kind if last > unseen else shown
+            gap = widened(gap, closes, code_around > 0 or elements.inside[current] & _PRE != 0)
             if seam_in == current:
                 gap = at_seam(gap, ended_kind, kind, elements.kind[current], elements.inside[current])
             if marks & LINE != 0 and elements.inside[current] & _PRE != 0:
@@ -231,7 +241,7 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
             continue
         new = made
         made += 1
-        _add_element(elements, new, current, kind, seen)
+        _add_element(elements, new, current, kind, shown, seen)
         elements.name[new] = name
         elements.shape[new] = shape
         elements.groups[new] = np.uint64(0) if kind in (_HTML, _BODY) else groups
@@ -274,13 +284,29 @@ def _new_facts(count: int) -> Facts:
 
 
 @leaf
-def _add_element(elements: Elements, new: int, parent: int, kind: int, seen: int) -> None:
+def _shown(kind: int, marks: int) -> int:
+    """Return the kind of element as which one is laid out: a styled one may be a block, or part of a line."""
+    if marks & BROKEN != 0 and not (IS_BLOCK[kind] or IS_VOID[kind]):
+        return _DIV
+    return _SPAN if marks & UNBROKEN != 0 and kind in (_DIV, _P) else kind
+
+
+@leaf
+def _shown_of(kind: int, bits: np.uint64) -> int:
+    """Return what `_shown` has returned for an element with these bits."""
+    return _DIV if bits & BROKEN_BIT != 0 else _SPAN if bits & UNBROKEN_BIT != 0 else kind
+
+
+@leaf
+def _add_element(elements: Elements, new: int, parent: int, kind: int, shown: int, seen: int) -> None:
     """Write what an element has from its name and its place."""
     elements.kind[new] = kind
     elements.parent[new] = parent
     elements.depth[new] = elements.depth[parent] + 1
-    elements.inside[new] = elements.inside[parent] | BIT_OF[kind]
-    begins = IS_BLOCK[kind] and elements.inside[parent] & _PRE == 0
+    elements.inside[new] = (elements.inside[parent] & ~(BROKEN_BIT | UNBROKEN_BIT)) | BIT_OF[kind]
+    if shown != kind:
+        elements.inside[new] |= BROKEN_BIT if shown == _DIV else UNBROKEN_BIT
+    begins = IS_BLOCK[shown] and elements.inside[parent] & _PRE == 0
     elements.block[new] = new if begins else elements.block[parent]
     elements.first[new] = seen
     elements.last[new] = seen
@@ -307,6 +333,8 @@ def _bits(elements: Elements, new: int, marks: int) -> np.uint64:
         bits |= UNSEEN_BIT
     if marks & SPACED != 0:
         bits |= SPACED_BIT
+    if marks & LINED != 0:
+        bits |= LINED_BIT
     if marks & GUTTER != 0:
         bits |= GUTTER_BIT
     return bits

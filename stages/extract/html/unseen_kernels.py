@@ -11,12 +11,14 @@ import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
-from prep.stages.extract.html.element_kernels import GUTTER_BIT, UNSEEN_BIT, inside, number
+from prep.stages.extract.html.attribute_kernels import attribute_range
+from prep.stages.extract.html.element_kernels import GUTTER_BIT, UNSEEN_BIT, inside, name_hash, number
 from prep.stages.extract.html.gap_kernels import SEAM
 from prep.stages.extract.html.markup_kernels import Stretches
 from prep.stages.extract.html.nesting_kernels import Elements
 
-_SPACE, _NEWLINE = 32, 10
+_SPACE, _NEWLINE, _NUMBER_SIGN = 32, 10, 35
+_HREF: Final = name_hash(b"href")
 _PRE: Final = inside("pre")
 _LINK_BIT: Final = inside("a")
 _A: Final = number("a")
@@ -28,8 +30,11 @@ _HEADINGS: Final = np.array([number(name) for name in ["h1", "h2", "h3", "h4", "
 _PILCROWS = ("¶", "&para;", "&#182;", "&#xb6;", "&#x00b6;")
 _MARKS = (*_PILCROWS, "#", "&num;", "&#35;", "§", "&sect;", "&#167;", "🔗", "&#128279;", "&#x1f517;", "⚓", "∞")
 """Texts of links from a heading to itself, the pilcrow's first: that is never the text of another link."""
-_MARK_BYTES: Final = np.frombuffer("".join(_MARKS).encode(), np.uint8)
-_MARK_ENDS: Final = np.cumsum([len(mark.encode()) for mark in _MARKS])
+_ARROWS = ("↩", "&#8617;", "&#x21a9;", "&larrhk;", "&hookleftarrow;", "⤴", "↑", "&uarr;", "&#8593;", "^", "⏎", "↵")
+_RETURNS = tuple(arrow + variant for arrow in _ARROWS for variant in ("", "\ufe0e", "&#xfe0e;", "&#65038;"))
+"""Texts of links from a note back to its place in the text."""
+_MARK_BYTES: Final = np.frombuffer("".join(_MARKS + _RETURNS).encode(), np.uint8)
+_MARK_ENDS: Final = np.cumsum([len(mark.encode()) for mark in _MARKS + _RETURNS])
 
 
 @kernel
@@ -72,16 +77,28 @@ def hide_unseen(page: Bytes, elements: Elements, stretches: Stretches) -> None:
 
 @inner
 def _links_to_itself(page: Bytes, elements: Elements, stretch: int, element: int, start: int, end: int) -> bool:
-    """Return whether a stretch is all the text of a link from a heading to itself."""
+    """Return whether a stretch is all the text of a link from a heading to itself, or from a note to its place."""
     mark = _mark(page, start, end)
     if mark < 0:
         return False
     block = elements.block[element]
     while elements.first[element] == stretch and elements.last[element] == stretch + 1 and element != block:
         if elements.kind[element] == _A:
+            if mark >= len(_MARKS):
+                return _leads_to_part(page, elements, element)
             at_edge = elements.first[block] == stretch or elements.last[block] == stretch + 1
             return mark < len(_PILCROWS) or (at_edge and bool((elements.kind[block] == _HEADINGS).any()))
         element = elements.parent[element]
+    return False
+
+
+@leaf
+def _leads_to_part(page: Bytes, elements: Elements, link: int) -> bool:
+    """Return whether the address of a link names a part of a page."""
+    start, end = attribute_range(page, elements.tag[link], _HREF)
+    for at in range(start, end):
+        if page[at] == _NUMBER_SIGN:
+            return at + 1 < end
     return False
 
 
