@@ -1,12 +1,16 @@
 """What a held-out set costs, by the shares of the sources: fitted on the mixtures that were tried.
 
-Log-linear, the law of Ye et al. 2024 (Data Mixing Laws, arXiv 2403.16952):
+Log-linear in powers of the shares:
 
-    loss(w) = c + exp(t · w)          w: shares, which sum to 1, so t needs no constant
+    loss(w) = c + exp(a + t · w^p)    w: shares, which sum to 1
 
-For a given c the logarithm is linear in w, and t is found by least squares, held back a little (ridge). c is the one of
-a grid with the smallest error where each mixture is predicted from the others, which needs no refit: with the hat
-matrix H the error of leaving out i is r[i] / (1 - H[i, i]) (Allen 1974, PRESS). Boosted trees (RegMix, arXiv
+With p = 1 it is the law of Ye et al. 2024 (Data Mixing Laws, arXiv 2403.16952). Of a source that is unlike the others
+the first documents teach by far the most, which a smaller p says (losses are a power of a source's share in BiMix, Ge
+et al. 2024, arXiv 2405.14908): code's loss beside three sources of prose was predicted with half of the error.
+
+For a given c and p the logarithm is linear in w^p, and t is found by least squares, held back a little (ridge). c and p
+are those of a grid with the smallest error where each mixture is predicted from the others, which needs no refit: with
+the hat matrix H the error of leaving out i is r[i] / (1 - H[i, i]) (Allen 1974, PRESS). Boosted trees (RegMix, arXiv
 2407.01492) are taken instead where LightGBM is there and they err clearly less, mixture by mixture left out.
 """
 
@@ -24,6 +28,8 @@ Predict = Callable[[Floats], Floats]
 
 OFFSETS = np.array([0, 0.2, 0.4, 0.6, 0.7, 0.8, 0.85, 0.9, 0.94, 0.97])
 """Parts of the lowest loss that are tried as c."""
+POWERS = (1.0, 0.75, 0.5, 0.35, 0.25)
+"""What is tried as p."""
 RIDGE = 1e-4
 CLEARLY = 0.8
 """Trees are taken where their error is less than this part of the law's."""
@@ -59,20 +65,22 @@ class Law:
 
 def fit_law(shares: Floats, losses: Floats) -> Law:
     """Fit a law to mixtures (mixtures, sources) and what each cost (mixtures), at least one more than sources."""
-    return min(
-        (_with_offset(shares, losses, part * losses.min()) for part in OFFSETS), key=lambda law: law.error(losses)
-    )
+    tried = (_fitted(shares, losses, part * losses.min(), power) for power in POWERS for part in OFFSETS)
+    return min(tried, key=lambda law: law.error(losses))
 
 
-def _with_offset(shares: Floats, losses: Floats, offset: float) -> Law:
-    logarithms = np.log(losses - offset)
+def _fitted(shares: Floats, losses: Floats, offset: float, power: float) -> Law:
+    def terms(mixtures: Floats) -> Floats:
+        return np.hstack([mixtures**power, np.ones((len(mixtures), 1))])
+
+    logarithms, known = np.log(losses - offset), terms(shares)
     centre = logarithms.mean()  # the ridge draws to it, not to nothing
-    inverse = np.linalg.inv(shares.T @ shares + RIDGE * len(losses) * np.eye(shares.shape[1]))
-    slopes = centre + inverse @ shares.T @ (logarithms - centre * shares.sum(1))
-    leverage = np.einsum("ij,jk,ik->i", shares, inverse, shares)
-    residuals = (logarithms - shares @ slopes) / np.maximum(1 - leverage, 1e-6)
+    inverse = np.linalg.inv(known.T @ known + RIDGE * len(losses) * np.eye(known.shape[1]))
+    slopes = inverse @ known.T @ (logarithms - centre)
+    leverage = np.einsum("ij,jk,ik->i", known, inverse, known)
+    residuals = (logarithms - centre - known @ slopes) / np.maximum(1 - leverage, 1e-6)
     left_out = offset + np.exp(logarithms - residuals)
-    return Law("log_linear", lambda wanted: offset + np.exp(wanted @ slopes), left_out)
+    return Law("log_linear", lambda wanted: offset + np.exp(centre + terms(wanted) @ slopes), left_out)
 
 
 def fit_trees(shares: Floats, losses: Floats) -> Law | None:

@@ -70,6 +70,12 @@ def test_the_law_finds_what_is_log_linear() -> None:
         np.testing.assert_allclose(law.predict(others), expected, rtol=0.02)
 
 
+def test_the_law_finds_sources_whose_first_documents_teach_most() -> None:
+    shares, others = design(NATURAL, FREE, np.empty((0, 3)), 16, 0, 0), uniform(FREE)[None]
+    law = fit_law(shares, 1.5 + np.exp(np.sqrt(shares) @ SLOPES[2]))
+    np.testing.assert_allclose(law.predict(others), 1.5 + np.exp(np.sqrt(others) @ SLOPES[2]), rtol=0.02)
+
+
 def test_the_error_of_a_mixture_left_out_is_that_of_a_fit_without_it() -> None:
     shares = design(NATURAL, FREE, np.empty((0, 3)), 12, 0, 0)
     own = losses(shares)[0] + np.random.default_rng(2).normal(0, 0.01, 12)
