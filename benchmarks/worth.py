@@ -31,6 +31,14 @@ from prep.pipeline.reports.terminal import Terminal
 PAGES, JUDGING = "web-more", "web"
 LEFT_OUT = ("language", "clean_lines", "quality", "minhash")
 """Stages of the recipe that can go alone; `signals` only serves `quality`."""
+KEEPS_ALL_LINES = {
+    "clean_lines": {
+        "min_words_per_line": 1,
+        "max_word_length": 1 << 30,
+        **dict.fromkeys(("remove_citations", "drop_javascript", "drop_policy"), False),
+    }
+}
+"""What stands for `clean_lines` where it is left out: the recipe judges by what it measures."""
 
 
 def write_clean_text(data: Path, folder: Path) -> dict[str, list[str]]:
@@ -73,7 +81,10 @@ def left_out(data: Path, folder: Path) -> Iterator[str]:
     recipe = recipe_of(data, folder)
     yield write_pipeline(folder, "prep", recipe)
     for name in LEFT_OUT:
-        kept = [stage for stage in recipe if name not in (stage if isinstance(stage, dict) else (stage,))]
+        instead = [KEEPS_ALL_LINES] if name == "clean_lines" else []
+        kept: list[object] = []
+        for stage in recipe:
+            kept += instead if name in (stage if isinstance(stage, dict) else (stage,)) else [stage]
         yield write_pipeline(folder, f"without-{name}", kept)
 
 
