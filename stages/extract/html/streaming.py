@@ -50,7 +50,7 @@ class _Place(NamedTuple):
 
 def place_parts(page: bytes) -> bytes:
     """Return a page with its streamed parts in place, and without what is to be seen until they come."""
-    parts = _parts(page)
+    parts = _parts(page) if b"S:" in page else {}
     if not parts:
         return page
     places = _places(page, parts)
