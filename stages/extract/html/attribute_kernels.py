@@ -176,7 +176,7 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         at, start, end = _read_value(page, at)
         if state in (_CLASS, _ID, _ROLE, _ITEMPROP):
             groups |= class_groups(page, start, end)
-            if state == _ITEMPROP and _hash(page, start, end) == _DATE_PUBLISHED:
+            if state == _ITEMPROP and value_hash(page, start, end) == _DATE_PUBLISHED:
                 marks |= DATED
             if state == _CLASS:
                 token = 0
@@ -195,7 +195,7 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
             marks |= _style_marks(page, start, end)
             marks |= UNSEEN if marks & TINY != 0 and marks & CROPPED != 0 else 0
         elif state == _ARIA_HIDDEN:
-            marks |= SILENT if _hash(page, start, end) == _TRUE else 0
+            marks |= SILENT if value_hash(page, start, end) == _TRUE else 0
         elif state == _LABELLED_BY or (state == _HEIGHT and end == start + 1 and page[start] == _ZERO):
             marks |= OPENS
         elif state == _SHADOW_MODE:
@@ -203,7 +203,7 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         elif state == _OPEN:
             marks |= OPEN
         elif state == _TYPE:
-            kind = _hash(page, start, end)
+            kind = value_hash(page, start, end)
             linked_data |= kind == _LINKED_DATA
             marks |= FORMULA if kind in (_TEX, _DISPLAYED_TEX, _ASCII_MATH, _MATHML) else 0
         elif state == _SOURCE and end - start > _HOST_END and _is_tex_host(page, start):
@@ -236,7 +236,8 @@ def _read_value(page: Bytes, at: int) -> tuple[int, int, int]:
 
 
 @leaf
-def _hash(page: Bytes, start: int, end: int) -> int:
+def value_hash(page: Bytes, start: int, end: int) -> int:
+    """Return what `name_hash` gives for a value in lower case, white space aside."""
     state = 0
     for at in range(start, end):
         if page[at] > _SPACE:

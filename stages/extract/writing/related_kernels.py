@@ -15,7 +15,7 @@ import numpy.typing as npt
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.features.text_feature_kernels import HEADING_BITS
-from prep.stages.extract.html.attribute_kernels import attribute_range, lower
+from prep.stages.extract.html.attribute_kernels import attribute_range, lower, value_hash
 from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, name_hash, number
 from prep.stages.extract.html.markup_kernels import Facts
@@ -36,7 +36,6 @@ _LINK: Final = inside("a")
 _FIXED: Final = inside("pre td th h1")
 _LINK_FACT: Final = number("link")
 _HREF, _REL, _CANONICAL = (name_hash(name) for name in (b"href", b"rel", b"canonical"))
-_WORD: Final = 0xFFFFFFFF
 _HASH, _SLASH, _COLON, _QUESTION, _SPACE = 35, 47, 58, 63, 32
 _WWW: Final = np.frombuffer(b"www.", np.uint8)
 
@@ -111,10 +110,7 @@ def _canonical_host(page: Bytes, facts: Facts) -> tuple[int, int]:
     for fact in range(len(facts.kind)):
         if facts.kind[fact] == _LINK_FACT:
             start, end = attribute_range(page, facts.start[fact], _REL)
-            state = 0
-            for at in range(start, end):
-                state = (state * 31 + lower(page[at])) & _WORD
-            if state == _CANONICAL:
+            if value_hash(page, start, end) == _CANONICAL:
                 start, end = attribute_range(page, facts.start[fact], _HREF)
                 return _host(page, start, end)
     return 0, 0
