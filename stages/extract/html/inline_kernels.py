@@ -24,7 +24,7 @@ PLACED: Final = SUPERSCRIPT_BIT | SUBSCRIPT_BIT | READING_BIT
 NOTHING, SPACE, PARENTHESIS, DOT, BRACKET, CARET, UNDERSCORE = 0, 32, 40, 46, 91, 94, 95
 
 _LINK: Final = inside("a")
-_SUP, _SUB, _RT, _RTC = (number(name) for name in ("sup", "sub", "rt", "rtc"))
+_A, _SUP, _SUB, _RT, _RTC = (number(name) for name in ("a", "sup", "sub", "rt", "rtc"))
 _SLASH, _AMPERSAND = 47, 38
 _FRACTION_SLASH: Final = 0x84
 """The last byte of U+2044."""
@@ -127,11 +127,11 @@ def mark_of(
     if kind == _SUB:
         return _subscript(counts, begins, before)
     in_link = elements.inside[stretches.element[first]] & _LINK != 0
-    if length == _CENTS and counts[_DIGIT] == _CENTS:
+    if length == _CENTS and counts[_DIGIT] == _CENTS and not _begins_link(elements, stretches.element[first], first):
         cents = _cents_mark(page, stretches, last, text, block, written)
         if cents >= 0:
             return cents, NOTHING
-    if length == 2 and counts[_LETTER] == 2 and (first_letter << 8 | letter | 32) in _ORDINAL_ENDS:
+    if length == counts[_LETTER] == 2 and before != _BASE and (first_letter << 8 | letter | 32) in _ORDINAL_ENDS:
         return NOTHING, NOTHING
     return _superscript(page, stretches, last, counts, (length, begins, ends, letter), in_link, text, block, written)
 
@@ -191,6 +191,16 @@ def _superscript(
     if letters == 1 and before == _BASE:
         return CARET, PARENTHESIS + 1
     return (CARET, NOTHING) if letters == 1 and 97 <= before <= 122 and letter < 0x80 else (NOTHING, NOTHING)
+
+
+@leaf
+def _begins_link(elements: Elements, element: int, stretch: int) -> bool:
+    """Return whether an element stands in a link that begins with a stretch, as that from a number to its note does."""
+    if elements.inside[element] & _LINK == 0:
+        return False
+    while elements.kind[element] != _A:
+        element = elements.parent[element]
+    return bool(elements.first[element] == stretch)
 
 
 @leaf

@@ -70,6 +70,12 @@ def test_links_that_edit_or_lead_back_are_left_out(page: str, text: str) -> None
             "$19.99, $1,234.50, € 5.95, £7.05",
         ),
         ("19<sup>99</sup> €, 19,<sup>99</sup>&euro;", "19.99 €, 19,99€"),
+        ("<a href=/tea>Tea $4<sup>50</sup></a>, tea", "Tea $4.50, tea"),
+        (
+            "It cost $500<sup><a href=#n12>12</a></sup> or €40<a href=#n13><sup>13</sup></a> then",
+            "It cost $500[12] or €40[13] then",
+        ),
+        ("e<sup>st</sup>, s<sup>nd</sup>", "e^(st), snd"),
         ("$10<sup>12</sup>, 5<sup>12</sup>, 2<sup>16</sup> times", "$10^12, 5^12, 2^16 times"),
     ],
 )
