@@ -68,6 +68,8 @@ class ReadPage(NamedTuple):
     """Of all blocks, without separators."""
     blocks: Blocks
     runs: Runs
+    formulas: Delimiters
+    """What is written around LaTeX."""
 
 
 def tags_of(page: bytes) -> int:
@@ -87,7 +89,7 @@ def read_page(html: bytes, formulas: Delimiters = "dollars") -> ReadPage:
         elements, stretches, facts, _ = read_markup(page, count_tags(page))
     hide_unseen(page, elements, stretches)
     text, blocks, runs = read_blocks(page, elements, stretches)
-    return ReadPage(page, elements, facts, text, blocks, runs)
+    return ReadPage(page, elements, facts, text, blocks, runs, formulas)
 
 
 def features_of(read: ReadPage) -> tuple[Features, Integers]:
@@ -170,9 +172,10 @@ def _whole_article(read: ReadPage, text: str, form: Form) -> str:
     article = read_article(read.page, read.facts, max(_LEAST_HELD, _TIMES_SHOWN * len(text)))
     if article is None:
         return text
-    plain = unescape(article)
-    html = plain if _TAGS.search(plain) else "".join(f"<p>{escape(line)}</p>" for line in plain.splitlines())
-    return whole_text(read_page(html.encode("utf-8", "replace")), form)
+    html = article if _TAGS.search(article) else unescape(article)
+    if not _TAGS.search(html):
+        html = "".join(f"<p>{escape(line)}</p>" for line in html.splitlines())
+    return whole_text(read_page(html.encode("utf-8", "replace"), read.formulas), form)
 
 
 def whole_text(read: ReadPage, form: Form = "text", comments: Comments = "keep") -> str:

@@ -43,6 +43,12 @@ def test_the_article_may_be_written_as_markdown() -> None:
     assert written == "\n\n".join(["## Mill", *LINES])
 
 
+def test_code_and_formulas_of_the_article_are_written_as_those_of_pages() -> None:
+    html = "".join(f"<p>{line}</p>" for line in LINES) + "<p>Write &lt;b&gt; and <math alttext='x^2'><mi>x</mi></math>"
+    text = open_engine(Options(formulas="brackets"))(page(BEGINNING, article(html)), None).text
+    assert text == "\n\n".join([*LINES, r"Write <b> and \(x^2\)"])
+
+
 @pytest.mark.parametrize(
     ("shown", "things"),
     [
