@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path as FilePath
 from types import MappingProxyType
-from typing import Annotated, Literal, TypeVar
+from typing import Annotated, ClassVar, Literal, TypeVar
 
 import yaml
 from pydantic import Field, ValidationError
@@ -49,9 +49,18 @@ class LocalExecutor(Settings):
     """Worker processes on this machine."""
 
     kind: Literal["local"] = "local"
+    duplicate_stragglers: ClassVar[bool] = False
 
 
-class RayExecutor(Settings):
+class _Cluster(Settings):
+    """What all clusters have."""
+
+    duplicate_stragglers: bool = False
+    """Whether tasks that hold up the end of a phase, many times as long as most, are run a second time beside
+    themselves; the copy that ends first counts."""
+
+
+class RayExecutor(_Cluster):
     """Actors on a Ray cluster that take tasks of any phase as they come; `prep run` starts them and waits."""
 
     kind: Literal["ray"]
@@ -63,12 +72,9 @@ class RayExecutor(Settings):
     runtime_env: dict[str, object] = Field(default_factory=dict)
     """Ray's runtime environment for the actors, such as `{pip: [corpus-prep, my-stages]}`; left out: the Python of each
     node as it is."""
-    duplicate_stragglers: bool = False
-    """Whether tasks that hold up the end of a phase, many times as long as most, are run a second time beside
-    themselves; the copy that ends first counts."""
 
 
-class SlurmExecutor(Settings):
+class SlurmExecutor(_Cluster):
     """Jobs on a Slurm cluster that take tasks of any phase as they come; `prep run` submits them and waits."""
 
     kind: Literal["slurm"]
@@ -82,9 +88,6 @@ class SlurmExecutor(Settings):
     """Shell commands that prepare a task's environment; left out: this process's own Python."""
     arguments: dict[str, str] = Field(default_factory=dict)
     """Further sbatch options, such as `account: mine`."""
-    duplicate_stragglers: bool = False
-    """Whether tasks that hold up the end of a phase, many times as long as most, are run a second time beside
-    themselves; the copy that ends first counts."""
 
 
 Executor = Annotated[LocalExecutor | RayExecutor | SlurmExecutor, Field(discriminator="kind")]

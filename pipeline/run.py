@@ -15,7 +15,7 @@ from prep.corpus.errors import CorruptFileError, RunError, TaskError
 from prep.corpus.files.retrying import storage_access
 from prep.corpus.files.storage import write_json
 from prep.pipeline.cards.publish_cards import write_cards
-from prep.pipeline.config import Configuration, LocalExecutor, RayExecutor, SlurmExecutor
+from prep.pipeline.config import Configuration, LocalExecutor
 from prep.pipeline.execution.alone import alone
 from prep.pipeline.execution.dispatch import Dispatcher
 from prep.pipeline.execution.interrupts import INTERRUPTS
@@ -300,9 +300,7 @@ class _Steps:
             return
         label = step.title if phase.name == PHASE else f"{step.title} {phase.name}"
         settings = self._configuration.settings
-        executor = settings.executor
-        doubled = isinstance(executor, RayExecutor | SlurmExecutor) and executor.duplicate_stragglers
-        doubling = doubling_of(work) if doubled else None
+        doubling = doubling_of(work) if settings.executor.duplicate_stragglers else None
         call = Call(work, label, waiting, folder, phase.name, settings.hang_seconds, doubling)
 
         def done(task: int) -> bool:
