@@ -30,7 +30,7 @@ def field_problems(files: Sequence[tuple[str, Input]], place: tuple[str | int, .
         for row in islice(rows, _RECORDS):
             if row.text is not None or row.rule != "no_text" or NO_FIELD not in (row.detail or ""):
                 return
-            seen = seen or (row.detail or "").partition(NO_FIELD)[2].removeprefix("; there are ")
+            seen = seen or (row.detail or "").partition(NO_FIELD)[2]
     if seen:
         name = looked_at[0][1].options.text_column
         first = f"{looked_at[0][1].path}" + (f" and {len(files) - 1} more files" if files[1:] else "")

@@ -27,8 +27,8 @@ from prep.stages.read.tables.json_values import (
 )
 from prep.stages.shared.conversations import conversation_text
 
-NO_FIELD = "no such field"
-"""What is said of a record without the field that its text is expected in."""
+NO_FIELD = "no such field; there are "
+"""What is said of a record without the field that its text is expected in, before the fields that it has."""
 SEPARATOR = b"\x1e"
 """What begins each record of a JSON text sequence (RFC 7464)."""
 REPAIRS = "json_repairs"
@@ -95,7 +95,7 @@ def _document(options: SourceOptions, row_id: str, record: dict[str, Value], rep
     if not isinstance(text, str):
         seen = f"a value that is no string: {_kind(text)}"
         if options.text_column not in given:
-            seen = f"{NO_FIELD}; there are {', '.join(sorted(given)[:20]) or 'none'}"
+            seen = f"{NO_FIELD}{', '.join(sorted(given)[:20]) or 'none'}"
         if has_conversation(record):
             seen += f"; for {FORMS} set read.conversations to true"
         return rejected(row_id, "no_text", detail=f"field {options.text_column!r}: {seen}")
