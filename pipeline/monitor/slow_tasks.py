@@ -39,7 +39,7 @@ class SlowTasks:
     def __init__(self, folder: str, phase: str) -> None:
         self._folder = folder
         self._phase = phase
-        self._took: dict[int, float] = {}
+        self._took: dict[int, float | None] = {}
         self._looked = -LOOK_SECONDS
         self._found: tuple[SlowTask, ...] = ()
 
@@ -57,6 +57,8 @@ class SlowTasks:
         if not long:
             return ()
         usual = self._median(done)
+        if usual is None:
+            return ()
         found = [
             SlowTask(task=task, host=each.host, seconds=round(now - each.time, 1), median_seconds=round(usual, 1))
             for task, each in long.items()
@@ -64,7 +66,8 @@ class SlowTasks:
         ]
         return tuple(sorted(found, key=lambda each: -each.seconds))
 
-    def _median(self, done: frozenset[int]) -> float:
+    def _median(self, done: frozenset[int]) -> float | None:
         for task in sorted(done - self._took.keys())[: MOST_MEASURED - len(self._took)]:
             self._took[task] = read_task_seconds(self._folder, self._phase, task)
-        return median(self._took.values())
+        known = [seconds for seconds in self._took.values() if seconds is not None]
+        return median(known) if known else None

@@ -71,11 +71,11 @@ def write_task_effort(folder: str, phase: str, task: int, effort: Effort) -> Non
     write_json(f"{folder}/{TASKS}/{phase}-{task:05d}.json", _to_json(effort))
 
 
-def read_task_seconds(folder: str, phase: str, task: int) -> float:
-    """Return how long a task took; 0 where that is not known, or cannot be read."""
+def read_task_seconds(folder: str, phase: str, task: int) -> float | None:
+    """Return how long a task took; None where that is not known, or cannot be read."""
     path = Path(folder, TASKS, f"{phase}-{task:05d}.json")
     effort = _read(path) if path.exists() else None
-    return 0.0 if effort is None else effort.seconds
+    return None if effort is None else effort.seconds
 
 
 def write_step_effort(folder: str) -> None:
