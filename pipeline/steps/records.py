@@ -5,7 +5,7 @@
         parts/ rejected/ drops/ output/ …     results
         tasks/PHASE-00000.json    a task's record: counts, and every file it wrote with size and SHA-256
         tasks/PHASE-00000.begun   when and where it began, while it runs
-    tasks/PHASE-00000.progress, .incidents    what it is at, what processes ended at:
+        tasks/PHASE-00000.progress, .incidents    what it is at, what processes ended at:
         `prep.pipeline.execution.quarantine`
         logs/             the executor's logs, inside the fingerprinted folder: they can never speak for another step
         manifest.json     all of it added up, written last
