@@ -63,6 +63,8 @@ CROPPED: Final = 262144
 """Its style hides what exceeds its size."""
 LINED: Final = 524288
 """Its style keeps the ends of lines, and no other white space."""
+SET_APART: Final = 1048576
+"""Its class says that it is shown at a distance from what it follows, as types of parameters and badges are."""
 SILENT: Final = 128
 """It is hidden from those who listen to the page, as copies and ornaments are."""
 
@@ -116,6 +118,7 @@ _CLASSES: Final = {
         mw-jump-link mw-editsection mw-cite-backlink cite-accessibility-label""",
     SPACED: "whitespace-pre whitespace-pre-wrap whitespace-break-spaces text-pre-wrap",
     LINED: "whitespace-pre-line text-pre-line",
+    SET_APART: "classifier badge",
     GUTTER: """lineno linenos linenodiv linenumber linenumbers line-number line-numbers line-num line-no line_number
         line_numbers linenr linenums lnt ln lnum lineno-cell gutter gutters blob-num hljs-ln-numbers hljs-ln-n
         rouge-gutter crayon-nums crayon-num codeblock-line-number react-syntax-highlighter-line-number

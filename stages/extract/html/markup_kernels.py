@@ -31,6 +31,7 @@ from prep.stages.extract.html.attribute_kernels import (
     OPEN,
     OPENS,
     PICTURED,
+    SET_APART,
     SHADOW,
     SILENT,
     SPACED,
@@ -218,6 +219,8 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
             gap = widened(gap, closes, code_around > 0 or elements.inside[current] & _PRE != 0)
             if seam_in == current:
                 gap = at_seam(gap, ended_kind, kind, elements.kind[current], elements.inside[current])
+            if marks & SET_APART != 0:
+                gap |= APART
             if marks & LINE != 0 and elements.inside[current] & _PRE != 0:
                 gap = at_line(gap)
         seam_in = -1

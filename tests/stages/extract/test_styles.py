@@ -20,6 +20,11 @@ def text_after(page: str) -> str:
         ("<pre><code><span style='display:block'>if a:</span><span style='display:flex'>  b</span>c", "if a:\n  b\nc"),
         ("<span style='display:inline-block'>in</span><span style='display:contents'>side</span>", "inside"),
         ("<p>a <img style='display:block'> b", "a b"),
+        (
+            "<dl><dt><strong>rate</strong><span class='classifier'>float, optional</span><dd>Of flow.</dl>",
+            "rate float, optional\nOf flow.",
+        ),
+        ("<p>Pumps<span class='badge badge-info'>New</span> and <i class=badge>2</i>", "Pumps New and 2"),
         ("<div style='display:inline'>Hel</div><div style='display:inline'>lo</div> there", "Hello there"),
         (
             "<p>one<p style='display:inline'>two</p> <p style='display:inline'>three</p><p>four",
