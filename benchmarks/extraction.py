@@ -59,6 +59,9 @@ def main() -> None:
     parser.add_argument("--fresh", action="store_true", help="run and time peers anew where their texts are kept")
     parser.add_argument("--draws", type=int, default=1, help="draws of the folds to judge by (default 1)")
     options = parser.parse_args()
+    peers = [name for name in options.peers.split(",") if name]
+    if unknown := [name for name in peers if name not in PEERS]:
+        parser.error(f"--peers: expected some of {', '.join(PEERS)}; seen {', '.join(unknown)}")
     pages, fold = training_pages(data_folder(), options.documentation, options.threads)
     table = Table(pages, options.threads)
     print(f"{len(pages)} pages to learn from, {len(table.page)} blocks", flush=True)
@@ -67,7 +70,6 @@ def main() -> None:
     if options.model:
         save(model, options.model)
     judged = _judge(pages, table, fold, first)
-    peers = [name for name in options.peers.split(",") if name]
     compare([page for page in judged if page.labelled.page.gold], peers, options.fresh)
     compare_snippets([page for page in judged if not page.labelled.page.gold], peers)
     explain([page for page in judged if page.labelled.page.gold])
