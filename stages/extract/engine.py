@@ -24,7 +24,7 @@ from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
 from prep.stages.extract.html.element_kernels import number
 from prep.stages.extract.html.markup_kernels import Facts, count_tags, read_markup
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.html.streaming import place_parts
+from prep.stages.extract.html.streaming import has_places, place_parts
 from prep.stages.extract.html.unseen_kernels import hide_unseen
 from prep.stages.extract.metadata import is_article, is_discussion, read_article, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
@@ -81,8 +81,9 @@ def read_page(html: bytes, formulas: Delimiters = "dollars") -> ReadPage:
     """Take a page apart; `html` is UTF-8, and `formulas` what is written around LaTeX."""
     page = np.frombuffer(html, np.uint8)
     elements, stretches, facts, has_formulas = read_markup(page, count_tags(page))
-    if (elements.kind == _TEMPLATE).any() and (placed := place_parts(html)) is not html:
-        html, page = placed, np.frombuffer(placed, np.uint8)
+    if has_places(html, elements.tag[elements.kind == _TEMPLATE].tolist()):
+        html = place_parts(html)
+        page = np.frombuffer(html, np.uint8)
         elements, stretches, facts, has_formulas = read_markup(page, count_tags(page))
     if has_formulas:
         page = np.frombuffer(write_formulas(html, formulas), np.uint8)

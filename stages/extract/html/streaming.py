@@ -4,19 +4,21 @@ React, and what builds on it (Next.js, Remix), sends a page before all of its pa
 stands `<template id="B:0"></template>`, with something to look at meanwhile; the part follows at the page's end, in
 `<div hidden id="S:0">`, and a script moves it. Without the script its text is hidden, or stands behind the footer. A
 part belongs to the place of its number unless a script names another; one without a place stays where it is. Source:
-React's `ReactFizzConfigDOM`. Cost: linear in the page; the engine calls it only for pages that have templates.
+React's `ReactFizzConfigDOM`. Cost: linear in the page; the engine calls it only for pages that have such a place.
 """
 
 import re
 from bisect import bisect_left
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from typing import Final, NamedTuple
 
 _PART: Final = re.compile(
     rb'<(?:(?:div|table) hidden(?:="")?|table hidden(?:="")?><(?:tbody|tr|colgroup))'
     rb' id="([^"<>]{0,64}?)S:([0-9a-f]{1,8})">'
 )
-_PLACE: Final = re.compile(rb'<template id="([^"<>]{0,64}?[BP]:[0-9a-f]{1,8})"></template>')
+_PLACE_END: Final = rb' id="([^"<>]{0,64}?[BP]:[0-9a-f]{1,8})"></template>'
+_PLACE: Final = re.compile(b"<template" + _PLACE_END)
+_IS_PLACE: Final = re.compile(_PLACE_END)
 _CALL: Final = re.compile(rb'\$R[CRS]\("([^"<>]{0,64}?[BS]:[0-9a-f]{1,8})","([^"<>]{0,64}?[SP]:[0-9a-f]{1,8})"')
 _TOKEN: Final = re.compile(rb"<(?:(/?)(div|table)\b|(!--|script\b|style\b|textarea\b))")
 _ENDS: Final = {b"!--": b"-->", b"script": b"</script", b"style": b"</style", b"textarea": b"</textarea"}
@@ -48,9 +50,14 @@ class _Place(NamedTuple):
     part: _Part
 
 
+def has_places(page: bytes, templates: Iterable[int]) -> bool:
+    """Return whether one of a page's templates, given by where their tags' attributes begin, is a part's place."""
+    return any(_IS_PLACE.match(page, tag) for tag in templates)
+
+
 def place_parts(page: bytes) -> bytes:
     """Return a page with its streamed parts in place, and without what is to be seen until they come."""
-    parts = _parts(page) if b"S:" in page else {}
+    parts = _parts(page)
     if not parts:
         return page
     places = _places(page, parts)
