@@ -51,6 +51,11 @@ PIECES = [
     "9",
     "123",
     "1,250",
+    ",",
+    "，",
+    "\u2009",
+    "000",
+    "１",
     "x2",
     "10⁵",
     ".",
@@ -80,7 +85,7 @@ WORDS = st.lists(st.sampled_from("a b c d".split())).map(" ".join)
 
 
 RAISED = ("<super>", "<sub>", "<fraction>")
-GROUP = regex.compile(r"(?<![0-9])([0-9]{1,3})[,'_’\u2009\u202f](?=[0-9]{3}(?![0-9]))")
+GROUPING = ",，'_’\u2009\u202f"
 
 
 def kind_of(item: str, character: str) -> str:
@@ -89,24 +94,34 @@ def kind_of(item: str, character: str) -> str:
     return "digits" if item in "0123456789" else "letters"
 
 
+def folded(character: str) -> str:
+    return unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
+
+
+def begins_group(text: str) -> bool:
+    """Return whether a text begins with three digits and no more."""
+    digits = [folded(each) in tuple("0123456789") and kind_of(folded(each), each) == "digits" for each in text[:4]]
+    return digits[:3] == [True] * 3 and digits[3:] != [True]
+
+
 def slow_words(text: str) -> list[tuple[str, str]]:
     """Return the normalised words and where each stands in the text."""
     text = MARKUP.sub(lambda markup: "\0" * len(markup[0]), text)
     found: list[tuple[str, int, int]] = []
-    word, begin, last, kind = "", 0, 0, ""
-    skipped = {match.end(1) for match in GROUP.finditer(text, overlapped=True)}
+    word, begin, last, kind, digits = "", 0, 0, "", 0
     for at, character in enumerate(text):
-        if at in skipped and kind == "digits":
+        in_number = word != "" and kind == "digits" and digits <= 3
+        if in_number and character in GROUPING and begins_group(text[at + 1 :]):
+            digits = 0
             continue
-        plain = unicodedata.normalize("NFKD", unicodedata.normalize("NFKD", character).casefold())
-        for item in " " if character.isspace() else plain:
+        for item in " " if character.isspace() else folded(character):
             category = unicodedata.category(item)
             if category[0] in "LN" and not ALONE.match(item):
                 if word and kind != kind_of(item, character):
                     found.append((word, begin, last))
                     word = ""
-                begin = at if word == "" else begin
-                word, last, kind = word + item, at + 1, kind_of(item, character)
+                begin, digits = (at, 0) if word == "" else (begin, digits)
+                word, last, kind, digits = word + item, at + 1, kind_of(item, character), digits + 1
             elif category[0] != "M" and category != "Cf":
                 if word:
                     found.append((word, begin, last))
@@ -133,6 +148,7 @@ def fast_words(text: str) -> list[tuple[int, str]]:
 @example("don't stop", "DON’T\nSTOP")
 @example("<a<b>c", "<1>2</1>")
 @example("&;&a &amp;x", "&" + "a" * 40 + ";")
+@example("0\xad,000", "１,000 1，000 1,０００ 1234,567 1,2345 1,000,000.5")
 @example("<A\x80", ">")
 @example("<aÀ b", "</À></aÀ><a À>")
 def test_words(first: str, second: str) -> None:
