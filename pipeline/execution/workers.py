@@ -244,6 +244,7 @@ def _serve(pipe: Connection) -> None:
     and not in a file. What was loaded for the call before is let go.
     """
     _end_with_parent()
+    gc.freeze()  # what was loaded before the fork is never let go
     payload, call = b"", cast("Call | None", None)
     try:
         while True:
