@@ -1,9 +1,9 @@
 """Writes the blocks that are kept as Markdown (CommonMark, and GitHub's tables).
 
-Headings have their number signs, items their dash or number, code its fence with the language that its class names,
-tables of short cells a line of dashes under their first row, quotations their angle brackets; within a block, what is
-strong, emphasised or code stands between its marks. Text is not escaped, but for the bars of a table. Cost: linear in
-the text, but for the elements around each block.
+Headings have their number signs, items their dash or number (always in digits), code its fence with the language that
+its class names, tables of short cells a line of dashes under their first row, quotations their angle brackets; within a
+block, what is strong, emphasised or code stands between its marks. Text is not escaped, but for the bars of a table.
+Cost: linear in the text, but for the elements around each block.
 """
 
 from typing import Final
@@ -16,12 +16,21 @@ from prep.stages.extract.html.attribute_kernels import attribute_range, lower
 from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, name_hash, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers, table_around
-from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, write_number
+from prep.stages.extract.writing.label_kernels import (
+    DIGITS,
+    indent_of,
+    item_labels,
+    note_marked,
+    shown_style,
+    stays_in_item,
+    write_marker,
+)
+from prep.stages.extract.writing.layout_kernels import cell_columns
 from prep.stages.extract.writing.render_kernels import around, rows_in_line
 from prep.stages.extract.writing.spacing_kernels import Booleans, ends_apart, has, note_gap, shared_list
 
-_SPACE, _BAR, _NEWLINE, _DASH, _DOT, _HASH, _TICK, _STAR, _ANGLE, _BACKSLASH = 32, 124, 10, 45, 46, 35, 96, 42, 62, 92
-_LI, _OL, _TR, _TD, _TH, _TABLE = (number(name) for name in ("li", "ol", "tr", "td", "th", "table"))
+_SPACE, _BAR, _NEWLINE, _DASH, _HASH, _TICK, _STAR, _ANGLE, _BACKSLASH = 32, 124, 10, 45, 35, 96, 42, 62, 92
+_LI, _TR, _TD, _TH, _TABLE = (number(name) for name in ("li", "tr", "td", "th", "table"))
 _QUOTE, _H1, _H6 = number("blockquote"), number("h1"), number("h6")
 _PRE: Final = inside("pre")
 _CODE: Final = inside("code")
@@ -38,6 +47,9 @@ _DEFAULT: Final = b"default"
 _LONGEST_LANGUAGE: Final = 24
 _MARKS: Final = 16
 """Most bytes of marks beside a run."""
+_NUMBER: Final = 3
+"""Bytes that indent what follows in an item that begins with its own number."""
+_WIDEST_MARKER: Final = 5
 _FENCE: Final = 48
 """Most bytes of a block's fence or of its marker, but for what indents it."""
 
@@ -45,12 +57,13 @@ _FENCE: Final = 48
 @kernel
 def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, kept: Booleans) -> Bytes:
     """Return the blocks that are kept as Markdown in UTF-8."""
-    columns, numbers = cell_columns(page, elements), item_numbers(page, elements)
+    columns = cell_columns(page, elements)
+    numbers, styles = item_labels(page, elements)
     in_line = rows_in_line(elements, blocks, kept)
     widths = _widths(elements, blocks, kept, columns, in_line)
     target = np.empty(_most_bytes(text, elements, blocks, kept, widths), np.uint8)
     written = 0
-    marked = np.zeros(len(elements.kind), np.bool_)  # list items that have a dash or number
+    marked = np.zeros(len(elements.kind), np.int32)  # the width of the marker of list items, and in their lists
     ruled = np.zeros(len(elements.kind), np.bool_)  # tables with their line of dashes
     loose = np.zeros(len(elements.kind), np.bool_)  # lists with an empty line in their last entry
     before = -1
@@ -77,24 +90,20 @@ def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
                 written = _end_row(target, written, elements, blocks, in_line, before, table, widths, column, ruled)
                 written = _write_cells(target, written, columns[cell] + 1)
             column = columns[cell]
-            written = _write_runs(target, written, text, elements, blocks, runs, block, True, True)
+            written = _write_runs(target, written, text, elements, blocks, runs, block, blocks.start[block], True, True)
             before = block
             continue
         if before >= 0:
             written = _end_row(target, written, elements, blocks, in_line, before, 0, widths, column, ruled)
         written = _begin_block(target, written, elements, blocks, loose, before, block, begins_item)
-        first = written
+        first, start = written, blocks.start[block]
         preformatted = elements.inside[element] & _PRE != 0
         if begins_item:
-            first = _indent(target, written, elements, marked, elements.parent[item])
-            if numbers[item] >= 0:
-                first = write_number(target, first, numbers[item])
-                target[first] = _DOT
-            else:
-                target[first] = _DASH
-            target[first + 1] = _SPACE
-            first += 2
-            marked[item] = True
+            begin = _indent(target, written, elements, marked, elements.parent[item])
+            end = blocks.end[block]
+            style = min(DIGITS, shown_style(text, start, end, styles[item]))
+            first, start = write_marker(target, begin, text, end if preformatted else start, end, numbers[item], style)
+            note_marked(elements, marked, item, _NUMBER if first == begin else min(first - begin, _WIDEST_MARKER))
         else:
             first = _indent(target, written, elements, marked, element)
         level = _level(elements, element)
@@ -107,7 +116,7 @@ def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
         if preformatted:
             end = _write_code(page, target, first, text, elements, blocks, runs, block)
         else:
-            end = _write_runs(target, first, text, elements, blocks, runs, block, level > 0, False)
+            end = _write_runs(target, first, text, elements, blocks, runs, block, start, level > 0, False)
         written = _indent_lines(target, first, end, elements, marked, element)
         before = block
     if before >= 0:
@@ -135,7 +144,7 @@ def _most_bytes(text: Bytes, elements: Elements, blocks: Blocks, kept: Booleans,
         if not kept[block]:
             continue
         element = blocks.element[block]
-        indent = 3 * elements.depth[element] + 4
+        indent = _WIDEST_MARKER * elements.depth[element] + 4
         length = blocks.end[block] - blocks.start[block]
         lines = 1
         for at in range(blocks.start[block], blocks.end[block]):
@@ -231,19 +240,20 @@ def _begin_block(
 
 
 @leaf
-def _indent(target: Bytes, written: int, elements: Elements, marked: Booleans, element: int) -> int:
+def _indent(target: Bytes, written: int, elements: Elements, marked: Integers, element: int) -> int:
     """Write what indents a line in an element: the angle bracket of a quotation, and spaces of the items around.
 
     Of nested quotations the innermost has the bracket; spaces of items around it stand before, of those in it after.
     """
     outside, inside_, quotes = 0, 0, 0
+    in_item = True
     at = element
     while at > 0:
         if elements.kind[at] == _QUOTE:
             quotes = 1
-        elif marked[at]:
-            spaces = 3 if elements.kind[elements.parent[at]] == _OL else 2
-            outside, inside_ = outside + spaces * quotes, inside_ + spaces * (1 - quotes)
+        spaces = indent_of(elements, marked, at, in_item)
+        outside, inside_ = outside + spaces * quotes, inside_ + spaces * (1 - quotes)
+        in_item = stays_in_item(elements, at, in_item)
         at = elements.parent[at]
     for _ in range(outside):
         target[written] = _SPACE
@@ -258,7 +268,7 @@ def _indent(target: Bytes, written: int, elements: Elements, marked: Booleans, e
 
 
 @inner
-def _indent_lines(target: Bytes, start: int, end: int, elements: Elements, marked: Booleans, element: int) -> int:
+def _indent_lines(target: Bytes, start: int, end: int, elements: Elements, marked: Integers, element: int) -> int:
     """Indent the lines of a block but its first; return where it ends."""
     lines = 0
     for at in range(start, end):
@@ -300,18 +310,21 @@ def _write_runs(
     blocks: Blocks,
     runs: Runs,
     block: int,
+    start: int,
     flat: bool,
     cell: bool,
 ) -> int:
-    """Write a block's text with the marks of its runs.
+    """Write a block's text, from `start` on, with the marks of its runs.
 
     Flat text has its lines joined and nothing strong; in a cell bars are escaped.
     """
     end = blocks.end[block]
     state = np.uint64(0)
     for run in range(blocks.run[block], blocks.run[block + 1]):
-        first = blocks.start[block] if run == blocks.run[block] else runs.start[run]
+        first = start if run == blocks.run[block] else max(start, runs.start[run])
         last = runs.start[run + 1] if run + 1 < blocks.run[block + 1] else end
+        if last <= start:
+            continue
         around_ = elements.inside[runs.element[run]]
         wanted = np.uint64(0)
         if around_ & _CODE != 0:
@@ -322,7 +335,7 @@ def _write_runs(
         if wanted != state:
             written = _write_marks(target, written, state, True)
             space = 0
-            while first - space > blocks.start[block] and text[first - 1 - space] <= _SPACE:
+            while first - space > start and text[first - 1 - space] <= _SPACE:
                 space += 1
             for place in range(first - space, first):
                 target[written] = _SPACE if flat else text[place]
@@ -331,7 +344,7 @@ def _write_runs(
             state = wanted
         else:
             space = 0
-            while first - space > blocks.start[block] and text[first - 1 - space] <= _SPACE:
+            while first - space > start and text[first - 1 - space] <= _SPACE:
                 space += 1
             for place in range(first - space, first):
                 target[written] = _SPACE if flat else text[place]

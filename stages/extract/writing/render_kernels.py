@@ -1,10 +1,10 @@
 """Writes the blocks that are kept as plain text that can be read.
 
-Paragraphs and headings stand apart by an empty line. The items of a list have a line and a dash each, or their number;
-those of a list inside of it are indented. The rows of a table have a line each, their cells separated by bars; a cell
-without text keeps its column, and what stands in one cell stays in its line. Preformatted text keeps its lines. Where
-rows or items hold whole paragraphs, as in layouts and forums, they are written as paragraphs. Cost: linear in the text,
-but for the elements around each block.
+Paragraphs and headings stand apart by an empty line. The items of a list have a line and a dash each, or their number
+or letter; those of a list inside of it are indented. The rows of a table have a line each, their cells separated by
+bars; a cell without text keeps its column, and what stands in one cell stays in its line. Preformatted text keeps its
+lines. Where rows or items hold whole paragraphs, as in layouts and forums, they are written as paragraphs. Cost: linear
+in the text, but for the elements around each block.
 """
 
 from typing import Final
@@ -15,8 +15,9 @@ from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.html.block_kernels import Blocks
 from prep.stages.extract.html.element_kernels import inside, number
-from prep.stages.extract.html.nesting_kernels import Elements, table_around
-from prep.stages.extract.writing.layout_kernels import cell_columns, item_numbers, write_number
+from prep.stages.extract.html.nesting_kernels import Elements, Integers, table_around
+from prep.stages.extract.writing.label_kernels import indent_of, item_labels, note_marked, stays_in_item, write_marker
+from prep.stages.extract.writing.layout_kernels import cell_columns
 from prep.stages.extract.writing.spacing_kernels import (
     Booleans,
     begins_apart,
@@ -27,7 +28,7 @@ from prep.stages.extract.writing.spacing_kernels import (
     shared_list,
 )
 
-_SPACE, _BAR, _NEWLINE, _DASH, _DOT, _SEMICOLON = 32, 124, 10, 45, 46, 59
+_SPACE, _BAR, _NEWLINE, _DOT, _SEMICOLON = 32, 124, 10, 46, 59
 _EXCLAMATION, _COMMA, _COLON, _QUESTION = 33, 44, 58, 63
 _LI, _TR, _TD, _TH, _TABLE = (number(name) for name in ("li", "tr", "td", "th", "table"))
 _UNMARKED = inside("h1 h2 h3 h4 h5 h6 pre")
@@ -37,7 +38,7 @@ _LONG_CELL: Final = 200
 """Bytes of a block from which a row of a table is taken for a layout of paragraphs."""
 _MOST_IN_CELL: Final = 8
 """Blocks of a cell up to which its row is written as a line."""
-_MARKER: Final = 16
+_MARKER: Final = 32
 """Most bytes of an item's dash or number, and of what else is written before a block once."""
 _SAME_CELL, _CELL, _LINE, _PARAGRAPH = -2, -1, 1, 2
 """What stands between two blocks; the last two are numbers of newlines."""
@@ -46,7 +47,8 @@ _SAME_CELL, _CELL, _LINE, _PARAGRAPH = -2, -1, 1, 2
 @kernel
 def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: Booleans) -> Bytes:
     """Return the blocks that are kept as UTF-8."""
-    columns, numbers = cell_columns(page, elements), item_numbers(page, elements)
+    columns = cell_columns(page, elements)
+    numbers, styles = item_labels(page, elements)
     in_line = rows_in_line(elements, blocks, kept)
     size = 0
     for block in range(len(kept)):
@@ -55,7 +57,7 @@ def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: B
             size += 2 * columns[around(elements, blocks.element[block], _TD, _TH)]
     target = np.empty(size, np.uint8)
     written = 0
-    marked = np.zeros(len(elements.kind), np.bool_)  # list items that have a dash
+    marked = np.zeros(len(elements.kind), np.int32)  # list items that have a marker, and their lists
     loose = np.zeros(len(elements.kind), np.bool_)  # lists with an empty line in their last entry
     before = -1
     for block in range(len(kept)):
@@ -66,6 +68,7 @@ def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: B
         cell = around(elements, element, _TD, _TH) if in_line[row] else 0
         item = around(elements, element, _LI, _LI)
         begins_item = item > 0 and not has(elements, blocks, item, before)
+        start, end = blocks.start[block], blocks.end[block]
         between = _between(elements, blocks, in_line, loose, before, block, row, begins_item)
         if before >= 0:
             note_gap(elements, blocks, loose, element, before, between == _PARAGRAPH)
@@ -86,10 +89,11 @@ def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: B
             if cell > 0:
                 written = _write_bars(target, written, columns[cell])
             elif begins_item and elements.inside[element] & _UNMARKED == 0:
-                written = _write_marker(target, written, marked_around(elements, marked, item), numbers[item])
-                marked[item] = True
+                written = _indent(target, written, elements, marked, elements.parent[item])
+                written, start = write_marker(target, written, text, start, end, numbers[item], styles[item])
+                note_marked(elements, marked, item, 2)
         flat = cell > 0 and elements.inside[element] & _PRE == 0
-        for at in range(blocks.start[block], blocks.end[block]):
+        for at in range(start, end):
             target[written] = _SPACE if flat and text[at] == _NEWLINE else text[at]
             written += 1
         before = block
@@ -181,18 +185,16 @@ def _write_bars(target: Bytes, written: int, count: int) -> int:
 
 
 @leaf
-def _write_marker(target: Bytes, written: int, depth: int, item_number: int) -> int:
-    """Write an item's dash or number, indented by the items around it."""
-    for _ in range(2 * depth):
-        target[written] = _SPACE
-        written += 1
-    if item_number >= 0:
-        written = write_number(target, written, item_number)
-        target[written] = _DOT
-    else:
-        target[written] = _DASH
-    target[written + 1] = _SPACE
-    return written + 2
+def _indent(target: Bytes, written: int, elements: Elements, marked: Integers, element: int) -> int:
+    """Write the spaces of the items that an element is or stands in."""
+    in_item = True
+    while element > 0:
+        for _ in range(indent_of(elements, marked, element, in_item)):
+            target[written] = _SPACE
+            written += 1
+        in_item = stays_in_item(elements, element, in_item)
+        element = elements.parent[element]
+    return written
 
 
 @leaf
@@ -201,14 +203,3 @@ def around(elements: Elements, element: int, kind: int, other: int) -> int:
     while element > 0 and elements.kind[element] != kind and elements.kind[element] != other:
         element = elements.parent[element]
     return element
-
-
-@leaf
-def marked_around(elements: Elements, marked: Booleans, item: int) -> int:
-    """Return how many list items with a dash stand around an item."""
-    count = 0
-    at = elements.parent[item]
-    while at > 0:
-        count += marked[at]
-        at = elements.parent[at]
-    return count
