@@ -16,6 +16,7 @@ import os
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from multiprocessing import get_context
 from pathlib import Path
 from typing import NamedTuple
@@ -200,7 +201,7 @@ def fit(table: Table, first: Reals) -> BlockModel:
 
 def sharpened(trees: Trees) -> Trees:
     """Return the second stage with its log-odds multiplied."""
-    return trees._replace(value=trees.value * np.float32(SHARPNESS))
+    return replace(trees, value=trees.value * np.float32(SHARPNESS))
 
 
 def data_folder() -> Path:

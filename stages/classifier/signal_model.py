@@ -21,7 +21,7 @@ import pyarrow.compute as pc
 from prep.corpus.arrow.columns import is_number
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import open_input
-from prep.stages.shared.trees.tree_kernels import Trees, probabilities
+from prep.stages.shared.trees.tree_kernels import ARRAYS, Trees, probabilities
 
 FILE = "signals.json"
 """Its name in the folder that training writes."""
@@ -131,7 +131,7 @@ class SignalModel:
         if isinstance(self.model, LogisticModel):
             weights = [vars(weight) for weight in self.model.weights]
             return {**head, "kind": "logistic", "intercept": self.model.intercept, "weights": weights}
-        return {**head, "kind": "trees", "trees": {k: v.tolist() for k, v in self.model.trees._asdict().items()}}
+        return {**head, "kind": "trees", "trees": {k: v.tolist() for k, v in self.model.trees.arrays().items()}}
 
 
 _TYPES = ("uint32", "uint8", "uint16", "float32", "uint32", "float32")
@@ -171,7 +171,7 @@ def _logistic(value: Mapping[str, object], features: tuple[str, ...]) -> Logisti
 
 def _trees(value: Mapping[str, object], features: int) -> TreeModel:
     arrays = cast("dict[str, list[float]]", value["trees"])
-    trees = Trees(*(np.array(arrays[name], np.dtype(kind)) for name, kind in zip(Trees._fields, _TYPES, strict=True)))
+    trees = Trees(*(np.array(arrays[name], np.dtype(kind)) for name, kind in zip(ARRAYS, _TYPES, strict=True)))
     nodes = len(trees.feature)
     same = all(len(column) == nodes for column in (trees.threshold, trees.left, trees.value))
     inner = trees.left != np.arange(nodes)

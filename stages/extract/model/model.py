@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 
 from prep.stages.extract.features.feature_kernels import ALL_FEATURES
-from prep.stages.shared.trees.tree_kernels import Trees
+from prep.stages.shared.trees.tree_kernels import ARRAYS, Trees
 
 MODEL_FILE = Path(__file__).with_name("blocks.npz")
 
@@ -33,7 +33,7 @@ def model_bytes(model: BlockModel) -> bytes:
     arrays = {
         f"{stage}_{name}": array
         for stage, trees in (("first", model.first), ("second", model.second))
-        for name, array in trees._asdict().items()
+        for name, array in trees.arrays().items()
     }
     stream = io.BytesIO()
     np.savez_compressed(stream, allow_pickle=False, features=np.array(model.features), **arrays)
@@ -47,5 +47,5 @@ def load_model(path: Path = MODEL_FILE) -> BlockModel:
         names = tuple(file["features"].tolist())
         if names != ALL_FEATURES:
             raise ValueError(f"{path}: it knows other features than this package makes; train it again")
-        first, second = (Trees(*(file[f"{stage}_{name}"] for name in Trees._fields)) for stage in ("first", "second"))
+        first, second = (Trees(*(file[f"{stage}_{name}"] for name in ARRAYS)) for stage in ("first", "second"))
     return BlockModel(names, first, second)

@@ -13,7 +13,7 @@ from prep.stages.extract.engine import add_collective, features_of, read_page
 from prep.stages.extract.features.feature_kernels import ALL_FEATURES, FEATURES
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import MODEL_FILE, BlockModel, load_model, model_bytes
-from prep.stages.shared.trees.tree_kernels import Features, Trees, probabilities
+from prep.stages.shared.trees.tree_kernels import ARRAYS, Features, Trees, probabilities
 
 SHIPPED = load_model()
 
@@ -97,7 +97,7 @@ def test_a_model_is_the_same_bytes_however_often_it_is_written(tmp_path: Path) -
     read = load_model(copy)
     assert read.features == ALL_FEATURES
     for stage, shipped in ((read.first, SHIPPED.first), (read.second, SHIPPED.second)):
-        assert all(np.array_equal(getattr(stage, name), getattr(shipped, name)) for name in Trees._fields)
+        assert all(np.array_equal(getattr(stage, name), getattr(shipped, name)) for name in ARRAYS)
 
 
 def test_a_model_of_other_features_is_refused(tmp_path: Path) -> None:
