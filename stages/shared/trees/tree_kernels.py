@@ -66,7 +66,7 @@ class Trees:
         if (left < 0).any() or (left > _LEFT_MASK).any():
             raise ValueError("a node's left child lies outside its tree, or more than 65,535 nodes from the root")
         bits = (self.threshold + np.float32(0)).view(np.uint32)  # +0, since −0 would be less
-        threshold = np.where(bits >> _SIGN, ~bits, bits | _POSITIVE)
+        threshold = np.where(bits >> _SIGN, ~bits, bits | _POSITIVE).astype(np.uint64)
         node = self.feature.astype(np.uint64) << _COLUMN | left.astype(np.uint64) << _LEFT | threshold
         return PackedTrees(self.root, self.depth, node, self.value)
 
