@@ -301,7 +301,8 @@ class _Steps:
         label = step.title if phase.name == PHASE else f"{step.title} {phase.name}"
         settings = self._configuration.settings
         doubling = doubling_of(work) if settings.executor.duplicate_stragglers else None
-        call = Call(work, label, waiting, folder, phase.name, settings.hang_seconds, doubling)
+        itself = isinstance(step, GlobalStep) and step.stage.stops_itself
+        call = Call(work, label, waiting, folder, phase.name, settings.hang_seconds, doubling, itself)
 
         def done(task: int) -> bool:
             return Path(records.task_path(folder, phase.name, task)).exists()

@@ -9,10 +9,12 @@ import importlib
 import re
 from collections.abc import Callable, Iterator, Mapping
 from importlib.metadata import EntryPoint, entry_points
-from typing import cast
+from typing import TYPE_CHECKING, cast
 
 from prep.corpus.errors import ConfigurationError
-from prep.stages.stage import GlobalStage, RowStage, SourceStage, Stage
+
+if TYPE_CHECKING:
+    from prep.stages.stage import Stage
 
 _CLASSES: Mapping[str, str] = {
     "read": "read.read.Read",
@@ -52,16 +54,21 @@ GROUP = "prep.stages"
 NAME = re.compile(r"[a-z][a-z0-9_]*")
 
 
-class _Catalogue(Mapping[str, type[Stage]]):
+def module_of(name: str) -> str | None:
+    """Return the module of one of `prep`'s own stages, which is not imported; None for a stage of another package."""
+    return f"prep.stages.{_CLASSES[name].rpartition('.')[0]}" if name in _CLASSES else None
+
+
+class _Catalogue(Mapping[str, "type[Stage]"]):
     """Imports a stage when its name is looked up: one of `prep`'s own, an entry point's, or any `module.Class`.
 
     Raises ConfigurationError for a stage of another package that cannot be used.
     """
 
-    def __getitem__(self, name: str) -> type[Stage]:
-        if name in _CLASSES:
-            module, _, kind = _CLASSES[name].rpartition(".")
-            return cast("type[Stage]", getattr(importlib.import_module(f"prep.stages.{module}"), kind))
+    def __getitem__(self, name: str) -> "type[Stage]":
+        own = module_of(name)
+        if own is not None:
+            return cast("type[Stage]", getattr(importlib.import_module(own), _CLASSES[name].rpartition(".")[2]))
         if name in _offered():
             return _foreign(name, _offered()[name].load)
         module, dot, kind = name.rpartition(".")
@@ -80,8 +87,10 @@ def _offered() -> Mapping[str, EntryPoint]:
     return {point.name: point for point in entry_points(group=GROUP)}
 
 
-def _foreign(name: str, load: Callable[[], object]) -> type[Stage]:
+def _foreign(name: str, load: Callable[[], object]) -> "type[Stage]":
     """Return a stage of another package, checked as far as the engine relies on it."""
+    from prep.stages.stage import GlobalStage, RowStage, SourceStage
+
     try:
         kind = load()
     except Exception as error:  # whatever the other package raises when it is imported
@@ -98,4 +107,4 @@ def _foreign(name: str, load: Callable[[], object]) -> type[Stage]:
     return kind
 
 
-STAGES: Mapping[str, type[Stage]] = _Catalogue()
+STAGES: "Mapping[str, type[Stage]]" = _Catalogue()

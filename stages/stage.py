@@ -343,6 +343,9 @@ class GlobalStage(Stage):
     reads_text: ClassVar[bool] = True
     """Whether it reads the documents' text. One that does not, and has no tap, reads other columns of the parts and
     minds what is lost already, so that no pass need write the documents before it."""
+    stops_itself: ClassVar[bool] = False
+    """Whether a task ends in its own way when the run is interrupted (training writes a checkpoint). On this machine it
+    runs in the process of the run, which the signal reaches."""
 
     @property
     def cuts(self) -> bool:

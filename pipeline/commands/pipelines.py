@@ -36,12 +36,16 @@ def run(
     ] = False,
 ) -> None:
     """Run a pipeline, or what is left of it, and publish its results, step by step."""
+    from prep.pipeline.execution.preloading import start_early
+
+    flags = _flags(workers, executor)
+    overrides = [*(set_ or []), *flags]
+    if not detach:
+        start_early(pipeline, overrides)
     from prep.pipeline.monitor.opening import opened
     from prep.pipeline.reports.progress import Progress
     from prep.pipeline.run import run as run_pipeline
 
-    flags = _flags(workers, executor)
-    overrides = [*(set_ or []), *flags]
     with opened(pipeline, overrides, flags) as (configuration, _):
         output = configuration.settings.output
         if detach:

@@ -2,8 +2,9 @@
 
 Whether a task is done is decided by its record alone (`prep.pipeline.steps.records`), never by an executor's own marks.
 A single local worker is this process itself, for speed: a library that crashes ends it, and the next run, which finds
-the task's note, runs the rest in a worker process. A small phase (`prep.pipeline.steps.small_phases`) is run by the
-driver of a cluster itself, which waits for no pilot.
+the task's note, runs the rest in a worker process. A single task runs here too as long as there are no worker
+processes; where there are, they have loaded kernels already. A small phase (`prep.pipeline.steps.small_phases`) is run
+by the driver of a cluster itself, which waits for no pilot.
 """
 
 import os
@@ -95,7 +96,8 @@ class Dispatcher:
         run_phase(self._pilots, call, done)
 
     def _run_here(self, call: Call) -> None:
-        alone = self._workers() == 1 or (len(call.tasks) == 1 and not call.work.notes)
+        single = len(call.tasks) == 1 and not call.work.notes
+        alone = self._workers() == 1 or (single and (self._pool is None or call.stops_itself))
         if alone and not any(map(call.has_ended_a_process, call.tasks)):
             for rank in range(len(call.tasks)):
                 call(None, rank)

@@ -55,6 +55,8 @@ class Call:
     """A task that is at the same document for so long is stopped, where its process is watched."""
     doubling: Doubling | None = None
     """How slow tasks are run a second time at the end of the phase, on a cluster; None: they are not."""
+    stops_itself: bool = False
+    """Whether a task ends in its own way when the run is interrupted, and on this machine runs in this process."""
 
     def __repr__(self) -> str:
         return f"prep: {self.label}"

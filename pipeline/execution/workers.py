@@ -10,7 +10,6 @@ import gc
 import os
 import pickle
 import signal
-import sys
 from collections import Counter, deque
 from collections.abc import Callable
 from contextlib import suppress
@@ -24,6 +23,7 @@ from typing import Self, cast
 
 from prep.corpus.errors import RunError, TaskError
 from prep.pipeline.execution.interrupts import without_interrupts
+from prep.pipeline.execution.preloading import preload_loaded
 from prep.pipeline.execution.quarantine import (
     CRASHED,
     MOST_QUARANTINED,
@@ -117,7 +117,7 @@ class Pool:
         Raises TaskError where a task fails, when those that run have ended; RunError where a process ends for no
         document's fault.
         """
-        _CONTEXT.set_forkserver_preload(sorted(name for name in sys.modules if name.startswith("prep.")))
+        preload_loaded()
         _Crew(call, count, self._idle).run()
         while len(self._idle) > count():
             self._idle.pop().end()

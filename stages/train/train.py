@@ -60,6 +60,7 @@ class Train(GlobalStage):
     version: ClassVar[int] = 7
     libraries: ClassVar[tuple[str, ...]] = ("torch", "numpy", "matplotlib")
     grows: ClassVar[bool] = False
+    stops_itself: ClassVar[bool] = True
     makes: ClassVar[str | None] = "model"
     pictures: ClassVar[tuple[str, ...]] = ("loss.svg",)
     needs: ClassVar[tuple[str, ...]] = ("tokenizer", "shards")

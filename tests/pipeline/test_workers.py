@@ -11,6 +11,8 @@ from typing import ClassVar
 import pytest
 
 from prep.corpus.errors import RunError
+from prep.pipeline.config import LocalExecutor
+from prep.pipeline.execution.dispatch import Dispatcher
 from prep.pipeline.execution.tasks import Call
 from prep.pipeline.execution.workers import MOST_ELSEWHERE, Pool
 
@@ -87,6 +89,25 @@ def test_workers_live_from_one_call_to_the_next_and_dead_ones_are_replaced(tmp_p
             os.kill(int(process), signal.SIGKILL)
         assert not processes("third") & first
     assert not [process for process in first if Path("/proc", process).exists()]
+
+
+@pytest.mark.parametrize("stops_itself", [False, True])
+def test_a_single_task_runs_in_a_worker_that_there_is_unless_it_stops_itself(
+    tmp_path: Path, stops_itself: bool
+) -> None:
+    def processes(phase: str, tasks: int) -> set[int]:
+        (tmp_path / phase).mkdir()
+        work = NamesItsProcess(str(tmp_path / phase))
+        call = Call(work, phase, tuple(range(tasks)), str(tmp_path), phase, stops_itself=stops_itself)
+        dispatcher.run(call, lambda task: True)
+        return {int(path.name.split("-")[1]) for path in (tmp_path / phase).iterdir()}
+
+    with Dispatcher(LocalExecutor(), lambda: 2) as dispatcher:
+        assert processes("first", 1) == {os.getpid()}, "no process is started for it"
+        workers = processes("second", 6)
+        assert os.getpid() not in workers
+        last = processes("third", 1)
+        assert last == {os.getpid()} if stops_itself else last <= workers
 
 
 @dataclass(frozen=True)
