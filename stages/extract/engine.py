@@ -29,6 +29,7 @@ from prep.stages.extract.html.unseen_kernels import hide_unseen
 from prep.stages.extract.metadata import is_article, is_discussion, read_article, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
+from prep.stages.extract.writing.announced_kernels import announced_lists
 from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
 from prep.stages.extract.writing.contents_kernels import contents_lists, without_index
 from prep.stages.extract.writing.copy_kernels import drop_copies
@@ -128,14 +129,18 @@ def choose_blocks(read: ReadPage, probability: Reals, words: Integers) -> Boolea
     left_out = navigation_lines(read.text, read.elements, read.blocks, read.runs, words, kept)
     left_out |= contents_lists(read.page, read.text, read.elements, read.blocks, read.runs, words, kept & ~left_out)
     kept &= ~left_out
-    if not for_reference:
+    if for_reference:
+        left_out |= names
+        kept = keep_headings(
+            read.page, read.facts, read.text, read.elements, read.blocks, read.runs, words, kept, left_out
+        )
+        kept = without_index(read.elements, read.blocks, read.runs, kept)
+    else:
         article = is_article(read.page, read.facts)
-        return kept & ~related_links(
+        kept &= ~related_links(
             read.page, read.facts, read.elements, read.blocks, read.runs, words, probability, kept, article
         )
-    left_out |= names
-    kept = keep_headings(read.page, read.facts, read.text, read.elements, read.blocks, read.runs, words, kept, left_out)
-    return without_index(read.elements, read.blocks, read.runs, kept)
+    return announced_lists(read.text, read.elements, read.blocks, words, kept)
 
 
 class Options(NamedTuple):
