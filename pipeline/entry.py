@@ -4,6 +4,7 @@ A terminal or pipe of another encoding than UTF-8 (`LANG=de_DE.ISO-8859-1`, `PYT
 character of a document or a message: those are written as escapes, and end no command.
 """
 
+import gc
 import sys
 from io import TextIOWrapper
 
@@ -18,7 +19,10 @@ def main() -> None:
     with INTERRUPTS.listening():
         from prep.pipeline import cli
 
-        cli.main()
+        try:
+            cli.main()
+        finally:
+            gc.freeze()  # the process ends: to search its modules for cycles at that takes half a second
 
 
 if __name__ == "__main__":

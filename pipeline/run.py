@@ -12,6 +12,7 @@ from pathlib import Path
 from time import time
 
 from prep.corpus.errors import CorruptFileError, RunError, TaskError
+from prep.corpus.files.compression import TRUNCATED
 from prep.corpus.files.retrying import storage_access
 from prep.corpus.files.storage import write_json
 from prep.pipeline.cards.publish_cards import write_cards
@@ -176,7 +177,8 @@ def read_ledger(configuration: Configuration, plan: Plan) -> Ledger:
     places = range(len(names))
     found, groups = [counts[at] for at in places], [of.get(at, ()) for at in places]
     thresholds = [tried.get(at, ()) for at in places]
-    return Ledger(names, found, truncated_inputs(plan, folder), passes, groups, thresholds)
+    truncated = truncated_inputs(plan, folder) if any(TRUNCATED in item.failed for item in found) else []
+    return Ledger(names, found, truncated, passes, groups, thresholds)
 
 
 class _Steps:

@@ -11,9 +11,13 @@ import json
 import unicodedata
 from collections.abc import Callable, Iterator, Sequence
 from functools import cache
+from itertools import pairwise
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+import orjson
+import pyarrow as pa
 
 from prep.corpus.errors import RunError
 from prep.tokenizers.encoding.encode import Tokenizer, open_files
@@ -62,10 +66,11 @@ def check_identity(files: Files, symbols: Sequence[str] = (), texts: Sequence[st
     text does not come back.
     """
     tokenizer = open_files(files)
-    content = json.loads(files[TOKENIZER_JSON]) if TOKENIZER_JSON in files else None
+    content = orjson.loads(files[TOKENIZER_JSON]) if TOKENIZER_JSON in files else None
     given_back = content is not None and _gives_back(content, MODEL in files)
-    everything = list(dict.fromkeys([*hostile_texts((*symbols, *_symbols_of(files))), *texts]))
-    expected = [tokenizer.encode(text) for text in everything]
+    everything = list(dict.fromkeys([*hostile_texts((*symbols, *_symbols_of(files, content))), *texts]))
+    offsets, encoded = tokenizer.encode_column(pa.array(everything, pa.large_string()))
+    expected = [encoded[start:end].tolist() for start, end in pairwise(offsets.tolist())]
     if given_back:
         for text, ids in zip(everything, expected, strict=True):
             _compare_text("the shards' ids", text, _expected_text(text, files), tokenizer.decode(ids))
@@ -104,10 +109,10 @@ def _characters() -> tuple[str, ...]:
     return tuple(known[start : start + 128] for start in range(0, len(known), 128))
 
 
-def _symbols_of(files: Files) -> list[str]:
+def _symbols_of(files: Files, content: dict[str, Any] | None) -> list[str]:
     symbols = [symbol.replace(SPACE, " ") for symbol in user_symbols(files[MODEL])] if MODEL in files else []
-    if TOKENIZER_JSON in files:
-        added = json.loads(files[TOKENIZER_JSON])["added_tokens"]
+    if content is not None:
+        added = content["added_tokens"]
         symbols += [token["content"].replace(SPACE, " ") for token in added if not token["special"]]
     return symbols
 
