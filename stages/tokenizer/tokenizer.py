@@ -29,6 +29,7 @@ from prep.tokenizers.saving.existing import existing_files, find_existing
 from prep.tokenizers.saving.folder import LIBRARIES, Files, with_template, write_folder
 from prep.tokenizers.saving.identity import check_identity
 from prep.tokenizers.saving.sentencepiece_model import SPACE
+from prep.tokenizers.training.counts import stretches
 from prep.tokenizers.training.sample import (
     DRAWN,
     SURVEY,
@@ -48,10 +49,11 @@ from prep.tokenizers.training.train import (
     fixed_tokens,
     most_learnt_tokens,
     train,
+    write_counts,
 )
 from prep.tokenizers.training.train_sentencepiece import LONGEST_TEXT
 
-LOOK, CHOOSE, DRAW, TRAIN, TAKE = "look", "choose", "draw", "train", "take"
+LOOK, CHOOSE, DRAW, COUNT, TRAIN, TAKE = "look", "choose", "draw", "count", "train", "take"
 
 IDS_OF_16_BITS = 1 << 16
 LEAST = 300
@@ -284,13 +286,14 @@ class TrainTokenizer(GlobalStage, GivesTokenizer):
         """Return the bytes of text: for training, those of the sample."""
         if phase == TAKE:
             return 1
-        return min(text_bytes, self.sample_bytes + self.held_out_bytes) if phase == TRAIN else text_bytes
+        return min(text_bytes, self.sample_bytes + self.held_out_bytes) if phase in (COUNT, TRAIN) else text_bytes
 
     def phases(self, parts: int) -> tuple[Phase, ...]:
-        """Return the phases: look at each part, choose the sample, draw it from each part, train."""
+        """Return the phases: look at each part, choose the sample, draw it from each part, count, train."""
         if self.existing:
             return (Phase(TAKE, 1),)
-        return Phase(LOOK, parts), Phase(CHOOSE, 1), Phase(DRAW, parts), Phase(TRAIN, 1)
+        counting = [Phase(COUNT, stretches(self.sample_bytes))] if self.kind == "bpe" else []
+        return Phase(LOOK, parts), Phase(CHOOSE, 1), Phase(DRAW, parts), *counting, Phase(TRAIN, 1)
 
     def is_light(self, phase: str) -> bool:
         """Return whether nothing is trained."""
@@ -305,6 +308,9 @@ class TrainTokenizer(GlobalStage, GivesTokenizer):
         strata = join(context.scratch, "strata.json")
         if phase == CHOOSE:
             write_strata(strata, choose(_tables(context, LOOK), self.sample_settings()))
+        elif phase == COUNT:
+            part = read_sample(_tables(context, DRAW)).stretch(task, stretches(self.sample_bytes))
+            write_counts(_table(context, COUNT, task), part.texts(), self.settings())
         elif phase == TRAIN:
             self._train(context, read_strata(strata))
         else:
@@ -345,7 +351,8 @@ class TrainTokenizer(GlobalStage, GivesTokenizer):
     def _train(self, context: GlobalContext, strata: tuple[Stratum, ...]) -> None:
         tables = _tables(context, DRAW)
         sample = read_sample(tables)
-        trained = train(sample, self.settings())
+        counts = [_table(context, COUNT, number) for number in range(stretches(self.sample_bytes))]
+        trained = train(sample, self.settings(), counts)
         card = {
             "settings": self.model_dump(mode="json", exclude={"chat_template", *self._unused}),
             "control_tokens": {token: index for index, token in enumerate((*control_tokens(self.kind), *self.control))},

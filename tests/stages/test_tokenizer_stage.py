@@ -66,8 +66,10 @@ def check(stage: TrainTokenizer, input_bytes: int = 1_000_000) -> list[Problem]:
 
 
 def test_samples_each_part_then_trains() -> None:
-    phases = Phase("look", 3), Phase("choose", 1), Phase("draw", 3), Phase("train", 1)
+    phases = Phase("look", 3), Phase("choose", 1), Phase("draw", 3), Phase("count", 4), Phase("train", 1)
     assert TrainTokenizer().phases(parts=3) == phases
+    assert Phase("count", 1) in TrainTokenizer(sample_bytes="1MB").phases(parts=3), "one task for 25 MB"
+    assert len(TrainTokenizer(kind="sentencepiece_bpe").phases(parts=3)) == 4, "which counts by itself"
     assert TrainTokenizer(existing="gpt2").phases(parts=3) == (Phase("take", 1),)
 
 

@@ -2,6 +2,7 @@
 
 import json
 from collections import Counter
+from pathlib import Path
 from typing import get_args
 
 import pyarrow as pa
@@ -22,7 +23,7 @@ from prep.tokenizers.encoding.byte_level import (
     to_characters,
     with_single_digits,
 )
-from prep.tokenizers.training.counts import CountedPretokens, PretokenCounter, count
+from prep.tokenizers.training.counts import CountedPretokens, PretokenCounter, count, read_pretokens, write_pretokens
 from prep.tokenizers.training.train_bpe import BYTES, learn, train_bpe
 
 SMALL = ["low lower lowest", "new newer newest", "wide wider widest", "slow and newly widened"]
@@ -145,6 +146,35 @@ def test_the_rarest_pretokens_are_dropped_at_the_memory_limit(sentences: list[st
     again = PretokenCounter(r" ?\p{L}+| ?[^\s\p{L}]+|\s+", 200_000)
     again.add(pa.array(sentences, pa.large_string()))
     assert table(again.pretokens()) == held
+
+
+@pytest.mark.parametrize("stretches", [1, 2, 7])
+def test_stretches_counted_apart_give_the_same_pretokens_in_the_same_order(
+    sentences: list[str], tmp_path: Path, stretches: int
+) -> None:
+    pattern = r" ?\p{L}+| ?[^\s\p{L}]+|\s+"
+    whole, _ = count([pa.array(sentences, pa.large_string())], pattern, 1 << 24)
+    paths = [str(tmp_path / f"{number}.arrow") for number in range(stretches)]
+    for number, path in enumerate(paths):
+        first, stop = (len(sentences) * each // stretches for each in (number, number + 1))
+        part, _ = count([pa.array(sentences[first:stop], pa.large_string())], pattern, 1 << 24)
+        write_pretokens(path, part)
+    together = read_pretokens(paths, 1 << 24)
+    assert together is not None
+    assert together.data.tobytes() == whole.data.tobytes()
+    assert together.offsets.tolist() == whole.offsets.tolist()
+    assert together.counts.tolist() == whole.counts.tolist()
+    assert read_pretokens(paths, len(whole.data)) is not None, "it just fits"
+    assert read_pretokens(paths, len(whole.data) - 1) is None, "some would be dropped"
+    assert read_pretokens([*paths, str(tmp_path / "missing.arrow")], 1 << 24) is None
+    assert read_pretokens([], 1 << 24) is None
+
+
+def test_an_empty_stretch_has_no_pretokens(tmp_path: Path) -> None:
+    write_pretokens(str(tmp_path / "0.arrow"), count([], r"\S+", 1 << 20)[0])
+    found = read_pretokens([str(tmp_path / "0.arrow")], 1 << 20)
+    assert found is not None
+    assert len(found.counts) == 0
 
 
 def test_bytes_are_written_as_gpt2_writes_them() -> None:

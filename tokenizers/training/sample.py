@@ -14,6 +14,7 @@ Memory: 30 bytes for each document in the second pass, a batch in the others; th
 
 import math
 from collections.abc import Iterator, Mapping, Sequence
+from copy import copy
 from dataclasses import dataclass
 
 import numpy as np
@@ -194,6 +195,13 @@ class Sample:
 
     def __len__(self) -> int:
         return len(self._row)
+
+    def stretch(self, number: int, count: int) -> "Sample":
+        """Return one of `count` stretches of the documents, of about as many each."""
+        first, stop = (len(self) * each // count for each in (number, number + 1))
+        part = copy(self)
+        part._batch, part._row = self._batch[first:stop], self._row[first:stop]
+        return part
 
     def batches(self) -> Iterator[pa.RecordBatch]:
         """Yield the documents with `text`, `source` and `language`, in batches of a few megabytes."""

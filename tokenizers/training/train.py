@@ -1,15 +1,17 @@
 """From a sample of texts to the files of a tokenizer, by kind."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Literal, NamedTuple
+
+import pyarrow as pa
 
 from prep.corpus.errors import RunError
 from prep.tokenizers.encoding import byte_level
 from prep.tokenizers.encoding.byte_level import PATTERNS
 from prep.tokenizers.saving.folder import Files, byte_level_files, sentencepiece_files
 from prep.tokenizers.training import train_sentencepiece
-from prep.tokenizers.training.counts import count
+from prep.tokenizers.training.counts import count, read_pretokens, write_pretokens
 from prep.tokenizers.training.sample import Sample
 from prep.tokenizers.training.train_bpe import BYTES, train_bpe
 
@@ -39,6 +41,11 @@ class TokenizerSettings:
     begin: str = ""
     """The token of `control` that begins documents, for byte-level BPE; empty takes the one that ends them."""
 
+    @property
+    def pretoken_bytes(self) -> int:
+        """Bytes of distinct pretokens that fit in the memory."""
+        return self.memory // BYTES_PER_PRETOKEN_BYTE
+
 
 class Trained(NamedTuple):
     """A tokenizer's files, and how many occurrences of rare pretokens were dropped for want of memory."""
@@ -67,15 +74,25 @@ def most_learnt_tokens(kind: Kind, size: int) -> int:
     return 4 * size if kind == "sentencepiece_bpe" else size // 2
 
 
-def train(sample: Sample, settings: TokenizerSettings) -> Trained:
-    """Train a tokenizer and return its files, the same bytes on every run.
+def write_counts(path: str, texts: Iterable[pa.Array], settings: TokenizerSettings) -> None:
+    """Count the pretokens of a stretch of the sample, for byte-level BPE, into a file for `train`."""
+    pretokens, dropped = count(texts, settings.pattern, settings.pretoken_bytes)
+    if not dropped:
+        write_pretokens(path, pretokens)
 
-    Raises RunError where the sample does not hold a vocabulary of that size.
+
+def train(sample: Sample, settings: TokenizerSettings, counts: Sequence[str] = ()) -> Trained:
+    """Train a tokenizer and return its files, the same bytes on every run, with or without counts made before.
+
+    `counts` are the files that `write_counts` made of the sample's stretches, in their order; where one is missing,
+    pretokens are counted here. Raises RunError where the sample does not hold a vocabulary of that size.
     """
     if not len(sample):
         raise RunError("there is no text to train a tokenizer on; loosen the filters or give more text")
     if settings.kind == "bpe":
-        pretokens, dropped = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PRETOKEN_BYTE)
+        pretokens, dropped = read_pretokens(counts, settings.pretoken_bytes), 0
+        if pretokens is None:
+            pretokens, dropped = count(sample.texts(), settings.pattern, settings.pretoken_bytes)
         (tokenizer,) = train_bpe(pretokens, [settings.vocabulary], settings.pattern, _control(settings))
         return Trained(byte_level_files(tokenizer, settings.pattern, begin=settings.begin), dropped)
     algorithm: train_sentencepiece.Algorithm = "bpe" if settings.kind == "sentencepiece_bpe" else "unigram"
@@ -96,7 +113,7 @@ def train_sizes(sample: Sample, settings: TokenizerSettings, sizes: Sequence[int
 
     Raises RunError where the sample does not hold the largest.
     """
-    pretokens, _ = count(sample.texts(), settings.pattern, settings.memory // BYTES_PER_PRETOKEN_BYTE)
+    pretokens, _ = count(sample.texts(), settings.pattern, settings.pretoken_bytes)
     for size, tokenizer in zip(sizes, train_bpe(pretokens, sizes, settings.pattern, _control(settings)), strict=True):
         yield size, byte_level_files(tokenizer, settings.pattern, begin=settings.begin)
 
