@@ -11,8 +11,8 @@ from prep.stages.extract.features.vocabulary_kernels import class_groups
 from prep.stages.extract.html.element_kernels import name_hash
 
 _SLASH, _EQUALS, _GREATER, _QUOTE, _APOSTROPHE, _SPACE = 47, 61, 62, 34, 39, 32
-_SEMICOLON, _EXCLAMATION, _ZERO, _MINUS = 59, 33, 48, 45
-_S, _L, _A, _T, _E = (ord(letter) for letter in "slate")
+_SEMICOLON, _EXCLAMATION, _ZERO, _MINUS, _QUESTION = 59, 33, 48, 45, 63
+_LETTER_H: Final = ord("h")
 _WORD: Final = 0xFFFFFFFF
 
 _CLASS, _ID, _ROLE, _ITEMPROP = (name_hash(name) for name in (b"class", b"id", b"role", b"itemprop"))
@@ -20,9 +20,28 @@ _OPEN, _LABELLED_BY, _HEIGHT = (name_hash(name) for name in (b"open", b"aria-lab
 _HIDDEN, _STYLE, _ARIA_HIDDEN, _TYPE = (name_hash(name) for name in (b"hidden", b"style", b"aria-hidden", b"type"))
 _SHADOW_MODE: Final = name_hash(b"shadowrootmode")
 _TRUE, _LINKED_DATA = name_hash(b"true"), name_hash(b"application/ld+json")
-_SOURCE, _TEX, _DISPLAYED_TEX = (name_hash(name) for name in (b"src", b"math/tex", b"math/tex;mode=display"))
-_ASCII_MATH, _MATHML = name_hash(b"math/asciimath"), name_hash(b"math/mml")
-_HOST_END: Final = len(b"https://latex")
+_SOURCE, _LATE_SOURCE = name_hash(b"src"), name_hash(b"data-src")
+_SHORTEST_ADDRESS: Final = len(b"//i.upmath.me/svg/x")
+_LATEX_HOST, _MATH_TYPE = name_hash(b"latex"), name_hash(b"math/")
+_FORMULA_HOSTS: Final = np.array(
+    [
+        name_hash(host)
+        for host in (
+            b"www.zhihu.com zhihu.com juejin.cn render.githubusercontent.com math.vercel.app math.now.sh i.upmath.me"
+            b" tex.s2cms.ru chart.googleapis.com chart.apis.google.com private.codecogs.com www.codecogs.com"
+            b" math.jianshu.com cdn.nlark.com tex.z-dn.net s0.wp.com l.wordpress.com www.sciweavers.org"
+        ).split()
+    ]
+)
+"""Hosts that draw formulas; others begin with `latex`."""
+_HOST_BLOOM: Final = np.zeros(1024, np.bool_)
+_HOST_BLOOM[_FORMULA_HOSTS % 1024] = True
+_HOLDERS: Final = np.array(
+    [name_hash(name) for name in (b"data-tex", b"data-latex", b"data-formula", b"data-math", b"data-equation-content")]
+)
+"""Attributes that hold a formula."""
+_HOLDER_BLOOM: Final = np.zeros(1024, np.bool_)
+_HOLDER_BLOOM[_HOLDERS % 1024] = True
 _DATE_PUBLISHED: Final = name_hash(b"datepublished")
 
 HIDES: Final = 1
@@ -127,7 +146,8 @@ _CLASSES: Final = {
         highlight-code de1""",
     FRAGMENT: "fragment",
     FORMULA: """tex latex math texrender mwe-math-element mwe-math-fallback-image-inline mwe-math-fallback-image-display
-        ql-img-inline-formula ql-img-displayed-equation mathjax mathjax_preview mathjax_display equation
+        ql-img-inline-formula ql-img-displayed-equation mathjax mathjax_preview mathjax_display mathjax_svg
+        mathjax_svg_display mathjax_chtml mjx-chtml ql-formula latex-rendered wirisformula equation_image equation
         formula eqn math-image inline-formula display-formula""",
     LINE: "line token-line view-code-line",
     PICTURED: "emoji wp-smiley twemoji emojione joypixels emojioneemoji dropcap drop-cap initial-letter",
@@ -208,8 +228,10 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         elif state == _TYPE:
             kind = value_hash(page, start, end)
             linked_data |= kind == _LINKED_DATA
-            marks |= FORMULA if kind in (_TEX, _DISPLAYED_TEX, _ASCII_MATH, _MATHML) else 0
-        elif state == _SOURCE and end - start > _HOST_END and _is_tex_host(page, start):
+            marks |= FORMULA if end - start > 5 and value_hash(page, start, start + 5) == _MATH_TYPE else 0
+        elif state in (_SOURCE, _LATE_SOURCE):
+            marks |= FORMULA if end - start > _SHORTEST_ADDRESS and _draws_formulas(page, start, end) else 0
+        elif _HOLDER_BLOOM[state % 1024] and _is_among(_HOLDERS, state):
             marks |= FORMULA
     return at + 1, ended, groups, shape, marks, linked_data
 
@@ -249,10 +271,31 @@ def value_hash(page: Bytes, start: int, end: int) -> int:
 
 
 @leaf
-def _is_tex_host(page: Bytes, start: int) -> bool:
-    """Return whether an address begins with `latex` after its scheme, as those of drawn formulas do."""
-    at = start + (8 if page[start + 4] == _S else 7)
-    return bool(page[at] == _L and page[at + 1] == _A and page[at + 2] == _T and page[at + 3] == _E)
+def _draws_formulas(page: Bytes, start: int, end: int) -> bool:
+    """Return whether an address is on a host that draws formulas."""
+    at = start
+    if page[at] | 0x20 == _LETTER_H:
+        while at < min(end, start + 6) and page[at] != _SLASH:
+            at += 1
+    if page[at] != _SLASH or page[at + 1] != _SLASH:
+        return False
+    at += 2
+    state = 0
+    first = at
+    while at < end and page[at] not in (_SLASH, _QUESTION):
+        state = (state * 31 + lower(page[at])) & _WORD
+        at += 1
+        if at == first + 5 and state == _LATEX_HOST:
+            return True
+    return bool(_HOST_BLOOM[state % 1024]) and _is_among(_FORMULA_HOSTS, state)
+
+
+@leaf
+def _is_among(hashes: npt.NDArray[np.int64], state: int) -> bool:
+    for place in range(len(hashes)):
+        if hashes[place] == state:
+            return True
+    return False
 
 
 @leaf

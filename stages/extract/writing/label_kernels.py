@@ -22,8 +22,8 @@ _START, _VALUE, _REVERSED, _TYPE, _CLASS, _STYLE = (
 )
 _LIST_STYLE, _LIST_STYLE_TYPE = name_hash(b"list-style"), name_hash(b"list-style-type")
 _WORD: Final = 0xFFFFFFFF
-_SPACE, _SEMICOLON, _COLON, _EXCLAMATION, _DASH, _STAR, _DOT, _OPENING, _CLOSING, _GREATER = (
-    ord(sign) for sign in " ;:!-*.()>"
+_SPACE, _SEMICOLON, _COLON, _EXCLAMATION, _DASH, _DOT, _OPENING, _CLOSING, _GREATER = (
+    ord(sign) for sign in " ;:!-.()>"
 )
 _LARGEST: Final = 1 << 20
 """The largest number of an item; larger ones are taken as it."""
@@ -305,10 +305,10 @@ def _label_end(text: Bytes, start: int, end: int) -> int:
 
 @leaf
 def _after_bullet(text: Bytes, start: int, end: int) -> int:
-    """Return where a text goes on after a bullet that it begins with; a dash or star before a digit is none."""
+    """Return where a text goes on after a bullet that it begins with; a dash before a digit is none, nor a star."""
     if start >= end:
         return start
-    if text[start] in (_DASH, _STAR):
+    if text[start] == _DASH:
         after, alone, signs = start + 1, False, True
     else:
         bullet = _bullet(text, start, end)

@@ -1,16 +1,19 @@
 """Formulas in HTML, each written once: as the LaTeX that the page carries, else as a line of text.
 
 Pages hold a formula several times: MathML with LaTeX beside it (KaTeX, LaTeXML), MathML and an image (Wikipedia), what
-a script has drawn and the script's source (MathJax), or an image whose alternative text is LaTeX. Each group of these
+a script has drawn and the script's source (MathJax), an attribute of an element that a script fills (`data-tex`), or an
+image whose alternative text or address is LaTeX. Each group of these
 is replaced by one text before the page is read. MathML without LaTeX is written in a line, `(a+b)/2`, `x^2`, `√(x+1)`,
 by joining the parts of each element as it ends. Cost: linear in the formulas; a page without any is not looked at.
 """
 
+import json
 import re
 from functools import cache
 from html import escape, unescape
 from typing import Final, Literal, NamedTuple
-from urllib.parse import unquote
+
+from prep.stages.shared.markup.formula_addresses import latex_in_address
 
 Delimiters = Literal["dollars", "brackets", "none"]
 
@@ -21,25 +24,49 @@ _DELIMITERS: Final = {
 }
 """What stands around a formula in a line, and around a displayed one."""
 
-_OPENER: Final = re.compile(
-    rb"""<(?P<name>(?:\w+:)?math|mjx-container|img)\b[^>]*>
-    |<(?P<script>script)\b[^>]*math/(?:tex|asciimath|mml)[^>]*>
-    |<(?P<group>span|div)\b[^>]*\bclass\s*=\s*["']?[^"'>]*\b
-        (?P<class>mwe-math-element|MathJax(?:_Display|_SVG|_SVG_Display|_CHTML|_Preview)?|mjx-chtml|katex-html)(?![\w-])[^>]*>""",
-    re.IGNORECASE | re.VERBOSE,
+_TAG_END: Final = rb"""(?>[^>=]+|=\s*"[^"]*"|=\s*'[^']*'|=)*+>"""
+"""The attributes of a start tag, in whose values `>` may stand, and its end."""
+_ELEMENT: Final = (
+    rb"""<(?P<name>(?:\w+:)?math|mjx-container|img)\b"""
+    + _TAG_END
+    + rb"""|<(?P<script>script)\b[^>]*math/(?:tex|asciimath|mml)[^>]*>
+    |<(?P<group>span|div)\b(?=[^>]*\bclass\s*=\s*["']?[^"'>]*\b
+        (?P<class>mwe-math-element|MathJax(?:_Display|_SVG|_SVG_Display|_CHTML|_Preview)?|mjx-chtml|katex-html)(?![\w-]))"""
+    + _TAG_END
 )
+_HELD: Final = (
+    rb"""<(?P<held>span|div|p|figure|code|em|i|b)\b
+        (?=[^<>]*?(?:\sdata-(?:tex|latex|formula|math|equation-content)\s*=|\b(?:ql-formula|latex-rendered)\b))"""
+    + _TAG_END
+)
+_OPENER: Final = re.compile(_ELEMENT, re.IGNORECASE | re.VERBOSE)
+_OPENER_OR_HOLDER: Final = re.compile(_ELEMENT + b"|" + _HELD, re.IGNORECASE | re.VERBOSE)
+_HOLDER_SIGNS: Final = (b"data-tex", b"data-latex", b"data-formula", b"data-math", b"data-equation-content",
+                        b"ql-formula", b"latex-rendered")  # fmt: skip
+"""What a page has where an attribute of an element may hold a formula."""
 _ATTRIBUTE: Final = re.compile(rb"""([\w:-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""")
 _ANNOTATION: Final = re.compile(
     rb"<(?:\w+:)?annotation\b[^>]*encoding\s*=\s*[\"']?[^\"'>]*(?:tex|latex)[^>]*>(.*?)</(?:\w+:)?annotation",
     re.IGNORECASE | re.DOTALL,
 )
-_IMAGE_CLASS: Final = re.compile(r"\b(?:mwe-math-fallback-image-\w+|tex|latex|math|texrender|ql-img-\w+-\w+)(?![\w-])")
+_IMAGE_CLASS: Final = re.compile(
+    r"\b(?:mwe-math-fallback-image-\w+|tex|latex|math|texrender|equation_image|ql-img-\w+-\w+)(?![\w-])"
+)
 _IMAGE_SOURCE: Final = re.compile(
     r"latex\.codecogs\.com|/(?:math)?tex\.cgi|/latex\.php|s0\.wp\.com/latex", re.IGNORECASE
 )
 _EQUATION_CLASS: Final = re.compile(r"\b(?:equation|formula|eqn|math-image|inline-formula|display-formula)(?![\w-])")
 _LATEX: Final = re.compile(r"\\[A-Za-z]+|[\w)}][\^_][\w{(]")
-_QUERY: Final = re.compile(r"(?:latex\.codecogs\.com|tex\.cgi|/latex\.php)[^?]*\?(?:latex=)?([^&]+)", re.IGNORECASE)
+_HOLDERS: Final = ("data-tex", "data-latex", "data-equation-content")
+"""Attributes that hold LaTeX."""
+_DOUBTFUL_HOLDERS: Final = ("data-math", "data-formula")
+"""Attributes that hold LaTeX where it looks like it, or the element is empty."""
+_NO_LATEX: Final = re.compile(r"\s*|=.*|\d+|true|false|yes|no|inline|block|display", re.IGNORECASE | re.DOTALL)
+_HOLDS_BLOCKS: Final = re.compile(rb"<(?:p|h[1-6]|li|table|article|section)\b", re.IGNORECASE)
+_MARKUP: Final = re.compile(rb"<!--.*?-->|<(script|style|svg)\b.*?</\1\s*>|<[^>]*>", re.IGNORECASE | re.DOTALL)
+_DISPLAYED: Final = re.compile(r"display|block", re.IGNORECASE)
+_WIRIS: Final = str.maketrans({"«": "<", "»": ">", "¨": '"', "§": "&", "`": "'"})
+"""What the editor of WIRIS writes in an attribute for the signs of markup."""
 _STYLE: Final = re.compile(r"\{\\(?:displaystyle|textstyle|scriptstyle)\s+(.*)\}", re.DOTALL)
 _SOURCE_NEAR: Final = re.compile(
     rb"(?:\s|</?(?:span|div)\b[^>]*>)*<script\b[^>]*math/(?:tex|asciimath|mml)", re.IGNORECASE
@@ -62,8 +89,9 @@ def write_formulas(page: bytes, delimiters: Delimiters = "dollars") -> bytes:
     parts: list[bytes] = []
     done = 0
     unclosed: set[bytes] = set()
-    for opener in _OPENER.finditer(page):
-        name = (opener["name"] or opener["script"] or opener["group"]).lower()
+    pattern = _OPENER_OR_HOLDER if any(sign in page for sign in _HOLDER_SIGNS) else _OPENER
+    for opener in pattern.finditer(page):
+        name = (opener["name"] or opener["script"] or _holder(opener) or opener["group"]).lower()
         if opener.start() < done or name in unclosed:
             continue
         end = opener.end() if name == b"img" else _element_end(page, opener, name)
@@ -76,6 +104,11 @@ def write_formulas(page: bytes, delimiters: Delimiters = "dollars") -> bytes:
         parts += (page[done : opener.start()], b"" if formula is None else _written(formula, delimiters))
         done = end
     return b"".join((*parts, page[done:])) if parts else page
+
+
+def _holder(opener: re.Match[bytes]) -> bytes | None:
+    """Return the name of an element that may hold a formula in an attribute."""
+    return opener["held"] if "held" in opener.re.groupindex else None
 
 
 def _written(formula: _Formula, delimiters: Delimiters) -> bytes:
@@ -97,6 +130,9 @@ def _read(page: bytes, opener: re.Match[bytes], end: int) -> tuple[int, _Formula
         return end, _Formula(
             _cleaned(content.decode("utf-8", "replace")), display, b"asciimath" not in opener[0].lower()
         )
+    if _holder(opener):
+        formula = _from_attributes(opener, page[opener.end() : end])
+        return (end, formula) if formula else (-1, None)
     if name.endswith(b"math"):
         return end, _from_mathml(page[opener.start() : end])
     if kind in (b"katex-html", b"mathjax_preview") or (kind != b"mwe-math-element" and _SOURCE_NEAR.match(page, end)):
@@ -107,6 +143,8 @@ def _read(page: bytes, opener: re.Match[bytes], end: int) -> tuple[int, _Formula
         return end, formula
     if math := _MATH.search(inner):
         return end, _from_mathml(math[0])
+    if mathml := _attributes(opener[0]).get("data-mathml"):
+        return end, _from_mathml(mathml.encode())
     return (end, None) if name else (-1, None)
 
 
@@ -133,15 +171,59 @@ def _attributes(tag: bytes) -> dict[str, str]:
     return found
 
 
+def _from_attributes(opener: re.Match[bytes], inner: bytes) -> _Formula | None:
+    """Return the formula that an element holds in an attribute, whatever a script has drawn in it."""
+    attributes = _attributes(opener[0])
+    kind = attributes.get("class", "")
+    held = next((attributes[name] for name in _HOLDERS if name in attributes), "")
+    if not held and "ql-formula" in kind:
+        held = attributes.get("data-value", "")
+    if not held and "latex-rendered" in kind:
+        held = _expression(attributes.get("data-attrs", ""))
+    if not held:
+        doubtful = next((attributes[name] for name in _DOUBTFUL_HOLDERS if name in attributes), "")
+        if _LATEX.search(doubtful) or not _MARKUP.sub(b"", inner).strip():
+            held = doubtful
+    if _NO_LATEX.fullmatch(held) or _HOLDS_BLOCKS.search(inner):
+        return None
+    display = (
+        opener["held"].lower() in (b"div", b"p", b"figure")
+        or b"mode=display" in inner.replace(b" ", b"")
+        or any(_DISPLAYED.search(attributes.get(name, "")) for name in ("class", "data-mode", "data-type"))
+        or attributes.get("data-display") == "true"
+    )
+    return _Formula(_cleaned(held), display or _ends_line(held))
+
+
+def _expression(attributes: str) -> str:
+    """Return the LaTeX among the attributes that Substack writes as JSON."""
+    try:
+        found = json.loads(attributes)
+    except ValueError:
+        return ""
+    latex = found.get("persistentExpression", "") if isinstance(found, dict) else ""
+    return latex if isinstance(latex, str) else ""
+
+
+def _ends_line(latex: str) -> bool:
+    """Return whether LaTeX ends with a line's end, by which Zhihu displays a formula."""
+    return latex.rstrip().endswith("\\\\")
+
+
 def _from_image(tag: bytes) -> _Formula | None:
     attributes = _attributes(tag)
-    alternative = attributes.get("alt", "").strip()
+    if mathml := attributes.get("data-mathml"):
+        return _from_mathml(mathml.translate(_WIRIS).encode())
     kind, source = attributes.get("class", ""), attributes.get("src", "")
+    held = next((attributes[name] for name in _HOLDERS if name in attributes), "")
+    addresses = (source, attributes.get("data-src", ""), attributes.get("data-original", ""))
+    held = held or next(filter(None, map(latex_in_address, addresses)), "")
+    if not _NO_LATEX.fullmatch(held):
+        return _Formula(_cleaned(held), "display" in kind or _ends_line(held))
+    alternative = attributes.get("alt", "").strip()
     of_formulas = _IMAGE_CLASS.search(kind) or _IMAGE_SOURCE.search(source)
-    if not alternative and (query := _QUERY.search(source)):
-        return _Formula(_cleaned(unquote(query[1])))
     if alternative and (of_formulas or (_EQUATION_CLASS.search(kind) and _LATEX.search(alternative))):
-        return _Formula(_cleaned(alternative), "display" in kind)
+        return _Formula(_cleaned(alternative.removeprefix("LaTeX:")), "display" in kind)
     return None
 
 
@@ -162,6 +244,7 @@ def _cleaned(latex: str) -> str:
         if len(text) > len(before + after) and text.startswith(before) and text.endswith(after):
             text = text[len(before) : -len(after)].strip()
             break
+    text = text.removesuffix("\\\\").rstrip()
     styled = _STYLE.fullmatch(text)
     return styled[1].strip() if styled and _balanced(styled[1]) else text
 

@@ -222,3 +222,24 @@ def test_what_opens_on_a_click_is_content(page: str) -> None:
 
 def test_a_page_that_its_scripts_show_is_not_hidden() -> None:
     assert text_of(f"<p>Loading</p><div style='display:none'><p>{HIDDEN}</p></div>") == f"Loading\n\n{HIDDEN}"
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (
+            "<p>Let <span class=ztext-math data-tex='x^2'><span></span><span><span class=MathJax_SVG>x2</span>"
+            "<script type='math/tex;mode=inline'>x^2</script></span></span> be",
+            "Let $x^2$ be",
+        ),
+        ("<p>Let <span class=MathJax_SVG>x2</span><script type='math/tex;mode=inline'>x^2</script> be", "Let $x^2$ be"),
+        ("<p>Let <span data-latex='x^2'></span> be", "Let $x^2$ be"),
+        ("<p>Let <img src='//www.zhihu.com/equation?tex=x%5E2' alt=x> be", "Let $x^2$ be"),
+        ("<p>Let <img src=data:, data-src=https://latex.codecogs.com/svg.image?x^2> be", "Let $x^2$ be"),
+        ("<p>Let <img src=https://i.upmath.me/svg/x%5E2> be", "Let $x^2$ be"),
+        ("<p>Let <img class='Wirisformula' data-mathml='«math»«mi»x«/mi»«/math»'> be", "Let x be"),
+        ("<p>Let <img src=https://www.zhihu.com/logo.png> be", "Let be"),
+    ],
+)
+def test_formulas_are_found(page: str, text: str) -> None:
+    assert text_of(page) == text

@@ -75,8 +75,8 @@ def test_numbers_are_those_that_the_page_shows(page: str, text: str) -> None:
         ("<ol><li>1. oak<li>2) elm<li>3.5 kg ash<li>5. fir</ol>", "1. oak\n2) elm\n3. 3.5 kg ash\n4. 5. fir"),
         ("<ol type=a><li>a) oak<li>B. elm</ol>", "a) oak\nb. B. elm"),
         (
-            "<ul><li>• oak<li>•elm<li><b>·</b>&nbsp;ash<li>– fir<li>- yew<li>* box</ul>",
-            "- oak\n- elm\n- ash\n- fir\n- yew\n- box",
+            "<ul><li>• oak<li>•elm<li><b>·</b>&nbsp;ash<li>– fir<li>- yew<li>* estimated</ul>",
+            "- oak\n- elm\n- ash\n- fir\n- yew\n- * estimated",
         ),
         (
             "<ul><li>\uf0b7oak<li>»elm«<li>- 5 °C<li>•<li>*ash*<li>✓ fir</ul>",

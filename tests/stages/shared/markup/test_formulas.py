@@ -56,6 +56,66 @@ def test_each_formula_once(page: str, text: str | None) -> None:
     assert write_formulas(page.encode()).decode() == (page if text is None else text)
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        (
+            "a<span class=ztext-math data-eeimg=1 data-tex='y^2 &lt; 4'><span></span><span><span class=MathJax_SVG>y2"
+            "</span><script type='math/tex;mode=inline' id=E>y^2 &lt; 4</script></span></span>b",
+            "a$y^2 &lt; 4$b",
+        ),
+        ("<span class=ztext-math data-tex='y = \\sqrt{2} \\\\'></span>", "$$y = \\sqrt{2}$$"),
+        ('<span data-latex="a > b"></span>', "$a &gt; b$"),
+        ("<div data-tex='k'></div><span data-display=true data-tex='m'></span>", "$$k$$$$m$$"),
+        ("<span data-formula='v'> </span><span data-math='\\rho'>ρ</span>", "$v$$\\rho$"),
+        ("<span data-formula='H2O'>water</span><b data-formula='=SUM(A1)'></b><p data-latex=true>a", None),
+        ("<div data-latex='x'><p>A paragraph</p></div>", None),
+        ("<span class=ql-formula data-value='E=m'><span><span class=katex>E=m</span></span></span>", "$E=m$"),
+        (
+            '<div class="latex-rendered" data-attrs="{&quot;persistentExpression&quot;:&quot;\\\\pi r&quot;}"></div>',
+            "$$\\pi r$$",
+        ),
+        ("<div class=latex-rendered data-attrs='[1'></div>", None),
+        ("<span class=MathJax data-mathml='<math><mi>q</mi></math>'><i>q</i></span>", "q"),
+        ("<img class=Wirisformula data-mathml='«math»«msup»«mi»x«/mi»«mn»2«/mn»«/msup»«/math»' alt=x>", "x^2"),
+        ("<img class=equation_image src=/images/z%255E3 alt='LaTeX: z^3' data-equation-content='z^3'>", "$z^3$"),
+        ("<img class=equation_image alt='LaTeX: z^3'>", "$z^3$"),
+        ('<img class=tex alt="a > b">', "$a &gt; b$"),
+    ],
+)  # fmt: skip
+def test_formulas_in_attributes(page: str, text: str | None) -> None:
+    assert write_formulas(page.encode()).decode() == (page if text is None else text)
+
+
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [
+        ("https://www.zhihu.com/equation?tex=a%2Bb+%5Cle+c", "$a+b \\le c$"),
+        ("//www.zhihu.com/equation?tex=%5Cmu%5C%5C", "$$\\mu$$"),
+        ("https://juejin.cn/equation?tex=u%5E2", "$u^2$"),
+        ("https://render.githubusercontent.com/render/math?mode=inline&amp;math=e^{i%20\\pi}", "$e^{i \\pi}$"),
+        ("https://math.vercel.app/?color=black&amp;from=%5Calpha.svg", "$\\alpha.svg$"),
+        ("https://i.upmath.me/svg/%5Csum_i%20x_i", "$\\sum_i x_i$"),
+        ("https://chart.googleapis.com/chart?cht=tx&amp;chl=x%3D%5Cfrac%7B1%7D%7B2%7D&amp;chs=99", "$x=\\frac{1}{2}$"),
+        ("http://chart.apis.google.com/chart?chl=k%2B1&cht=tx", "$k+1$"),
+        ("https://chart.googleapis.com/chart?cht=qr&chl=https%3A%2F%2Fa.example", None),
+        ("https://latex.codecogs.com/svg.image?\\inline&space;\\dpi{150}\\bg_white x&space;+&plus;1", "$x ++1$"),
+        ("https://latex.codecogs.com/png.latex?%5Clarge%20%7Ba%26b%7D", "${a&amp;b}$"),
+        ("https://latex.csdn.net/eq?%5Cbeta", "$\\beta$"),
+        ("https://s0.wp.com/latex.php?latex=%5Cdelta+t&#038;bg=ffffff", "$\\delta t$"),
+        ("https://math.jianshu.com/math?formula=f(x)", "$f(x)$"),
+        ("https://cdn.nlark.com/yuque/__latex/0a1.svg#card=math&code=a%5E2&id=x", "$a^2$"),
+        ("/cgi-bin/mathtex.cgi?\\tau", "$\\tau$"),
+        ("https://www.zhihu.com/logo.png", None),
+    ],
+)  # fmt: skip
+def test_formulas_in_addresses(address: str, text: str | None) -> None:
+    page = f'<img src="{address}">'
+    assert write_formulas(page.encode()).decode() == (page if text is None else text)
+    late = f"<img class=lazy src=data:, data-src='{address}' alt=formula>"
+    assert write_formulas(late.encode()).decode() == (late if text is None else text)
+
+
 def test_delimiters() -> None:
     page = b"<math alttext=x></math><math display=block alttext=y></math><math><mn>1</mn></math>"
     assert write_formulas(page, "brackets") == b"\\(x\\)\\[y\\]1"
