@@ -51,7 +51,8 @@ def compile_pattern(pattern: str) -> Cutter:
     bits = np.zeros(CODE_POINTS, np.uint64)
     for index, source in enumerate(sets):
         bits |= members(source).astype(np.uint64) << np.uint64(index)
-    kinds, symbols = np.unique(bits, return_inverse=True)
+    kinds = np.unique(bits)
+    symbols = np.searchsorted(kinds, bits)
     if len(kinds) >= 256:
         raise PatternError(f"sets that cut the characters into more than 255 kinds in {pattern!r}")
     holds = [{source: bool(int(kind) >> index & 1) for index, source in enumerate(sets)} for kind in kinds]
