@@ -134,7 +134,9 @@ _CLASSES: Final = {
         usa-sr-only govuk-visually-hidden show-for-sr slds-assistive-text cdk-visually-hidden elementor-screen-only
         ui-helper-hidden-accessible p-hidden-accessible euiscreenreaderonly muivisuallyhidden sr_only screenreader-text
         is-sr-only tw-sr-only bx--visually-hidden cds--visually-hidden u-hiddenvisually accessibility-hidden
-        mw-jump-link mw-editsection mw-cite-backlink cite-accessibility-label""",
+        mw-jump-link mw-editsection mw-cite-backlink cite-accessibility-label
+        material-icons material-icons-outlined material-icons-round material-icons-sharp material-icons-two-tone
+        material-icons-extended material-symbols-outlined material-symbols-rounded material-symbols-sharp mat-icon""",
     SPACED: "whitespace-pre whitespace-pre-wrap whitespace-break-spaces text-pre-wrap",
     LINED: "whitespace-pre-line text-pre-line",
     SET_APART: "classifier badge",

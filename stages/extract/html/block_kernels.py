@@ -100,6 +100,8 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
             continue
         element = stretches.element[stretch]
         bits = elements.inside[element]
+        if bits & _CODE == 0 and _is_icon(page, start, end):
+            continue
         preformatted = bits & _PRE != 0
         kept = preformatted or bits & SPACED_BIT != 0
         lined = bits & LINED_BIT != 0
@@ -265,6 +267,28 @@ def _read_character(page: Bytes, at: int, end: int) -> tuple[int, int, int]:
     length = 2 if byte < 0xE0 else 3 if byte < 0xF0 else 4
     code = ((byte & 0x1F) << 6) | (int(page[at + 1]) & 0x3F) if length == 2 and at + 1 < end else 0x100
     return code, 0, min(at + length, end)
+
+
+@leaf
+def _is_icon(page: Bytes, start: int, end: int) -> bool:
+    """Return whether a text is nothing but characters for private use: places in a font of pictures."""
+    found = False
+    at = start
+    while at < end:
+        byte = int(page[at])
+        after = at + 1
+        if byte == _AMPERSAND:
+            code, _, after = read_reference(page, at + 1, end)
+            if not 0xE000 <= code <= 0xF8FF:
+                return False
+            found = True
+        elif byte == 0xEE or (byte == 0xEF and at + 1 < end and page[at + 1] <= 0xA3):
+            after = at + 3
+            found = True
+        elif byte > _SPACE:
+            return False
+        at = after
+    return found
 
 
 @leaf

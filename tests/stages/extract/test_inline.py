@@ -170,6 +170,11 @@ HIDDEN = "Nobody who looks at the page in a browser sees this."
         f"<template>{HIDDEN}</template>",
         f"<noscript><p>{HIDDEN}</noscript>",
         f"<dialog>{HIDDEN}</dialog>",
+        "<i class=material-icons>expand_more</i>",
+        "<button><span class='x Material-Symbols-Outlined'>arrow_forward</span></button>",
+        "<mat-icon class='mat-icon notranslate'>home</mat-icon>",
+        "<i class=icon>\ue901</i>",
+        "<span> &#xE901; &#61441;</span>",
         f"<div class=modal role=dialog aria-hidden=true aria-labelledby=h>{HIDDEN}</div>",
     ],
 )
@@ -177,6 +182,20 @@ def test_what_no_reader_sees_is_left_out(page: str) -> None:
     seen = "The gauge was read every morning, and the level was written down in a book."
     assert text_of(f"<p>{seen}</p>{page}<p>{seen}</p>") == f"{seen}\n\n{seen}"
     assert text_of(f"<p>{seen} {page}") == seen
+
+
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<p>The sign \ue000 of the set</p>", "The sign \ue000 of the set"),
+        ("<p>Press <code>\ue0a0</code></p>", "Press \ue0a0"),
+        ("<p><b>漢\ue000</b>字</p>", "漢\ue000字"),
+        ("<p><b>\uf900</b></p>", "\uf900"),
+        ("<p><b>&#xE901;&#x41;</b></p>", "\ue901A"),
+    ],
+)
+def test_characters_for_private_use_stay_beside_others_and_in_code(page: str, text: str) -> None:
+    assert text_of(page) == text
 
 
 @pytest.mark.parametrize(
