@@ -14,6 +14,8 @@ from typing import NamedTuple
 
 from fastwarc.stream_io import BrotliReader, ZstdReader
 
+from prep.stages.shared.charset.names import charset_of
+
 MAX_HEADER = 64 << 10
 """A header ends within this many bytes."""
 
@@ -21,7 +23,8 @@ _STATUS = re.compile(rb"HTTP/\S*[ \t]+(\d{3})(?!\d)")
 _HEADER_END = re.compile(rb"\r?\n\r?\n")
 _FOLD = re.compile(r"\r?\n[ \t]+")
 _CHUNK_SIZE = re.compile(rb"([0-9A-Fa-f]{1,15})[ \t]*(?:;[^\n]*)?\r?\n")
-_CHARSET = re.compile(r"charset\s*=\s*[\"']?\s*([^\s\"';,]+)", re.IGNORECASE)
+_CHARSET = re.compile(r"(?:^|[\s;,])(?:charset\s*=\s*[\"']?\s*)+([^\s\"';,=]+)", re.IGNORECASE)
+_TYPE = re.compile(r"\s*([^\s;,=]*+)(?!\s*=)")
 _LEADING = re.compile(rb"(?:\xef\xbb\xbf)?(?:\s+|<\?xml[^>]*>|<!--.*?-->)*", re.DOTALL)
 _MARKUP = re.compile(
     rb"<(?:!doctype\s+html|html|head|body|title|meta|script|iframe|h1|div|font|table|a|style|br|p)[\s>]", re.IGNORECASE
@@ -84,9 +87,15 @@ def parse_fields(head: str) -> dict[str, str]:
 
 @lru_cache(maxsize=1024)
 def media_type(content_type: str) -> tuple[str, str | None]:
-    """Return the type in lower case and the declared character set of a Content-Type value."""
-    charset = _CHARSET.search(content_type)
-    return content_type.partition(";")[0].strip().lower(), charset.group(1) if charset else None
+    """Return the type in lower case and the declared character set of a Content-Type value.
+
+    Servers forget the semicolon, give both twice, or give a character set alone; of several, the first that is known
+    counts.
+    """
+    kind = _TYPE.match(content_type)
+    charsets = _CHARSET.findall(content_type)
+    charset = next((label for label in charsets if charset_of(label)), charsets[0] if charsets else None)
+    return kind.group(1).lower() if kind else "", charset
 
 
 def is_html(kind: str, body: bytes) -> bool:

@@ -7,7 +7,7 @@ The standard knows labels exactly as they are listed there. Declarations in the 
 from typing import Final
 
 _LABELS: Final = """
-utf-8: unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf8 x-unicode20utf8
+utf-8: unicode-1-1-utf-8 unicode11utf8 unicode20utf8 utf8 x-unicode20utf8 utf8mb3 utf8mb4 utf-8-sig
 ibm866: 866 cp866 csibm866
 iso-8859-2: csisolatin2 iso-ir-101 iso8859-2 iso88592 iso_8859-2 iso_8859-2:1987 l2 latin2
 iso-8859-3: csisolatin3 iso-ir-109 iso8859-3 iso88593 iso_8859-3 iso_8859-3:1988 l3 latin3

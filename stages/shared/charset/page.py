@@ -8,17 +8,22 @@ has no choice, as it must decide before the page is read. Here all of the page i
 2. A declaration that leaves more than `TOLERATED` damage is compared with what is declared next and with what the
    bytes look like; the least damage decides, the order of the standard between equals.
 3. Where transport and page differ, and the bytes look like what the page says, the page is believed: it was written
-   with its text, the transport's declaration is often a server's default.
+   with its text, the transport's declaration is often a server's default. So it is where the transport says Latin 1,
+   the commonest default, and what the page says leaves no damage.
+4. Latin 1 gives way, too, to another Latin character set that text looks like in the language that the page declares.
 """
 
 import re
 from codecs import BOM_UTF8, BOM_UTF16_BE, BOM_UTF16_LE, BOM_UTF32_BE, BOM_UTF32_LE
 from collections.abc import Iterator
-from typing import Literal, NamedTuple
+from itertools import islice
+from typing import Final, Literal, NamedTuple
 
 from prep.stages.shared.charset.decoding import decode
 from prep.stages.shared.charset.detection import (
+    LATIN,
     MULTI_BYTE,
+    SEVEN_BIT,
     TOLERATED,
     Utf8,
     damage,
@@ -31,15 +36,22 @@ from prep.stages.shared.charset.names import charset_of
 
 Origin = Literal["bom", "transport", "meta", "detected"]
 
-_META_BYTES = 16384
-"""Bytes in which a declaration is looked for; the standard's 1024 are often taken by scripts."""
+_META_BYTES, _MOST_META_BYTES = 16384, 1 << 20
+"""Bytes in which a declaration is looked for, as the standard's 1024 are often taken by scripts: in all pages, and in
+those that are not in UTF-8, which browsers read again when they come upon one."""
 _BOMS = ((BOM_UTF32_BE, "utf-32be"), (BOM_UTF32_LE, "utf-32le"), (BOM_UTF16_BE, "utf-16be"), (BOM_UTF16_LE, "utf-16le"))
+_VALUES = rb"(?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')|=)*+"
 _DECLARATION = re.compile(
-    rb"<!--.*?-->|<(script|style|title|textarea|noscript)\b.*?</\1|<meta[\s/]([^>]*)|<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']+)",
+    rb"<!--(?:-?>|.*?(?:--!?>|\Z))|<(script|style|title|textarea|iframe|noembed|noframes|xmp|template)\b.*?</\1"
+    rb"|<meta[\s/](" + _VALUES + rb")>|<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']+)|</?[a-z]" + _VALUES + rb">",
     re.IGNORECASE | re.DOTALL,
 )
+"""Comments and elements whose content is text, declarations, and other tags, whose values may hold tags."""
 _ATTRIBUTE = re.compile(rb"""([a-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
 _CONTENT = re.compile(rb"charset\s*=\s*[\"']?\s*([^\s\"';]+)", re.IGNORECASE)
+_LANGUAGE = re.compile(rb"<html\b[^>]*?\blang\s*=\s*[\"']?\s*([a-z]{2,3})\b", re.IGNORECASE)
+_DEFAULT: Final = ("windows-1252", "transport")
+"""What servers say of all pages, unless told otherwise."""
 _ENOUGH, _ENOUGH_FOR_PAIRS = 3, 6
 """Characters beyond ASCII from which UTF-8 is believed against a declaration, and against one of pairs of bytes."""
 
@@ -66,36 +78,37 @@ def decode_page(data: bytes, declared: str | None) -> Decoded:
         if read_utf8(data).plausible:
             return _decoded(data, "utf-8", "bom")
         data = data.removeprefix(BOM_UTF8)  # a mark that came with a file put before the page
-    candidates = list(_declared(data, declared))
+    candidates = list(islice(_declared(data, declared, _META_BYTES), 2))
     if wide := wide_charset(data):
         return _decoded(data, wide, _origin_of(wide, candidates))
     utf8 = read_utf8(data)
     if _is_utf8(data, utf8, candidates):
         origin = _origin_of("utf-8", candidates)
         return Decoded(utf8.text, data if utf8.broken == 0 else utf8.text.encode(), "utf-8", origin, utf8.broken)
-    return _least_damaged(data, utf8, candidates)
+    return _least_damaged(data, utf8, list(_declared(data, declared, _MOST_META_BYTES)))
 
 
-def _declared(data: bytes, transport: str | None) -> Iterator[tuple[str, Origin]]:
+def _declared(data: bytes, transport: str | None, end: int) -> Iterator[tuple[str, Origin]]:
     """Yield what is declared, in the standard's order. What can be read byte by byte is not in 16 bits."""
     if (charset := charset_of(transport)) and not charset.startswith(("utf-16", "utf-32")):
         yield charset, "transport"
-    for match in _DECLARATION.finditer(data, 0, _META_BYTES):
+    for match in _DECLARATION.finditer(data, 0, end):
         label = match[3] or (_meta_label(match[2]) if match[2] else None)
         if label and (charset := charset_of(label.decode("ascii", "replace"))):
             meant = "utf-8" if charset.startswith(("utf-16", "utf-32")) else charset
             yield "windows-1252" if meant == "x-user-defined" else meant, "meta"
-            return
 
 
 def _meta_label(tag: bytes) -> bytes | None:
-    values = {name.lower(): b"".join(value) for name, *value in _ATTRIBUTE.findall(tag)}
+    values: dict[bytes, bytes] = {}
+    for name, *value in _ATTRIBUTE.findall(tag):
+        values.setdefault(name.lower(), b"".join(value))
+    content = _CONTENT.search(values.get(b"content", b""))
     if b"charset" in values:
-        return values[b"charset"]
-    if values.get(b"http-equiv", b"").strip().lower() == b"content-type":
-        content = _CONTENT.search(values.get(b"content", b""))
-        return content[1] if content else None
-    return None
+        inside = _CONTENT.search(values[b"charset"])
+        return inside[1] if inside else values[b"charset"]
+    says_type = any(values.get(name, b"").strip().lower() == b"content-type" for name in (b"http-equiv", b"name"))
+    return content[1] if says_type and content else None
 
 
 def _origin_of(charset: str, candidates: list[tuple[str, Origin]]) -> Origin:
@@ -104,9 +117,8 @@ def _origin_of(charset: str, candidates: list[tuple[str, Origin]]) -> Origin:
 
 def _is_utf8(data: bytes, utf8: Utf8, candidates: list[tuple[str, Origin]]) -> bool:
     if utf8.ascii:
-        seven_bit = {"iso-2022-jp", "hz-gb-2312", "iso-2022-kr", "utf-7"}
         named = {charset for charset, _ in candidates}
-        return not named & seven_bit and (b"\x1b" not in data or detect_charset(data) == "utf-8")
+        return not named & SEVEN_BIT and (b"\x1b" not in data or detect_charset(data) == "utf-8")
     if not utf8.plausible:
         return False
     if not candidates or candidates[0][0] == "utf-8":
@@ -118,20 +130,28 @@ def _is_utf8(data: bytes, utf8: Utf8, candidates: list[tuple[str, Origin]]) -> b
 def _least_damaged(data: bytes, utf8: Utf8, candidates: list[tuple[str, Origin]]) -> Decoded:
     best: Decoded | None = None
     least = 2.0
-    detected: str | None = None
-    if len(candidates) > 1 and candidates[0][0] != candidates[1][0]:
-        detected = detect_charset(data)
-        candidates.sort(key=lambda candidate: candidate[0] != detected)
+    language = _LANGUAGE.search(data, 0, _META_BYTES)
+    detected = detect_charset(data, language[1].decode() if language else None)
+    if len({charset for charset, _ in candidates}) > 1:
+        candidates.sort(key=lambda candidate: (candidate == _DEFAULT, candidate[0] != detected))
+    doubtful = language is not None and detected in LATIN
     for charset, origin in candidates:
+        if charset == "windows-1252" != detected and doubtful:
+            continue
         decoded = _decoded(data, charset, origin)
         harm = damage(decoded.text, charset, utf8)
         if harm <= TOLERATED:
             return decoded
         if harm < least:
             best, least = decoded, harm
-    charset = detected or detect_charset(data)
-    decoded = _decoded(data, charset, "detected")
-    return decoded if best is None or damage(decoded.text, charset, utf8) < least else best
+    others = [detected] if utf8.characters <= utf8.broken else [detected, "utf-8"]
+    for charset in others:
+        decoded = _decoded(data, charset, "detected")
+        harm = damage(decoded.text, charset, utf8)
+        if harm < least:
+            best, least = decoded, harm
+    assert best is not None
+    return best
 
 
 def _decoded(data: bytes, charset: str, origin: Origin) -> Decoded:

@@ -105,6 +105,13 @@ def test_fields_are_found_in_any_case_and_the_first_wins() -> None:
         ('text/html; charset = "utf-8"; x=y', "text/html", "utf-8"),
         ("text/html; charset=", "text/html", None),
         ("", "", None),
+        ("text/html charset=utf-8", "text/html", "utf-8"),
+        ("text/html, charset=utf-8", "text/html", "utf-8"),
+        ("text/html,text/html; charset=koi8-r", "text/html", "koi8-r"),
+        ("charset=utf-8", "", "utf-8"),
+        ("text/html; charset=none; charset=koi8-r", "text/html", "koi8-r"),
+        ("text/html; charset=charset=utf-8", "text/html", "utf-8"),
+        ('text/html; profile="charset=koi8-r"; charset=utf-8', "text/html", "utf-8"),
     ],
 )
 def test_content_types(value: str, kind: str, charset: str | None) -> None:

@@ -219,3 +219,112 @@ def test_reported_pages(test_data: Path, name: str) -> None:
             text = wanted[record.headers["WARC-Target-URI"]]
             data = record.reader.read()
             assert text is None or text in html.unescape(decode_page(data, record.http_charset).text)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        "<meta charset=iso-8859-2 charset=koi8-r>",
+        '<meta name="description" content="how <meta charset=koi8-r> is written"><meta charset=iso-8859-2>',
+        "<a title='<meta charset=koi8-r>'></a><meta charset=iso-8859-2>",
+        "<iframe><meta charset=koi8-r></iframe><meta charset=iso-8859-2>",
+        "<template><meta charset=koi8-r></template><meta charset=iso-8859-2>",
+        "<!--><meta charset=iso-8859-2><!-- end -->",
+        "<!-- a --!><meta charset=iso-8859-2><!-- end -->",
+        "<meta charset=utf-8><meta charset=iso-8859-2>",
+        '<?xml version="1.0" encoding="UTF-8"?><meta charset=iso-8859-2>',
+        '<meta charset="text/html; charset=iso-8859-2">',
+        '<meta name="Content-Type" content="text/html; charset=iso-8859-2">',
+        f"<script>{'x' * 40_000}</script><meta charset=iso-8859-2>",
+    ],
+)
+def test_the_page_s_declaration_is_found(head: str) -> None:
+    decoded = decode_page(page(CZECH, "iso-8859-2", head), None)
+    assert (decoded.charset, decoded.origin) == ("iso-8859-2", "meta")
+
+
+def test_a_comment_that_is_not_closed_declares_nothing() -> None:
+    assert decode_page(page(CZECH, "iso-8859-2", "<!-- <meta charset=koi8-r>"), None).origin == "detected"
+
+
+@pytest.mark.parametrize(
+    ("label", "text"),
+    [
+        ("iso-8859-2", "Árvíztűrő tükörfúrógép"), ("iso-8859-13", "Malūnininkas kiekvieną rytą skaitė upės lygį"),
+        ("iso-8859-15", "5 € l'œuvre coûte cher à Noël"), ("iso-8859-16", "Țara și școala, ăsta e înțeles"),
+        ("shift_jis", "日本語"), ("hz-gb-2312", "磨坊的看守人"), ("utf-7", "Größe und Maß"),
+        ("macintosh", "Der Müller schläft"),
+    ],
+)  # fmt: skip
+def test_latin_1_of_a_server_gives_way_to_what_the_page_declares(label: str, text: str) -> None:
+    codec = {"hz-gb-2312": "hz", "macintosh": "mac_roman"}.get(label, label)
+    decoded = decode_page(page(text, codec, f"<meta charset={label}>"), "ISO-8859-1")
+    assert (decoded.charset, decoded.origin) == (label, "meta")
+    assert text in decoded.text
+
+
+def test_latin_1_of_a_server_stays_where_the_page_s_declaration_leaves_letters_alone() -> None:
+    for declared in ("windows-1251", "gbk", "shift_jis", "windows-1253"):
+        french = "Le gardien du moulin a pénétré près de l'écluse dégagée; c'était l'été, préféré à l'hiver."
+        decoded = decode_page(page(french, "cp1252", f"<meta charset={declared}>"), "ISO-8859-1")
+        assert french in decoded.text
+
+
+@pytest.mark.parametrize(
+    ("language", "codec", "text"),
+    [
+        ("pl", "cp1250", "Zażółć gęślą jaźń, proszę pana."), ("cs-CZ", "iso-8859-2", "Čeština je krásná řeč."),
+        ("cs", "cp1250", "Čeština je krásná řeč."), ("hu", "iso-8859-2", "Árvíztűrő tükörfúrógép."),
+        ("tr", "cp1254", "Değirmenin bekçisi her sabah ırmağın düzeyini okuyor."),
+        ("lv", "cp1257", "Dzirnavnieks katru rītu lasīja upes līmeni."), ("ja", "shift_jis", "日本語"),
+        ("zh", "gbk", "你好"),
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("declared", [None, "utf-8", "iso-8859-1"])
+def test_the_language_that_a_page_declares_tells_sets_apart(
+    language: str, codec: str, text: str, declared: str | None
+) -> None:
+    data = page(text, codec).replace(b"<html>", f'<html dir="ltr" lang="{language}">'.encode())
+    if declared != "iso-8859-1" or codec.startswith(("cp125", "iso")):
+        assert text in decode_page(data, declared).text
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "It costs £3 a month, or £30 a year.", "a—b and c—d, word–word, wait…what, don’t", "“Quoted”",
+        "10 °C, ½ cup, ± 2 µm, § 4, © 2020, Motorola® phones", "Crème brûlée at the café",
+        "<style>li:before{content:'•••'}</style>Pokémon",
+    ],
+)  # fmt: skip
+@pytest.mark.parametrize("declared", [None, "utf-8", "iso-8859-1"])
+def test_a_few_signs_in_english_are_windows_1252(text: str, declared: str | None) -> None:
+    words = "The keeper read the level of the water each morning and wrote it down, as his father had done. " * 3
+    data = page(f"{words}{text} {words}", "cp1252").replace(b"<html>", b"<html lang=en-GB>")
+    assert text in decode_page(data, declared).text
+
+
+def test_dashes_between_words_are_no_letters_of_the_macintosh() -> None:
+    text = "the mill—the old one—stood there, open day–night; the keeper…slept, and so…on—and on—again"
+    assert text in decode_page(page(text, "cp1252"), None).text
+
+
+def test_signs_within_words_speak_against_latin_1() -> None:
+    polish = "Zażółć gęślą jaźń, proszę pana; młynarz odczytał stan wody i zapisał go w księdze."
+    assert polish in decode_page(page(polish, "iso-8859-2", "<meta charset=iso-8859-1>"), "iso-8859-1").text
+    catalan = "col·lecció d'aquarel·les, «dit»així, l´été, n°un"
+    assert catalan in decode_page(page(catalan, "cp1252"), "iso-8859-1").text
+
+
+def test_escapes_of_seven_bits_speak_against_what_is_declared() -> None:
+    japanese = "水車小屋の番人は毎朝川の水位を読み"
+    for declared in ("utf-8", "iso-8859-1", "shift_jis"):
+        decoded = decode_page(page(japanese, "iso2022_jp", f"<meta charset={declared}>"), declared)
+        assert japanese in decoded.text
+        assert decoded.charset == "iso-2022-jp"
+
+
+def test_one_broken_byte_in_a_short_page_of_utf_8() -> None:
+    data = b"<p>M\xc3\xbcller schl\xc3\xa4ft im caf\xe9.</p>"
+    for declared in (None, "utf-8", "iso-8859-1"):
+        assert decode_page(data, declared).text == "<p>Müller schläft im caf\ufffd.</p>"
