@@ -63,7 +63,7 @@ class Read(SourceStage, SourceOptions):
     name: ClassVar[str] = "read"
     does: ClassVar[str] = "reading"
     produces: ClassVar[tuple[str, ...]] = ("html",)
-    version: ClassVar[int] = 11
+    version: ClassVar[int] = 12
     libraries: ClassVar[tuple[str, ...]] = (
         "fastwarc",
         "orjson",
