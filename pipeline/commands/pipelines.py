@@ -36,29 +36,34 @@ def run(
     ] = False,
 ) -> None:
     """Run a pipeline, or what is left of it, and publish its results, step by step."""
-    from prep.pipeline.execution.preloading import start_early
+    from prep.pipeline.execution.preloading import started_early
 
     flags = _flags(workers, executor)
     overrides = [*(set_ or []), *flags]
-    if not detach:
-        start_early(pipeline, overrides)
+    if detach:
+        _detach(pipeline, overrides, flags)
+        return
+    with started_early(pipeline, overrides):
+        from prep.pipeline.monitor.opening import opened
+        from prep.pipeline.reports.progress import Progress
+        from prep.pipeline.run import run as run_pipeline
+
+        with opened(pipeline, overrides, flags) as (configuration, _):
+            output = configuration.settings.output
+            try:
+                result = run_pipeline(configuration, Progress(Terminal(quiet=quiet or json)))
+            except (PrepError, OSError) as error:
+                _print_failure(error, output, json)
+                raise typer.Exit(error.exit_status if isinstance(error, PrepError) else 1) from error
+            _print_results(output, configuration.remote or output, result, quiet, json)
+
+
+def _detach(pipeline: str, overrides: list[str], flags: dict[str, str]) -> None:
+    from prep.pipeline.detaching import detach
     from prep.pipeline.monitor.opening import opened
-    from prep.pipeline.reports.progress import Progress
-    from prep.pipeline.run import run as run_pipeline
 
     with opened(pipeline, overrides, flags) as (configuration, _):
-        output = configuration.settings.output
-        if detach:
-            from prep.pipeline.detaching import detach as start
-
-            start(configuration, [pipeline, *(word for each in overrides for word in ("--set", each))])
-            return
-        try:
-            result = run_pipeline(configuration, Progress(Terminal(quiet=quiet or json)))
-        except (PrepError, OSError) as error:
-            _print_failure(error, output, json)
-            raise typer.Exit(error.exit_status if isinstance(error, PrepError) else 1) from error
-        _print_results(output, configuration.remote or output, result, quiet, json)
+        detach(configuration, [pipeline, *(word for each in overrides for word in ("--set", each))])
 
 
 def _print_failure(error: PrepError | OSError, output: str, json: bool) -> None:
