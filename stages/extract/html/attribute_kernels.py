@@ -11,7 +11,7 @@ from prep.stages.extract.features.vocabulary_kernels import class_groups
 from prep.stages.extract.html.element_kernels import name_hash
 
 _SLASH, _EQUALS, _GREATER, _QUOTE, _APOSTROPHE, _SPACE = 47, 61, 62, 34, 39, 32
-_SEMICOLON, _EXCLAMATION, _ZERO, _MINUS, _QUESTION = 59, 33, 48, 45, 63
+_SEMICOLON, _EXCLAMATION, _ZERO, _MINUS, _QUESTION, _STAR = 59, 33, 48, 45, 63, 42
 _LETTER_H: Final = ord("h")
 _WORD: Final = 0xFFFFFFFF
 
@@ -311,10 +311,12 @@ def _class_marks(token: int) -> int:
 
 @leaf
 def _style_marks(page: Bytes, start: int, end: int) -> int:
-    """Return the marks of a style's declarations; `!important` changes nothing."""
+    """Return the marks of a style's declarations; `!important` and comments change nothing."""
     marks = 0
     state = 0
-    for at in range(start, end + 1):
+    at = start - 1
+    while at < end:
+        at += 1
         byte = int(page[at]) if at < end else _SEMICOLON
         if byte in (_SEMICOLON, _EXCLAMATION):
             if _STYLE_BLOOM[state % 4096]:
@@ -322,6 +324,10 @@ def _style_marks(page: Bytes, start: int, end: int) -> int:
                     if _STYLE_HASHES[place] == state:
                         marks |= _STYLE_MARKS[place]
             state = 0
+        elif byte == _SLASH and at + 1 < end and page[at + 1] == _STAR:
+            at += 3
+            while at < end and not (page[at] == _SLASH and page[at - 1] == _STAR):
+                at += 1
         elif byte > _SPACE:
             state = (state * 31 + lower(byte)) & _WORD
             if byte == _MINUS and state in _PLACES and _number_at(page, at + 1, end) >= _OUTSIDE:
@@ -350,6 +356,18 @@ def _read_name(page: Bytes, at: int) -> tuple[int, int]:
         state = (state * 31 + lower(page[at])) & _WORD
         at += 1
     return at, state
+
+
+@leaf
+def tag_end(page: Bytes, at: int) -> int:
+    """Return where a start tag ends whose attributes begin at a place."""
+    while at < len(page) and page[at] != _GREATER:
+        if page[at] <= _SPACE or page[at] == _SLASH:
+            at += 1
+            continue
+        at, _ = _read_name(page, at)
+        at, _, _ = _read_value(page, at)
+    return at + 1
 
 
 @leaf

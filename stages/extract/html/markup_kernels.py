@@ -110,6 +110,8 @@ _PRE: Final = inside("pre")
 _A, _DIV, _P, _SPAN = (number(name) for name in ("a", "div", "p", "span"))
 _MATH: Final = number("math")
 _DRAWN, _PREFIXED, _PREFIXED_TOO = (name_hash(name) for name in (b"mjx-container", b"m:math", b"mml:math"))
+_ISLAND: Final = name_hash(b"xml")
+"""The element in which Word keeps settings."""
 _BUTTON, _IMG = number("button"), number("img")
 _ALT: Final = name_hash(b"alt")
 _LONGEST_PICTURED: Final = 32
@@ -249,6 +251,8 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
         elements.shape[new] = shape
         elements.groups[new] = np.uint64(0) if kind in (_HTML, _BODY) else groups
         elements.tag[new] = attributes
+        if name == _ISLAND:
+            marks |= UNSEEN
         if marks != 0 or kind in (_DIALOG, _NOSCRIPT, _BUTTON):
             elements.inside[new] |= _bits(elements, new, marks)
         if kind in (_TD, _TH):

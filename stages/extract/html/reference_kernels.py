@@ -17,7 +17,7 @@ _SLOTS: Final = 8192
 _LONGEST: Final = 32
 _WORD: Final = 0xFFFFFFFF
 _LONGEST_BARE: Final = max(len(name) for name in html5 if not name.endswith(";"))
-_HASH, _SEMICOLON, _X = 35, 59, 120
+_HASH, _SEMICOLON, _X, _AMPERSAND = 35, 59, 120, 38
 _REPLACEMENT: Final = 0xFFFD
 _WINDOWS: Final = np.array([ord(bytes([byte]).decode("cp1252", "replace")) for byte in range(128, 160)], np.uint32)
 """What numbers from 128 to 159 mean: they are taken as windows-1252."""
@@ -87,7 +87,22 @@ def read_reference(page: Bytes, at: int, end: int) -> tuple[int, int, int]:
 
 @leaf
 def _read_number(page: Bytes, at: int, end: int) -> tuple[int, int]:
-    """Read a number from after its `&#`."""
+    """Read a number from after its `&#`; two that are the halves of a surrogate pair are one character."""
+    code, after = _read_digits(page, at, end)
+    if 0xD800 <= code < 0xDC00 and after + 1 < end and page[after] == _AMPERSAND and page[after + 1] == _HASH:
+        low, after_low = _read_digits(page, after + 2, end)
+        if 0xDC00 <= low < 0xE000:
+            return 0x10000 + ((code - 0xD800) << 10) + (low - 0xDC00), after_low
+    if 128 <= code < 160:
+        code = int(_WINDOWS[code - 128])
+    if code == 0 or code > 0x10FFFF or 0xD800 <= code < 0xE000:
+        code = _REPLACEMENT
+    return code, after
+
+
+@leaf
+def _read_digits(page: Bytes, at: int, end: int) -> tuple[int, int]:
+    """Read the digits of a number and its semicolon, from after its `&#`; −1 for none."""
     base = 10
     if at < end and (page[at] | 32) == _X:
         base = 16
@@ -108,10 +123,6 @@ def _read_number(page: Bytes, at: int, end: int) -> tuple[int, int]:
         return -1, first
     if at < end and page[at] == _SEMICOLON:
         at += 1
-    if 128 <= code < 160:
-        code = int(_WINDOWS[code - 128])
-    if code == 0 or code > 0x10FFFF or 0xD800 <= code < 0xE000:
-        code = _REPLACEMENT
     return code, at
 
 

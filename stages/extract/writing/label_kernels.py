@@ -1,8 +1,7 @@
 """The dashes, numbers and letters of list items, as a page shows them (WHATWG HTML, section 4.4.8).
 
-How an ordered list counts is said by `type`, `list-style`, or the class words of docutils and AsciiDoc; letters, Roman
-and Greek numerals are written as CSS Counter Styles (sections 6 and 7) has them, what is beyond their range in digits.
-An item whose text begins with its own number or bullet is given no second one. Cost: linear in the elements.
+How an ordered list counts is said by `type`, `list-style`, or the class words of docutils and AsciiDoc. An item whose
+text begins with its own number or bullet is given no second one. Cost: linear in the elements.
 """
 
 from typing import Final
@@ -12,25 +11,39 @@ import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, leaf
-from prep.stages.extract.html.attribute_kernels import attribute_range, lower
+from prep.stages.extract.html.attribute_kernels import attribute_range, lower, tag_end, value_hash
 from prep.stages.extract.html.element_kernels import name_hash, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
+from prep.stages.extract.html.tag_kernels import read_name
+from prep.stages.extract.writing.number_kernels import (
+    CAPITALS,
+    DASH,
+    DIGITS,
+    GREEK,
+    LETTERS,
+    NONE,
+    PADDED,
+    ROMAN,
+    ROMAN_CAPITALS,
+    write_number,
+)
 
 _LI, _OL, _UL, _MENU = (number(name) for name in ("li", "ol", "ul", "menu"))
 _START, _VALUE, _REVERSED, _TYPE, _CLASS, _STYLE = (
     name_hash(name) for name in (b"start", b"value", b"reversed", b"type", b"class", b"style")
 )
 _LIST_STYLE, _LIST_STYLE_TYPE = name_hash(b"list-style"), name_hash(b"list-style-type")
+_INPUT, _CHECKBOX, _CHECKED = (name_hash(name) for name in (b"input", b"checkbox", b"checked"))
+_AROUND_BOX: Final = tuple(name_hash(name) for name in (b"p", b"label", b"span", b"div"))
+_TAGS_BEFORE_BOX: Final = 4
+_LESS: Final = 60
 _WORD: Final = 0xFFFFFFFF
 _SPACE, _SEMICOLON, _COLON, _EXCLAMATION, _DASH, _DOT, _OPENING, _CLOSING, _GREATER = (
     ord(sign) for sign in " ;:!-.()>"
 )
 _LARGEST: Final = 1 << 20
 """The largest number of an item; larger ones are taken as it."""
-_LARGEST_ROMAN: Final = 3999
 
-DASH, NONE, DIGITS, LETTERS, CAPITALS, ROMAN, ROMAN_CAPITALS, PADDED, GREEK = range(9)
-"""What stands before an item: a dash, nothing, or its number, in digits or otherwise."""
 
 _KEYWORDS: Final = {
     DASH: "disc circle square",
@@ -62,15 +75,6 @@ _KEYWORD_HASHES, _KEYWORD_STYLES = _by_hash(_KEYWORDS)
 _CLASS_HASHES, _CLASS_STYLES = _by_hash(_CLASSES)
 _TYPE_BYTES: Final = np.array(list(_TYPES.values()))
 _TYPE_STYLES: Final = np.array(list(_TYPES))
-_ROMAN_VALUES: Final = np.array([1000, 900, 500, 400, 100, 90, 50, 40, 10, 9, 5, 4, 1])
-_ROMAN_SIGNS: Final = np.array(
-    [
-        [ord(sign) for sign in signs]
-        for signs in ("m ", "cm", "d ", "cd", "c ", "xc", "l ", "xl", "x ", "ix", "v ", "iv", "i ")
-    ]
-)
-_ALPHA, _FINAL_SIGMA = 0x3B1, 17
-_GREEK_LETTERS: Final = 24
 _BULLETS = (
     "•",
     "●",
@@ -262,6 +266,30 @@ def shown_style(text: Bytes, start: int, end: int, style: int) -> int:
     return DASH if style == NONE and not numbered else style
 
 
+@inner
+def write_box(page: Bytes, target: Bytes, written: int, tag: int) -> int:
+    """Write the box of an entry of a task list, which an item has that begins with a checkbox."""
+    at = tag_end(page, tag)
+    for _ in range(_TAGS_BEFORE_BOX):
+        while at < len(page) and page[at] <= _SPACE:
+            at += 1
+        if at + 1 >= len(page) or page[at] != _LESS:
+            return written
+        at, name, _ = read_name(page, at + 1)
+        if name == _INPUT:
+            start, end = attribute_range(page, at, _TYPE)
+            if start < 0 or value_hash(page, start, end) != _CHECKBOX:
+                return written
+            checked = attribute_range(page, at, _CHECKED)[0] >= 0
+            target[written], target[written + 1] = 91, 120 if checked else _SPACE
+            target[written + 2], target[written + 3] = 93, _SPACE
+            return written + 4
+        if name not in _AROUND_BOX:
+            return written
+        at = tag_end(page, at)
+    return written
+
+
 @leaf
 def _has_label(text: Bytes, start: int, end: int, label: Bytes) -> bool:
     """Return whether a text begins with a label, a full stop or bracket, and white space."""
@@ -342,56 +370,3 @@ def _bullet(text: Bytes, start: int, end: int) -> int:
             return bullet
         first = last
     return -1
-
-
-@inner
-def write_number(target: Bytes, written: int, value: int, style: int) -> int:
-    """Write a number as a style has it; return where it ends."""
-    if style in (LETTERS, CAPITALS) and value > 0:
-        return _write_letters(target, written, value, 97 if style == LETTERS else 65)
-    if style in (ROMAN, ROMAN_CAPITALS) and 0 < value <= _LARGEST_ROMAN:
-        raised = 0 if style == ROMAN else 32
-        for place in range(len(_ROMAN_VALUES)):
-            while value >= _ROMAN_VALUES[place]:
-                value -= _ROMAN_VALUES[place]
-                for sign in _ROMAN_SIGNS[place]:
-                    if sign != _SPACE:
-                        target[written] = sign - raised
-                        written += 1
-        return written
-    if style == GREEK and 0 < value <= _GREEK_LETTERS:
-        code = _ALPHA + value - 1 + (value > _FINAL_SIGMA)
-        target[written], target[written + 1] = 0xC0 | code >> 6, 0x80 | code & 0x3F
-        return written + 2
-    if value < 0:
-        target[written] = _DASH
-        written += 1
-    elif style == PADDED and value < 10:
-        target[written] = 48
-        written += 1
-    return _write_digits(target, written, abs(value))
-
-
-@leaf
-def _write_letters(target: Bytes, written: int, value: int, first: int) -> int:
-    length, rest = 0, value
-    while rest > 0:
-        rest = (rest - 1) // 26
-        length += 1
-    for place in range(length - 1, -1, -1):
-        target[written + place] = first + (value - 1) % 26
-        value = (value - 1) // 26
-    return written + length
-
-
-@leaf
-def _write_digits(target: Bytes, written: int, value: int) -> int:
-    length = 1
-    rest = value // 10
-    while rest > 0:
-        rest //= 10
-        length += 1
-    for place in range(length - 1, -1, -1):
-        target[written + place] = 48 + value % 10
-        value //= 10
-    return written + length

@@ -9,19 +9,21 @@ from typing import Final
 import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
-from prep.corpus.kernels import inner
-from prep.stages.extract.html.attribute_kernels import attribute_number
-from prep.stages.extract.html.element_kernels import name_hash, number
+from prep.corpus.kernels import inner, leaf
+from prep.stages.extract.html.attribute_kernels import attribute_number, attribute_range
+from prep.stages.extract.html.block_kernels import Blocks
+from prep.stages.extract.html.element_kernels import UNSEEN_BIT, name_hash, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers, table_around
 
 _TABLE, _TR, _TD, _TH = (number(name) for name in ("table", "tr", "td", "th"))
 _COLSPAN, _ROWSPAN = name_hash(b"colspan"), name_hash(b"rowspan")
+_ARIA_HIDDEN: Final = name_hash(b"aria-hidden")
 _WIDEST: Final = 64
 
 
 @inner
-def cell_columns(page: Bytes, elements: Elements) -> Integers:
-    """Return the column of each cell, from 0; 0 for other elements."""
+def cell_columns(page: Bytes, elements: Elements, blocks: Blocks) -> Integers:
+    """Return the column of each cell, from 0; 0 for other elements. A cell that is not displayed takes none."""
     count = len(elements.kind)
     columns = np.zeros(count, np.int32)
     tables = np.zeros(count, np.int32)
@@ -43,6 +45,8 @@ def cell_columns(page: Bytes, elements: Elements) -> Integers:
             for column in range(_WIDEST):
                 taken[column] = max(0, taken[column] - 1)
             continue
+        if elements.inside[element] & UNSEEN_BIT != 0 and _takes_no_place(page, elements, blocks, element):
+            continue
         column = 0
         while column < _WIDEST - 1 and taken[column] > 0:
             column += 1
@@ -52,3 +56,10 @@ def cell_columns(page: Bytes, elements: Elements) -> Integers:
         for covering in range(column, min(_WIDEST, column + wide)):
             taken[covering] = high
     return columns
+
+
+@leaf
+def _takes_no_place(page: Bytes, elements: Elements, blocks: Blocks, cell: int) -> bool:
+    """Return whether a hidden cell has no text, and is hidden from those who look at the page as well."""
+    empty = blocks.begun[elements.first[cell]] == blocks.begun[elements.last[cell]]
+    return bool(empty and attribute_range(page, elements.tag[cell], _ARIA_HIDDEN)[0] < 0)

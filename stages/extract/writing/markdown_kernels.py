@@ -12,20 +12,22 @@ import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
-from prep.stages.extract.html.attribute_kernels import attribute_range, lower
+from prep.stages.extract.html.attribute_kernels import attribute_range, value_hash
 from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, name_hash, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers, table_around
 from prep.stages.extract.writing.label_kernels import (
-    DIGITS,
     indent_of,
     item_labels,
     note_marked,
     shown_style,
     stays_in_item,
+    write_box,
     write_marker,
 )
 from prep.stages.extract.writing.layout_kernels import cell_columns
+from prep.stages.extract.writing.mark_kernels import is_code, write_code, write_runs
+from prep.stages.extract.writing.number_kernels import DIGITS
 from prep.stages.extract.writing.render_kernels import around, rows_in_line
 from prep.stages.extract.writing.spacing_kernels import Booleans, ends_apart, has, note_gap, shared_list
 
@@ -34,17 +36,8 @@ _LI, _TR, _TD, _TH, _TABLE = (number(name) for name in ("li", "tr", "td", "th", 
 _QUOTE, _H1, _H6 = number("blockquote"), number("h1"), number("h6")
 _PRE: Final = inside("pre")
 _CODE: Final = inside("code")
-_STRONG: Final = inside("strong b")
-_EMPHASIS: Final = inside("em i")
 _HEADING: Final = inside("h1 h2 h3 h4 h5 h6")
-_CLASS: Final = name_hash(b"class")
-_LANGUAGE_BEFORE: Final = tuple(
-    np.frombuffer(prefix, np.uint8)
-    for prefix in (b"language-", b"lang-", b"highlight-source-", b"highlight-", b"brush:")
-)
-_DEFAULT: Final = b"default"
-"""What Sphinx names code whose language it was not given."""
-_LONGEST_LANGUAGE: Final = 24
+_SCOPE, _OF_ROW = name_hash(b"scope"), name_hash(b"row")
 _MARKS: Final = 16
 """Most bytes of marks beside a run."""
 _NUMBER: Final = 3
@@ -57,7 +50,7 @@ _FENCE: Final = 48
 @kernel
 def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, kept: Booleans) -> Bytes:
     """Return the blocks that are kept as Markdown in UTF-8."""
-    columns = cell_columns(page, elements)
+    columns = cell_columns(page, elements, blocks)
     numbers, styles = item_labels(page, elements)
     in_line = rows_in_line(elements, blocks, kept)
     widths = _widths(elements, blocks, kept, columns, in_line)
@@ -80,7 +73,8 @@ def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
             table = table_around(elements, row)
             if before >= 0:
                 note_gap(elements, blocks, loose, element, before, not has(elements, blocks, table, before))
-            if before >= 0 and has(elements, blocks, row, before):
+            last_row = around(elements, blocks.element[before], _TR, _TR) if before >= 0 else 0
+            if last_row == row:
                 if columns[cell] > column:
                     written = _write_cells(target, written, columns[cell] - column)
                 else:
@@ -88,25 +82,36 @@ def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
                     written += 1
             else:
                 written = _end_row(target, written, elements, blocks, in_line, before, table, widths, column, ruled)
+                if table_around(elements, last_row) != table:
+                    ruled[table] = False
+                if not ruled[table] and _heads_row(page, elements, cell):
+                    written = _write_cells(target, written, widths[table] + 1) - 1
+                    written = _write_rule(target, written, widths[table])
+                    target[written] = _NEWLINE
+                    written += 1
+                    ruled[table] = True
                 written = _write_cells(target, written, columns[cell] + 1)
             column = columns[cell]
-            written = _write_runs(target, written, text, elements, blocks, runs, block, blocks.start[block], True, True)
+            written = write_runs(target, written, text, elements, blocks, runs, block, blocks.start[block], True, True)
             before = block
             continue
         if before >= 0:
             written = _end_row(target, written, elements, blocks, in_line, before, 0, widths, column, ruled)
         written = _begin_block(target, written, elements, blocks, loose, before, block, begins_item)
         first, start = written, blocks.start[block]
-        preformatted = elements.inside[element] & _PRE != 0
+        level = _level(elements, element)
+        preformatted = elements.inside[element] & _PRE != 0 or (
+            level == 0 and is_code(text, elements, blocks, runs, block)
+        )
         if begins_item:
             begin = _indent(target, written, elements, marked, elements.parent[item])
             end = blocks.end[block]
             style = min(DIGITS, shown_style(text, start, end, styles[item]))
             first, start = write_marker(target, begin, text, end if preformatted else start, end, numbers[item], style)
             note_marked(elements, marked, item, _NUMBER if first == begin else min(first - begin, _WIDEST_MARKER))
+            first = write_box(page, target, first, elements.tag[item])
         else:
             first = _indent(target, written, elements, marked, element)
-        level = _level(elements, element)
         for _ in range(level):
             target[first] = _HASH
             first += 1
@@ -114,9 +119,9 @@ def render_markdown(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks
             target[first] = _SPACE
             first += 1
         if preformatted:
-            end = _write_code(page, target, first, text, elements, blocks, runs, block)
+            end = write_code(page, target, first, text, elements, blocks, runs, block)
         else:
-            end = _write_runs(target, first, text, elements, blocks, runs, block, start, level > 0, False)
+            end = write_runs(target, first, text, elements, blocks, runs, block, start, level > 0, False)
         written = _indent_lines(target, first, end, elements, marked, element)
         before = block
     if before >= 0:
@@ -153,7 +158,7 @@ def _most_bytes(text: Bytes, elements: Elements, blocks: Blocks, kept: Booleans,
         runs_of_block = blocks.run[block + 1] - blocks.run[block]
         size += length + (lines + 3) * indent + (runs_of_block + 1) * _MARKS + 2 * _FENCE + length // 8
         size += 6 * widths[table_around(elements, element)] + _MARKS
-        size += 3 * widths[table_around(elements, element)]
+        size += 12 * widths[table_around(elements, element)]
     return size
 
 
@@ -167,6 +172,35 @@ def _write_cells(target: Bytes, written: int, count: int) -> int:
         target[written], target[written + 1] = _BAR, _SPACE
         written += 2
     return written
+
+
+@leaf
+def _write_rule(target: Bytes, written: int, width: int) -> int:
+    """Write the line of dashes under the first row of a table."""
+    target[written], target[written + 1] = _NEWLINE, _BAR
+    written += 2
+    for _ in range(width):
+        target[written], target[written + 1], target[written + 2] = _SPACE, _DASH, _DASH
+        target[written + 3], target[written + 4], target[written + 5] = _DASH, _SPACE, _BAR
+        written += 6
+    return written
+
+
+@inner
+def _heads_row(page: Bytes, elements: Elements, cell: int) -> bool:
+    """Return whether a cell, the first of its row with text, heads the row and not its column."""
+    if elements.kind[cell] != _TH:
+        return False
+    start, end = attribute_range(page, elements.tag[cell], _SCOPE)
+    if start >= 0 and value_hash(page, start, end) == _OF_ROW:
+        return True
+    row = elements.parent[cell]
+    following = cell + 1
+    while following < len(elements.kind) and elements.depth[following] > elements.depth[row]:
+        if elements.kind[following] == _TD and elements.parent[following] == row:
+            return True
+        following += 1
+    return False
 
 
 @leaf
@@ -200,12 +234,7 @@ def _end_row(
     written += 1
     if not ruled[own]:
         ruled[own] = True
-        target[written], target[written + 1] = _NEWLINE, _BAR
-        written += 2
-        for _ in range(widths[own]):
-            target[written], target[written + 1], target[written + 2] = _SPACE, _DASH, _DASH
-            target[written + 3], target[written + 4], target[written + 5] = _DASH, _SPACE, _BAR
-            written += 6
+        written = _write_rule(target, written, widths[own])
     if table > 0:
         for _ in range(1 if table == own else 2):
             target[written] = _NEWLINE
@@ -299,138 +328,3 @@ def _level(elements: Elements, element: int) -> int:
     while element > 0 and not _H1 <= elements.kind[element] <= _H6:
         element = elements.parent[element]
     return int(elements.kind[element]) - _H1 + 1 if element > 0 else 0
-
-
-@leaf
-def _write_runs(
-    target: Bytes,
-    written: int,
-    text: Bytes,
-    elements: Elements,
-    blocks: Blocks,
-    runs: Runs,
-    block: int,
-    start: int,
-    flat: bool,
-    cell: bool,
-) -> int:
-    """Write a block's text, from `start` on, with the marks of its runs.
-
-    Flat text has its lines joined and nothing strong; in a cell bars are escaped.
-    """
-    end = blocks.end[block]
-    state = np.uint64(0)
-    for run in range(blocks.run[block], blocks.run[block + 1]):
-        first = start if run == blocks.run[block] else max(start, runs.start[run])
-        last = runs.start[run + 1] if run + 1 < blocks.run[block + 1] else end
-        if last <= start:
-            continue
-        around_ = elements.inside[runs.element[run]]
-        wanted = np.uint64(0)
-        if around_ & _CODE != 0:
-            wanted |= np.uint64(4)
-        else:
-            wanted |= np.uint64(1) if around_ & _STRONG != 0 and not flat else np.uint64(0)
-            wanted |= np.uint64(2) if around_ & _EMPHASIS != 0 else np.uint64(0)
-        if wanted != state:
-            written = _write_marks(target, written, state, True)
-            space = 0
-            while first - space > start and text[first - 1 - space] <= _SPACE:
-                space += 1
-            for place in range(first - space, first):
-                target[written] = _SPACE if flat else text[place]
-                written += 1
-            written = _write_marks(target, written, wanted, False)
-            state = wanted
-        else:
-            space = 0
-            while first - space > start and text[first - 1 - space] <= _SPACE:
-                space += 1
-            for place in range(first - space, first):
-                target[written] = _SPACE if flat else text[place]
-                written += 1
-        while last > first and text[last - 1] <= _SPACE:
-            last -= 1
-        for at in range(first, last):
-            if cell and text[at] == _BAR:
-                target[written] = _BACKSLASH
-                written += 1
-            target[written] = _SPACE if flat and text[at] == _NEWLINE else text[at]
-            written += 1
-    return _write_marks(target, written, state, True)
-
-
-@leaf
-def _write_marks(target: Bytes, written: int, state: np.uint64, closing: bool) -> int:
-    if state & np.uint64(4) != 0:
-        target[written] = _TICK
-        return written + 1
-    for place in range(2):
-        kind = 1 - place if closing else place
-        if state & (np.uint64(1) << np.uint64(kind)) != 0:
-            for _ in range(2 - kind):
-                target[written] = _STAR
-                written += 1
-    return written
-
-
-@inner
-def _write_code(
-    page: Bytes, target: Bytes, written: int, text: Bytes, elements: Elements, blocks: Blocks, runs: Runs, block: int
-) -> int:
-    """Write a preformatted block between fences longer than any row of backticks in it."""
-    fence, row = 3, 0
-    for at in range(blocks.start[block], blocks.end[block]):
-        row = row + 1 if text[at] == _TICK else 0
-        fence = max(fence, min(row + 1, 12))
-    for _ in range(fence):
-        target[written] = _TICK
-        written += 1
-    start, end = _language(page, elements, runs.element[blocks.run[block]])
-    for at in range(start, end):
-        target[written] = lower(page[at])
-        written += 1
-    target[written] = _NEWLINE
-    written += 1
-    for at in range(blocks.start[block], blocks.end[block]):
-        target[written] = text[at]
-        written += 1
-    target[written] = _NEWLINE
-    written += 1
-    for _ in range(fence):
-        target[written] = _TICK
-        written += 1
-    return written
-
-
-@inner
-def _language(page: Bytes, elements: Elements, element: int) -> tuple[int, int]:
-    """Return where a class of code or of what is around it names its language."""
-    for _ in range(6):
-        if element <= 0:
-            break
-        start, end = attribute_range(page, elements.tag[element], _CLASS)
-        for prefix in _LANGUAGE_BEFORE:
-            for at in range(start, end - len(prefix)):
-                if at > start and page[at - 1] > _SPACE:
-                    continue
-                place = 0
-                while place < len(prefix) and lower(page[at + place]) == prefix[place]:
-                    place += 1
-                if place < len(prefix):
-                    continue
-                first = at + place
-                while first < end and page[first] <= _SPACE:
-                    first += 1
-                last = first
-                while last < min(end, first + _LONGEST_LANGUAGE) and _is_name(page[last]):
-                    last += 1
-                if last > first and not (last - first == len(_DEFAULT) and lower(page[first]) == _DEFAULT[0]):
-                    return first, last
-        element = elements.parent[element]
-    return 0, 0
-
-
-@leaf
-def _is_name(byte: int) -> bool:
-    return 48 <= byte <= 57 or 97 <= (byte | 32) <= 122 or byte in (35, 43, 45, 95)

@@ -30,7 +30,7 @@ from prep.stages.extract.writing.spacing_kernels import (
 
 _SPACE, _BAR, _NEWLINE, _DOT, _SEMICOLON = 32, 124, 10, 46, 59
 _EXCLAMATION, _COMMA, _COLON, _QUESTION = 33, 44, 58, 63
-_LI, _TR, _TD, _TH, _TABLE = (number(name) for name in ("li", "tr", "td", "th", "table"))
+_LI, _TR, _TD, _TH = (number(name) for name in ("li", "tr", "td", "th"))
 _UNMARKED = inside("h1 h2 h3 h4 h5 h6 pre")
 _HEADINGS: Final = inside("h1 h2 h3 h4 h5 h6")
 _PRE: Final = inside("pre")
@@ -47,7 +47,7 @@ _SAME_CELL, _CELL, _LINE, _PARAGRAPH = -2, -1, 1, 2
 @kernel
 def render(page: Bytes, text: Bytes, elements: Elements, blocks: Blocks, kept: Booleans) -> Bytes:
     """Return the blocks that are kept as UTF-8."""
-    columns = cell_columns(page, elements)
+    columns = cell_columns(page, elements, blocks)
     numbers, styles = item_labels(page, elements)
     in_line = rows_in_line(elements, blocks, kept)
     size = 0
@@ -164,7 +164,7 @@ def _between(
         if around(elements, blocks.element[before], _TR, _TR) == row:
             return _SAME_CELL if has(elements, blocks, around(elements, element, _TD, _TH), before) else _CELL
         last = around(elements, blocks.element[before], _TR, _TR)
-        same = has(elements, blocks, around(elements, element, _TABLE, _TABLE), before)
+        same = table_around(elements, last) == table_around(elements, row)
         return _LINE if same and in_line[last] else _PARAGRAPH
     shared = shared_list(elements, blocks, element, before)
     if shared == 0:

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 
 from prep.corpus.kernels import entry
 from prep.stages.extract.engine import Form, read_page, whole_text
-from prep.stages.extract.writing.label_kernels import CAPITALS, DIGITS, LETTERS, PADDED, ROMAN, write_number
+from prep.stages.extract.writing.number_kernels import CAPITALS, DIGITS, LETTERS, PADDED, ROMAN, write_number
 
 
 def text_of(page: str, form: Form = "text") -> str:

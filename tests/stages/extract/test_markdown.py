@@ -48,6 +48,42 @@ def test_what_is_written(page: str, text: str) -> None:
     assert markdown(page) == text
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("<b>Name:</b>Bob", "**Name**:Bob"),
+        ("<b>注意：</b>请看<i>“书”</i>吧", "**注意**：请看“*书*”吧"),
+        ("a<b>(c)</b>d <i>x!</i> y", "a(**c**)d *x!* y"),
+        ("<b>a</b><i>b</i> <b>a</b><i>b</i>c", "**a**_b_ **a**bc"),
+        ("<b>a<i>b</i></b> and <i>a<b>b</b></i>", "**a*b*** and *a**b***"),
+        ("<b><i>a</i> b</b>, <b>a <i>b</i> c</b>", "***a*** **b**, **a** ***b*** **c**"),
+        ("<b>:</b>a <b>!!!</b>", ":a **!!!**"),
+        ("<code>a</code><b>b.</b><code>c</code>", "`a`**b.**`c`"),
+        (
+            "<ul><li class=task-list-item><input type=checkbox checked disabled> oak"
+            "<li><p><label><input type='checkbox'>elm</label><li><input type=radio>ash</ul>",
+            "- [x] oak\n- [ ] elm\n- ash",
+        ),
+        ("<ol><li><input type=checkbox checked=''>oak<p>red</ol>", "1. [x] oak\n\n   red"),
+        (
+            "<table><tr><th scope=row>Name<td>Bob<tr><th scope=row>Age<td>4</table>",
+            "| | |\n| --- | --- |\n| Name | Bob |\n| Age | 4 |",
+        ),
+        ("<table><tr><th>Name<td>Bob<td>x</table>", "| | | |\n| --- | --- | --- |\n| Name | Bob | x |"),
+        ("<table><tr><td><th>a<tr><th>r<td>1</table>", "| | a |\n| --- | --- |\n| r | 1 |"),
+        (
+            "<table><tr><th>a<th>b<tr><td>x<table><tr><td>n<td>m</table>after<td>z</table>",
+            "| a | b |\n| --- | --- |\n| x | |\n\n| n | m |\n| --- | --- |\n\n| after | z |\n| --- | --- |",
+        ),
+        ("<p><code style='white-space:pre'>if a:\n  b</code><p>c", "```\nif a:\n  b\n```\n\nc"),
+        ("<ul><li><code class=language-sh>ls<br>cd</code></ul>", "- ```sh\n  ls\n  cd\n  ```"),
+        ("<p>run <code>ls<br>cd</code>", "run `ls\ncd`"),
+    ],
+)
+def test_marks_boxes_and_tables(page: str, text: str) -> None:
+    assert markdown(page) == text
+
+
 NAMES = ("p", "div", "ul", "ol", "li", "table", "tr", "td", "pre", "b", "i", "code", "h2", "blockquote", "br")
 PAGES = st.lists(
     st.sampled_from(

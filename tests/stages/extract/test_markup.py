@@ -167,6 +167,17 @@ def test_references_are_those_of_the_standard_library(reference: str) -> None:
     assert read + rest == html.unescape(reference + " ")
 
 
+@pytest.mark.parametrize(
+    ("page", "text"),
+    [
+        ("&#55357;&#56832; &#xD83D;&#xDE00;", "😀 😀"),
+        ("&#55357 &#55357;&#55357;&#56832; &#56832;&#55357;x &#55357;&#65;", "\ufffd \ufffd😀 \ufffd\ufffdx \ufffdA"),
+    ],
+)
+def test_halves_of_a_surrogate_pair_are_one_character(page: str, text: str) -> None:
+    assert texts(read_page(page.encode())) == [text]
+
+
 def test_real_pages_have_the_words_that_lexbor_finds(test_data: Path) -> None:
     different = []
     with (test_data / "web" / "pages-1.warc.gz").open("rb") as stream:

@@ -40,6 +40,9 @@ def text_after(page: str) -> str:
         ("<pre><table><tr><td>a<td>b<tr><td>c<td>d</table></pre>", "a b\nc d"),
         ("<p style='position:absolute;width:1px;height:1px;overflow:hidden'>Skip</p>a", "a"),
         ("<p style='height:1px'>a</p><p style='overflow:hidden'>b</p>", "a\n\nb"),
+        ("<p style='/* not; now */ display:none'>a</p><p style='/* display:none; */color:red'>b/c</p>", "b/c"),
+        ("<p style='color:red;/*/ display:none'>a</p><p style='display/**/:none'>b</p>c", "a\n\nc"),
+        ("<xml><w:View>Normal</w:View></xml><p class=MsoNormal>a<o:p>&nbsp;</o:p></p>", "a"),
         ("<p style='mso-hide:all'>Preview</p><i class=cdk-visually-hidden>Skip</i>a", "a"),
     ],
 )
