@@ -21,6 +21,7 @@ from typing import NamedTuple
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import leaf
 from prep.corpus.text.utf8 import code_point_table, decode
+from prep.stages.pii.border_kernels import is_word
 from prep.stages.pii.email_kernels import literal_end
 from prep.stages.shared.url.name_kernels import Names, find_name, names
 
@@ -76,6 +77,19 @@ def find_mailbox(data: Bytes, at: int, after: int, floor: int, end: int, tables:
     else:
         start = _name_start(data, at, floor, international, tables)
     return (start, stop) if start < at else (at, at)
+
+
+@leaf
+def is_account(data: Bytes, text: int, start: int, at: int, floor: int) -> bool:
+    """Return whether what looks like an address, named `data[start:at]`, names an account of another kind.
+
+    That is a handle in a federated network (`@keeper@mill.social`, where `floor` is behind an `@`), or the common
+    account of servers of sources (`git@mill.org:a/b`).
+    """
+    if at - start == 3 and data[start] == 0x67 and data[start + 1] == 0x69 and data[start + 2] == 0x74:
+        return True
+    handle = start == floor and start > text and data[start - 1] == _AT
+    return bool(handle and (start - 1 == text or not is_word(data[start - 2])))
 
 
 @leaf

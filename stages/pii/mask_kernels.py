@@ -15,7 +15,7 @@ from prep.corpus.text.utf8 import HIGH_BITS, ONES, find_byte, load64, trailing_z
 from prep.stages.pii.address_kernels import find_address, find_part, is_public
 from prep.stages.pii.border_kernels import begins_number
 from prep.stages.pii.email_kernels import find_email
-from prep.stages.pii.mailbox_kernels import Mailboxes, find_mailbox
+from prep.stages.pii.mailbox_kernels import Mailboxes, find_mailbox, is_account
 from prep.stages.pii.phone_kernels import Patterns, find_international, find_national
 from prep.stages.pii.version_kernels import lists, names_version
 from prep.stages.shared.url.name_kernels import Names
@@ -88,6 +88,7 @@ def _emails(data: Bytes, row: int, text: int, end: int, sought: Sought, found: T
             start, stop = find_email(data, at, floor, text, end, sought.words)
         else:
             start, stop = find_mailbox(data, at, after, floor, end, sought.mailboxes)
+            stop = start if is_account(data, text, start, at, floor) else stop
         if start < stop:
             found = _grown(found, count)
             found[0, count], found[1, count], found[2, count], found[3, count] = row, EMAIL, start, stop

@@ -33,10 +33,11 @@ class Pii(RowStage):
 
     How many were replaced is counted in the columns `pii_emails`, `pii_ips` and `pii_phones`. E-mail addresses end with
     a top-level domain, may be international (`иван@пример.рф`), and are found beside letters of any script; IP
-    addresses are no part of a longer number or word, and no version, section or object identifier. No document is lost.
+    addresses are no part of a longer number or word, and no version, section or object identifier. Accounts such as
+    `@keeper@mill.social` and `git@mill.org:a/b` are no addresses. No document is lost.
     """
 
-    version: ClassVar[int] = 2
+    version: ClassVar[int] = 3
     example: ClassVar[str] = "- pii: {national_phones: [DE, FR]}"
     name: ClassVar[str] = "pii"
     does: ClassVar[str] = "masking personal data"

@@ -2,7 +2,8 @@
 
 Four numbers are no address
 
-- behind a word for a version, a section or an identifier (`Version 5.10.15.20`, `版本5.1.2.3`, `build no. 14.0.1.2`);
+- behind a word for a version, a section or an identifier (`Version 5.10.15.20`, `版本5.1.2.3`, `build no. 14.0.1.2`,
+  `EC 3.4.21.4` of an enzyme), or behind a sign that demands a version (`>=1.2.3.4`, `~> 1.2.3.4`, `^1.2.3.4`);
 - behind a name and a hyphen (`linux-5.10.15.20`), behind a product's name and `/` (`Firefox/128.0.0.1`, RFC 9110), or
   behind a full stop that begins them (`.1.3.6.1`, as SNMP writes identifiers);
 - before what a version goes on with (`1.2.3.4-beta`, `1.2.3.4+dfsg`, `1.2.3.4~rc1`, `1.2.3.4.tar.gz`);
@@ -21,11 +22,14 @@ from prep.stages.shared.url.name_kernels import Names, names
 from prep.stages.shared.url.parts_kernels import lower_byte
 
 _DOT, _HYPHEN, _SLASH, _PLUS, _TILDE, _NEWLINE, _SPACE = 0x2E, 0x2D, 0x2F, 0x2B, 0x7E, 0x0A, 0x20
+_LESS, _EQUALS, _MORE, _CARET = 0x3C, 0x3D, 0x3E, 0x5E
 _LONGEST_GAP, _LETTERS_OF_GAP, _HIGHEST_SECTION = 8, 3, 20
 WORDS = (
     *("version", "versions", "ver", "vers", "v", "release", "releases", "rel", "build", "builds", "firmware", "rv"),
     *("revision", "rev", "update", "updates", "updated", "upgrade", "upgraded", "downgrade", "downgraded", "patch"),
     *("kernel", "driver", "chapter", "chapters", "chap", "section", "sections", "sec", "sect", "subsection"),
+    *("ec", "art", "rule", "change", "changes", "changed", "fixed", "assemblyversion", "assemblyfileversion"),
+    *("fileversion", "productversion"),
     *("paragraph", "para", "clause", "clauses", "article", "table", "figure", "fig"),
     *("appendix", "annex", "exercise", "theorem", "lemma", "oid", "oids", "identifier", "kapitel", "abschnitt"),
     *("ziffer", "tabelle", "abbildung", "versionen", "chapitre", "versión", "versiones", "capítulo", "sección"),
@@ -48,7 +52,7 @@ WORDS = (
     ),
     *("节", "バージョン", "버전", "الإصدار", "نسخه", "संस्करण"),
 )
-FILLERS = ("number", "numbers", "no", "nr", "num", "is", "was", "of", "from", "to", "id")
+FILLERS = ("number", "numbers", "no", "nr", "num", "is", "was", "of", "from", "to", "id", "in", "since")
 """Words that may stand between one of WORDS and the numbers."""
 
 
@@ -66,6 +70,7 @@ def names_version(data: Bytes, text: int, start: int, stop: int, end: int, words
     return (
         _goes_on(data, stop, end)
         or _joined(data, text, start)
+        or _demanded(data, text, start)
         or _is_title(data, text, start, stop, end)
         or _behind_word(data, text, start, words)
     )
@@ -114,6 +119,17 @@ def _joined(data: Bytes, text: int, start: int) -> bool:
 
 
 @leaf
+def _demanded(data: Bytes, text: int, start: int) -> bool:
+    at = start - 1 if start > text and data[start - 1] == _SPACE else start
+    if at <= text:
+        return False
+    sign, before = data[at - 1], data[at - 2] if at - 1 > text else 0
+    return bool(
+        sign == _CARET or (sign == _EQUALS and before in (_LESS, _MORE, _TILDE)) or (sign == _MORE and before == _TILDE)
+    )
+
+
+@leaf
 def _is_title(data: Bytes, text: int, start: int, stop: int, end: int) -> bool:
     at = start
     while at > text and data[at - 1] in (0x09, _SPACE, 0x23):
@@ -148,7 +164,7 @@ def _blanks_start(data: Bytes, text: int, at: int) -> int:
         byte = data[at - 1]
         if byte == 0xA0 and at - 1 > lowest and data[at - 2] == 0xC2:
             at -= 2
-        elif byte in (_SPACE, 0x09, _DOT, 0x3A, 0x23, 0x3D, 0x28, 0x5B, 0x22, 0x27, 0x2A, 0x60):
+        elif byte in (_SPACE, 0x09, _DOT, 0x3A, 0x23, 0x3D, 0x28, 0x5B, 0x22, 0x27, 0x2A, 0x60, _MORE):
             at -= 1
         else:
             break

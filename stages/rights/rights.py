@@ -92,7 +92,7 @@ class Rights(Tagging, RowStage):
     example: ClassVar[str] = "- rights: {reject: [noai, tdm_reservation]}"
     name: ClassVar[str] = "rights"
     does: ClassVar[str] = "reading licences and opt-outs"
-    version: ClassVar[int] = 4
+    version: ClassVar[int] = 5
     libraries: ClassVar[tuple[str, ...]] = ("orjson", "protego")
     opt_outs: ClassVar[str] = "licences, directives to robots and reservations of text and data mining"
     columns: ClassVar[tuple[str, ...]] = ("html",)

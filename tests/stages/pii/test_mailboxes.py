@@ -1,5 +1,6 @@
 """Which e-mail addresses `pii` finds by default: examples of each kind, and a slow reference implementation."""
 
+import re
 from collections.abc import Sequence
 
 import numpy as np
@@ -44,6 +45,7 @@ def masked(texts: Sequence[str]) -> list[str]:
         ("to=anna@mail.org&x list+anna=mail.org@lists.org", "to=<E>&x <E>"),
         ("a..b@docomo.ne.jp and anna@[8.8.8.8]", "<E> and <E>"),
         ("anna@srv.corp.local", "<E>"),
+        ("to@anna@mail.org or digit@mail.org, x@ ben@mail.org", "to@<E> or <E>, x@ <E>"),
         ("end anna@mail.org.Then", "end <E>.Then"),
     ],
 )
@@ -56,7 +58,8 @@ def test_addresses_are_found_beside_any_script(text: str, expected: str) -> None
     [
         *("hero@2x.webp", "icon@1.5x.svg", "bg@3x.min.css", "vue@3.4.0", "left-pad@v1.3.0.js", "vue@3.4.0-beta.1"),
         *("core@7.22.co", "@scope/pkg@10.2.1", "h@W.T", "x@y.c", "@app.route", "https://blog.org/@anna.net/post"),
-        *("anna@localhost", "f!@#$.com", "a @ b.com", "anna@.com", "anna@-.com", "@", "＠"),
+        *("@anna@mill.social", "see @anna@mill.social!", "https://mill.social/@anna@other.org", "git@mill.org:a/b.git"),
+        *("ssh://git@mill.org/a", "anna@localhost", "f!@#$.com", "a @ b.com", "anna@.com", "anna@-.com", "@", "＠"),
     ],
 )
 def test_what_is_no_address_stays(text: str) -> None:
@@ -89,7 +92,8 @@ def slow_mailbox(text: str, at: int, floor: int) -> tuple[int, int]:
         start = at - len(inside) - 2 if "{" in before and inside and fits else at
     else:
         start = at - len(slow_name(before, text[at + 1 : stop].isascii()))
-    return (start, stop) if start < at else (at, at)
+    handle = start == floor and re.search(r"(?:\A|[^A-Za-z0-9_])@\Z", text[:start])
+    return (at, at) if handle or text[start:at] == "git" or start == at else (start, stop)
 
 
 def slow_name(before: str, plain: bool) -> str:

@@ -32,6 +32,8 @@ def masked(texts: Sequence[str], **options: bool) -> list[str]:
         *("releases 9.8.7.6, 9.8.7.7 and 9.8.8.0", "OIDs 1.3.6.1 and 2.5.29.9", "walk .1.3.6.1", "v9.8.7.6"),
         *("Opera/9.80.1.2 (X11)", "Mozilla/5.0 Chrome/121.0.0.0 Safari/5", "tool-9.8.7.6", "tool-9.8.7.6.tar.gz"),
         *("9.8.7.6-beta", "9.8.7.6+dfsg", "9.8.7.6~rc1", "9.8.7.6.jar", "4.3.2.1 Terms of use\nx", "a\n4.3.2.1 Terms"),
+        *("trypsin (EC 3.4.21.4)", "EC:2.7.11.1", "gem >=7.14.3.1", "(>= 7.14.3.1)", "'~> 7.14.3.1'", '"^7.14.3.1"'),
+        *("<version>7.14.3.1</version>", 'AssemblyVersion("7.14.3.1")', "Changes in 7.14.3.1:", "fixed since 7.14.3.1"),
         *("1.2.3.4.5", "1.2.3.4567", "1234.5.6.7", "01.2.3.4", "10.0.0.1", "3,1.2.3.4"),
     ],
 )
@@ -47,6 +49,8 @@ def test_other_numbers_stay(text: str) -> None:
         ("ping 8.8.8.8-8.8.8.9, 9.9.9.9/8.8.4.4,1.0.0.1", "ping <I>-<I>, <I>/<I>,<I>"),
         ("66.249.66.1 - - [10/Oct/2024]", "<I> - - [10/Oct/2024]"),
         ("66.249.66.1 GET /", "<I> GET /"),
+        ("in 8.8.8.8 since 8.8.4.4", "in <I> since <I>"),
+        ("ip.src==8.8.8.8 => 8.8.4.4", "ip.src==<I> => <I>"),
         ("地址8.8.8.8。", "地址<I>。"),
         ("conversion 8.8.8.8 (subversion) 8.8.4.4", "conversion <I> (subversion) <I>"),
         ("version 2 runs at 8.8.8.8.", "version 2 runs at <I>."),
@@ -68,7 +72,7 @@ def test_the_cases_are_right(test_data: Path) -> None:
 OCTET = r"(?:25[0-5]|2[0-4][0-9]|1[0-9]{2}|[1-9]?[0-9])"
 ADDRESS = re.compile(rf"(?:{OCTET}\.){{3}}{OCTET}(?![A-Za-z0-9_])(?!\.[0-9])")
 BEGINS = re.compile(r"(?<![A-Za-z0-9_])(?<![0-9][.,/-])")
-BLANKS = r"[ \t.:#=(\[\"'*`\xa0]"
+BLANKS = r"[ \t.:#=(\[\"'*`>\xa0]"
 LETTER = r"[^\x00-`{-\x7f]"
 
 
@@ -98,6 +102,8 @@ def slow_version(text: str, start: int, stop: int) -> bool:
     if re.match(r"\.[a-z]|[-+~][A-Za-z_]", behind) or re.search(r"(?:^|[\x00-\x20])\.\Z", before):
         return True
     if before.endswith("-") and len(before) > 1 and before[-2].encode()[-1] | 0x20 >= 0x61:
+        return True
+    if re.search(r"(?:[<>~]=|~>|\^) ?\Z", before):
         return True
     product = re.search(r"(?:^|[\x00-\x20(\";])([A-Za-z0-9_-]+)/\Z", before)
     if product and slow_letters(product[1]):
@@ -167,7 +173,7 @@ PIECES = st.lists(
                 "#",
                 "\xa0",
             ),
-            *("~rc", "+b", ".tar", "_", "(", '"', ":", "Terms", "\t", ";", "é/", "to "),
+            *(">=", "~> ", "^", "in ", "~rc", "+b", ".tar", "_", "(", '"', ":", "Terms", "\t", ";", "é/", "to "),
         ]
     ),
     max_size=10,
