@@ -143,17 +143,16 @@ def _from_names(text: str) -> date | None:
     for match in _DAY_FIRST.finditer(text):
         if month := _month(match[2]):
             return _date(match[3] or _century(match[4]), month, match[1])
-    if (match := _RFC_850.search(text)) and (month := _month(match[2])):
-        return _date(_century(match[3]), month, match[1])
+    if (short := _RFC_850.search(text)) and (month := _month(short[2])):
+        return _date(_century(short[3]), month, short[1])
     for match in _MONTH_FIRST.finditer(text):
         if month := _month(match[1]):
             return _date(match[3] or _century(match[4]), month, match[2])
     for match in _YEAR_FIRST.finditer(text):
         if month := _month(match[2]):
             return _date(match[1], month, match[3])
-    if match := _VIETNAMESE.search(text):
-        return _date(match[3], match[2], match[1])
-    return None
+    numbered = _VIETNAMESE.search(text)
+    return _date(numbered[3], numbered[2], numbered[1]) if numbered else None
 
 
 def _month(name: str) -> int | None:
