@@ -47,6 +47,7 @@ NEEDS_TIDYING, NEEDS_NORMALISING, MAY_BE_MOJIBAKE = 1, 2, 4
 """What `survey` says of a text."""
 
 _NEWLINE, _RETURN, _ESCAPE, _SPACE, _OPEN, _NEL = 0x0A, 0x0D, 0x1B, 0x20, 0x5B, 0x85
+_BELL, _BACKSPACE, _BACKSLASH, _CLOSE, _UNDERSCORE, _LONGEST_TITLE = 0x07, 0x08, 0x5C, 0x5D, 0x5F, 1024
 _ZERO_WIDTH_SPACE, _NON_JOINER, _JOINER, _BLACK_FLAG, _TAGS = 0x200B, 0x200C, 0x200D, 0x1F3F4, 0xE0020
 _JOINING = (
     *("Arabic", "Syriac", "Nko", "Mandaic", "Mongolian", "Phags_Pa", "Devanagari", "Bengali", "Gurmukhi", "Gujarati"),
@@ -177,7 +178,9 @@ def tidy(data: Bytes, offsets: Offsets, characters: Characters) -> tuple[Bytes, 
 
     Also returns how many characters were read as windows-1252, how many control characters and how many invisible ones
     went. U+0085 is read as windows-1252 in texts that hold others that are, and is a break elsewhere. A control
-    sequence of a terminal (ECMA-48: U+001B, `[`, its parameters and final byte) goes as one control character.
+    sequence of a terminal (ECMA-48: U+001B, `[`, its parameters and final byte; `]` up to a bell or string terminator;
+    a bracket and a character set) goes as one control character. A character that U+0008 sets over itself, or over or
+    under a `_`, as typewriters and manual pages write bold and underlined letters, stays once.
     """
     size = offsets[-1] - offsets[0]
     written = np.empty(size + size // 2, np.uint8)
@@ -199,7 +202,15 @@ def tidy(data: Bytes, offsets: Offsets, characters: Characters) -> tuple[Bytes, 
                 before = meant
             elif flags & CONTROL:
                 controls[row] += 1
-                at = _sequence_end(data, at, end) if code == _ESCAPE else at
+                if code == _ESCAPE:
+                    at = _sequence_end(data, at, end)
+                elif code == _BACKSPACE and before > _SPACE and at < end:
+                    over, behind = decode(data, at, end)
+                    if over in (before, _UNDERSCORE):
+                        at = behind
+                    elif before == _UNDERSCORE and over > _SPACE:
+                        to -= 1
+                        before = 0
             elif flags & INVISIBLE and not _says_something(
                 characters.beside, before, code, decode(data, at, end)[0] if at < end else 0
             ):
@@ -235,7 +246,18 @@ def _is_western(data: Bytes, at: int, end: int, table: npt.NDArray[np.int32]) ->
 def _sequence_end(data: Bytes, at: int, end: int) -> int:
     """Return where the control sequence ends whose U+001B stands before a byte; the byte where there is none."""
     place = at + 1
-    if at >= end or data[at] != _OPEN:
+    if place >= end:
+        return at
+    if 0x28 <= data[at] <= 0x2B and 0x30 <= data[place] <= 0x7E:
+        return place + 1
+    if data[at] == _CLOSE:
+        last = min(end, place + _LONGEST_TITLE)
+        while place < last and data[place] not in (_BELL, _ESCAPE):
+            place += 1
+        if place < last and data[place] == _BELL:
+            return place + 1
+        return place + 2 if place + 1 < last and data[place + 1] == _BACKSLASH else at
+    if data[at] != _OPEN:
         return at
     while place < end and 0x20 <= data[place] <= 0x3F:
         place += 1

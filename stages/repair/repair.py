@@ -51,7 +51,7 @@ class Repair(RowStage):
     document is rejected where all that it held were lines of boilerplate (rule `only_boilerplate`).
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     example: ClassVar[str] = "- repair: {encoding: true}"
     name: ClassVar[str] = "repair"
     does: ClassVar[str] = "repairing text"
@@ -67,8 +67,9 @@ class Repair(RowStage):
     """What U+0080 to U+009F are: `windows-1252` reads them as the characters that this character set has there, which
     is what almost all of them were meant to be (U+0092 becomes `’`); `controls` treats them as `controls` says."""
     controls: bool = True
-    """Whether control characters go, but for tabs and breaks of lines; also sequences that colour terminals, U+FEFF,
-    noncharacters, and Unicode's deprecated control characters."""
+    """Whether control characters go, but for tabs and breaks of lines; also sequences that steer terminals, the second
+    of two letters that a backspace sets over each other (bold in manual pages), U+FEFF, noncharacters, and Unicode's
+    deprecated control characters."""
     invisible: bool = True
     """Whether soft hyphens, word joiners, tags and zero-width characters go that say nothing. Joiners stay in emoji and
     beside letters of scripts that use them (Persian, Hindi, …), U+200B between words of scripts without spaces (Khmer),

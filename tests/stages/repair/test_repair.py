@@ -96,8 +96,10 @@ TEXTS = st.lists(st.one_of(PIECES, st.text()), max_size=5)
 )
 @example([f"{first}{chr(code)}plain words" for first in "\n a" for code in range(0x80)])
 def test_control_characters_and_breaks(texts: list[str]) -> None:
+    texts = [text.replace("\b", "") for text in texts]
     controls = re.compile(
-        "\x1b\\[[ -?]*[@-~]|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufff9-\ufffb\u206a-\u206f"
+        "\x1b\\[[ -?]*[@-~]|\x1b\\][^\x07\x1b]*(?:\x07|\x1b\\\\)|\x1b[(-+][0-~]"
+        "|[\x00-\x08\x0e-\x1f\x7f-\x84\x86-\x9f\ufeff\ufff9-\ufffb\u206a-\u206f"
         "\ufdd0-\ufdef\ufffe\uffff\U0001fffe\U0001ffff\U0002fffe\U0002ffff\U0003fffe\U0003ffff]"
     )
     breaks = re.compile("\r\n|[\r\x0b\x0c\x85\u2028\u2029]")
@@ -192,6 +194,43 @@ def test_invisible_characters_go_as_by_the_slow_reference_implementation(texts: 
     assert outcome.batch.column("text").to_pylist() == expected
     gone = [len(text) - len(kept) for text, kept in zip(texts, expected, strict=True)]
     assert outcome.batch.column("repair_invisible").to_pylist() == gone
+
+
+@pytest.mark.parametrize(
+    ("text", "expected"),
+    [
+        ("N\bNA\bAM\bME\bE  ls \b- list", "NAME  ls - list"),
+        ("B\bB\bB_\bf_\bi_\bl_\be and f\b_", "Bfile and f"),
+        ("é\bé_\b日", "é日"),
+        ("a\bb \b\n\bx\b", "ab \nx"),
+        ("\b_", "_"),
+        ("\x1b]0;keeper@mill: ~\x07$ ls\x1b]8;;x\x1b\\y", "$ lsy"),
+        ("\x1b(Bplain\x1b]", "plain]"),
+    ],
+)
+def test_what_terminals_and_typewriters_write(text: str, expected: str) -> None:
+    assert repaired({"controls": True}, [text]) == [expected]
+
+
+def slow_overstruck(text: str) -> str:
+    written, before, at = "", "", 0
+    while at < len(text):
+        over = text[at + 1 : at + 2]
+        if text[at] != "\b":
+            before = text[at]
+            written += before
+        elif over and before > " " and over in (before, "_"):
+            at += 1
+        elif over and before == "_" and over > " ":
+            written, before = written[:-1], ""
+        at += 1
+    return written
+
+
+@settings(max_examples=300, deadline=None)
+@given(st.lists(st.text("ab_é日\b\b \n", max_size=12), max_size=4))
+def test_letters_set_twice_are_those_of_the_slow_reference_implementation(texts: list[str]) -> None:
+    assert repaired({"controls": True}, texts) == [slow_overstruck(text) for text in texts]
 
 
 def test_double_encoding_is_undone_only_by_the_option() -> None:
