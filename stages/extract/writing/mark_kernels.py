@@ -82,11 +82,11 @@ def write_runs(
         opened = wanted & ~stay
         if opened & _STARRED != 0:
             if joined and written > begun and _sort_before(target, begun, written) == _LETTER:
-                mark = _length(text, first) if _sort(text, first) == _SIGN else 0
-                for place in range(first, min(last, first + mark)):
-                    target[written] = text[place]
+                outside = min(last, _after_sign(text, first, last))
+                for place in range(first, outside):
+                    target[written] = _SPACE if flat and text[place] == _NEWLINE else text[place]
                     written += 1
-                first = min(last, first + mark)
+                first = outside
             follows = last < end and text[last] > _SPACE and _sort(text, last) == _LETTER
             beside = joined and state & ~stay & _STARRED != 0
             alone = not joined and (last == end or text[last] <= _SPACE)
@@ -168,8 +168,14 @@ def _sort_before(text: Bytes, start: int, end: int) -> int:
 
 
 @leaf
-def _length(text: Bytes, at: int) -> int:
-    return 1 if text[at] < 0x80 else 2 if text[at] < 0xE0 else 3 if text[at] < 0xF0 else 4
+def _after_sign(text: Bytes, at: int, end: int) -> int:
+    """Return where a text goes on after a sign that it begins with, and white space after that."""
+    if _sort(text, at) != _SIGN:
+        return at
+    at += 1 if text[at] < 0x80 else 3
+    while at < end and text[at] <= _SPACE:
+        at += 1
+    return at
 
 
 @leaf

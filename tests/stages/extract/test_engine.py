@@ -80,6 +80,12 @@ def test_headings_and_paragraphs_stand_apart() -> None:
             "the name | b\nc | d",
         ),
         ("<table><tr><th>a<th>b<th>c<tr><td>d<td aria-hidden=true>e<td>f</table>", "a | b | c\nd | | f"),
+        ("<table><tr><th>a<th>b<th>c<tr><td>d<td style='visibility:hidden'>e<td>f</table>", "a | b | c\nd | | f"),
+        ("<table><tr><th class=sr-only>a<th>the b<tr><td>c<td>d</table>", "| the b\nc | d"),
+        (
+            "<p>seen</p><div class=accordion><table hidden><tr><td><td>b<tr><td>c<td>d</table></div>",
+            "seen\n\n| b\nc | d",
+        ),
         ("<table><tr><th colspan=2>a<th>b<tr><td>c<td>d<td>e</table>", "a | | b\nc | d | e"),
         ("<table><tr><td>a<td>b<tr><td rowspan=2>c<td>d<tr><td>e</table>", "a | b\nc | d\n| e"),
         ("<table><tr><td>a<td><ul><li>b<li>c</ul><tr><td>d<td>e<br>f<p>g</table>", "a | b; c\nd | e f g"),

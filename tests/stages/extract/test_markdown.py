@@ -54,6 +54,7 @@ def test_what_is_written(page: str, text: str) -> None:
         ("<b>Name:</b>Bob", "**Name**:Bob"),
         ("<b>注意：</b>请看<i>“书”</i>吧", "**注意**：请看“*书*”吧"),
         ("a<b>(c)</b>d <i>x!</i> y", "a(**c**)d *x!* y"),
+        ("<i>by</i> Ann<i>, a writer</i>", "*by* Ann, *a writer*"),
         ("<b>a</b><i>b</i> <b>a</b><i>b</i>c", "**a**_b_ **a**bc"),
         ("<b>a<i>b</i></b> and <i>a<b>b</b></i>", "**a*b*** and *a**b***"),
         ("<b><i>a</i> b</b>, <b>a <i>b</i> c</b>", "***a*** **b**, **a** ***b*** **c**"),
