@@ -204,7 +204,7 @@ def test_documents_that_end_a_stages_process_fail_alone(
     files[0][31] = "CRASH again"
     files[2][20] = "this one does HANG"
     path = write_pipeline(FRAGILE, *files)
-    assert prep(path, "hang_seconds=2") == 1, "one worker is the command itself; the next run watches"
+    assert prep(path, "hang_seconds=5") == 1, "one worker is the command itself; the next run watches"
     out = tmp_path / "out"
     assert failures(out) == [(row, "fragile", CRASHED) for row in ("0-5", "0-31")] + [("2-20", "fragile", TIMED_OUT)]
     assert counts(out) == [
@@ -214,7 +214,7 @@ def test_documents_that_end_a_stages_process_fail_alone(
     assert texts(out) == [
         text for file in files for text in file if not any(word in text for word in ("CRASH", "HANG", "drop"))
     ]
-    options = ("workers=2", "hang_seconds=2", "batch_bytes=2048", f"output={tmp_path}/two")
+    options = ("workers=2", "hang_seconds=5", "batch_bytes=2048", f"output={tmp_path}/two")
     assert prep(path, *options) == 0
     assert tree(tmp_path / "two") == tree(out)
 
@@ -226,7 +226,7 @@ def test_a_file_that_ends_its_readers_process_fails_alone(tmp_path: Path, prep: 
         (tmp_path / "in" / f"{number:02d}.pdf").write_text(f"{number} {word}")
     path = tmp_path / "pipeline.yaml"
     path.write_text(
-        f"output: {tmp_path}/out\nworkers: 2\nhang_seconds: 2\nstages: [read: {{paths: {tmp_path}/in}}, exact]\n"
+        f"output: {tmp_path}/out\nworkers: 2\nhang_seconds: 5\nstages: [read: {{paths: {tmp_path}/in}}, exact]\n"
     )
     assert prep(path) == 0
     assert failures(tmp_path / "out") == [
