@@ -86,14 +86,15 @@ class Dispatcher:
         box = box_of(folder)
         if small and not box.has_given(call):
             call = replace(call, tasks=_left_after_a_second(call))
-            if not call.tasks:
-                return
-        if self._pilots is None:
+        if not call.tasks and (self._pilots is not None or not box.pilots()):
+            return
+        if self._pilots is None:  # also to end the pilots that an earlier run has left
             if not os.environ.get(CACHE_SETTING):
                 copy_compiled(kernels_folder(call.folder))
             launcher = launcher_for(self._executor, folder, box)
             self._pilots = self._closing.enter_context(PilotPool(launcher, self._workers, box, self._say))
-        run_phase(self._pilots, call, done)
+        if call.tasks:
+            run_phase(self._pilots, call, done)
 
     def _run_here(self, call: Call) -> None:
         single = len(call.tasks) == 1 and not call.work.notes

@@ -9,6 +9,7 @@ import shutil
 import signal
 import socket
 from collections.abc import Iterator
+from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
 
@@ -20,6 +21,7 @@ from prep.pipeline import readiness
 from prep.pipeline.cli import app
 from prep.pipeline.config import RayExecutor
 from prep.pipeline.execution.clusters import box_of, launcher_for
+from prep.pipeline.execution.dispatch import Dispatcher
 from prep.pipeline.execution.pilots import phase, pool
 from prep.pipeline.execution.pilots.phase import run_phase
 from prep.pipeline.execution.pilots.pilot import run_pilot
@@ -243,6 +245,30 @@ def test_what_a_killed_run_has_left_is_ended_from_elsewhere(
     stopped = CliRunner().invoke(app, ["stop", str(tmp_path / "out")])
     assert "cancelled 1 actors of Ray" in stopped.output
     wait_until(lambda: not actors(ray))
+
+
+def test_what_a_killed_run_has_left_is_ended_by_one_that_has_small_phases_left(
+    tmp_path: Path, ray: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def die() -> None:
+        if list(tmp_path.glob("begun-*")):
+            raise KeyboardInterrupt
+
+    first = pool_of(tmp_path, []).__enter__()
+    between_looks(monkeypatch, die)
+    with pytest.raises(KeyboardInterrupt):
+        run_phase(first, call_of(tmp_path, 0), done_in(tmp_path))
+    (tmp_path / "go").touch()
+    wait_until((tmp_path / "done-0").exists)
+    said: list[str] = []
+    with Dispatcher(RayExecutor(kind="ray"), lambda: 2, said.append) as dispatcher:
+        small = replace(call_of(tmp_path, 1), folder=str(tmp_path / "steps" / "01-slow"))
+        Path(small.folder).mkdir(parents=True)
+        dispatcher.run(small, done_in(tmp_path), small=True)
+    assert (tmp_path / "begun-1").read_text().split() == [str(os.getpid())]
+    assert said == ["going on with 1 actors of Ray that an earlier run has left"]
+    wait_until(lambda: not actors(ray))
+    assert not box_of(str(tmp_path / "steps")).pilots()
 
 
 def test_a_cluster_that_is_not_there_is_found_at_once(tmp_path: Path, ray: Path) -> None:

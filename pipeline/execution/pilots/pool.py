@@ -103,7 +103,10 @@ class PilotPool:
     def __exit__(self, *error: object) -> None:
         """Cancel all pilots: nobody has anything for them to do."""
         self._interrupts.__exit__(None, None, None)
-        if not self._launcher.cancel_all():
+        if self._launcher.cancel_all():
+            for name in self._box.pilots():
+                self._box.leave(name)
+        else:
             self._say(f"{self._launcher.cluster} does not answer; cancel what is left with: {self._launcher.by_hand}")
         self._launcher.close()
 
