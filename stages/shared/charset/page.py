@@ -19,6 +19,7 @@ from collections.abc import Iterator
 from itertools import islice
 from typing import Final, Literal, NamedTuple
 
+from prep.stages.shared.charset.declarations import declared_labels
 from prep.stages.shared.charset.decoding import decode
 from prep.stages.shared.charset.detection import (
     LATIN,
@@ -40,15 +41,6 @@ _META_BYTES, _MOST_META_BYTES = 16384, 1 << 20
 """Bytes in which a declaration is looked for, as the standard's 1024 are often taken by scripts: in all pages, and in
 those that are not in UTF-8, which browsers read again when they come upon one."""
 _BOMS = ((BOM_UTF32_BE, "utf-32be"), (BOM_UTF32_LE, "utf-32le"), (BOM_UTF16_BE, "utf-16be"), (BOM_UTF16_LE, "utf-16le"))
-_VALUES = rb"(?:[^>=]++|=\s*+(?:\"[^\"]*+\"|'[^']*+')|=)*+"
-_DECLARATION = re.compile(
-    rb"<!--(?:-?>|.*?(?:--!?>|\Z))|<(script|style|title|textarea|iframe|noembed|noframes|xmp|template)\b.*?</\1"
-    rb"|<meta[\s/](" + _VALUES + rb")>|<\?xml[^>]*?encoding\s*=\s*[\"']([^\"']+)|</?[a-z]" + _VALUES + rb">",
-    re.IGNORECASE | re.DOTALL,
-)
-"""Comments and elements whose content is text, declarations, and other tags, whose values may hold tags."""
-_ATTRIBUTE = re.compile(rb"""([a-z-]+)\s*=\s*(?:"([^"]*)"|'([^']*)'|([^\s"'>]+))""", re.IGNORECASE)
-_CONTENT = re.compile(rb"charset\s*=\s*[\"']?\s*([^\s\"';]+)", re.IGNORECASE)
 _LANGUAGE = re.compile(rb"<html\b[^>]*?\blang\s*=\s*[\"']?\s*([a-z]{2,3})\b", re.IGNORECASE)
 _DEFAULT: Final = ("windows-1252", "transport")
 """What servers say of all pages, unless told otherwise."""
@@ -92,23 +84,10 @@ def _declared(data: bytes, transport: str | None, end: int) -> Iterator[tuple[st
     """Yield what is declared, in the standard's order. What can be read byte by byte is not in 16 bits."""
     if (charset := charset_of(transport)) and not charset.startswith(("utf-16", "utf-32")):
         yield charset, "transport"
-    for match in _DECLARATION.finditer(data, 0, end):
-        label = match[3] or (_meta_label(match[2]) if match[2] else None)
-        if label and (charset := charset_of(label.decode("ascii", "replace"))):
+    for label in declared_labels(data, end):
+        if charset := charset_of(label.decode("ascii", "replace")):
             meant = "utf-8" if charset.startswith(("utf-16", "utf-32")) else charset
             yield "windows-1252" if meant == "x-user-defined" else meant, "meta"
-
-
-def _meta_label(tag: bytes) -> bytes | None:
-    values: dict[bytes, bytes] = {}
-    for name, *value in _ATTRIBUTE.findall(tag):
-        values.setdefault(name.lower(), b"".join(value))
-    content = _CONTENT.search(values.get(b"content", b""))
-    if b"charset" in values:
-        inside = _CONTENT.search(values[b"charset"])
-        return inside[1] if inside else values[b"charset"]
-    says_type = any(values.get(name, b"").strip().lower() == b"content-type" for name in (b"http-equiv", b"name"))
-    return content[1] if says_type and content else None
 
 
 def _origin_of(charset: str, candidates: list[tuple[str, Origin]]) -> Origin:
