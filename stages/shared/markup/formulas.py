@@ -29,14 +29,14 @@ _TAG_END: Final = rb"""(?>[^>=]+|=\s*"[^"]*"|=\s*'[^']*'|=)*+>"""
 _ELEMENT: Final = (
     rb"""<(?P<name>(?:\w+:)?math|mjx-container|img)\b"""
     + _TAG_END
-    + rb"""|<(?P<script>script)\b[^>]*math/(?:tex|asciimath|mml)[^>]*>
-    |<(?P<group>span|div)\b(?=[^>]*\bclass\s*=\s*["']?[^"'>]*\b
+    + rb"""|<(?P<script>script)\b[^>]{0,1000}math/(?:tex|asciimath|mml)[^>]*>
+    |<(?P<group>span|div)\b(?=[^>]{0,1000}?\bclass\s*=\s*["']?[^"'>]{0,1000}?\b
         (?P<class>mwe-math-element|MathJax(?:_Display|_SVG|_SVG_Display|_CHTML|_Preview)?|mjx-chtml|katex-html)(?![\w-]))"""
     + _TAG_END
 )
 _HELD: Final = (
     rb"""<(?P<held>span|div|p|figure|code|em|i|b)\b
-        (?=[^<>]*?(?:\sdata-(?:tex|latex|formula|math|equation-content)\s*=|\b(?:ql-formula|latex-rendered)\b))"""
+        (?=[^<>]{0,4000}?(?:\sdata-(?:tex|latex|formula|math|equation-content)\s*=|\b(?:ql-formula|latex-rendered)\b))"""
     + _TAG_END
 )
 _OPENER: Final = re.compile(_ELEMENT, re.IGNORECASE | re.VERBOSE)
@@ -69,7 +69,8 @@ _WIRIS: Final = str.maketrans({"«": "<", "»": ">", "¨": '"', "§": "&", "`": 
 """What the editor of WIRIS writes in an attribute for the signs of markup."""
 _STYLE: Final = re.compile(r"\{\\(?:displaystyle|textstyle|scriptstyle)\s+(.*)\}", re.DOTALL)
 _SOURCE_NEAR: Final = re.compile(
-    rb"(?:\s|</?(?:span|div)\b[^>]*>)*<script\b[^>]*math/(?:tex|asciimath|mml)", re.IGNORECASE
+    rb"(?:\s*</?(?:span|div)\b[^>]{0,1000}>){0,20}\s{0,100}<script\b[^>]{0,1000}math/(?:tex|asciimath|mml)",
+    re.IGNORECASE,
 )
 _IMAGE: Final = re.compile(rb"<img\b[^>]*>", re.IGNORECASE)
 _MATH: Final = re.compile(rb"<(?:\w+:)?math\b.*</(?:\w+:)?math\s*>", re.IGNORECASE | re.DOTALL)
@@ -90,7 +91,7 @@ def write_formulas(page: bytes, delimiters: Delimiters = "dollars") -> bytes:
     done = 0
     unclosed: set[bytes] = set()
     pattern = _OPENER_OR_HOLDER if any(sign in page for sign in _HOLDER_SIGNS) else _OPENER
-    for opener in pattern.finditer(page):
+    for opener in pattern.finditer(page, 0, page.rfind(b">") + 1):
         name = (opener["name"] or opener["script"] or _holder(opener) or opener["group"]).lower()
         if opener.start() < done or name in unclosed:
             continue
