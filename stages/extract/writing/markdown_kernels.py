@@ -157,8 +157,7 @@ def _most_bytes(text: Bytes, elements: Elements, blocks: Blocks, kept: Booleans,
             length += text[at] in (_BAR, _TICK)
         runs_of_block = blocks.run[block + 1] - blocks.run[block]
         size += length + (lines + 3) * indent + (runs_of_block + 1) * _MARKS + 2 * _FENCE + length // 8
-        size += 6 * widths[table_around(elements, element)] + _MARKS
-        size += 12 * widths[table_around(elements, element)]
+        size += 24 * widths[table_around(elements, element)] + _MARKS  # bars, a line of dashes and an empty first row
     return size
 
 
