@@ -2,9 +2,9 @@
 
 Pages hold a formula several times: MathML with LaTeX beside it (KaTeX, LaTeXML), MathML and an image (Wikipedia), what
 a script has drawn and the script's source (MathJax), an attribute of an element that a script fills (`data-tex`), or an
-image whose alternative text or address is LaTeX. Each group of these
-is replaced by one text before the page is read. MathML without LaTeX is written in a line, `(a+b)/2`, `x^2`, `√(x+1)`,
-by joining the parts of each element as it ends. Cost: linear in the formulas; a page without any is not looked at.
+image whose alternative text or address is LaTeX. Each group of these is replaced by one text before the page is read.
+MathML without LaTeX is written in a line, `(a+b)/2`, `x^2`, `√(x+1)`, by joining the parts of each element as it ends.
+Cost: linear in the page, of which no tag is read further than some thousand bytes; a page without any is not looked at.
 """
 
 import json
