@@ -7,12 +7,11 @@ from typing import Final
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import leaf
+from prep.corpus.text.utf8 import find_byte
 from prep.stages.extract.html.attribute_kernels import lower
 
 _SLASH, _LESS, _GREATER, _BANG, _QUESTION, _DASH, _SPACE = 47, 60, 62, 33, 63, 45, 32
 _WORD: Final = 0xFFFFFFFF
-_VECTOR: Final = 32
-"""Bytes that are compared at once where a byte is far away."""
 
 
 @leaf
@@ -40,9 +39,9 @@ def declaration_end(page: Bytes, at: int) -> int:
         at += 3
         if at < len(page) and page[at] == _GREATER:
             return at + 1
-        at = _find(page, at, _GREATER)
+        at = find_byte(page, at, len(page), _GREATER)
         while at < len(page) and not _ends_comment(page, at):
-            at = _find(page, at + 1, _GREATER)
+            at = find_byte(page, at + 1, len(page), _GREATER)
     else:
         while at < len(page) and page[at] != _GREATER:
             at += 1
@@ -59,26 +58,11 @@ def _ends_comment(page: Bytes, at: int) -> bool:
 @leaf
 def raw_text_end(page: Bytes, at: int, name: int) -> int:
     """Return where the end tag of an element that holds no markup begins, or the page's end."""
-    at = _find(page, at, _LESS)
+    at = find_byte(page, at, len(page), _LESS)
     while at + 1 < len(page):
         if page[at + 1] == _SLASH:
             _, state, _ = read_name(page, at + 2)
             if state == name:
                 return at
-        at = _find(page, at + 1, _LESS)
+        at = find_byte(page, at + 1, len(page), _LESS)
     return len(page)
-
-
-@leaf
-def _find(page: Bytes, at: int, byte: int) -> int:
-    """Return the first place from here on with a byte, or the page's end; compares a vector of bytes at a time."""
-    while at + _VECTOR <= len(page):
-        found = False
-        for other in page[at : at + _VECTOR]:
-            found |= other == byte
-        if found:
-            break
-        at += _VECTOR
-    while at < len(page) and page[at] != byte:
-        at += 1
-    return at
