@@ -361,13 +361,25 @@ def _read_name(page: Bytes, at: int) -> tuple[int, int]:
 @leaf
 def tag_end(page: Bytes, at: int) -> int:
     """Return where a start tag ends whose attributes begin at a place."""
-    while at < len(page) and page[at] != _GREATER:
-        if page[at] <= _SPACE or page[at] == _SLASH:
-            at += 1
-            continue
-        at, _ = _read_name(page, at)
-        at, _, _ = _read_value(page, at)
+    name = 0
+    while name >= 0:
+        at, name, _, _ = _next_attribute(page, at)
     return at + 1
+
+
+@leaf
+def _next_attribute(page: Bytes, at: int) -> tuple[int, int, int, int]:
+    """Read on in a start tag; return where its next attribute ends, its name's hash, and the range of its value.
+
+    Where there is none, return where the tag ends, and −1 thrice.
+    """
+    while at < len(page) and (page[at] <= _SPACE or page[at] == _SLASH):
+        at += 1
+    if at >= len(page) or page[at] == _GREATER:
+        return at, -1, -1, -1
+    at, name = _read_name(page, at)
+    at, start, end = _read_value(page, at)
+    return at, name, start, end
 
 
 @leaf
@@ -376,15 +388,10 @@ def attribute_range(page: Bytes, at: int, name: int) -> tuple[int, int]:
 
     `at` is where the tag's attributes begin. The range is (−1, −1) where there is no such attribute.
     """
-    while at < len(page) and page[at] != _GREATER:
-        if page[at] <= _SPACE or page[at] == _SLASH:
-            at += 1
-            continue
-        at, state = _read_name(page, at)
-        at, start, end = _read_value(page, at)
-        if state == name:
-            return start, end
-    return -1, -1
+    at, found, start, end = _next_attribute(page, at)
+    while found not in (name, -1):
+        at, found, start, end = _next_attribute(page, at)
+    return start, end
 
 
 @leaf
