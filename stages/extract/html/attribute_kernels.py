@@ -84,11 +84,13 @@ LINED: Final = 524288
 """Its style keeps the ends of lines, and no other white space."""
 SET_APART: Final = 1048576
 """Its class says that it is shown at a distance from what it follows, as types of parameters and badges are."""
+UNDISPLAYED: Final = 2097152
+"""Its style gives it no place."""
 SILENT: Final = 128
 """It is hidden from those who listen to the page, as copies and ornaments are."""
 
 _STYLES: Final = {
-    b"display:none": HIDES,
+    b"display:none": HIDES | UNDISPLAYED,
     b"visibility:hidden": HIDES,
     b"visibility:collapse": HIDES,
     b"height:0": OPENS,
@@ -217,7 +219,7 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         elif state == _HIDDEN:
             marks |= HIDES
         elif state == _STYLE:
-            marks |= _style_marks(page, start, end)
+            marks |= style_marks(page, start, end)
             marks |= UNSEEN if marks & TINY != 0 and marks & CROPPED != 0 else 0
         elif state == _ARIA_HIDDEN:
             marks |= SILENT if value_hash(page, start, end) == _TRUE else 0
@@ -310,7 +312,7 @@ def _class_marks(token: int) -> int:
 
 
 @leaf
-def _style_marks(page: Bytes, start: int, end: int) -> int:
+def style_marks(page: Bytes, start: int, end: int) -> int:
     """Return the marks of a style's declarations; `!important` and comments change nothing."""
     marks = 0
     state = 0

@@ -10,15 +10,14 @@ import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, leaf
-from prep.stages.extract.html.attribute_kernels import attribute_number, attribute_range, lower
+from prep.stages.extract.html.attribute_kernels import UNDISPLAYED, attribute_number, attribute_range, style_marks
 from prep.stages.extract.html.block_kernels import Blocks
 from prep.stages.extract.html.element_kernels import UNSEEN_BIT, name_hash, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers, table_around
 
 _TABLE, _TR, _TD, _TH = (number(name) for name in ("table", "tr", "td", "th"))
 _COLSPAN, _ROWSPAN = name_hash(b"colspan"), name_hash(b"rowspan")
-_HIDDEN, _STYLE, _NONE = (name_hash(name) for name in (b"hidden", b"style", b"none"))
-_WORD: Final = 0xFFFFFFFF
+_HIDDEN, _STYLE = name_hash(b"hidden"), name_hash(b"style")
 _WIDEST: Final = 64
 
 
@@ -68,9 +67,4 @@ def _takes_no_place(page: Bytes, elements: Elements, blocks: Blocks, cell: int) 
     if attribute_range(page, elements.tag[cell], _HIDDEN)[0] >= 0:
         return True
     start, end = attribute_range(page, elements.tag[cell], _STYLE)
-    state = 0
-    for at in range(max(0, start), end):  # display:none, among other declarations
-        state = (state * 31 + lower(page[at])) & _WORD if 97 <= lower(page[at]) <= 122 else 0
-        if state == _NONE:
-            return True
-    return False
+    return start >= 0 and style_marks(page, start, end) & UNDISPLAYED != 0

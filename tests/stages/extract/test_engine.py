@@ -81,6 +81,10 @@ def test_headings_and_paragraphs_stand_apart() -> None:
         ),
         ("<table><tr><th>a<th>b<th>c<tr><td>d<td aria-hidden=true>e<td>f</table>", "a | b | c\nd | | f"),
         ("<table><tr><th>a<th>b<th>c<tr><td>d<td style='visibility:hidden'>e<td>f</table>", "a | b | c\nd | | f"),
+        (
+            "<table><tr><th>a<th>b<th>c<tr><td>d<td style='float:none;visibility:hidden'>e<td>f</table>",
+            "a | b | c\nd | | f",
+        ),
         ("<table><tr><th class=sr-only>a<th>the b<tr><td>c<td>d</table>", "| the b\nc | d"),
         (
             "<p>seen</p><div class=accordion><table hidden><tr><td><td>b<tr><td>c<td>d</table></div>",
