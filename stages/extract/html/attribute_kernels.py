@@ -332,13 +332,13 @@ def style_marks(page: Bytes, start: int, end: int) -> int:
                 at += 1
         elif byte > _SPACE:
             state = (state * 31 + lower(byte)) & _WORD
-            if byte == _MINUS and state in _PLACES and _number_at(page, at + 1, end) >= _OUTSIDE:
+            if byte == _MINUS and state in _PLACES and number_at(page, at + 1, end) >= _OUTSIDE:
                 marks |= HIDES
     return marks
 
 
 @leaf
-def _number_at(page: Bytes, at: int, end: int) -> int:
+def number_at(page: Bytes, at: int, end: int) -> int:
     """Return the digits that a text begins with as a number; 0 for none."""
     value = 0
     while at < end and 48 <= page[at] <= 57:
@@ -402,4 +402,4 @@ def attribute_number(page: Bytes, at: int, name: int, otherwise: int) -> int:
     start, end = attribute_range(page, at, name)
     if start < 0:
         return otherwise
-    return _number_at(page, start, end)
+    return number_at(page, start, end)

@@ -11,7 +11,7 @@ import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, leaf
-from prep.stages.extract.html.attribute_kernels import attribute_range, lower, tag_end, value_hash
+from prep.stages.extract.html.attribute_kernels import attribute_range, lower, number_at, tag_end, value_hash
 from prep.stages.extract.html.element_kernels import name_hash, number
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.html.tag_kernels import read_name
@@ -176,10 +176,7 @@ def _signed(page: Bytes, tag: int, name: int, otherwise: int) -> int:
     at += 1 if 0 <= at < end and page[at] in (_DASH, 43) else 0
     if at < 0 or at >= end or not 48 <= page[at] <= 57:
         return otherwise
-    value = 0
-    while at < end and 48 <= page[at] <= 57:
-        value = min(value * 10 + int(page[at]) - 48, _LARGEST)
-        at += 1
+    value = min(number_at(page, at, end), _LARGEST)
     return -value if negative else value
 
 
