@@ -102,7 +102,7 @@ class Facts(NamedTuple):
 
 _SLASH, _LESS, _GREATER, _BANG, _QUESTION, _SPACE = 47, 60, 62, 33, 63, 32
 _HTML, _HEAD, _BODY, _SVG = (number(name) for name in ("html", "head", "body", "svg"))
-_TABLE, _TR, _TD, _TH = (number(name) for name in ("table", "tr", "td", "th"))
+_TD, _TH = number("td"), number("th")
 _TEXTAREA, _XMP, _PLAINTEXT, _DIALOG, _NOSCRIPT = (
     number(name) for name in ("textarea", "xmp", "plaintext", "dialog", "noscript")
 )

@@ -31,11 +31,10 @@ from prep.stages.extract.writing.number_kernels import DIGITS
 from prep.stages.extract.writing.render_kernels import around, rows_in_line
 from prep.stages.extract.writing.spacing_kernels import Booleans, ends_apart, has, note_gap, shared_list
 
-_SPACE, _BAR, _NEWLINE, _DASH, _HASH, _TICK, _STAR, _ANGLE, _BACKSLASH = 32, 124, 10, 45, 35, 96, 42, 62, 92
-_LI, _TR, _TD, _TH, _TABLE = (number(name) for name in ("li", "tr", "td", "th", "table"))
+_SPACE, _BAR, _NEWLINE, _DASH, _HASH, _TICK, _ANGLE = 32, 124, 10, 45, 35, 96, 62
+_LI, _TR, _TD, _TH = (number(name) for name in ("li", "tr", "td", "th"))
 _QUOTE, _H1, _H6 = number("blockquote"), number("h1"), number("h6")
 _PRE: Final = inside("pre")
-_CODE: Final = inside("code")
 _HEADING: Final = inside("h1 h2 h3 h4 h5 h6")
 _SCOPE, _OF_ROW = name_hash(b"scope"), name_hash(b"row")
 _MARKS: Final = 16
