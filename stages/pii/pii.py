@@ -37,7 +37,7 @@ class Pii(RowStage):
     `@keeper@mill.social` and `git@mill.org:a/b` are no addresses. No document is lost.
     """
 
-    version: ClassVar[int] = 3
+    version: ClassVar[int] = 4
     example: ClassVar[str] = "- pii: {national_phones: [DE, FR]}"
     name: ClassVar[str] = "pii"
     does: ClassVar[str] = "masking personal data"

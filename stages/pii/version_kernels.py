@@ -28,7 +28,7 @@ WORDS = (
     *("version", "versions", "ver", "vers", "v", "release", "releases", "rel", "build", "builds", "firmware", "rv"),
     *("revision", "rev", "update", "updates", "updated", "upgrade", "upgraded", "downgrade", "downgraded", "patch"),
     *("kernel", "driver", "chapter", "chapters", "chap", "section", "sections", "sec", "sect", "subsection"),
-    *("ec", "art", "rule", "change", "changes", "changed", "fixed", "assemblyversion", "assemblyfileversion"),
+    *("ec", "changes", "fixed", "assemblyversion", "assemblyfileversion"),
     *("fileversion", "productversion"),
     *("paragraph", "para", "clause", "clauses", "article", "table", "figure", "fig"),
     *("appendix", "annex", "exercise", "theorem", "lemma", "oid", "oids", "identifier", "kapitel", "abschnitt"),

@@ -50,6 +50,7 @@ def test_other_numbers_stay(text: str) -> None:
         ("66.249.66.1 - - [10/Oct/2024]", "<I> - - [10/Oct/2024]"),
         ("66.249.66.1 GET /", "<I> GET /"),
         ("in 8.8.8.8 since 8.8.4.4", "in <I> since <I>"),
+        ("a rule 8.8.8.8, changed 8.8.4.4", "a rule <I>, changed <I>"),
         ("ip.src==8.8.8.8 => 8.8.4.4", "ip.src==<I> => <I>"),
         ("地址8.8.8.8。", "地址<I>。"),
         ("conversion 8.8.8.8 (subversion) 8.8.4.4", "conversion <I> (subversion) <I>"),
