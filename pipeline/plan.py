@@ -23,6 +23,7 @@ from prep.pipeline.config import Configuration, LocalExecutor, complaint, stage_
 from prep.pipeline.fingerprint import FORMAT, Identity, columns_identity, fingerprint, input_identity, stage_identity
 from prep.pipeline.located import Located
 from prep.pipeline.remote.places import has_scratch, output_problems
+from prep.pipeline.replaced_columns import replaced_columns
 from prep.pipeline.steps.keeping import RejectedText
 from prep.stages.catalogue import STAGES
 from prep.stages.stage import (
@@ -217,6 +218,7 @@ def _problems(configuration: Configuration) -> Iterator[tuple[int | None, Proble
         if isinstance(stage, RowStage | GlobalStage) and not found:
             before, schema = schema, stage.columns_after(schema)
             removers |= {column: stage.name for column in before.names if column not in schema.names}
+            yield from ((position, problem) for problem in _repeated(schema, before))
         if isinstance(stage, GlobalStage) and stage.makes:
             artefacts |= {stage.makes}
 
@@ -233,6 +235,15 @@ def remarks(configuration: Configuration, position: int) -> Iterator[str]:
     input_bytes = sum(file.size for file in files)
     context = CheckContext(schema, input_bytes, frozenset(), configuration.stages[:position])
     yield from configuration.stages[position].remarks(context)
+    if position == 0:
+        yield from map(str, replaced_columns(configuration, schema))
+
+
+def _repeated(schema: pa.Schema, before: pa.Schema) -> Iterator[Problem]:
+    """Yield the columns that a stage appends to documents that have one of that name."""
+    for name in sorted({name for name in schema.names if schema.names.count(name) > 1 and name in before.names}):
+        hint = "rename it in the input, leave it out with read's option 'keep', or leave the stage out"
+        yield Problem(f"adds a column {name!r}, which the documents have already", hint=hint)
 
 
 def _contract_problems(stage: Stage, context: CheckContext, removers: Mapping[str, str]) -> Iterator[Problem]:

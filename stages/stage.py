@@ -121,6 +121,8 @@ class Stage(Settings):
     """Columns that the stage reads; the plan refuses a stage whose columns nobody makes."""
     produces: ClassVar[tuple[str, ...]] = ()
     """Columns and artefacts for which somebody who misses them is sent to this stage."""
+    fills: ClassVar[tuple[str, ...]] = ()
+    """Columns that the stage writes where they are empty, and leaves as they are where they are not."""
 
     @property
     def tag(self) -> str | None:
@@ -209,6 +211,13 @@ class SourceStage(Stage):
     def output_schema(self, files: Sequence[InputFile]) -> pa.Schema:
         """Return the columns of the batches that `read` yields. Opens tables to see their columns."""
         raise NotImplementedError
+
+    def own_columns(self, schema: pa.Schema) -> tuple[str, ...]:
+        """Return which columns of `output_schema` are the input's own, with no meaning to the stages.
+
+        Where a stage writes one of that name, its values are lost, and that is said.
+        """
+        return ()
 
     def partitions(self, files: Sequence[InputFile]) -> tuple[Partition, ...]:
         """Cut the files into tasks. Depends on the files alone, never on the number of workers."""

@@ -13,7 +13,8 @@ from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.compression import TRUNCATED
 from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.config import Configuration
-from prep.pipeline.plan import GlobalStep, Plan
+from prep.pipeline.plan import GlobalStep, PassStep, Plan
+from prep.pipeline.replaced_columns import replaced_columns
 from prep.pipeline.steps import records
 from prep.pipeline.steps.ledger import LEDGER, Truncation
 from prep.pipeline.steps.passes import FINDINGS
@@ -46,6 +47,7 @@ def find_warnings(
             output = f"{folder}/output" if own else ""
             results[position] = Results(counts, groups, left, output, findings, parts, thresholds, undecoded)
     yield from _truncations(truncated)
+    yield from _replaced(configuration, plan)
     known = [(results[position], stage) for position, stage in enumerate(configuration.stages) if position in results]
     for found, stage in known:
         yield from _of_any_stage(stage.name, found)
@@ -84,6 +86,13 @@ def _truncations(truncated: Sequence[Truncation]) -> Iterator[RunWarning]:
         named = "; ".join(map(str, truncated[:_NAMED]))
         cut = "1 input is" if len(truncated) == 1 else f"{len(truncated):,} inputs are"
         yield RunWarning("truncated_input", f"{cut} cut off: {named}{rest}", _inspect(TRUNCATED))
+
+
+def _replaced(configuration: Configuration, plan: Plan) -> Iterator[RunWarning]:
+    first = plan.steps[0]
+    if isinstance(first, PassStep) and first.source_schema is not None:
+        for column in replaced_columns(configuration, first.source_schema):
+            yield RunWarning("column_replaced", str(column), "prep check {pipeline}")
 
 
 def _of_any_stage(name: str, results: Results) -> Iterator[RunWarning]:

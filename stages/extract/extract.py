@@ -67,6 +67,7 @@ class Extract(RowStage):
     produces: ClassVar[tuple[str, ...]] = ("text",)
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)
+    fills: ClassVar[tuple[str, ...]] = tuple(field.name for field in METADATA)
 
     engine: Literal["prep", "trafilatura", "resiliparse"] = "prep"
     """`prep` is ours: fast, and the nearest to what people mark as main text on pages of all kinds. `trafilatura` is

@@ -22,6 +22,9 @@ _TABLES = frozenset({"parquet", "arrow", "csv"})
 _REFUSED = frozenset({TEXT.name, *(field.name for field in PAGE)})
 """Names that a column may have only in the type and company that it has here."""
 
+MEANT = frozenset(field.name for field in (ID, URL, DATE, SOURCE, *COLUMNS))
+"""Names of the columns that have a meaning here, whatever brings them."""
+
 LONGEST_NAME = 60
 """Characters of a column's name in a message; a longer one is likely to be no name."""
 

@@ -13,10 +13,11 @@ from typing import ClassVar
 import pyarrow as pa
 from pydantic import PrivateAttr
 
+from prep.corpus.arrow.documents import DECLARED_LANGUAGE
 from prep.corpus.errors import Problem
 from prep.stages.read import cutting
 from prep.stages.read.books.recognition import program
-from prep.stages.read.columns import Tables
+from prep.stages.read.columns import MEANT, Tables
 from prep.stages.read.crawl.crawl import crawl_partitions
 from prep.stages.read.formats import CHAT_TABLES, OUTCOMES, ROWS, SUFFIXES, input_of, kind_of
 from prep.stages.read.listing import Listing, is_named
@@ -193,6 +194,15 @@ class Read(SourceStage, SourceOptions):
     def output_schema(self, files: Sequence[InputFile]) -> pa.Schema:
         """Return id, url, date, source; html, charset and headers, or text, or all; metadata; tables' columns."""
         return Tables(self._origins, files).output_schema()
+
+    def own_columns(self, schema: pa.Schema) -> tuple[str, ...]:
+        """Return the columns that tables bring beside those with a meaning here.
+
+        One that says which language documents are in is `declared_language` as well: its values stay.
+        """
+        languages = {origin.options.language_column for origin in self._origins}
+        copied = languages if DECLARED_LANGUAGE.name in schema.names else set()
+        return tuple(name for name in schema.names if name not in MEANT | copied)
 
     def partitions(self, files: Sequence[InputFile]) -> tuple[Partition, ...]:
         """Gather small files and cut big ones into tasks of about 64 MiB of content (see `cutting`)."""

@@ -129,7 +129,8 @@ def with_signals(schema: pa.Schema, measures: Sequence[Measure]) -> pa.Schema:
     """Return the columns with these signals among the others that the documents carry."""
     names = {measure.name for measure in measures}
     index = schema.get_field_index(SIGNALS)
-    others = [] if index < 0 else [field for field in schema.field(index).type if field.name not in names]
+    carried = [] if index < 0 or not pa.types.is_struct(schema.field(index).type) else schema.field(index).type
+    others = [field for field in carried if field.name not in names]
     return set_field(schema, pa.field(SIGNALS, pa.struct([*others, *(measure.field for measure in measures)])))
 
 
@@ -139,7 +140,7 @@ def add_signals(
     """Return the documents with these signals among the others; `counts` has a column for each of `names`."""
     by_name = {name: counts[:, index] for index, name in enumerate(names)}
     made = {measure.name: measure.values(by_name) for measure in measures}
-    if SIGNALS in batch.schema.names:
+    if SIGNALS in batch.schema.names and pa.types.is_struct(batch.schema.field(SIGNALS).type):
         column = batch.column(SIGNALS)
         carried = dict(zip((field.name for field in column.type), column.flatten(), strict=True))
         made = {**carried, **made}
