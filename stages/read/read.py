@@ -8,6 +8,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import cached_property
 from itertools import groupby
+from shlex import quote
 from typing import ClassVar
 
 import pyarrow as pa
@@ -21,6 +22,7 @@ from prep.stages.read.columns import MEANT, Tables
 from prep.stages.read.crawl.crawl import crawl_partitions
 from prep.stages.read.formats import CHAT_TABLES, OUTCOMES, ROWS, SUFFIXES, input_of, kind_of
 from prep.stages.read.listing import Listing, is_named
+from prep.stages.read.repeated_ids import MOST_DOCUMENTS, repeated_ids
 from prep.stages.read.rows import Input, Row, batches, failed, rejected, watched
 from prep.stages.read.sources import CRAWL_INDEX, Format, Origin, PathNames, Source, SourceOptions, patterns
 from prep.stages.read.tables.json_fields import field_problems
@@ -173,14 +175,27 @@ class Read(SourceStage, SourceOptions):
                 yield Problem(f"a second source is named {name!r}", ("sources", number, "name"), hint="rename it")
 
     def warnings(self, results: Results) -> Iterator[RunWarning]:
-        """Warn of sources that yield no document."""
-        there = {group.source for group in results.left if group.entered}
+        """Warn of sources that hold no record, and of ids that several documents have.
+
+        A source all of whose records are lost is named by the engine.
+        """
+        there = {group.source for group in (*results.groups, *results.left) if group.entered}
         for origin in self._origins:
             if origin.name not in there and (origin.name or not there):
                 what = f"source {origin.name!r}" if origin.name else "the input"
                 yield RunWarning(
                     "source_without_documents", f"{self.name}: {what} yields no document", "prep report {output}"
                 )
+        if (found := repeated_ids(results.parts)) is not None:
+            several = "an id is that" if found.ids == 1 else f"{found.ids:,} ids are each that"
+            among = f" among the first {found.looked_at:,}" if found.looked_at == MOST_DOCUMENTS else ""
+            message = (
+                f"{self.name}: {several} of several documents ({found.documents:,} in all{among}), such as "
+                f"{found.example!r} ({found.times:,} documents); prep trace, prep remove, the columns of clusters and "
+                "keep: smallest_id tell documents apart by their ids: make them unique, or set id_column to a name "
+                "that is not there, and ids are made"
+            )
+            yield RunWarning("repeated_ids", message, f"prep inspect {{pipeline}} --id {quote(found.example)}")
 
     def _ocr_problems(self) -> Iterator[Problem]:
         for origin in self._origins:

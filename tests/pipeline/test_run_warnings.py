@@ -3,11 +3,14 @@
 import json
 from pathlib import Path
 
+import pyarrow as pa
+import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
 from prep.corpus.errors import RunError, TaskError
 from prep.pipeline.cli import app
+from prep.stages.read.repeated_ids import RepeatedIds, repeated_ids
 from prep.stages.results import RunWarning
 
 from .conftest import WritePipeline
@@ -146,3 +149,39 @@ def test_a_run_that_fails_says_what_was_found_before(
         run_it(path)
     (warning,) = json.loads((tmp_path / "out" / "warnings.json").read_text())["warnings"]
     assert warning["name"] == "failed_share"
+
+
+def records(tmp_path: Path, **files: list[str]) -> Path:
+    path = sources(tmp_path, **{name: [] for name in files})
+    for name, lines in files.items():
+        (tmp_path / f"{name}.jsonl").write_text("".join(f"{line}\n" for line in lines))
+    return path
+
+
+def test_a_source_whose_records_are_all_broken_is_named_once(tmp_path: Path) -> None:
+    path = records(tmp_path, books=['{"text": "a book"}'] * 300, notes=['{"text": "x" "y"}'] * 2)
+    assert found(path) == [("source_lost", "read leaves nothing of source 'notes': all 2 documents are lost")]
+
+
+def test_ids_that_several_documents_have_are_counted_over_files(tmp_path: Path) -> None:
+    own = ['{"id": "a b", "text": "a book"}', '{"id": "c", "text": "one"}', '{"text": "two"}']
+    others = ['{"id": "c", "text": "three"}', '{"id": "c", "text": "four"}', '{"id": "a b", "text": "x y"}']
+    path = records(tmp_path, books=own, notes=others)
+    (warning,) = run_it(path).warnings
+    assert warning.name == "repeated_ids"
+    assert warning.message.startswith(
+        "read: 2 ids are each that of several documents (5 in all), such as 'c' (3 documents); prep trace, "
+    )
+    assert warning.command == f"prep inspect {path} --id c"
+    assert found(records(tmp_path, books=own, notes=['{"text": "two"}'])) == []
+
+
+def test_only_the_first_documents_are_looked_at_for_repeated_ids(tmp_path: Path) -> None:
+    parts = []
+    for number, ids in enumerate((["a", "b"], ["b", "c", "c"])):
+        parts.append(str(tmp_path / f"{number}.parquet"))
+        pq.write_table(pa.table({"id": ids, "text": ids}), parts[-1])
+    assert repeated_ids(parts[:1]) is None
+    assert repeated_ids([]) is None
+    assert repeated_ids(parts) == RepeatedIds(looked_at=5, ids=2, documents=4, example="b", times=2)
+    assert repeated_ids(parts, most=4) == RepeatedIds(looked_at=4, ids=1, documents=2, example="b", times=2)
