@@ -24,6 +24,7 @@ def recipes(
     """List the recipes for the stage `quality`; or show the rules, signals and thresholds of one."""
     from prep.stages.quality.recipe import load_recipe, shipped, source_of
 
+    _refuse_unknown(language)
     console = Terminal()
     if json:
         print_json(_answer(recipe, language))
@@ -41,6 +42,16 @@ def recipes(
         )
     console.print(table)
     console.print("prep recipes NAME shows a recipe's rules, signals and thresholds")
+
+
+def _refuse_unknown(language: str) -> None:
+    from prep.corpus.errors import ConfigurationError
+    from prep.stages.shared.language_names import language_hint
+    from prep.stages.shared.languages import is_known
+
+    if language and not is_known(language):
+        expected = language_hint(language) or "expected a code of ISO 639, such as da or dan"
+        raise ConfigurationError([f"--language {language}: no language; {expected}"])
 
 
 class RuleAnswer(Answer):

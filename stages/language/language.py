@@ -19,6 +19,7 @@ from prep.stages.language.segments import language_shares
 from prep.stages.language.serbo_croatian import standard
 from prep.stages.results import TRIED_SHARES, Results, RunWarning, Threshold, tried_around
 from prep.stages.settings import PathName
+from prep.stages.shared.language_names import language_hint
 from prep.stages.shared.languages import SERBO_CROATIAN, is_known, related_codes
 from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
 from prep.stages.verdicts import Outcome, Verdicts
@@ -84,11 +85,12 @@ class Language(Tagging, RowStage):
         for code, place in asked:
             if not (is_known(code) if self.model in NAMES else code in covered):
                 near = nearest_code(code, known) if known else None
+                named = language_hint(code, known)
                 yield Problem(
                     f"the model does not know the language {code!r}",
                     place,
                     "one of its codes, which are ISO 639-1 where there is one",
-                    hint=f"did you mean {near!r}?" if near else f"its codes are {listed(sorted(known))}",
+                    hint=named or (f"did you mean {near!r}?" if near else f"its codes are {listed(sorted(known))}"),
                 )
 
     def has_rules(self) -> bool:

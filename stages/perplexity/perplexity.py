@@ -14,6 +14,7 @@ from prep.corpus.text.words import Splitter
 from prep.stages.perplexity.ngram_model import NgramModel
 from prep.stages.results import Threshold, tried_around
 from prep.stages.settings import Size
+from prep.stages.shared.language_names import language_hint
 from prep.stages.shared.languages import is_known, related_codes
 from prep.stages.shared.text_source import TextSource
 from prep.stages.stage import CheckContext, RowFunction, RowStage, Tagging
@@ -73,7 +74,7 @@ class Perplexity(Tagging, RowStage):
             yield Problem("references are by language, but documents have none", ("references",), hint=hint)
         for language in self.references:
             if language != EVERY_OTHER and not is_known(language):
-                hint = f"name it by its code in ISO 639, or {EVERY_OTHER!r} for all others"
+                hint = language_hint(language) or f"name it by its code in ISO 639, or {EVERY_OTHER!r} for all others"
                 yield Problem(f"{language!r} is no language", ("references", language), hint=hint)
         for name in ("min_perplexity", "max_perplexity"):
             limits = getattr(self, name)

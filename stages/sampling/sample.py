@@ -12,6 +12,7 @@ from pydantic import Field
 from prep.corpus.errors import Problem
 from prep.stages.sampling.chance import chances
 from prep.stages.settings import Settings
+from prep.stages.shared.language_names import language_hint
 from prep.stages.shared.languages import is_known, related_codes
 from prep.stages.stage import CheckContext, RowFunction, RowStage
 from prep.stages.verdicts import Outcome, Verdicts
@@ -95,7 +96,8 @@ class Sample(RowStage):
             needed = [*bucket.conditions(), *([self.score] if bucket.asks_for_score else [])]
             for code in bucket.conditions().get("language", ()):
                 if not is_known(code):
-                    yield Problem(f"{code!r} is no language", (*place, "language"), "a code of ISO 639, such as de")
+                    expected, hint = "a code of ISO 639, such as de", language_hint(code)
+                    yield Problem(f"{code!r} is no language", (*place, "language"), expected, hint=hint)
             for name in needed:
                 if name not in names:
                     yield Problem(f"no earlier stage makes a column {name!r}", place, "one of " + ", ".join(names))

@@ -15,6 +15,8 @@ from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
 from prep.stages.results import Results, RunWarning
 from prep.stages.settings import PathName, Size
 from prep.stages.shared.conversations import GivesTokenizer
+from prep.stages.shared.language_names import language_hint
+from prep.stages.shared.languages import is_known
 from prep.stages.stage import CheckContext, GlobalStage, Phase
 from prep.stages.upstream import GlobalContext
 from prep.stages.verdicts import PartVerdicts
@@ -175,6 +177,10 @@ class TrainTokenizer(GlobalStage, GivesTokenizer):
         if self.language_weights and "language" not in context.schema.names:
             hint = "put the stage 'language' before it"
             yield Problem("no stage says what language documents are in", ("language_weights",), hint=hint)
+        elif any("language" in stage.produces for stage in context.upstream):
+            for language in self.language_weights:
+                if not is_known(language) and (hint := language_hint(language)):
+                    yield Problem(f"{language!r} is no language", ("language_weights", language), hint=hint)
         if self.begin_token and self.begin_token not in self.special_tokens:
             expected = f"one of special_tokens: {', '.join(self.special_tokens) or 'there are none'}"
             yield Problem("documents begin with a control token", ("begin_token",), expected, self.begin_token)

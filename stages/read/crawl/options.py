@@ -6,6 +6,7 @@ from pydantic import AfterValidator, Field
 
 from prep.corpus.errors import ConfigurationError
 from prep.stages.settings import PathName, Settings
+from prep.stages.shared.language_names import language_hint
 from prep.stages.shared.languages import is_known
 from prep.stages.shared.targets import Targets
 
@@ -13,7 +14,9 @@ from prep.stages.shared.targets import Targets
 def _known_languages(given: tuple[str, ...]) -> tuple[str, ...]:
     unknown = next((code for code in given if not is_known(code)), None)
     if unknown is not None:
-        raise ValueError(f"codes of languages by ISO 639, such as de or deu; {unknown!r} is none")
+        hint = language_hint(unknown)
+        text = f"codes of languages by ISO 639, such as de or deu; {unknown!r} is none"
+        raise ValueError(f"{text}; {hint}" if hint else text)
     return given
 
 
