@@ -19,6 +19,7 @@ from typing import Literal
 import orjson
 
 from prep.corpus.errors import ConfigurationError, RunError
+from prep.corpus.files.run_folders import part_hint
 from prep.corpus.files.storage import exists, join, read_json, remove_tree, write_bytes, write_json
 from prep.corpus.shards.shards import MANIFEST, read_manifest
 from prep.corpus.shards.splits import SPLITS, TRAIN
@@ -41,9 +42,7 @@ def split_folders(shards: str) -> dict[str, str]:
         return {name if name in SPLITS else "train": shards}
     found = {name: join(shards, name) for name in SPLITS if exists(join(shards, name, MANIFEST))}
     if not found:
-        inner = join(shards, "shards")
-        is_run = any(exists(join(inner, name, MANIFEST)) for name in SPLITS)
-        hint = f"; this is a run's folder, whose shards are {inner}" if is_run else ""
+        hint = part_hint(shards, "shards")
         raise ConfigurationError(
             [f"{shards}: expected a folder of shards ({MANIFEST}), or of {', '.join(SPLITS)} with shards in each{hint}"]
         )

@@ -28,6 +28,7 @@ import pyarrow as pa
 
 from prep.corpus.arrow.addresses import address
 from prep.corpus.errors import CorruptFileError
+from prep.corpus.files.run_folders import part_hint
 from prep.corpus.files.storage import atomic_output, join, read_json, sha256, size, write_json
 from prep.corpus.shards.hugging_face import list_feature, write_dataset
 from prep.corpus.shards.row_kernels import Table, are_rows, copy_ids, copy_pieces
@@ -232,7 +233,8 @@ def read_manifest(folder: str) -> ShardManifest:
             labels = None if found is None else ShardFile(**found)  # type: ignore[arg-type]
             return ShardManifest(shards=shards, phases=phases, labels=labels, **value)  # type: ignore[arg-type]
     except FileNotFoundError as error:
-        raise CorruptFileError(f"{path}: not found; is {folder} a folder of shards?") from error
+        hint = part_hint(folder, "shards").removeprefix(";")
+        raise CorruptFileError(f"{path}: not found; is {folder} a folder of shards?{hint}") from error
     except (TypeError, KeyError) as error:
         raise CorruptFileError(f"{path}: not a manifest of shards ({error}); {HINT}") from error
     raise CorruptFileError(f"{path}: expected format {FORMAT}, seen {seen}; {HINT}")

@@ -6,6 +6,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from prep.corpus.errors import ConfigurationError, RunError
+from prep.corpus.files.run_folders import run_hint
 from prep.corpus.files.storage import expand_path, is_remote
 from prep.pipeline import config, plan
 from prep.pipeline.config import Configuration
@@ -58,6 +59,7 @@ def opened(
     if not published.exists():
         raise RunError(
             f"{target}: no run has been here: there is no {CONFIGURATION}; give the pipeline's file, or its output"
+            f"{run_hint(str(folder))}"
         )
     there = state is not None and Path(state.folder).is_dir()
     with chdir(state.folder) if state is not None and there else nullcontext():

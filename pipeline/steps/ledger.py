@@ -11,6 +11,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from prep.corpus.errors import LedgerError, RunError
+from prep.corpus.files.run_folders import run_hint
 from prep.corpus.files.storage import join, read_json
 from prep.stages.results import Counts, Group, ThresholdCounts
 
@@ -137,7 +138,8 @@ def read_ledger(output: str) -> Ledger:
     try:
         value: dict[str, Any] = dict(read_json(path))
     except FileNotFoundError as error:
-        raise RunError(f"{path}: not found; is {output} the output of a run that has ended?") from error
+        hint = run_hint(output).removeprefix(";")
+        raise RunError(f"{path}: not found; is {output} the output of a run that has ended?{hint}") from error
     try:
         names = [stage["name"] for stage in value["stages"]]
         truncated = [Truncation(**item) for item in value["truncated"]]

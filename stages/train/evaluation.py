@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING
 
 from prep.corpus.errors import ConfigurationError, RunError
+from prep.corpus.files.run_folders import part_hint
 from prep.corpus.files.storage import exists, join
 from prep.corpus.shards.labels import read_labels
 from prep.corpus.shards.loader import check_tokenizer
@@ -70,7 +71,10 @@ def _open(folder: str, split: str, tokenizer_sha256: str) -> ShardReader:
     places = [folder, join(folder, split)]
     found = next((place for place in places if exists(join(place, MANIFEST))), None)
     if found is None:
-        raise ConfigurationError([f"{folder}: expected a folder of shards ({MANIFEST}), or of splits with {split}"])
+        hint = part_hint(folder, "shards")
+        raise ConfigurationError(
+            [f"{folder}: expected a folder of shards ({MANIFEST}), or of splits with {split}{hint}"]
+        )
     reader = ShardReader(found)
     check_tokenizer(reader, tokenizer_sha256)
     for shard in reader.manifest.shards:

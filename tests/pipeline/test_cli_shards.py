@@ -149,7 +149,7 @@ def test_a_manifest_of_another_run_is_named(prep: Prep, copy: Path, tmp_path: Pa
     assert "expected a folder of shards" in err
     status, _, err = prep("export", str(copy), "--to", "nanogpt", "--output", str(tmp_path / "export"))
     assert status == 2
-    assert f"this is a run's folder, whose shards are {copy}/shards" in err
+    assert f"{copy} is a run's folder, with its shards in {copy}/shards" in err
 
 
 @pytest.mark.parametrize(

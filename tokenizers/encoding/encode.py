@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from prep.corpus.arrow.columns import Offsets, string_buffers
 from prep.corpus.errors import CorruptFileError, RunError
+from prep.corpus.files.run_folders import part_hint
 from prep.corpus.files.storage import exists, join, open_input
 from prep.corpus.shards.shards import token_dtype
 from prep.tokenizers.encoding.bpe_engine import BPEEngine
@@ -85,7 +86,8 @@ def open_tokenizer(folder: str) -> Tokenizer:
         return _open_again(tuple((name, _read(folder, name)) for name in wanted))
     except Exception as error:
         reason = f"{type(error).__name__}: {error}"
-        raise CorruptFileError(f"{folder}: cannot be opened as a tokenizer ({reason}); train it again") from error
+        hint = part_hint(folder, "tokenizer") or "; train it again"
+        raise CorruptFileError(f"{folder}: cannot be opened as a tokenizer ({reason}){hint}") from error
 
 
 @lru_cache(maxsize=1)

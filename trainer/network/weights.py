@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from prep.corpus.errors import CorruptFileError, RunError
+from prep.corpus.files.run_folders import part_hint
 from prep.corpus.files.storage import join, read_json, write_json
 from prep.trainer.batches.data import Objective
 from prep.trainer.network.model import EPSILON, ModelSettings, Transformer
@@ -143,7 +144,8 @@ def read_shape(folder: str, length: int | None = None) -> ModelSettings:
         else:
             shape = ModelSettings(**{field.name: config[field.name] for field in fields(ModelSettings)})
     except (OSError, ValueError, KeyError) as error:
-        raise CorruptFileError(f"{path}: expected the shape of a model, ours or Llama's ({error!r})") from error
+        hint = part_hint(folder, "model")
+        raise CorruptFileError(f"{path}: expected the shape of a model, ours or Llama's ({error!r}){hint}") from error
     return shape if length is None else replace(shape, length=length)
 
 
@@ -160,7 +162,8 @@ def read_training(folder: str) -> Training:
         objective = Objective(config["objective"], config["mask_rate"], config["seed"])
         return Training(objective, config["tokenizer_sha256"], config["batch_rows"])
     except (OSError, KeyError) as error:
-        raise CorruptFileError(f"{path}: expected what the model was trained for ({error!r})") from error
+        hint = part_hint(folder, "model")
+        raise CorruptFileError(f"{path}: expected what the model was trained for ({error!r}){hint}") from error
 
 
 def _llama_shape(config: Mapping[str, Any]) -> ModelSettings:
