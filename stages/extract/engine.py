@@ -24,6 +24,7 @@ from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
 from prep.stages.extract.html.element_kernels import number
 from prep.stages.extract.html.markup_kernels import Facts, count_tags, read_markup
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
+from prep.stages.extract.html.quotations import write_quotation_marks
 from prep.stages.extract.html.streaming import has_places, place_parts
 from prep.stages.extract.html.unseen_kernels import hide_unseen
 from prep.stages.extract.metadata import is_article, is_discussion, read_article, read_metadata
@@ -46,7 +47,7 @@ from prep.stages.shared.trees.tree_kernels import probabilities
 Form = Literal["text", "markdown"]
 Comments = Literal["keep", "drop", "only"]
 
-_TEMPLATE: Final = number("template")
+_TEMPLATE, _Q = number("template"), number("q")
 _LEAST_HELD: Final = 300
 """Characters from which an article in JSON-LD is looked at."""
 _TIMES_SHOWN: Final = 3
@@ -87,7 +88,12 @@ def read_page(html: bytes, formulas: Delimiters = "dollars") -> ReadPage:
         page = np.frombuffer(html, np.uint8)
         elements, stretches, facts, has_formulas = read_markup(page, count_tags(page))
     if has_formulas:
-        page = np.frombuffer(write_formulas(html, formulas), np.uint8)
+        html = write_formulas(html, formulas)
+        page = np.frombuffer(html, np.uint8)
+        elements, stretches, facts, _ = read_markup(page, count_tags(page))
+    if (elements.kind == _Q).any():
+        html = write_quotation_marks(html, page, elements, stretches)
+        page = np.frombuffer(html, np.uint8)
         elements, stretches, facts, _ = read_markup(page, count_tags(page))
     hide_unseen(page, elements, stretches)
     text, blocks, runs = read_blocks(page, elements, stretches)

@@ -55,6 +55,9 @@ class Extract(RowStage):
     The engine `prep` puts the parts of a streamed page (React, Next.js) in their places, and takes the article that a
     page holds as JSON-LD where the page shows no more than a third of it.
 
+    The engine `prep` writes the quotation marks of `<q>` that browsers show, “ ” and in them ‘ ’, or those of the
+    language around it (`lang`: „ “ in German, « » in French); none in code, or where the text has its own at both ends.
+
     Documents that came as text pass untouched. Rejects pages in which bytes could not be decoded (`bad_encoding`),
     pages that would cost too much (rule `too_complex`) and pages without text (`no_text`), among them, for the engine
     `prep`, indexes of reference documentation that are nothing but links.
@@ -63,7 +66,7 @@ class Extract(RowStage):
     example: ClassVar[str] = "- extract: {format: markdown}"
     name: ClassVar[str] = "extract"
     does: ClassVar[str] = "extracting text"
-    version: ClassVar[int] = 33
+    version: ClassVar[int] = 34
     produces: ClassVar[tuple[str, ...]] = ("text",)
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)

@@ -9,6 +9,7 @@ from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import leaf
 from prep.stages.extract.features.vocabulary_kernels import class_groups
 from prep.stages.extract.html.element_kernels import name_hash
+from prep.stages.shared.markup.unseen_kernels import UNSEEN_CLASSES, UNSEEN_STYLES
 
 _SLASH, _EQUALS, _GREATER, _QUOTE, _APOSTROPHE, _SPACE = 47, 61, 62, 34, 39, 32
 _SEMICOLON, _EXCLAMATION, _ZERO, _MINUS, _QUESTION, _STAR = 59, 33, 48, 45, 63, 42
@@ -112,14 +113,7 @@ _STYLES: Final = {
     b"height:1px": TINY,
     b"width:1px": TINY,
     b"overflow:hidden": CROPPED,
-    b"mso-hide:all": UNSEEN,
-    b"clip:rect(0,0,0,0)": UNSEEN,
-    b"clip:rect(0000)": UNSEEN,
-    b"clip:rect(0px,0px,0px,0px)": UNSEEN,
-    b"clip:rect(1px,1px,1px,1px)": UNSEEN,
-    b"clip:rect(1px1px1px1px)": UNSEEN,
-    b"clip-path:inset(50%)": UNSEEN,
-    b"clip-path:inset(100%)": UNSEEN,
+    **dict.fromkeys((style.encode() for style in UNSEEN_STYLES), UNSEEN),
     b"user-select:none": GUTTER,
     b"-webkit-user-select:none": GUTTER,
 }
@@ -130,15 +124,7 @@ _PLACES: Final = tuple(
 _OUTSIDE: Final = 999
 """Pixels or other units from which such a place is outside of any window."""
 _CLASSES: Final = {
-    UNSEEN: """sr-only visually-hidden visuallyhidden visually-hidden-focusable screen-reader-text screen-reader-only
-        screen-reader screenreader-only screenreader sr-text sr-hidden element-invisible assistive-text a11y-hidden
-        u-visually-hidden is-visually-hidden u-sr-only offscreen-text hidden-visually accessibly-hidden
-        usa-sr-only govuk-visually-hidden show-for-sr slds-assistive-text cdk-visually-hidden elementor-screen-only
-        ui-helper-hidden-accessible p-hidden-accessible euiscreenreaderonly muivisuallyhidden sr_only screenreader-text
-        is-sr-only tw-sr-only bx--visually-hidden cds--visually-hidden u-hiddenvisually accessibility-hidden
-        mw-jump-link mw-editsection mw-cite-backlink cite-accessibility-label
-        material-icons material-icons-outlined material-icons-round material-icons-sharp material-icons-two-tone
-        material-icons-extended material-symbols-outlined material-symbols-rounded material-symbols-sharp mat-icon""",
+    UNSEEN: UNSEEN_CLASSES,
     SPACED: "whitespace-pre whitespace-pre-wrap whitespace-break-spaces text-pre-wrap",
     LINED: "whitespace-pre-line text-pre-line",
     SET_APART: "classifier badge",

@@ -13,7 +13,14 @@ import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, leaf
-from prep.stages.extract.html.element_kernels import READING_BIT, SUBSCRIPT_BIT, SUPERSCRIPT_BIT, inside, number
+from prep.stages.extract.html.element_kernels import (
+    READING_BIT,
+    SUBSCRIPT_BIT,
+    SUPERSCRIPT_BIT,
+    inside,
+    name_hash,
+    number,
+)
 from prep.stages.extract.html.gap_kernels import LINE_BREAK, NO_BREAK
 from prep.stages.extract.html.markup_kernels import Stretches
 from prep.stages.extract.html.nesting_kernels import Elements
@@ -36,6 +43,11 @@ _CENTS: Final = 2
 _DOLLAR: Final = 36
 _ORDINAL_ENDS: Final = tuple(ord(ends[0]) << 8 | ord(ends[1]) for ends in ("th", "st", "nd", "rd"))
 """What ends an ordinal number, also one whose number is a letter: nth."""
+_TRADE_SIGNS: Final = tuple(
+    name_hash(sign.encode()) for sign in ("TM", "SM", "(TM)", "(SM)", "(tm)", "(sm)", "®", "™", "℠", "©")
+)
+_LETTER_SIGNS: Final = tuple(name_hash(sign) for sign in (b"(R)", b"(C)", b"(r)", b"(c)"))
+"""Signs of registration that are also arguments: `f^(r)`."""
 _BASE = 101
 """The letter e, of which any power is written; other letters before raised ones are abbreviations."""
 _LAST_NOTE = 104
@@ -99,7 +111,7 @@ def mark_of(
     first, last = elements.first[placed], elements.last[placed]
     counts = np.zeros(6, np.int64)
     length, begins, ends = 0, _OTHER, _OTHER
-    letter, first_letter = 0, 0
+    letter, first_letter, state = 0, 0, 0
     for stretch in range(first, last):
         end = min(stretches.end[stretch], stretches.start[stretch] + _MOST)
         at = stretches.start[stretch]
@@ -110,6 +122,7 @@ def mark_of(
             at += 3 if is_minus or is_dash else 1
             if byte <= SPACE:
                 continue
+            state = (state * 31 + byte) & 0xFFFFFFFF
             what = _SIGN if is_minus or byte == _HYPHEN else _COMMAS if is_dash or byte == _COMMA else int(_KINDS[byte])
             if length == 0:
                 begins = what
@@ -119,6 +132,8 @@ def mark_of(
             counts[what] += 1
             length += 1
     if length == 0 or counts[_OTHER] > 0:
+        return NOTHING, NOTHING
+    if state in _TRADE_SIGNS or (state in _LETTER_SIGNS and _letters_before(text, block, written) != 1):
         return NOTHING, NOTHING
     before = int(text[written - 1])
     if counts[_COMMAS] > 0:

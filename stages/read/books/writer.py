@@ -1,14 +1,17 @@
 """Plain text from a chapter's elements as they begin and end: lines for blocks, rows for tables, code as it is.
 
 Ruby readings stand in parentheses behind what they read; what is raised or lowered is marked as in pages
-(`prep.stages.shared.markup.placed`). What readers do not see (soft hyphens, hidden elements) or have elsewhere (the
-table of contents, page numbers of the printed book) is left out.
+(`prep.stages.shared.markup.placed`), and quotations (`<q>`) have the marks of the chapter's language. What readers do
+not see (soft hyphens, hidden elements) or have elsewhere (the table of contents, page numbers of the printed book) is
+left out.
 """
 
 import re
 from collections.abc import Mapping
 
 from prep.stages.shared.markup.placed import lowered_marks, raised_marks
+from prep.stages.shared.markup.quotation_marks import ends_in_mark, is_quoted, marks_of
+from prep.stages.shared.markup.unseen_kernels import UNSEEN_CLASSES, UNSEEN_STYLES
 
 _SKIPPED = frozenset({"head", "script", "style", "template", "svg", "object", "audio", "video", "rp", "nav"})
 _APART = frozenset({"h1", "h2", "h3", "h4", "h5", "h6", "section", "article", "table", "ul", "ol", "dl", "pre", "hr"})
@@ -18,8 +21,8 @@ _BLOCKS = _APART | frozenset(
 )
 _CELLS = frozenset({"td", "th"})
 _SPACE = re.compile(r"[ \t\r\n\f\xa0]+")
-_HIDING = ("display:none", "visibility:hidden", "visibility:collapse")
-_UNSEEN = frozenset({"sr-only", "visually-hidden", "visuallyhidden", "screen-reader-text", "screenreader-only"})
+_HIDING = ("display:none", "visibility:hidden", "visibility:collapse", *UNSEEN_STYLES)
+_UNSEEN = frozenset(UNSEEN_CLASSES.split())
 _PAGE_NUMBERS = frozenset({"pagenum", "pagenumber", "page-number", "pageno", "page_number", "pagebreak", "pb"})
 """Classes of the numbers of the printed book's pages, where nothing else says that they are."""
 _LEAST_LINKS = 3
@@ -51,6 +54,9 @@ class Writer:
         """How deep in elements whose white space is kept."""
         self._placed: list[tuple[str, int, bool]] = []
         """What is raised or lowered and open: `sup` or `sub`, where in the line it begins, whether it is a link."""
+        self._quotations: list[int] = []
+        """Where in the line each open quotation begins; −1 where it began in an earlier line."""
+        self._language = ""
         self._links = 0
         self._letters = [0, 0]
         """Characters outside and inside links to other places of the book."""
@@ -68,6 +74,8 @@ class Writer:
         elif self._depth:
             self._depth += tag == self._skipping
             return
+        if tag in {"html", "body"}:
+            self._language = attributes.get("lang", attributes.get("xml:lang", self._language)).strip().lower()
         if tag in _SKIPPED or _is_hidden(attributes):
             self._skipping, self._depth = tag, 1
         elif tag in _BLOCKS:
@@ -85,6 +93,9 @@ class Writer:
             self._placed = [(name, begin, True) for name, begin, _ in self._placed]
         elif tag in {"rt", "rtc"}:
             self._line.append("(")
+        elif tag == "q" and not self._kept:
+            self._quotations.append(len(self._line))
+            self._line.append(self._marks()[0])
         elif tag == "tr" and self._tables:
             self._end_row()
         elif tag in _CELLS and self._tables:
@@ -113,6 +124,8 @@ class Writer:
             self._links = max(0, self._links - 1)
         elif tag in {"rt", "rtc"}:
             self._line.append(")")
+        elif tag == "q" and self._quotations and not self._kept:
+            self._end_quotation()
         elif tag == "tr" and self._tables:
             self._end_row()
         elif tag in _CELLS and self._tables:
@@ -167,6 +180,7 @@ class Writer:
             line = _SPACE.sub(" ", line).strip()
         self._line.clear()
         self._placed.clear()
+        self._quotations = [-1] * len(self._quotations)
         sink = self._sink()
         if line:
             sink.append(self._item + line)
@@ -180,6 +194,23 @@ class Writer:
         marks = raised_marks(before, placed, is_link=is_link) if tag == "sup" else lowered_marks(before, placed)
         if any(marks):
             self._line[begin:] = [marks[0], placed.strip(), marks[1]]
+
+    def _marks(self) -> tuple[str, str]:
+        """Return the marks of the innermost quotation that is open."""
+        marks = marks_of(self._language)
+        return (
+            (marks.opening, marks.closing) if len(self._quotations) % 2 else (marks.inner_opening, marks.inner_closing)
+        )
+
+    def _end_quotation(self) -> None:
+        """Write the mark after a quotation, or none around it where the text has its own."""
+        closing = self._marks()[1]
+        begin = self._quotations.pop()
+        before, quoted = "".join(self._line[: max(0, begin)]), "".join(self._line[begin + 1 :])
+        if begin >= 0 and (ends_in_mark(before) or is_quoted(quoted.strip())):
+            self._line[begin] = ""
+        else:
+            self._line.append(closing)
 
     def _end_cell(self) -> None:
         table = self._tables[-1]

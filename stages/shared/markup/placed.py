@@ -1,7 +1,8 @@
 """How text is written that is raised or lowered: the marks around it, from what it is and what stands before it.
 
 A power is not part of its base: `10<sup>5</sup>` is written `10^5`, `x<sub>i</sub>` as `x_i`, with brackets around what
-is more than one term. What says nothing by its place stays as it is: H2O, 1st, 2e. The number of a note is put in
+is more than one term. What says nothing by its place stays as it is: H2O, 1st, 2e, a
+trade mark's sign. The number of a note is put in
 brackets, `town.[2]`. These are the rules of `prep.stages.extract.html.inline_kernels`, for one element at a time; a
 test holds them to each other.
 """
@@ -14,13 +15,16 @@ _ORDINALS: Final = frozenset("eoardshEOARDSH")
 _ENDS: Final = frozenset(".,;:!?\"'“”‘’»")
 _WORD_BEFORE_NOTE = 4
 """Letters of a word from which a raised number after it is a note, not a power of a unit."""
+_TRADE_SIGNS: Final = frozenset({"TM", "SM", "(TM)", "(SM)", "(tm)", "(sm)", "®", "™", "℠", "©"})
+_LETTER_SIGNS: Final = frozenset({"(R)", "(C)", "(r)", "(c)"})
+"""Signs of registration that are also arguments: `f^(r)`."""
 _PLAIN = ("", "")
 
 
 def lowered_marks(before: str, lowered: str) -> tuple[str, str]:
     """Return what to write before and after text that is lowered, given the line before it."""
     kinds = _kinds(lowered)
-    if not before or before[-1].isspace() or not kinds or "other" in kinds:
+    if not before or before[-1].isspace() or not kinds or "other" in kinds or _is_sign(before, lowered):
         return _PLAIN
     last = _kind(before[-1])
     if before[-1] in "/\N{FRACTION SLASH}" or (last not in {"digit", "letter"} and before[-1] not in ")]"):
@@ -36,7 +40,7 @@ def raised_marks(before: str, raised: str, *, is_link: bool, is_numerator: bool 
     `is_link`: the raised text is a link, as those to notes are; `is_numerator`: a fraction's bar follows it.
     """
     kinds = _kinds(raised)
-    if not before or before[-1].isspace() or not kinds or "other" in kinds:
+    if not before or before[-1].isspace() or not kinds or "other" in kinds or _is_sign(before, raised):
         return _PLAIN
     last = _kind(before[-1])
     digits = all(kind == "digit" for kind in kinds)
@@ -44,13 +48,23 @@ def raised_marks(before: str, raised: str, *, is_link: bool, is_numerator: bool 
         return (" ", "") if last == "digit" else _PLAIN
     if is_link:
         return "[", "]"
-    letters = len(before) - len(before.rstrip("".join(set(filter(str.isalpha, before)))))
+    letters = _letters_before(before)
     if digits:
         note = before[-1] in _ENDS or (letters >= _WORD_BEFORE_NOTE and before[-1].isascii()) or before[-1] >= "\u3000"
         return ("[", "]") if note else ("^", "")
     if last not in {"digit", "letter"} and before[-1] not in ")]":
         return _PLAIN
     return _power(kinds, raised.strip(), before[-1], letters)
+
+
+def _is_sign(before: str, placed: str) -> bool:
+    """Return whether a text is the sign of a trade mark or the like after a name."""
+    sign = "".join(placed.split())
+    return sign in _TRADE_SIGNS or (sign in _LETTER_SIGNS and _letters_before(before) != 1)
+
+
+def _letters_before(before: str) -> int:
+    return len(before) - len(before.rstrip("".join(set(filter(str.isalpha, before)))))
 
 
 def _power(kinds: list[str], raised: str, base: str, letters: int) -> tuple[str, str]:

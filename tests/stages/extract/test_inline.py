@@ -30,6 +30,11 @@ def text_of(page: str) -> str:
             "the 1st, 20th, 3e, no 5, Mme",
         ),
         ("Brand<sup>TM</sup> and <sup>14</sup>C and f<sup>(n)</sup>", "BrandTM and 14C and f^(n)"),
+        (
+            "Acme<sub>®</sub>, i<sup>TM</sup>, a<sup>SM</sup>, p<sup>(TM)</sup>, Bolt<sup>(R)</sup>, f<sup>(r)</sup>",
+            "Acme®, iTM, aSM, p(TM), Bolt(R), f^(r)",
+        ),
+        ("Zed<sup><a href=#m>®</a></sup>, A<sub><a href=#m>TM</a></sub>, 7<sup>©</sup>", "Zed®, ATM, 7©"),
         ("1<sup>1</sup>/<sub>2</sub> cup, <sup>3</sup>&frasl;<sub>4</sub> cup", "1 1/2 cup, 3⁄4 cup"),
         ("the town.<sup>3</sup> “Yes”<sup>4</sup> levels<sup>5</sup>", "the town.[3] “Yes”[4] levels[5]"),
         ("日本<sup>1</sup>語。<sup>2</sup>", "日本[1]語。[2]"),

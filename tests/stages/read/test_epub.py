@@ -285,6 +285,13 @@ def test_character_sets(data: bytes, expected: str) -> None:
             f"<p>Let {MATH} be.</p><p>And <m:math xmlns:m='{MATHML}'><m:msqrt><m:mi>y</m:mi></m:msqrt></m:math>.</p>",
             "Let $x^2$ be.\nAnd √y.",
         ),
+        (
+            "<p><q>Yes, <q>he</q> said</q>, “<q>b</q>” <q>'c'</q></p><pre><q>d</q></pre>",
+            "“Yes, ‘he’ said”, “b” 'c'\n\nd",
+        ),
+        ("<q>One <p>two</p></q><p>three <q>four</q></p>", "“One\ntwo\n”\nthree “four”"),
+        ("<p>Acme<sup>TM</sup> i<sup>SM</sup> Foo<sup>(R)</sup> x<sub>®</sub></p>", "AcmeTM iSM Foo(R) x®"),
+        ("<p>a<i class='u-sr-only'>no</i><i style='clip: rect(0, 0, 0, 0)'>no</i>b</p>", "ab"),
         ("<p xmlns:epub='e'>one <span epub:type='pagebreak'>12</span>two</p>", "one two"),
     ],
 )
