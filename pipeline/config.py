@@ -25,6 +25,7 @@ from prep.corpus.files.credentials import redacted
 from prep.corpus.files.retrying import StorageAccess
 from prep.corpus.files.storage import is_remote
 from prep.pipeline.cards.card import Card
+from prep.pipeline.data_files import LARGEST_PIPELINE, data_hint
 from prep.pipeline.located import Located, Path, parse_value, read_yaml
 from prep.pipeline.mistakes import (
     bare_value,
@@ -128,6 +129,7 @@ class RunSettings(Settings):
 
 
 STAGES_KEY = "stages"
+_PIPELINE = "a pipeline"
 TOP_LEVEL = (*RunSettings.model_fields, STAGES_KEY)
 """The keys of a configuration."""
 
@@ -162,7 +164,7 @@ def load(
 
     Raises ConfigurationError with every problem found, each with its file and line.
     """
-    located = _changed_by(_read(file, "a pipeline"), overrides, flags)
+    located = _changed_by(_read(file, _PIPELINE), overrides, flags)
     return _validate(located), located
 
 
@@ -177,7 +179,7 @@ def read_value(file: str, overrides: Sequence[str], name: str) -> object:
 
     Nothing else of the file is validated. Raises ConfigurationError where it cannot be read.
     """
-    located = _changed_by(_read(file, "a pipeline"), overrides, {})
+    located = _changed_by(_read(file, _PIPELINE), overrides, {})
     return located.value.get(name) if isinstance(located.value, dict) else None
 
 
@@ -222,14 +224,21 @@ def settings_of(kind: type[AnySettings], options: Sequence[str]) -> AnySettings:
 
 def _read(file: str, expected: str) -> Located:
     try:
-        return read_yaml(file, FilePath(file).read_text(encoding="utf-8"))
+        if FilePath(file).stat().st_size > LARGEST_PIPELINE and (hint := data_hint(file, None)):
+            raise ConfigurationError([f"{file}: expected {expected} in YAML, {hint}"])
+        text = FilePath(file).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigurationError([f"{file}: no such file; expected {expected} in YAML"]) from error
     except UnicodeDecodeError as error:
+        if hint := data_hint(file, None):
+            raise ConfigurationError([f"{file}: expected {expected} in YAML, {hint}"]) from error
         seen = f"the byte {error.object[error.start]:#04x} at position {error.start}"
         raise ConfigurationError([f"{file}: expected text in UTF-8, seen {seen}; save it as UTF-8"]) from error
     except OSError as error:
         raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
+    if expected == _PIPELINE and (hint := data_hint(file, text)):
+        raise ConfigurationError([f"{file}: expected {expected} in YAML, {hint}"])
+    return read_yaml(file, text)
 
 
 def complaint(located: Located, path: Path, problem: Problem, label: str = "") -> str:

@@ -10,6 +10,7 @@ from prep.corpus.files.run_folders import run_hint
 from prep.corpus.files.storage import expand_path, is_remote
 from prep.pipeline import config, plan
 from prep.pipeline.config import Configuration
+from prep.pipeline.data_files import data_folder_hint
 from prep.pipeline.located import Located
 from prep.pipeline.monitor.state import CONFIGURATION, read_state
 from prep.pipeline.remote.reading import fetched
@@ -59,7 +60,7 @@ def opened(
     if not published.exists():
         raise RunError(
             f"{target}: no run has been here: there is no {CONFIGURATION}; give the pipeline's file, or its output"
-            f"{run_hint(str(folder))}"
+            + (run_hint(str(folder)) or data_folder_hint(target))
         )
     there = state is not None and Path(state.folder).is_dir()
     with chdir(state.folder) if state is not None and there else nullcontext():
