@@ -1,5 +1,6 @@
 """The command `prep recipes`: the recipes of quality rules that are shipped, and what each looks at."""
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -8,12 +9,14 @@ from rich.table import Table
 from prep.pipeline.commands.answering import print_json
 from prep.pipeline.commands.pipelines import Json
 from prep.pipeline.monitor.answer import Answer
-from prep.pipeline.reports.terminal import Terminal
+from prep.pipeline.reports.terminal import Terminal, indented
 
 if TYPE_CHECKING:
     from prep.stages.quality.recipe import Recipe
 
 _SHOWN_LANGUAGES = 8
+_NARROW = 72
+"""Columns of a terminal that the tables need: in fewer, names would be broken over lines."""
 
 
 def recipes(
@@ -32,15 +35,12 @@ def recipes(
     if recipe:
         _print_rules(console, load_recipe(recipe), language)
         return
-    table = Table(box=None, pad_edge=False)
-    for heading in ("recipe", "rules", "languages with thresholds of their own", "source"):
-        table.add_column(heading, justify="right" if heading == "rules" else "left", overflow="fold")
-    for name in shipped():
-        loaded = load_recipe(name)
-        table.add_row(
-            name, str(len(loaded.rules)), _some(sorted(loaded.languages())), source_of(name).partition(". ")[0]
-        )
-    console.print(table)
+    loaded = {name: load_recipe(name) for name in shipped()}
+    rows = [
+        (name, str(len(each.rules)), _some(sorted(each.languages())), source_of(name).partition(". ")[0])
+        for name, each in loaded.items()
+    ]
+    _print_rows(console, ("recipe", "rules", "languages with thresholds of their own", "source"), rows)
     console.print("prep recipes NAME shows a recipe's rules, signals and thresholds")
 
 
@@ -97,18 +97,34 @@ def _answer(recipe: str, language: str) -> RecipesAnswer:
 
 def _print_rules(console: Terminal, recipe: "Recipe", language: str) -> None:
     """Print a recipe's rules in their order, with the thresholds for a language or for all."""
-    table = Table(box=None, pad_edge=False)
-    for heading in ("rule", "signal", "bound", "threshold", "languages with others"):
-        table.add_column(heading, justify="right" if heading == "threshold" else "left", overflow="fold")
+    rows = []
     for rule in recipe.rules.values():
         threshold = rule.threshold_for(language or None)
         shown = "off" if threshold is None else f"{threshold:g}"
         others = "" if language else _some(sorted(rule.languages))
-        table.add_row(rule.name, rule.signal, rule.bound, shown, others)
-    console.print(table)
+        rows.append((rule.name, rule.signal, rule.bound, shown, others))
+    _print_rows(console, ("rule", "signal", "bound", "threshold", "languages with others"), rows)
     words = recipe.stop_words_for(language)
     if words:
         console.print(f"stop words: {' '.join(words)}")
+
+
+def _print_rows(console: Terminal, headings: Sequence[str], rows: Sequence[Sequence[str]]) -> None:
+    """Print a table; on a narrow terminal each row as a paragraph, with a line for each cell that holds something."""
+    if console.width < _NARROW:
+        for name, *cells in rows:
+            console.print(name, soft_wrap=True)
+            for heading, cell in zip(headings[1:], cells, strict=True):
+                if cell:
+                    console.print(indented(f"{heading}: {cell}", 2))
+        return
+    table = Table(box=None, pad_edge=False)
+    for heading in headings:
+        numeric = heading in ("rules", "threshold")
+        table.add_column(heading, justify="right" if numeric else "left", overflow="fold")
+    for row in rows:
+        table.add_row(*row)
+    console.print(table)
 
 
 def _some(names: list[str]) -> str:

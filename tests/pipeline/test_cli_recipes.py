@@ -29,3 +29,17 @@ def test_signals_take_the_recipe_of_the_stage_that_judges(write_pipeline: WriteP
     configuration, _ = config.load(str(path), [])
     (signals,) = (stage for stage in configuration.stages if stage.name == "signals")
     assert signals.model_dump()["recipe"] == "fineweb"
+
+
+def test_on_a_narrow_terminal_no_name_is_broken(
+    monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setenv("COLUMNS", "44")
+    _, out, _ = call(monkeypatch, capsys, "recipes")
+    lines = out.splitlines()
+    start = lines.index("gopher")
+    assert lines[start + 1].startswith("  rules: ")
+    assert max(map(len, lines)) <= 44 or lines[-1].startswith("prep recipes NAME")
+    _, out, _ = call(monkeypatch, capsys, "recipes", "fineweb2", "--language", "fra_Latn")
+    place = out.splitlines().index("long_words")
+    assert out.splitlines()[place + 1 : place + 4] == ["  signal: mean_word_length", "  bound: max", "  threshold: 11"]
