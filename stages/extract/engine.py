@@ -34,6 +34,7 @@ from prep.stages.extract.writing.announced_kernels import announced_lists
 from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
 from prep.stages.extract.writing.contents_kernels import contents_lists, without_index
 from prep.stages.extract.writing.copy_kernels import drop_copies
+from prep.stages.extract.writing.grid_kernels import GRID_PARTS, grid_kinds
 from prep.stages.extract.writing.markdown_kernels import render_markdown
 from prep.stages.extract.writing.navigation_kernels import navigation_lines
 from prep.stages.extract.writing.related_kernels import related_links
@@ -226,8 +227,11 @@ def open_engine(options: Options = DEFAULTS) -> Extractor:
 
 def text_of(read: ReadPage, kept: Booleans, form: Form = "text") -> str:
     """Return the text of the blocks that are kept."""
+    elements = read.elements
+    if (elements.inside & GRID_PARTS).any():
+        elements = elements._replace(kind=grid_kinds(elements))
     if form == "markdown":
-        written = render_markdown(read.page, read.text, read.elements, read.blocks, read.runs, kept)
+        written = render_markdown(read.page, read.text, elements, read.blocks, read.runs, kept)
     else:
-        written = render(read.page, read.text, read.elements, read.blocks, kept)
+        written = render(read.page, read.text, elements, read.blocks, kept)
     return written.tobytes().decode("utf-8", "replace")

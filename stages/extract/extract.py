@@ -66,7 +66,7 @@ class Extract(RowStage):
     example: ClassVar[str] = "- extract: {format: markdown}"
     name: ClassVar[str] = "extract"
     does: ClassVar[str] = "extracting text"
-    version: ClassVar[int] = 34
+    version: ClassVar[int] = 35
     produces: ClassVar[tuple[str, ...]] = ("text",)
     libraries: ClassVar[tuple[str, ...]] = ("chardetng-py", "resiliparse", "trafilatura", "lxml")
     columns: ClassVar[tuple[str, ...]] = ("html",)

@@ -87,9 +87,22 @@ SET_APART: Final = 1048576
 """Its class says that it is shown at a distance from what it follows, as types of parameters and badges are."""
 UNDISPLAYED: Final = 2097152
 """Its style gives it no place."""
+ROW: Final = 4194304
+"""Its role or style says that it is a row of a table."""
+CELL: Final = 8388608
+"""Its role or style says that it is a cell of a table."""
+ROW_HEAD: Final = 16777216
+"""Its role says that it is the cell that heads a row."""
+GRID: Final = 33554432
+"""Its role or style says that it is a table."""
+EDITOR: Final = 67108864
+"""Its class says that it holds the lines of an editor of code, and nothing else."""
 SILENT: Final = 128
 """It is hidden from those who listen to the page, as copies and ornaments are."""
 
+_ROLE_ROW, _ROLE_ROW_HEAD = name_hash(b"row"), name_hash(b"rowheader")
+_CELL_ROLES: Final = tuple(name_hash(role) for role in (b"cell", b"gridcell", b"columnheader"))
+_TABLE_ROLES: Final = tuple(name_hash(role) for role in (b"table", b"grid", b"treegrid"))
 _STYLES: Final = {
     b"display:none": HIDES | UNDISPLAYED,
     b"visibility:hidden": HIDES,
@@ -105,8 +118,9 @@ _STYLES: Final = {
     b"display:block": BROKEN,
     b"display:flex": BROKEN,
     b"display:grid": BROKEN,
-    b"display:table": BROKEN,
-    b"display:table-row": BROKEN,
+    b"display:table": BROKEN | GRID,
+    b"display:table-row": BROKEN | ROW,
+    b"display:table-cell": CELL,
     b"display:list-item": BROKEN,
     b"display:flow-root": BROKEN,
     b"display:inline": UNBROKEN,
@@ -131,7 +145,7 @@ _CLASSES: Final = {
     GUTTER: """lineno linenos linenodiv linenumber linenumbers line-number line-numbers line-num line-no line_number
         line_numbers linenr linenums lnt ln lnum lineno-cell gutter gutters blob-num hljs-ln-numbers hljs-ln-n
         rouge-gutter crayon-nums crayon-num codeblock-line-number react-syntax-highlighter-line-number
-        code-line-number""",
+        code-line-number codemirror-linenumber ace_gutter-cell cm-gutterelement""",
     CODE: """code blob-code blob-code-inner hljs-ln-code rouge-code crayon-code codeblock code-line line-code sourcecode
         highlight-code de1""",
     FRAGMENT: "fragment",
@@ -141,6 +155,7 @@ _CLASSES: Final = {
         formula eqn math-image inline-formula display-formula""",
     LINE: "line token-line view-code-line",
     PICTURED: "emoji wp-smiley twemoji emojione joypixels emojioneemoji dropcap drop-cap initial-letter",
+    EDITOR: "codemirror-code ace_text-layer cm-content view-lines",
     EDITOR_LINE: "ace_line view-line cm-line",
     DATED: """byline dateline published pubdate posted posted-on entry-date post-date article-date publish-date
         published-date date-published publication-date article__date post__date entry-meta post-meta article-meta
@@ -189,6 +204,8 @@ def read_attributes(page: Bytes, at: int, name: int) -> tuple[int, bool, np.uint
         at, start, end = _read_value(page, at)
         if state in (_CLASS, _ID, _ROLE, _ITEMPROP):
             groups |= class_groups(page, start, end)
+            if state == _ROLE:
+                marks |= _role_marks(value_hash(page, start, end))
             if state == _ITEMPROP and value_hash(page, start, end) == _DATE_PUBLISHED:
                 marks |= DATED
             if state == _CLASS:
@@ -286,6 +303,16 @@ def _is_among(hashes: npt.NDArray[np.int64], state: int) -> bool:
         if hashes[place] == state:
             return True
     return False
+
+
+@leaf
+def _role_marks(role: int) -> int:
+    """Return the marks of a role, given the hash of its name."""
+    if role == _ROLE_ROW:
+        return ROW
+    if role == _ROLE_ROW_HEAD:
+        return CELL | ROW_HEAD
+    return CELL if role in _CELL_ROLES else GRID if role in _TABLE_ROLES else 0
 
 
 @leaf

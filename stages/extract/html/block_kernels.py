@@ -88,6 +88,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
     spaced, in_word, seam = False, False, False
     tabs, spaces = 0, 0  # white space that indents a line, and which of it are tabs, as bits
     unspaced = 0  # characters since a word began, in a script without spaces; 0 in others
+    hollow = False  # whether the line of preformatted text at hand has characters that carry nothing, and no other
     placed, closing = 0, 0  # the open raised or lowered element or reading, and what is written after it
     for stretch in range(count):
         blocks_begun[stretch] = begun
@@ -115,6 +116,8 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
         if gap % SEAM > 0:
             tabs, spaces = 0, 0
         if preformatted and 0 < breaks < BLOCK_BREAK:
+            breaks += LINE_BREAK if hollow and breaks % LINE_START == 0 else 0
+            hollow = False
             written = _end_lines(text, written, breaks, page[start] == _NEWLINE)
             breaks = 0
             spaced, seam = False, False
@@ -130,6 +133,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
                     if code not in (_RETURN, _FORM_FEED):
                         text[written] = code if code in (_NEWLINE, _TAB) else _SPACE
                         written += 1
+                        hollow &= code != _NEWLINE
                     in_word = False
                 elif lined and breaks == 0 and (code == _NEWLINE or text[written - 1] == _NEWLINE):
                     if code == _NEWLINE:
@@ -153,6 +157,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
                 ):
                     text[written], text[written + 1], text[written + 2] = 0xE2, 0x80, 0x8B
                     written += 3
+                hollow |= preformatted and breaks == 0 and written > 0 and text[written - 1] == _NEWLINE
                 at = after
                 continue
             if breaks >= 2 * LINE_BREAK:
@@ -192,6 +197,7 @@ def read_blocks(page: Bytes, elements: Elements, stretches: Stretches) -> tuple[
             if not seen:
                 run_starts[ran] = written
             breaks = 0
+            hollow = False
             spaced, seam = False, False
             tabs, spaces = 0, 0
             seen = True

@@ -155,7 +155,12 @@ UNBROKEN_BIT: Final = np.uint64(1 << 56)
 """Set of elements, not inside of them, whose style makes them lines of their own, or part of a line."""
 LINED_BIT: Final = np.uint64(1 << 55)
 """Set inside of elements that keep the ends of lines by their style."""
-assert len(INSIDE_NAMES) <= 55, "the bits of names and those above them overlap"
+ROW_BIT: Final = np.uint64(1 << 54)
+CELL_BIT: Final = np.uint64(1 << 53)
+ROW_HEAD_BIT: Final = np.uint64(1 << 52)
+GRID_BIT: Final = np.uint64(1 << 51)
+"""Set of elements, not inside of them, that are parts of a table by their role or style."""
+assert len(INSIDE_NAMES) <= 51, "the bits of names and those above them overlap"
 BIT_OF[number("sup")], BIT_OF[number("sub")] = SUPERSCRIPT_BIT, SUBSCRIPT_BIT
 BIT_OF[number("rt")] = BIT_OF[number("rtc")] = READING_BIT
 

@@ -19,11 +19,14 @@ from prep.corpus.kernels import inner, kernel, leaf
 from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS
 from prep.stages.extract.html.attribute_kernels import (
     BROKEN,
+    CELL,
     CODE,
     DATED,
+    EDITOR,
     EDITOR_LINE,
     FORMULA,
     FRAGMENT,
+    GRID,
     GUTTER,
     HIDES,
     LINE,
@@ -31,6 +34,8 @@ from prep.stages.extract.html.attribute_kernels import (
     OPEN,
     OPENS,
     PICTURED,
+    ROW,
+    ROW_HEAD,
     SET_APART,
     SHADOW,
     SILENT,
@@ -43,7 +48,9 @@ from prep.stages.extract.html.attribute_kernels import (
 from prep.stages.extract.html.element_kernels import (
     BIT_OF,
     BROKEN_BIT,
+    CELL_BIT,
     CUSTOM,
+    GRID_BIT,
     GUTTER_BIT,
     HIDDEN_BIT,
     IS_BLOCK,
@@ -51,6 +58,8 @@ from prep.stages.extract.html.element_kernels import (
     IS_UNSEEN,
     IS_VOID,
     LINED_BIT,
+    ROW_BIT,
+    ROW_HEAD_BIT,
     SPACED_BIT,
     UNBROKEN_BIT,
     UNSEEN_BIT,
@@ -107,6 +116,7 @@ _TEXTAREA, _XMP, _PLAINTEXT, _DIALOG, _NOSCRIPT = (
     number(name) for name in ("textarea", "xmp", "plaintext", "dialog", "noscript")
 )
 _PRE: Final = inside("pre")
+_OWN_BITS: Final = BROKEN_BIT | UNBROKEN_BIT | ROW_BIT | CELL_BIT | ROW_HEAD_BIT | GRID_BIT
 _A, _DIV, _P, _SPAN = (number(name) for name in ("a", "div", "p", "span"))
 _MATH: Final = number("math")
 _DRAWN, _PREFIXED, _PREFIXED_TOO = (name_hash(name) for name in (b"mjx-container", b"m:math", b"mml:math"))
@@ -215,6 +225,8 @@ def read_markup(page: Bytes, tags: int) -> tuple[Elements, Stretches, Facts, boo
             if code_around >= last:
                 code_around = 0
             current = close(elements, opened, current, last, seen)
+        if marks & (ROW | CELL) != 0 and elements.inside[current] & (ROW_BIT | GRID_BIT) != 0:
+            marks |= BROKEN
         shown = _shown(kind, marks)
         if unseen == 0:
             closes = kind if last > unseen else shown
@@ -310,7 +322,7 @@ def _add_element(elements: Elements, new: int, parent: int, kind: int, shown: in
     elements.kind[new] = kind
     elements.parent[new] = parent
     elements.depth[new] = elements.depth[parent] + 1
-    elements.inside[new] = (elements.inside[parent] & ~(BROKEN_BIT | UNBROKEN_BIT)) | BIT_OF[kind]
+    elements.inside[new] = (elements.inside[parent] & ~_OWN_BITS) | BIT_OF[kind]
     if shown != kind:
         elements.inside[new] |= BROKEN_BIT if shown == _DIV else UNBROKEN_BIT
     begins = IS_BLOCK[shown] and elements.inside[parent] & _PRE == 0
@@ -344,6 +356,13 @@ def _bits(elements: Elements, new: int, marks: int) -> np.uint64:
         bits |= LINED_BIT
     if marks & GUTTER != 0:
         bits |= GUTTER_BIT
+    if marks & EDITOR != 0:
+        bits |= _PRE
+    if marks & (ROW | CELL | GRID) != 0:
+        bits |= ROW_BIT if marks & ROW != 0 else np.uint64(0)
+        bits |= CELL_BIT if marks & CELL != 0 else np.uint64(0)
+        bits |= ROW_HEAD_BIT if marks & ROW_HEAD != 0 else np.uint64(0)
+        bits |= GRID_BIT if marks & GRID != 0 else np.uint64(0)
     return bits
 
 
