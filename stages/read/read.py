@@ -66,7 +66,7 @@ class Read(SourceStage, SourceOptions):
     name: ClassVar[str] = "read"
     does: ClassVar[str] = "reading"
     produces: ClassVar[tuple[str, ...]] = ("html",)
-    version: ClassVar[int] = 13
+    version: ClassVar[int] = 14
     libraries: ClassVar[tuple[str, ...]] = (
         "fastwarc",
         "orjson",

@@ -182,7 +182,9 @@ class Writer:
         self._placed.clear()
         self._quotations = [-1] * len(self._quotations)
         sink = self._sink()
-        if line:
+        if self._quotations and ends_in_mark(line) and len(line) == 1:
+            self._line.append(line)
+        elif line:
             sink.append(self._item + line)
             self._item = ""
         if apart and sink and sink[-1]:
@@ -209,6 +211,11 @@ class Writer:
         before, quoted = "".join(self._line[: max(0, begin)]), "".join(self._line[begin + 1 :])
         if begin >= 0 and (ends_in_mark(before) or is_quoted(quoted.strip())):
             self._line[begin] = ""
+        elif begin < 0 and not quoted.strip():
+            sink = self._sink()
+            last = next((place for place in range(len(sink) - 1, -1, -1) if sink[place]), -1)
+            if last >= 0:
+                sink[last] += closing
         else:
             self._line.append(closing)
 
