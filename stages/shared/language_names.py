@@ -7,9 +7,6 @@ only for a message, in about a second.
 from collections.abc import Collection
 from functools import cache
 
-from babel import Locale
-from babel.localedata import locale_identifiers
-
 from prep.corpus.closeness import nearest
 from prep.stages.shared.languages import is_known, related_codes, shortest_code
 
@@ -40,12 +37,17 @@ def _meant(given: str) -> str | None:
 
 @cache
 def _english() -> dict[str, str]:
+    from babel import Locale  # slow, and only for a message
+
     names = Locale("en").languages
     return {name.casefold(): _code(code) for code, name in sorted(names.items(), reverse=True) if is_known(_code(code))}
 
 
 @cache
 def _own() -> dict[str, str]:
+    from babel import Locale
+    from babel.localedata import locale_identifiers
+
     codes = sorted((code for code in locale_identifiers() if "_" not in code), reverse=True)
     named = ((Locale(code).languages.get(code), code) for code in codes)
     return {name.casefold(): _code(code) for name, code in named if name and is_known(_code(code))}
