@@ -16,6 +16,7 @@ from pathlib import Path
 import orjson
 import pyarrow as pa
 
+from prep.corpus.closeness import listed
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import sha256
 from prep.stages.stage import InputFile, Stage, Tagging, Tap
@@ -25,6 +26,8 @@ Identity = Mapping[str, object]
 OBJECT = re.compile(r" at 0x[0-9a-f]{6,}")
 DATA = (".npz", ".npy", ".yaml", ".json", ".bin", ".txt", ".csv", ".arrow", ".parquet")
 """Suffixes of files inside the package that decide what its stages make."""
+_MEMBER = re.compile(r"(columns\.|(?:.*?\.)?content of )(.*)")
+"""Names in an identity of which one change brings many."""
 FORMAT = 5
 """Raised whenever the layout of the steps' folders changes."""
 
@@ -101,15 +104,24 @@ def input_identity(files: Sequence[InputFile]) -> Identity:
 
 
 def differences(old: Identity, new: Identity) -> Iterator[str]:
-    """Yield what changed between two identities, one line each: `minhash.ngram 5 → 8`."""
+    """Yield what changed between two identities, versions first: `minhash.version 2 → 3`, `minhash.ngram 5 → 8`.
+
+    One line for each setting, and one for all columns, or all files of a stage, to which the same happened.
+    """
     before, after = dict(_flatten(old)), dict(_flatten(new))
-    for name in sorted(before.keys() | after.keys()):
-        if name not in after:
-            yield f"{name} removed"
-        elif name not in before:
-            yield f"{name} added: {after[name]}"
-        elif before[name] != after[name]:
+    together: dict[tuple[str, str], list[str]] = {}
+    for name in sorted(before.keys() | after.keys(), key=lambda name: (not name.endswith("version"), name)):
+        what = "removed" if name not in after else "added" if name not in before else "changed"
+        if what == "changed" and before[name] == after[name]:
+            continue
+        if member := _MEMBER.fullmatch(name):
+            together.setdefault((member[1].replace("columns.", "columns "), what), []).append(member[2])
+        elif what == "changed":
             yield f"{name} {before[name]} → {after[name]}"
+        else:
+            yield f"{name} {what}" + (f": {after[name]}" if what == "added" else "")
+    for (owner, what), members in together.items():
+        yield f"{owner}{listed(members)} {what}"
 
 
 def _flatten(value: object, prefix: str = "") -> Iterator[tuple[str, object]]:

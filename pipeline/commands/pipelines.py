@@ -22,6 +22,8 @@ Workers = Annotated[int | None, typer.Option(help="Tasks that run at the same ti
 ExecutorName = Annotated[str | None, typer.Option(help="local, ray or slurm; never changes the result.")]
 Json = Annotated[bool, typer.Option("--json", help="Print the answer as one JSON object, and nothing else.")]
 Quiet = Annotated[bool, typer.Option("--quiet", "-q", help="Print warnings and errors alone.")]
+_FEW_REASONS, _MOST_REASONS = 2, 8
+"""Why a step would run stands beside it for so few reasons; of more, so many are listed below it."""
 
 
 def run(
@@ -183,8 +185,13 @@ def _print_planned(console: Terminal, configuration: "Configuration", run: str) 
     plan, folder = plan_for(configuration), steps_folder(configuration)
     for item in status_of(plan, folder):
         state = "complete" if item.complete else "to run"
-        reasons = f" ({'; '.join(item.reasons)})" if item.reasons else ""
-        console.print(f"{item.step.index:02d} {item.step.title}: {state}{reasons}", soft_wrap=True)
+        few = len(item.reasons) <= _FEW_REASONS
+        beside = f" ({'; '.join(item.reasons)})" if item.reasons and few else ""
+        console.print(f"{item.step.index:02d} {item.step.title}: {state}{beside}", soft_wrap=True)
+        for reason in () if few else item.reasons[:_MOST_REASONS]:
+            console.print(f"  {reason}", soft_wrap=True)
+        if len(item.reasons) > _MOST_REASONS:
+            console.print(f"  and {len(item.reasons) - _MOST_REASONS} changes more")
     for path in stale_folders(plan, folder):
         console.print(f"stale: {path}, which no step needs; prep clean {run} removes it", soft_wrap=True)
 

@@ -44,14 +44,25 @@ def test_a_stage_is_its_settings_its_version_its_libraries_and_its_files(tmp_pat
     (tmp_path / "list.txt").write_text("b")
     changes = list(differences(before, stage_identity(stage)))
     assert len(changes) == 1
-    assert changes[0].startswith("content of path ca978112ca1b")
+    assert changes == ["content of path changed"]
     assert stage_identity(MinHash(ngram=3)) != stage_identity(MinHash())
 
 
 def test_differences_read_as_a_person_would_say_them() -> None:
-    old = {"minhash": {"ngram": 5, "bands": 14}, "gone": 1}
-    new = {"minhash": {"ngram": 8, "bands": 14}, "fresh": True}
-    assert list(differences(old, new)) == ["fresh added: True", "gone removed", "minhash.ngram 5 → 8"]
+    columns = {f"c{number:02}": "string" for number in range(16)}
+    old = {"minhash": {"ngram": 5, "bands": 14, "version": 1}, "gone": 1, "columns": {"id": "string", "list": "int64"}}
+    new = {"minhash": {"ngram": 8, "bands": 14, "version": 2}, "fresh": True, "columns": {**columns, "list": "string"}}
+    new |= {"quality": {"content of a.yaml": "ab", "content of b.yaml": "cd"}}
+    assert list(differences(old, new)) == [
+        "minhash.version 1 → 2",
+        "fresh added: True",
+        "gone removed",
+        "minhash.ngram 5 → 8",
+        "columns c00, c01, c02, c03, c04, c05, c06, c07, c08, c09, c10, c11 and 4 more added",
+        "columns id removed",
+        "columns list changed",
+        "quality.content of a.yaml, b.yaml added",
+    ]
 
 
 def test_an_input_is_its_path_size_and_content() -> None:

@@ -37,6 +37,25 @@ def test_folders_of_other_settings_are_stale(tmp_path: Path) -> None:
     assert "nothing to do" in call("run", str(path))
 
 
+def test_what_a_release_changed_stands_in_a_few_lines(tmp_path: Path) -> None:
+    (tmp_path / "in.jsonl").write_text('{"text": "a bean"}\n')
+    path = tmp_path / "pipeline.yaml"
+    stages = [{"read": {"paths": str(tmp_path / "in.jsonl")}}]
+    path.write_text(json.dumps({"output": str(tmp_path / "out"), "workers": 1, "stages": stages}))
+    call("run", str(path))
+    (step,) = (tmp_path / "out" / "steps").glob("00-read-*")
+    identity = json.loads((step / "identity.json").read_text())
+    identity["read"] |= {"version": 1, **{f"option{number}": number for number in range(9)}}
+    columns = dict.fromkeys((f"column{number:02}" for number in range(20)), "string")
+    (step / "identity.json").write_text(json.dumps({**identity, "columns": columns}))
+    step.rename(step.with_name("00-read-000000000000"))
+    lines = CliRunner().invoke(app, ["status", str(path)]).output.splitlines()
+    said = lines[lines.index("00 read: to run") + 1 :]
+    assert said[0].startswith("  read.version 1 → ")
+    assert said[1:8] == [f"  read.option{number} removed" for number in range(7)]
+    assert said[8] == "  and 4 changes more"
+
+
 def test_verify_reads_a_run_again(tmp_path: Path) -> None:
     (tmp_path / "in.jsonl").write_text('{"text": "a bean"}\n{"text": "a date"}\n')
     stages = [{"read": {"paths": str(tmp_path / "in.jsonl")}}]
