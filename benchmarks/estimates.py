@@ -19,8 +19,8 @@ from tempfile import TemporaryDirectory
 
 from prep.corpus.shards.shards import read_manifest
 from prep.pipeline.estimating.answers import EstimateAnswer, Figure
-from prep.pipeline.steps.cleaning import size_of
-from prep.pipeline.steps.ledger import read_ledger
+from prep.pipeline.integrity.cleaning import size_of
+from prep.pipeline.results.ledger import read_ledger
 
 PREP = [sys.executable, "-m", "prep.pipeline.entry"]
 HOUR = 3600

@@ -21,22 +21,22 @@ from prep.pipeline.execution.alone import alone
 from prep.pipeline.execution.dispatch import Dispatcher
 from prep.pipeline.execution.interrupts import INTERRUPTS
 from prep.pipeline.execution.tasks import Call, Doubling
+from prep.pipeline.integrity.checking import Damage, forget_step, forget_tasks, manifest_damage, task_damage
+from prep.pipeline.integrity.digesting import Digests, DigestTask, digests_by_tasks, digests_here
+from prep.pipeline.integrity.inputs import Say, identify
 from prep.pipeline.monitor.failures import failure_of
 from prep.pipeline.monitor.naming import describe_step, step_state
 from prep.pipeline.monitor.state import Recorder, begin_state, write_configuration
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
 from prep.pipeline.remote.storing import Storing, prepare, storing
 from prep.pipeline.reports.progress import Progress
+from prep.pipeline.results.ledger import Ledger, PassCounts, Truncation
+from prep.pipeline.results.publish import publish, truncated_inputs
+from prep.pipeline.results.run_warnings import find_warnings, write_warnings
 from prep.pipeline.steps import phases, records
-from prep.pipeline.steps.checking import Damage, forget_step, forget_tasks, manifest_damage, task_damage
-from prep.pipeline.steps.digesting import Digests, DigestTask, digests_by_tasks, digests_here
 from prep.pipeline.steps.finishing import finish_global, finish_pass
-from prep.pipeline.steps.inputs import Say, identify
-from prep.pipeline.steps.ledger import Ledger, PassCounts, Truncation
 from prep.pipeline.steps.partitions import without_plan
 from prep.pipeline.steps.passes import PHASE, PassTask
-from prep.pipeline.steps.publish import publish, truncated_inputs
-from prep.pipeline.steps.run_warnings import find_warnings, write_warnings
 from prep.pipeline.steps.small_phases import holds_little, is_light
 from prep.stages.results import RunWarning
 from prep.stages.stage import InputFile, Phase

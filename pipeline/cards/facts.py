@@ -18,7 +18,7 @@ from courlan import extract_domain
 
 from prep.corpus.arrow.documents import DATE, TEXT, URL
 from prep.corpus.shards.shards import MANIFEST, ShardManifest, read_manifest
-from prep.pipeline.steps.ledger import Ledger, read_ledger
+from prep.pipeline.results.ledger import Ledger, read_ledger
 
 LABELS = ("source", "language", "licence")
 """Columns whose values are counted, where the documents have them."""

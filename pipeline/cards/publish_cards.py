@@ -13,7 +13,7 @@ from prep.pipeline.cards.croissant import croissant
 from prep.pipeline.cards.facts import read_facts
 from prep.pipeline.cards.hub import corpus_readme, shards_readme
 from prep.pipeline.cards.summary import training_content_summary
-from prep.pipeline.steps.ledger import read_ledger
+from prep.pipeline.results.ledger import read_ledger
 
 README, CROISSANT, SUMMARY = "README.md", "croissant.json", "training_content_summary.json"
 

@@ -130,7 +130,7 @@ def report(
     from prep.pipeline.reports.page.page import report_page
     from prep.pipeline.reports.report import print_run, report_answer
     from prep.pipeline.reports.standing import print_standing
-    from prep.pipeline.steps.ledger import LEDGER
+    from prep.pipeline.results.ledger import LEDGER
 
     output = output_of(run, set_ or [])
     console = Terminal()
@@ -178,9 +178,9 @@ def status(
 
 def _print_planned(console: Terminal, configuration: "Configuration", run: str) -> None:
     """Print which steps are complete as the pipeline is configured now, and why the others would run."""
+    from prep.pipeline.integrity.cleaning import stale_folders
     from prep.pipeline.reports.status import status as status_of
     from prep.pipeline.run import plan_for, steps_folder
-    from prep.pipeline.steps.cleaning import stale_folders
 
     plan, folder = plan_for(configuration), steps_folder(configuration)
     for item in status_of(plan, folder):
@@ -205,11 +205,11 @@ def clean(
     """Remove the steps' folders that no step of the pipeline needs as it is configured now."""
     from prep.corpus.files.storage import remove_tree
     from prep.pipeline.execution.alone import alone
+    from prep.pipeline.integrity.cleaning import size_of, stale_folders
     from prep.pipeline.monitor.opening import opened
     from prep.pipeline.monitor.planning import CleanAnswer, FolderAnswer
     from prep.pipeline.remote.storing import prepare, storing
     from prep.pipeline.run import plan_for, steps_folder
-    from prep.pipeline.steps.cleaning import size_of, stale_folders
 
     console = Terminal(soft_wrap=True, quiet=json)
     found: list[FolderAnswer] = []

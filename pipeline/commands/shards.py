@@ -12,7 +12,7 @@ from prep.pipeline.commands.pipelines import Json
 from prep.pipeline.reports.terminal import Terminal
 
 if TYPE_CHECKING:
-    from prep.pipeline.steps.verifying import VerifiedPart
+    from prep.pipeline.integrity.verifying import VerifiedPart
 
 Shards = Annotated[str, typer.Argument(metavar="SHARDS", help="A run's output, or a folder of shards or splits.")]
 Workers = Annotated[int, typer.Option(min=1, help="Tasks that run at the same time; never changes the result.")]
@@ -26,9 +26,9 @@ def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES
     """Read a run's files, or shards, again and compare them with their manifests and checksums; name every fault."""
     from prep.corpus.errors import CorruptFileError
     from prep.corpus.files.storage import is_remote
+    from prep.pipeline.integrity.verifying import VerifiedPart, VerifyAnswer
     from prep.pipeline.monitor.opening import output_of
     from prep.pipeline.remote.reading import results_at
-    from prep.pipeline.steps.verifying import VerifiedPart, VerifyAnswer
 
     console = Terminal(soft_wrap=True, quiet=json)
     target, parts = results_at(shards) if is_remote(shards) else output_of(shards), list[VerifiedPart]()
@@ -48,7 +48,7 @@ def verify(shards: Shards, tokenizer: Tokenizer = None, workers: Workers = CORES
 def _verified(target: str, tokenizer: str | None, workers: int, console: Terminal) -> Iterator["VerifiedPart"]:
     """Yield the steps and published folders of a run, and the splits of shards, with what is damaged in each."""
     from prep.exports.verification import verify as verify_splits
-    from prep.pipeline.steps.verifying import VerifiedPart, verify_run
+    from prep.pipeline.integrity.verifying import VerifiedPart, verify_run
 
     if Path(target, "steps").is_dir():
         for name, damages in verify_run(target, workers):

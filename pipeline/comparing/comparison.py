@@ -17,7 +17,7 @@ from prep.corpus.errors import RunError
 from prep.pipeline.config import Configuration
 from prep.pipeline.inspecting.drawing import Shown, with_texts
 from prep.pipeline.monitor.opening import opened
-from prep.pipeline.steps.ledger import Ledger, read_ledger
+from prep.pipeline.results.ledger import Ledger, read_ledger
 from prep.pipeline.takedown.tracing import document_parts, read_splits
 from prep.stages.results import Counts
 from prep.stages.shared.matching.text_hashes import hash_texts

@@ -36,9 +36,9 @@ from prep.pipeline.estimating.sampled_source import HeldSource, SampledSource
 from prep.pipeline.estimating.sampling import Sample, draw, thinned
 from prep.pipeline.execution.clock import cpu_seconds
 from prep.pipeline.execution.interrupts import INTERRUPTS
+from prep.pipeline.integrity.inputs import survey
 from prep.pipeline.plan import PassStep, make_plan
 from prep.pipeline.steps import records
-from prep.pipeline.steps.inputs import survey
 from prep.pipeline.steps.passes import PHASE, PassTask
 from prep.stages.stage import FileRange, GlobalStage, InputFile, Partition, SourceStage
 

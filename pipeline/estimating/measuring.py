@@ -21,13 +21,13 @@ from prep.corpus.errors import RunError
 from prep.corpus.files.storage import remove_tree
 from prep.pipeline.config import Configuration
 from prep.pipeline.execution.clock import StageClock, cpu_seconds
+from prep.pipeline.integrity.cleaning import size_of
+from prep.pipeline.integrity.digesting import digests_here
+from prep.pipeline.integrity.inputs import survey
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, make_plan
 from prep.pipeline.steps import phases, records
-from prep.pipeline.steps.cleaning import size_of
-from prep.pipeline.steps.digesting import digests_here
 from prep.pipeline.steps.effort import forget_peak, peak_bytes
 from prep.pipeline.steps.finishing import finish_global, finish_pass
-from prep.pipeline.steps.inputs import survey
 from prep.pipeline.steps.passes import PHASE, PassTask
 from prep.stages.results import Counts
 from prep.stages.stage import GlobalStage, Phase, SourceStage, Stage

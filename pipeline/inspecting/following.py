@@ -23,10 +23,10 @@ from prep.corpus.errors import PrepError, RunError
 from prep.corpus.files.retrying import storage_access
 from prep.pipeline.config import Configuration
 from prep.pipeline.execution.isolation import isolate
+from prep.pipeline.integrity.checking import complete
+from prep.pipeline.integrity.inputs import confirm
 from prep.pipeline.plan import Changes, GlobalStep, PassStep, Plan
 from prep.pipeline.run import steps_folder
-from prep.pipeline.steps.checking import complete
-from prep.pipeline.steps.inputs import confirm
 from prep.pipeline.steps.keeping import REJECTED_TEXTS
 from prep.pipeline.steps.passes import opened, tagged, upstream_of
 from prep.pipeline.steps.settling import REJECTS

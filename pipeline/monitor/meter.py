@@ -11,8 +11,8 @@ from pathlib import Path
 from prep.corpus.errors import CorruptFileError
 from prep.pipeline.execution.quarantine import read_amounts
 from prep.pipeline.monitor.slow_tasks import SlowTask, SlowTasks
+from prep.pipeline.results.ledger import add
 from prep.pipeline.steps import records
-from prep.pipeline.steps.ledger import add
 from prep.stages.results import Counts
 from prep.stages.upstream import PROGRESS
 

@@ -19,8 +19,8 @@ from prep.pipeline.monitor.state import (
     read_state,
     standing_of,
 )
+from prep.pipeline.results.run_warnings import read_warnings
 from prep.pipeline.steps import records
-from prep.pipeline.steps.run_warnings import read_warnings
 from prep.stages.results import Counts
 
 

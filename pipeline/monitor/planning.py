@@ -2,10 +2,10 @@
 
 from prep.pipeline import plan
 from prep.pipeline.config import Configuration
+from prep.pipeline.integrity.inputs import survey
 from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.monitor.naming import describe_step
 from prep.pipeline.readiness import readiness_remarks
-from prep.pipeline.steps.inputs import survey
 from prep.pipeline.steps.phases import phases
 
 

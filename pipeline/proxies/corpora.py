@@ -20,8 +20,8 @@ from prep.pipeline.proxies.held_out import HeldOut
 from prep.pipeline.proxies.settings import ProxySettings
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
+from prep.pipeline.results.ledger import read_ledger
 from prep.pipeline.run import run
-from prep.pipeline.steps.ledger import read_ledger
 from prep.pipeline.takedown.tracing import document_parts
 from prep.stages.train.train import token_bytes
 from prep.tokenizers.saving.folder import TOKEN_BYTES

@@ -12,7 +12,7 @@ from prep.pipeline.monitor.state import HEARTBEAT
 from prep.pipeline.remote.lease import Lease, holder_of
 from prep.pipeline.remote.places import make_work_folder, output_problems, work_folder
 from prep.pipeline.remote.working_copy import STEPS, WorkingCopy
-from prep.pipeline.steps.ledger import LEDGER
+from prep.pipeline.results.ledger import LEDGER
 
 
 def fetched(url: str, scratch: str = "") -> str:

@@ -26,7 +26,7 @@ from prep.corpus.files.storage import Stored, join, read_json
 from prep.pipeline.monitor.state import HEARTBEAT, LOCK, STATE
 from prep.pipeline.remote.lease import LOCKS
 from prep.pipeline.remote.sent import Sent, SentLog, read_logs, rewrite_logs, stamp_of
-from prep.pipeline.steps.ledger import LEDGER, PUBLISHED
+from prep.pipeline.results.ledger import LEDGER, PUBLISHED
 from prep.pipeline.steps.records import MANIFEST, TASKS
 
 THREADS = 8

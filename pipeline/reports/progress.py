@@ -14,13 +14,13 @@ from rich.progress import Progress as Bars
 from rich.table import Column
 
 from prep.pipeline.execution.compiling import Compiling
+from prep.pipeline.integrity.checking import Damage
 from prep.pipeline.monitor.amounts import duration, progress_line, rates, seconds_left, slow_line
 from prep.pipeline.monitor.meter import Meter, Reading
 from prep.pipeline.monitor.naming import describe_step
 from prep.pipeline.monitor.state import RunState
 from prep.pipeline.plan import GlobalStep, PassStep
 from prep.pipeline.reports.terminal import Terminal
-from prep.pipeline.steps.checking import Damage
 from prep.stages.stage import Phase
 
 INTERVAL_SECONDS = 0.5

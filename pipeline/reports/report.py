@@ -18,8 +18,8 @@ from prep.corpus.shards.splits import TRAIN
 from prep.pipeline.monitor.answer import Answer
 from prep.pipeline.monitor.observing import StageAnswer, StatusAnswer, stage_answer
 from prep.pipeline.reports.terminal import Terminal
-from prep.pipeline.steps.ledger import LEDGER, Ledger, read_ledger
-from prep.pipeline.steps.run_warnings import read_warnings
+from prep.pipeline.results.ledger import LEDGER, Ledger, read_ledger
+from prep.pipeline.results.run_warnings import read_warnings
 from prep.stages.results import RunWarning
 
 SHOWN = 4

@@ -8,10 +8,10 @@ from rich.table import Table
 
 from prep.corpus.errors import RunError
 from prep.pipeline.config import Configuration
+from prep.pipeline.integrity.checking import complete
 from prep.pipeline.plan import GlobalStep
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import plan_for, steps_folder
-from prep.pipeline.steps.checking import complete
 from prep.stages.quality.costs import FILE, Amount, Costs, RuleCost, read_costs
 from prep.stages.quality.quality import Quality
 

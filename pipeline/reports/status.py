@@ -6,9 +6,9 @@ from pathlib import Path
 
 from prep.corpus.files.storage import read_json
 from prep.pipeline.fingerprint import differences
+from prep.pipeline.integrity.checking import complete, manifest_damage
 from prep.pipeline.plan import GlobalStep, PassStep, Plan, Step
 from prep.pipeline.steps import records
-from prep.pipeline.steps.checking import complete, manifest_damage
 from prep.pipeline.steps.passes import PHASE
 from prep.pipeline.steps.phases import phases
 from prep.stages.stage import Phase

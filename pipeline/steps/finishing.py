@@ -8,11 +8,12 @@ import pyarrow.parquet as pq
 
 from prep.corpus.errors import LedgerError
 from prep.corpus.files.storage import remove_tree
+from prep.pipeline.integrity import inputs
 from prep.pipeline.plan import GlobalStep, PassStep
-from prep.pipeline.steps import inputs, records
+from prep.pipeline.results.ledger import add
+from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import add_groups
 from prep.pipeline.steps.effort import write_step_effort
-from prep.pipeline.steps.ledger import add
 from prep.pipeline.steps.passes import PHASE
 from prep.pipeline.steps.phases import context, phases
 from prep.pipeline.steps.records import Record

@@ -23,12 +23,12 @@ from prep.corpus.files.storage import atomic_output, noting_outputs, write_arrow
 from prep.pipeline.execution.clock import StageClock, TimedGuard
 from prep.pipeline.execution.isolation import Guard
 from prep.pipeline.execution.quarantine import Note, read_incidents
+from prep.pipeline.integrity.inputs import Stretch, confirm, read_stretches
 from prep.pipeline.plan import Changes, PassStep, TapPlan
 from prep.pipeline.remote.working_copy import WorkingCopy
 from prep.pipeline.steps import keeping, records
 from prep.pipeline.steps.accounting import Account, noted, rejects, sizes_of, sizes_path
 from prep.pipeline.steps.effort import WRITING, Stopwatch, write_task_effort
-from prep.pipeline.steps.inputs import Stretch, confirm, read_stretches
 from prep.pipeline.steps.keeping import REJECTED_TEXTS, RejectedText, texts_to_keep, with_texts
 from prep.stages.stage import RowFunction, RowStage, SourceStage, Stage, Tap
 from prep.stages.upstream import Upstream

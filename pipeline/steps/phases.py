@@ -8,11 +8,11 @@ from typing import ClassVar
 
 from prep.corpus.files.retrying import StorageAccess, storage_access
 from prep.corpus.files.storage import noting_outputs
+from prep.pipeline.integrity.digesting import Digests
 from prep.pipeline.plan import GlobalStep
 from prep.pipeline.remote.working_copy import WorkingCopy
 from prep.pipeline.steps import records
 from prep.pipeline.steps.accounting import Account
-from prep.pipeline.steps.digesting import Digests
 from prep.pipeline.steps.effort import Stopwatch, write_task_effort
 from prep.pipeline.steps.passes import PHASE, run_tap, tap_path
 from prep.pipeline.steps.settling import run_task

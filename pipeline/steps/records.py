@@ -11,7 +11,7 @@
         manifest.json     all of it added up, written last
 
 A task is done exactly when its record stands, a step exactly when its manifest stands. That the files are what records
-say is checked in `prep.pipeline.steps.checking`. A record that cannot be read does not stand.
+say is checked in `prep.pipeline.integrity.checking`. A record that cannot be read does not stand.
 """
 
 import os
@@ -23,8 +23,9 @@ from time import time
 
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import read_json, sha256, write_json
-from prep.pipeline.steps import ledger, trials
-from prep.pipeline.steps.inputs import Stretch
+from prep.pipeline.integrity.inputs import Stretch
+from prep.pipeline.results import ledger
+from prep.pipeline.steps import trials
 from prep.stages.results import Counts, Group, ThresholdCounts
 
 MANIFEST = "manifest.json"

@@ -31,8 +31,8 @@ from prep.corpus.shards.removal import Numbers, Removal, RemovedDocuments, Renum
 from prep.corpus.shards.shards import ShardManifest, mapped_rows, open_shard
 from prep.exports.job import DESCRIPTION
 from prep.pipeline.cards.publish_cards import card_facts, write_cards
-from prep.pipeline.steps.ledger import LEDGER, Ledger, read_ledger
-from prep.pipeline.steps.publish import ARTEFACTS, PICTURES
+from prep.pipeline.results.ledger import LEDGER, Ledger, read_ledger
+from prep.pipeline.results.publish import ARTEFACTS, PICTURES
 from prep.pipeline.takedown.requests import REPORT, earlier_removals
 from prep.pipeline.takedown.tracing import count_documents, document_parts, find_kept, read_splits, rows_of
 from prep.stages.results import Counts

@@ -19,7 +19,7 @@ import pyarrow.parquet as pq
 
 from prep.corpus.shards.shards import MANIFEST, ShardManifest, mapped_rows, open_shard, read_manifest
 from prep.pipeline.monitor.answer import Answer
-from prep.pipeline.steps.ledger import read_ledger
+from prep.pipeline.results.ledger import read_ledger
 from prep.stages.shared.targets import Targets
 
 CLUSTER = "_cluster"

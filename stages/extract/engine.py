@@ -16,6 +16,14 @@ from typing import Final, Literal, NamedTuple
 import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
+from prep.stages.extract.choosing.announced_kernels import announced_lists
+from prep.stages.extract.choosing.comment_kernels import Booleans, comment_blocks, comments_alone
+from prep.stages.extract.choosing.contents_kernels import contents_lists, without_index
+from prep.stages.extract.choosing.copy_kernels import drop_copies
+from prep.stages.extract.choosing.navigation_kernels import navigation_lines
+from prep.stages.extract.choosing.related_kernels import related_links
+from prep.stages.extract.choosing.section_kernels import is_for_reference, keep_headings, keep_sections, site_names
+from prep.stages.extract.choosing.whole_kernels import keep_whole
 from prep.stages.extract.content import Content, Extractor
 from prep.stages.extract.features.collective_kernels import Reals, collective_features
 from prep.stages.extract.features.feature_kernels import FEATURES, block_features
@@ -30,17 +38,9 @@ from prep.stages.extract.html.unseen_kernels import hide_unseen
 from prep.stages.extract.metadata import is_article, is_discussion, read_article, read_metadata
 from prep.stages.extract.model.cut_kernels import keep_blocks
 from prep.stages.extract.model.model import BlockModel, load_model
-from prep.stages.extract.writing.announced_kernels import announced_lists
-from prep.stages.extract.writing.comment_kernels import Booleans, comment_blocks, comments_alone
-from prep.stages.extract.writing.contents_kernels import contents_lists, without_index
-from prep.stages.extract.writing.copy_kernels import drop_copies
 from prep.stages.extract.writing.grid_kernels import GRID_PARTS, grid_kinds
 from prep.stages.extract.writing.markdown_kernels import render_markdown
-from prep.stages.extract.writing.navigation_kernels import navigation_lines
-from prep.stages.extract.writing.related_kernels import related_links
 from prep.stages.extract.writing.render_kernels import render
-from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections, site_names
-from prep.stages.extract.writing.whole_kernels import keep_whole
 from prep.stages.shared.dates import LATEST
 from prep.stages.shared.markup.formulas import Delimiters, write_formulas
 from prep.stages.shared.trees.tree_kernels import probabilities

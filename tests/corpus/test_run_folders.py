@@ -9,7 +9,7 @@ from prep.corpus.files.run_folders import part_hint, run_hint
 from prep.corpus.shards.shards import read_manifest
 from prep.exports.job import split_folders
 from prep.pipeline.monitor.opening import opened
-from prep.pipeline.steps.ledger import read_ledger
+from prep.pipeline.results.ledger import read_ledger
 from prep.tokenizers.encoding.encode import open_tokenizer
 
 

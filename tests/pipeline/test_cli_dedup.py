@@ -12,7 +12,7 @@ from prep.corpus.errors import RunError
 from prep.corpus.files.storage import read_json
 from prep.pipeline.cli import app
 from prep.pipeline.monitor.outcomes import AuditsAnswer
-from prep.pipeline.steps.ledger import read_ledger
+from prep.pipeline.results.ledger import read_ledger
 
 from .conftest import WritePipeline
 

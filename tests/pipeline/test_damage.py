@@ -10,10 +10,10 @@ import pytest
 
 from prep.pipeline import config, plan
 from prep.pipeline.config import RayExecutor
+from prep.pipeline.integrity import digesting
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
-from prep.pipeline.steps import digesting
 from prep.stages.read import cutting
 
 from ..file_hashes import file_hashes

@@ -13,8 +13,8 @@ import pytest
 
 from prep.corpus.errors import RunError, TaskError
 from prep.corpus.files.storage import open_input, read_json
-from prep.pipeline.steps import inputs
-from prep.pipeline.steps.inputs import MEMORY, Stretch, identify, remember
+from prep.pipeline.integrity import inputs
+from prep.pipeline.integrity.inputs import MEMORY, Stretch, identify, remember
 from prep.stages.stage import FileRange, InputFile, Partition
 
 from .conftest import WritePipeline
@@ -116,7 +116,7 @@ def test_a_file_touched_after_a_run_that_did_not_end_gives_the_same_bytes(
     published = tree(tmp_path / "out")
     shutil.rmtree(tmp_path / "out")
     with monkeypatch.context() as patch:
-        patch.setattr("prep.pipeline.steps.inputs.remember", lambda *_: (_ for _ in ()).throw(RunError("killed")))
+        patch.setattr("prep.pipeline.integrity.inputs.remember", lambda *_: (_ for _ in ()).throw(RunError("killed")))
         with pytest.raises(RunError, match="killed"):
             run_it(path)
     touch(tmp_path / "in" / "0.jsonl")
@@ -136,7 +136,7 @@ def test_only_files_that_were_touched_are_read_to_plan_a_run(
         return open_input(name)
 
     run_it(path)
-    monkeypatch.setattr("prep.pipeline.steps.inputs.open_input", watched)
+    monkeypatch.setattr("prep.pipeline.integrity.inputs.open_input", watched)
     run_it(path)
     assert opened == []
     touch(tmp_path / "in" / "1.jsonl")
@@ -150,7 +150,7 @@ def test_bytes_that_change_under_the_same_size_and_times_stop_the_run_and_are_re
     victim = tmp_path / "in" / "0.jsonl"
     monkeypatch.setattr(inputs, "MOST_READ", 0)
     path = write_pipeline(["short"], ["apple", "bean"], ["cherry"])
-    monkeypatch.setattr("prep.pipeline.steps.inputs._state", lambda name: f"{Path(name).stat().st_size} same")
+    monkeypatch.setattr("prep.pipeline.integrity.inputs._state", lambda name: f"{Path(name).stat().st_size} same")
     run_it(path)
     edit_and_set_the_time_back(victim)
     assert run_it(path).ran == (), "nothing shows it"

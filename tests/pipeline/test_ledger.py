@@ -3,7 +3,7 @@
 import pytest
 
 from prep.corpus.errors import LedgerError
-from prep.pipeline.steps.ledger import Ledger, PassCounts, Truncation, add, from_json, to_json
+from prep.pipeline.results.ledger import Ledger, PassCounts, Truncation, add, from_json, to_json
 from prep.stages.results import Counts
 
 READ = Counts(10, 7, {"empty": 2}, {"bad_utf8": 1})

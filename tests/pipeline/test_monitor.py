@@ -17,6 +17,7 @@ from prep.corpus.errors import TaskError
 from prep.pipeline.commands.recipes import RecipesAnswer
 from prep.pipeline.execution.quarantine import Note
 from prep.pipeline.execution.tasks import Call
+from prep.pipeline.integrity.verifying import VerifyAnswer
 from prep.pipeline.monitor import slow_tasks
 from prep.pipeline.monitor.amounts import duration, progress_line, seconds_left
 from prep.pipeline.monitor.meter import Meter
@@ -37,7 +38,6 @@ from prep.pipeline.monitor.state import (
 from prep.pipeline.reports.report import ReportAnswer
 from prep.pipeline.steps import records
 from prep.pipeline.steps.effort import Effort, write_task_effort
-from prep.pipeline.steps.verifying import VerifyAnswer
 from prep.pipeline.takedown.tracing import TraceAnswer
 from prep.stages.results import Counts
 

@@ -6,8 +6,8 @@ import pyarrow.parquet as pq
 import pytest
 
 from prep.pipeline.inspecting import drawing
+from prep.pipeline.integrity.verifying import verify_run
 from prep.pipeline.steps.keeping import ONE_IN, REJECTED_TEXTS
-from prep.pipeline.steps.verifying import verify_run
 
 from .conftest import WritePipeline
 from .test_cli import call

@@ -26,8 +26,8 @@ from prep.pipeline.remote.reading import results_at
 from prep.pipeline.remote.storing import prepare, storing
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
+from prep.pipeline.results.ledger import PUBLISHED
 from prep.pipeline.run import run
-from prep.pipeline.steps.ledger import PUBLISHED
 from prep.stages.read.read import Read
 
 from ..stages.read.crawls import CRAWL, Page, write_archive, write_cdx, write_table

@@ -23,8 +23,8 @@ from prep.pipeline.reports.page.funnel import funnel
 from prep.pipeline.reports.page.markup import Markup, element, table
 from prep.pipeline.reports.page.page import report_page
 from prep.pipeline.reports.page.rules import read_all_costs
-from prep.pipeline.steps.funnel import StageGroups, read_funnel
-from prep.pipeline.steps.ledger import Ledger
+from prep.pipeline.results.funnel import StageGroups, read_funnel
+from prep.pipeline.results.ledger import Ledger
 from prep.stages.results import Counts, Group
 
 from .test_cli import call

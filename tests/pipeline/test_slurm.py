@@ -29,9 +29,10 @@ from prep.pipeline.execution.pilots.pool import PilotPool
 from prep.pipeline.execution.second_copy import COPIES, SecondCopy
 from prep.pipeline.execution.slurm.launcher import slurm_seconds
 from prep.pipeline.execution.tasks import Call, Doubling
+from prep.pipeline.integrity import digesting
 from prep.pipeline.monitor import slow_tasks
 from prep.pipeline.monitor.state import HEARTBEAT
-from prep.pipeline.steps import digesting, records
+from prep.pipeline.steps import records
 
 from .conftest import Count, OnePerLetter, WritePipeline
 from .test_run import run_it, tree

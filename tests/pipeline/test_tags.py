@@ -10,7 +10,7 @@ import pytest
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import read_json
 from prep.pipeline import config, plan
-from prep.pipeline.steps.ledger import LEDGER
+from prep.pipeline.results.ledger import LEDGER
 
 from .conftest import WritePipeline
 from .test_cli import call

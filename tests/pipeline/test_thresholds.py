@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from prep.pipeline.reports.page.page import report_page
-from prep.pipeline.steps.funnel import read_funnel
+from prep.pipeline.results.funnel import read_funnel
 from prep.pipeline.steps.trials import add_counts, count
 from prep.stages.results import Threshold, ThresholdCounts, tried_around
 from prep.stages.verdicts import Outcome, Verdicts

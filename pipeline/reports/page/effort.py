@@ -6,8 +6,8 @@ from typing import NamedTuple
 from prep.pipeline.monitor.amounts import duration
 from prep.pipeline.monitor.state import StepState, read_state
 from prep.pipeline.reports.page.markup import Child, Markup, bar, element, in_bytes, section, share, table
+from prep.pipeline.results.funnel import StageGroups
 from prep.pipeline.steps.effort import WRITING, Effort, read_step_effort
-from prep.pipeline.steps.funnel import StageGroups
 
 _LEAST = 0.01
 """CPU seconds from which on a rate says something."""

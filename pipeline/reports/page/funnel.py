@@ -5,8 +5,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 
 from prep.pipeline.reports.page.charts import stacked_bars
 from prep.pipeline.reports.page.markup import Markup, element, folded, in_bytes, section, share, table
-from prep.pipeline.steps.funnel import StageGroups
-from prep.pipeline.steps.ledger import Ledger
+from prep.pipeline.results.funnel import StageGroups
+from prep.pipeline.results.ledger import Ledger
 from prep.stages.results import Counts, Group
 
 MOST_RULES = 4

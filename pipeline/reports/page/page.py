@@ -24,9 +24,9 @@ from prep.pipeline.reports.page import (
 )
 from prep.pipeline.reports.page.markup import Markup, anchor, element, folded
 from prep.pipeline.reports.standing import standing_lines
-from prep.pipeline.steps.funnel import read_funnel
-from prep.pipeline.steps.ledger import LEDGER
-from prep.pipeline.steps.run_warnings import read_warnings
+from prep.pipeline.results.funnel import read_funnel
+from prep.pipeline.results.ledger import LEDGER
+from prep.pipeline.results.run_warnings import read_warnings
 
 WARNINGS = 5
 """Shown at once; the others are folded."""

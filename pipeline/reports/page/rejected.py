@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from prep.pipeline.reports.page.charts import histogram
 from prep.pipeline.reports.page.markup import Markup, element, folded, section
 from prep.pipeline.reports.page.texts import excerpt, kept_texts, several, texts_before, texts_from_source
-from prep.pipeline.steps.ledger import Ledger
+from prep.pipeline.results.ledger import Ledger
 
 SHOWN = 5
 """Documents named for each rule."""

@@ -14,7 +14,7 @@ import pyarrow.parquet as pq
 from prep.pipeline.reports.page.markup import Markup, element, folded, section, share
 from prep.pipeline.reports.page.sliders import Kept, Slider, chart, control
 from prep.pipeline.reports.page.texts import excerpt, texts_in
-from prep.pipeline.steps.funnel import StageGroups
+from prep.pipeline.results.funnel import StageGroups
 from prep.stages.results import Threshold, ThresholdCounts
 
 SHOWN = 5

@@ -7,8 +7,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prep.stages.extract.choosing.announced_kernels import announced_lists
 from prep.stages.extract.engine import features_of, read_page, text_of
-from prep.stages.extract.writing.announced_kernels import announced_lists
 
 LINKS = "<ul><li><a href=/a>Sluices</a><li><a href=/b>Weirs</a></ul>"
 SENTENCE = "Of what holds back the river these are described:"

@@ -4,9 +4,9 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prep.stages.extract.choosing.copy_kernels import drop_copies
 from prep.stages.extract.engine import ReadPage, features_of, read_page, text_of
 from prep.stages.extract.html.element_kernels import inside
-from prep.stages.extract.writing.copy_kernels import drop_copies
 from prep.stages.extract.writing.spacing_kernels import Booleans
 
 GAUGE = "The gauge at the mill was read every morning, and the keeper wrote its level into a book."

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prep.stages.extract.choosing.contents_kernels import contents_lists
+from prep.stages.extract.choosing.navigation_kernels import LINE_WORDS, navigation_lines
 from prep.stages.extract.engine import ReadPage, features_of, read_page, text_of
 from prep.stages.extract.html.element_kernels import NAMES
-from prep.stages.extract.writing.contents_kernels import contents_lists
-from prep.stages.extract.writing.navigation_kernels import LINE_WORDS, navigation_lines
 
 TEXT = "<p>The gauge at the mill was read every morning, and the keeper wrote its level into a book that is kept.</p>"
 ENTRIES = "".join(f"<li>{place}. <a href='#part-{place}'>Part {place} of the book</a>" for place in range(1, 6))

@@ -7,9 +7,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prep.stages.extract.choosing.related_kernels import related_links
 from prep.stages.extract.engine import ReadPage, features_of, read_page, text_of
 from prep.stages.extract.metadata import is_article
-from prep.stages.extract.writing.related_kernels import related_links
 
 LINE = "The gauge at the mill was read every morning, and the keeper wrote its level into a book."
 ARTICLE = f"<p>{LINE}</p>" * 7

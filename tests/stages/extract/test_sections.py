@@ -7,11 +7,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from prep.stages.extract.choosing.contents_kernels import without_index
+from prep.stages.extract.choosing.section_kernels import is_for_reference, keep_headings, keep_sections, site_names
 from prep.stages.extract.engine import ReadPage, features_of, main_text, read_page, text_of
 from prep.stages.extract.html.element_kernels import NAMES, inside
 from prep.stages.extract.model.model import load_model
-from prep.stages.extract.writing.contents_kernels import without_index
-from prep.stages.extract.writing.section_kernels import is_for_reference, keep_headings, keep_sections, site_names
 from prep.stages.extract.writing.spacing_kernels import Booleans
 
 HEADINGS = inside("h1 h2 h3 h4 h5 h6")

@@ -5,11 +5,11 @@ from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import sha256
+from prep.pipeline.integrity.checking import manifest_damage
+from prep.pipeline.integrity.digesting import digests_here
 from prep.pipeline.monitor.answer import Answer
+from prep.pipeline.results.ledger import PUBLISHED
 from prep.pipeline.steps import records
-from prep.pipeline.steps.checking import manifest_damage
-from prep.pipeline.steps.digesting import digests_here
-from prep.pipeline.steps.ledger import PUBLISHED
 
 
 class VerifiedPart(Answer):

@@ -1,8 +1,8 @@
 """Whether the files of steps are what records say, and what is to be done where they are not.
 
 A file is looked at without reading it (there, of its size, not changed since its record was written), or thoroughly, by
-its SHA-256 (`prep.pipeline.steps.digesting`), before other steps read it. A damaged file of a pass costs the task that
-wrote it; a damaged file of a Global stage, whose tasks exchange data, the whole step.
+its SHA-256 (`prep.pipeline.integrity.digesting`), before other steps read it. A damaged file of a pass costs the task
+that wrote it; a damaged file of a Global stage, whose tasks exchange data, the whole step.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -11,8 +11,8 @@ from pathlib import Path
 
 from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.storage import remove_tree
+from prep.pipeline.integrity.digesting import Digests, digests_here
 from prep.pipeline.steps import effort, records
-from prep.pipeline.steps.digesting import Digests, digests_here
 from prep.pipeline.steps.records import FileStamp
 from prep.stages.stage import Phase
 

@@ -22,9 +22,9 @@ from prep.corpus.errors import CorruptFileError
 from prep.corpus.files.compression import TRUNCATED
 from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
-from prep.pipeline.steps.funnel import FUNNEL, funnel_as_json
+from prep.pipeline.results.funnel import FUNNEL, funnel_as_json
+from prep.pipeline.results.ledger import LEDGER, PUBLISHED, Ledger, Truncation
 from prep.pipeline.steps.keeping import REJECTED_TEXTS
-from prep.pipeline.steps.ledger import LEDGER, PUBLISHED, Ledger, Truncation
 from prep.pipeline.steps.passes import FINDINGS
 from prep.pipeline.steps.settling import REJECTS
 

@@ -15,8 +15,8 @@ from prep.corpus.files.storage import read_json, write_json
 from prep.pipeline.config import Configuration
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.replaced_columns import replaced_columns
+from prep.pipeline.results.ledger import LEDGER, Truncation
 from prep.pipeline.steps import records
-from prep.pipeline.steps.ledger import LEDGER, Truncation
 from prep.pipeline.steps.passes import FINDINGS
 from prep.stages.results import Counts, Group, Results, RunWarning, Thresholds
 

@@ -97,8 +97,8 @@ class Ledger:
     passes: Sequence[PassCounts] = field(default=())
     """Of the run itself; not read back from `ledger.json`."""
     groups: Sequence[Sequence[Group]] = field(default=())
-    """Of each stage, its documents by source and language; they stand in `funnel.json` (`prep.pipeline.steps.funnel`),
-    not in `ledger.json`."""
+    """Of each stage, its documents by source and language; they stand in `funnel.json`, not in `ledger.json` (see
+    `prep.pipeline.results.funnel`)."""
     tried: Sequence[Sequence[ThresholdCounts]] = field(default=())
     """Of each stage, what it would keep with other thresholds; in `funnel.json` too."""
 

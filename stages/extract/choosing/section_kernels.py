@@ -20,13 +20,13 @@ import numpy.typing as npt
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
+from prep.stages.extract.choosing.navigation_kernels import ELSEWHERE, leads, link_around
 from prep.stages.extract.features.text_feature_kernels import HEADING_BITS
 from prep.stages.extract.features.vocabulary_kernels import CLASS_GROUPS
 from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside, number
 from prep.stages.extract.html.markup_kernels import Facts
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.writing.navigation_kernels import ELSEWHERE, leads, link_around
 from prep.stages.extract.writing.spacing_kernels import Booleans
 
 Reals = npt.NDArray[np.float64]

@@ -15,7 +15,7 @@ from typing import Any, NamedTuple
 
 from prep.corpus.errors import RunError
 from prep.corpus.files.storage import join, read_json
-from prep.pipeline.steps.ledger import Ledger
+from prep.pipeline.results.ledger import Ledger
 from prep.pipeline.steps.trials import counts_from_json
 from prep.stages.results import Group, ThresholdCounts
 

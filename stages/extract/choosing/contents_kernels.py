@@ -15,11 +15,11 @@ import numpy as np
 
 from prep.corpus.arrow.columns import Bytes
 from prep.corpus.kernels import inner, kernel, leaf
+from prep.stages.extract.choosing.navigation_kernels import INTO_PAGE, is_label, leads, link_around, sign_bytes
 from prep.stages.extract.features.text_feature_kernels import HEADING_BITS
 from prep.stages.extract.html.block_kernels import Blocks, Runs
 from prep.stages.extract.html.element_kernels import inside
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
-from prep.stages.extract.writing.navigation_kernels import INTO_PAGE, is_label, leads, link_around, sign_bytes
 from prep.stages.extract.writing.spacing_kernels import Booleans
 
 _FEWEST: Final = 4
