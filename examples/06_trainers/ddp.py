@@ -7,6 +7,7 @@ is the same however many ranks there are. The state of the loader is one number;
 """
 
 import argparse
+import gc
 import os
 from pathlib import Path
 
@@ -81,3 +82,5 @@ if __name__ == "__main__":
     parser.add_argument("--output", type=Path, required=True)
     options = parser.parse_args()
     train(options.shards, options.steps, options.batch_rows, options.output)
+    # The model refers to itself and holds the process group, whose threads must end before Python does.
+    gc.collect()

@@ -5,6 +5,8 @@ steps are those of one process up to the order of sums. All evaluate the same ro
 has; rank 0 alone writes.
 """
 
+import atexit
+import gc
 import os
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -30,6 +32,8 @@ def joined(device: torch.device) -> Iterator[Rank]:
         yield Rank(dist.get_rank(), count)
     finally:
         dist.destroy_process_group()
+        # Models in several processes refer to themselves and hold the group. Its threads must end before Python does.
+        atexit.register(gc.collect)
 
 
 def add_up(numbers: Sequence[float], device: torch.device) -> list[float]:
