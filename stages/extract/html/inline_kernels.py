@@ -24,6 +24,7 @@ from prep.stages.extract.html.element_kernels import (
 from prep.stages.extract.html.gap_kernels import LINE_BREAK, NO_BREAK
 from prep.stages.extract.html.markup_kernels import Stretches
 from prep.stages.extract.html.nesting_kernels import Elements
+from prep.stages.shared.markup.trade_sign_kernels import LETTER_SIGNS, TRADE_SIGNS
 
 Positions = npt.NDArray[np.int64]
 
@@ -43,11 +44,8 @@ _CENTS: Final = 2
 _DOLLAR: Final = 36
 _ORDINAL_ENDS: Final = tuple(ord(ends[0]) << 8 | ord(ends[1]) for ends in ("th", "st", "nd", "rd"))
 """What ends an ordinal number, also one whose number is a letter: nth."""
-_TRADE_SIGNS: Final = tuple(
-    name_hash(sign.encode()) for sign in ("TM", "SM", "(TM)", "(SM)", "(tm)", "(sm)", "®", "™", "℠", "©")
-)
-_LETTER_SIGNS: Final = tuple(name_hash(sign) for sign in (b"(R)", b"(C)", b"(r)", b"(c)"))
-"""Signs of registration that are also arguments: `f^(r)`."""
+_TRADE_SIGNS: Final = tuple(name_hash(sign.encode()) for sign in TRADE_SIGNS)
+_LETTER_SIGNS: Final = tuple(name_hash(sign.encode()) for sign in LETTER_SIGNS)
 _BASE = 101
 """The letter e, of which any power is written; other letters before raised ones are abbreviations."""
 _LAST_NOTE = 104

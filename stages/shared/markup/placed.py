@@ -1,13 +1,14 @@
 """How text is written that is raised or lowered: the marks around it, from what it is and what stands before it.
 
 A power is not part of its base: `10<sup>5</sup>` is written `10^5`, `x<sub>i</sub>` as `x_i`, with brackets around what
-is more than one term. What says nothing by its place stays as it is: H2O, 1st, 2e, a
-trade mark's sign. The number of a note is put in
-brackets, `town.[2]`. These are the rules of `prep.stages.extract.html.inline_kernels`, for one element at a time; a
-test holds them to each other.
+is more than one term. What says nothing by its place stays as it is: H2O, 1st, 2e, the sign of a trade mark. The number
+of a note is put in brackets, `town.[2]`. These are the rules of `prep.stages.extract.html.inline_kernels`, for one
+element at a time; a test holds them to each other.
 """
 
 from typing import Final
+
+from prep.stages.shared.markup.trade_sign_kernels import LETTER_SIGNS, TRADE_SIGNS
 
 _SIGNS, _OPERATORS = "+-\N{MINUS SIGN}", "*/=<>()^"
 _ORDINALS: Final = frozenset("eoardshEOARDSH")
@@ -15,9 +16,6 @@ _ORDINALS: Final = frozenset("eoardshEOARDSH")
 _ENDS: Final = frozenset(".,;:!?\"'“”‘’»")
 _WORD_BEFORE_NOTE = 4
 """Letters of a word from which a raised number after it is a note, not a power of a unit."""
-_TRADE_SIGNS: Final = frozenset({"TM", "SM", "(TM)", "(SM)", "(tm)", "(sm)", "®", "™", "℠", "©"})
-_LETTER_SIGNS: Final = frozenset({"(R)", "(C)", "(r)", "(c)"})
-"""Signs of registration that are also arguments: `f^(r)`."""
 _PLAIN = ("", "")
 
 
@@ -60,7 +58,7 @@ def raised_marks(before: str, raised: str, *, is_link: bool, is_numerator: bool 
 def _is_sign(before: str, placed: str) -> bool:
     """Return whether a text is the sign of a trade mark or the like after a name."""
     sign = "".join(placed.split())
-    return sign in _TRADE_SIGNS or (sign in _LETTER_SIGNS and _letters_before(before) != 1)
+    return sign in TRADE_SIGNS or (sign in LETTER_SIGNS and _letters_before(before) != 1)
 
 
 def _letters_before(before: str) -> int:
