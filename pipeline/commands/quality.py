@@ -74,13 +74,12 @@ def fit(
     from prep.stages.quality.recipe import load_recipe
     from prep.stages.quality.reference import check_reference, own_texts
     from prep.stages.quality.words.splitting import Words, word_problems
-    from prep.stages.shared.language_names import language_hint
+    from prep.stages.shared.language_names import expected_language
     from prep.stages.shared.languages import is_known
     from prep.stages.shared.text_source import TextSource
 
     if not is_known(language):
-        expected = language_hint(language) or "expected a code of ISO 639, such as da or dan"
-        raise ConfigurationError([f"--language {language}: no language; {expected}"])
+        raise ConfigurationError([f"--language {language}: no language; {expected_language(language)}"])
     source, base = TextSource(paths=tuple(files)), load_recipe(recipe)
     words = Words(splitter, "dictionary" if dictionary else "letters")
     complaints = [str(problem) for problem in (*source.problems(), *word_problems(words))]

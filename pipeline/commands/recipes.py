@@ -46,12 +46,11 @@ def recipes(
 
 def _refuse_unknown(language: str) -> None:
     from prep.corpus.errors import ConfigurationError
-    from prep.stages.shared.language_names import language_hint
+    from prep.stages.shared.language_names import expected_language
     from prep.stages.shared.languages import is_known
 
     if language and not is_known(language):
-        expected = language_hint(language) or "expected a code of ISO 639, such as da or dan"
-        raise ConfigurationError([f"--language {language}: no language; {expected}"])
+        raise ConfigurationError([f"--language {language}: no language; {expected_language(language)}"])
 
 
 class RuleAnswer(Answer):

@@ -32,7 +32,7 @@ from prep.stages.quality.rules import Rule
 from prep.stages.quality.signals.measures import BY_NAME
 from prep.stages.quality.words.splitting import Unspaced, WordSplitter
 from prep.stages.settings import Settings
-from prep.stages.shared.language_names import language_hint
+from prep.stages.shared.language_names import expected_language
 from prep.stages.shared.languages import canonical_code, is_known, related_codes
 from prep.stages.stage import Stage
 
@@ -158,8 +158,7 @@ class Recipe:
         words = dict(self.stop_words)
         for language, own in (languages or {}).items():
             if not is_known(language):
-                expected = language_hint(language) or "expected a code of ISO 639, such as da or dan"
-                raise ValueError(f"'{language}' is no language; {expected}")
+                raise ValueError(f"'{language}' is no language; {expected_language(language)}")
             if own.stop_words is not None:
                 words = {**_without_language(words, language), language: own.stop_words}
             for name, threshold in own.rules.items():

@@ -26,6 +26,11 @@ def language_hint(given: str, known: Collection[str] = ()) -> str:
     return f"did you mean {usable!r}?" if usable else ""
 
 
+def expected_language(given: str) -> str:
+    """Return what to write in place of what is no language: the code that was meant, or that a code is expected."""
+    return language_hint(given) or "expected a code of ISO 639, such as da or dan"
+
+
 def _meant(given: str) -> str | None:
     word = given.strip().casefold()
     english, own = _english(), _own()
