@@ -30,7 +30,7 @@ from prep.stages.extract.features.feature_kernels import FEATURES, block_feature
 from prep.stages.extract.features.text_feature_kernels import Features
 from prep.stages.extract.html.block_kernels import Blocks, Runs, read_blocks
 from prep.stages.extract.html.element_kernels import number
-from prep.stages.extract.html.markup_kernels import Facts, count_tags, read_markup
+from prep.stages.extract.html.markup_kernels import Facts, Stretches, count_tags, read_markup
 from prep.stages.extract.html.nesting_kernels import Elements, Integers
 from prep.stages.extract.html.quotations import write_quotation_marks
 from prep.stages.extract.html.streaming import has_places, place_parts
@@ -82,23 +82,25 @@ def tags_of(page: bytes) -> int:
 
 def read_page(html: bytes, formulas: Delimiters = "dollars") -> ReadPage:
     """Take a page apart; `html` is UTF-8, and `formulas` what is written around LaTeX."""
-    page = np.frombuffer(html, np.uint8)
-    elements, stretches, facts, has_formulas = read_markup(page, count_tags(page))
+    page, elements, stretches, facts, has_formulas = _read_bytes(html)
     if has_places(html, elements.tag[elements.kind == _TEMPLATE].tolist()):
         html = place_parts(html)
-        page = np.frombuffer(html, np.uint8)
-        elements, stretches, facts, has_formulas = read_markup(page, count_tags(page))
+        page, elements, stretches, facts, has_formulas = _read_bytes(html)
     if has_formulas:
         html = write_formulas(html, formulas)
-        page = np.frombuffer(html, np.uint8)
-        elements, stretches, facts, _ = read_markup(page, count_tags(page))
+        page, elements, stretches, facts, _ = _read_bytes(html)
     if (elements.kind == _Q).any():
         html = write_quotation_marks(html, page, elements, stretches)
-        page = np.frombuffer(html, np.uint8)
-        elements, stretches, facts, _ = read_markup(page, count_tags(page))
+        page, elements, stretches, facts, _ = _read_bytes(html)
     hide_unseen(page, elements, stretches)
     text, blocks, runs = read_blocks(page, elements, stretches)
     return ReadPage(page, elements, facts, text, blocks, runs, formulas)
+
+
+def _read_bytes(html: bytes) -> tuple[Bytes, Elements, Stretches, Facts, bool]:
+    """Return a page as an array, its elements, stretches of text and facts, and whether it has formulas."""
+    page = np.frombuffer(html, np.uint8)
+    return page, *read_markup(page, count_tags(page))
 
 
 def features_of(read: ReadPage) -> tuple[Features, Integers]:

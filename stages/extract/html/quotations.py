@@ -30,8 +30,6 @@ _WINDOW: Final = 16
 def write_quotation_marks(html: bytes, page: Bytes, elements: Elements, stretches: Stretches) -> bytes:
     """Return a page with the quotation marks that it shows; `page` are the same bytes."""
     quotations = np.flatnonzero(elements.kind == _Q)
-    if len(quotations) == 0:
-        return html
     levels, starts, ends, contents = quotation_levels(page, elements)
     text_starts, text_ends, following, preceding = visible_text(page, elements, stretches)
     inserted: list[tuple[int, int, str]] = []
