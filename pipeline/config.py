@@ -224,21 +224,25 @@ def settings_of(kind: type[AnySettings], options: Sequence[str]) -> AnySettings:
 
 def _read(file: str, expected: str) -> Located:
     try:
-        if FilePath(file).stat().st_size > LARGEST_PIPELINE and (hint := data_hint(file, None)):
-            raise ConfigurationError([f"{file}: expected {expected} in YAML, {hint}"])
+        if FilePath(file).stat().st_size > LARGEST_PIPELINE:
+            _refuse_data(file, None, expected)
         text = FilePath(file).read_text(encoding="utf-8")
     except FileNotFoundError as error:
         raise ConfigurationError([f"{file}: no such file; expected {expected} in YAML"]) from error
     except UnicodeDecodeError as error:
-        if hint := data_hint(file, None):
-            raise ConfigurationError([f"{file}: expected {expected} in YAML, {hint}"]) from error
+        _refuse_data(file, None, expected)
         seen = f"the byte {error.object[error.start]:#04x} at position {error.start}"
         raise ConfigurationError([f"{file}: expected text in UTF-8, seen {seen}; save it as UTF-8"]) from error
     except OSError as error:
         raise ConfigurationError([f"{file}: cannot be read: {error}"]) from error
+    _refuse_data(file, text, expected)
+    return read_yaml(file, text)
+
+
+def _refuse_data(file: str, text: str | None, expected: str) -> None:
+    """Raise ConfigurationError where a file given for a pipeline holds data; `text` as for `data_hint`."""
     if expected == _PIPELINE and (hint := data_hint(file, text)):
         raise ConfigurationError([f"{file}: expected {expected} in YAML, {hint}"])
-    return read_yaml(file, text)
 
 
 def complaint(located: Located, path: Path, problem: Problem, label: str = "") -> str:

@@ -15,7 +15,7 @@ from prep.corpus.shards.shards import LARGEST_16_BIT_VOCABULARY
 from prep.stages.results import Results, RunWarning
 from prep.stages.settings import PathName, Size
 from prep.stages.shared.conversations import GivesTokenizer
-from prep.stages.shared.language_names import language_hint
+from prep.stages.shared.language_names import expected_language
 from prep.stages.shared.languages import is_known
 from prep.stages.stage import CheckContext, GlobalStage, Phase
 from prep.stages.upstream import GlobalContext
@@ -179,7 +179,8 @@ class TrainTokenizer(GlobalStage, GivesTokenizer):
             yield Problem("no stage says what language documents are in", ("language_weights",), hint=hint)
         elif any("language" in stage.produces for stage in context.upstream):
             for language in self.language_weights:
-                if not is_known(language) and (hint := language_hint(language)):
+                if not is_known(language):
+                    hint = expected_language(language)
                     yield Problem(f"{language!r} is no language", ("language_weights", language), hint=hint)
         if self.begin_token and self.begin_token not in self.special_tokens:
             expected = f"one of special_tokens: {', '.join(self.special_tokens) or 'there are none'}"
