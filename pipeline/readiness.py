@@ -1,6 +1,6 @@
 """Whether a run could work here and now: the output folder takes files, and the executor answers.
 
-`prep check` tries both. The configuration itself is checked in `prep.pipeline.plan`.
+`prep check` tries both. The configuration itself is checked in `prep.pipeline.contract`.
 """
 
 import shutil

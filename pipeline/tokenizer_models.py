@@ -7,7 +7,7 @@ from typing import cast
 import yaml
 
 from prep.corpus.files.storage import read_json
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run
@@ -34,7 +34,7 @@ def bits_per_byte(tokenizer: str, paths: Sequence[str], output: str, model_bytes
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(yaml.safe_dump({"output": output, "stages": stages}, sort_keys=False), encoding="utf-8")
     configuration, located = config.load(str(path))
-    plan.check(configuration, located)
+    contract.check(configuration, located)
     run(configuration, Progress(Terminal(stderr=True)))
     validation = cast("dict[str, float]", read_json(f"{output}/model/report.json")["validation"])
     return validation["bits_per_byte"]

@@ -29,7 +29,7 @@ def init(
     """Look at the files of a folder and write a pipeline that fits them, with comments, and the schema for editors."""
     from prep.corpus.errors import ConfigurationError
     from prep.corpus.files.storage import write_bytes, write_json
-    from prep.pipeline import config, plan
+    from prep.pipeline import config, contract
     from prep.pipeline.drafting.draft import Answers, draft
     from prep.pipeline.drafting.survey import survey
     from prep.pipeline.monitor.outcomes import InitAnswer
@@ -46,7 +46,7 @@ def init(
     answers = _asked(found, place) if asks else Answers(place, ())
     write_bytes(pipeline, draft(found, answers).encode())
     write_json(str(Path(pipeline).with_name(FILE)), pipeline_schema())
-    plan.check(*config.load(pipeline))
+    contract.check(*config.load(pipeline))
     if json:
         files = {kind.name: len(kind.files) for kind in found.kinds}
         print_json(InitAnswer(pipeline=pipeline, schema_file=str(Path(pipeline).with_name(FILE)), files=files))

@@ -8,7 +8,7 @@ from types import MappingProxyType
 from prep.corpus.errors import ConfigurationError, RunError
 from prep.corpus.files.run_folders import run_hint
 from prep.corpus.files.storage import expand_path, is_remote
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.config import Configuration
 from prep.pipeline.data_files import data_folder_hint
 from prep.pipeline.located import Located
@@ -70,5 +70,5 @@ def opened(
 
 def _checked(file: str, overrides: Sequence[str], flags: Mapping[str, str]) -> tuple[Configuration, Located]:
     configuration, located = config.load(file, overrides, flags)
-    plan.check(configuration, located)
+    contract.check(configuration, located)
     return configuration, located

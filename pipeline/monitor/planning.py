@@ -1,6 +1,6 @@
 """What a pipeline would do, and what no longer serves it: the answers of `prep check` and `prep clean`."""
 
-from prep.pipeline import plan
+from prep.pipeline import contract, plan
 from prep.pipeline.config import Configuration
 from prep.pipeline.integrity.inputs import survey
 from prep.pipeline.monitor.answer import Answer
@@ -72,7 +72,7 @@ def _planned(step: plan.PassStep | plan.GlobalStep, configuration: Configuration
     else:
         position, stages = 0 if step.source else -1, [stage.name for _, stage in step.stages]
         parts, tasks = [], step.tasks
-    remarks = [] if position < 0 else list(plan.remarks(configuration, position))
+    remarks = [] if position < 0 else list(contract.remarks(configuration, position))
     return PlannedStep(
         title=step.title, does=describe_step(step), stages=stages, phases=parts, tasks=tasks, remarks=remarks
     )

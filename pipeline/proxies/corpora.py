@@ -14,7 +14,7 @@ import yaml
 from prep.corpus.errors import ConfigurationError, RunError
 from prep.corpus.files.storage import absolute, write_bytes
 from prep.corpus.shards.shards import MANIFEST, ShardManifest, read_manifest
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.monitor.opening import opened, output_of
 from prep.pipeline.proxies.held_out import HeldOut
 from prep.pipeline.proxies.settings import ProxySettings
@@ -89,7 +89,7 @@ def run_stages(output: str, stages: Sequence[object], workers: int) -> None:
     text = yaml.safe_dump({"output": output, "workers": workers, "stages": list(stages)}, sort_keys=False)
     write_bytes(path, text.encode())
     configuration, located = config.load(path)
-    plan.check(configuration, located)
+    contract.check(configuration, located)
     run(configuration, Progress(Terminal(stderr=True)))
 
 

@@ -8,7 +8,7 @@ import pytest
 import typer
 from typer.testing import CliRunner
 
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.cli import app
 from prep.pipeline.config import settings_of
 from prep.pipeline.mixing.settings import MixSettings
@@ -38,7 +38,7 @@ def test_its_pipelines_can_be_planned_and_its_sources_run(texts: Path) -> None:
     outputs = set()
     for name in PIPELINES:
         configuration, located = config.load(str(EXAMPLE / f"{name}.yaml"))
-        plan.check(configuration, located)
+        contract.check(configuration, located)
         outputs.add(configuration.settings.output)
     assert len(outputs) == len(PIPELINES)
     done = CliRunner().invoke(app, ["run", str(EXAMPLE / "sources.yaml"), "--workers", "1"], catch_exceptions=False)

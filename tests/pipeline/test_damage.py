@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.config import RayExecutor
 from prep.pipeline.integrity import digesting
 from prep.pipeline.reports.progress import Progress
@@ -48,7 +48,7 @@ def a_task_per_file(monkeypatch: pytest.MonkeyPatch) -> None:
 def run_it(path: Path, *overrides: str) -> tuple[tuple[str, ...], str]:
     """Run a pipeline; return the steps that ran and what was printed."""
     configuration, located = config.load(str(path), overrides)
-    plan.check(configuration, located)
+    contract.check(configuration, located)
     said = StringIO()
     result = run(configuration, Progress(Terminal(file=said, width=500)))
     return result.ran, said.getvalue()

@@ -11,7 +11,7 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.comparing.comparison import Setting, compare, settings_between
 from prep.pipeline.comparing.page import comparison_page
 from prep.pipeline.inspecting.differences import differences
@@ -59,7 +59,7 @@ def made(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
         patch.setattr(config, "STAGES", {**STAGES, **MADE})
         for output, most in (("one", 60), ("two", 200)):
             configuration, located = config.load(str(pipeline(folder, output, most)))
-            plan.check(configuration, located)
+            contract.check(configuration, located)
             run(configuration, Progress(Terminal(quiet=True)))
         yield folder
 

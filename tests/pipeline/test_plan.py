@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 
 from prep.corpus.errors import ConfigurationError
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.plan import GlobalStep, PassStep, Plan
 from prep.pipeline.run import plan_for
 
@@ -17,7 +17,7 @@ WHOLE: list[object] = ["shout", "one_per_letter", "short", "count", "needs"]
 
 def planned(path: Path, *overrides: str) -> Plan:
     configuration, located = config.load(str(path), overrides)
-    plan.check(configuration, located)
+    contract.check(configuration, located)
     return plan_for(configuration)
 
 

@@ -15,7 +15,7 @@ import yaml
 
 from prep.corpus.errors import ConfigurationError, RunError
 from prep.corpus.files import objects
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.commands.shards import export, verify
 from prep.pipeline.monitor.observing import observe
 from prep.pipeline.monitor.opening import opened, output_of
@@ -78,7 +78,7 @@ def scratch(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 def run_it(path: Path, *overrides: str) -> tuple[str, ...]:
     configuration, located = config.load(str(path), overrides)
-    plan.check(configuration, located)
+    contract.check(configuration, located)
     return run(configuration, Progress(Terminal(quiet=True))).ran
 
 
@@ -279,7 +279,7 @@ def test_outputs_that_cannot_be_written(write_pipeline: WritePipeline) -> None:
     for url, expected in (("https://example.org/run", "seen https://"), ("hf://datasets/a/b", "seen hf://")):
         configuration, located = config.load(str(path), [f"output={url}"])
         with pytest.raises(ConfigurationError, match=expected):
-            plan.check(configuration, located)
+            contract.check(configuration, located)
 
 
 def test_a_cluster_takes_a_scratch_that_all_nodes_share(
@@ -288,11 +288,11 @@ def test_a_cluster_takes_a_scratch_that_all_nodes_share(
     path, remote = write_pipeline(WHOLE, *FILES), [f"output={BUCKET}/runs/x", "executor=ray"]
     for scratch in ([], ["scratch=/shared"]):
         configuration, located = config.load(str(path), [*remote, *scratch])
-        plan.check(configuration, located)
+        contract.check(configuration, located)
         monkeypatch.delenv("PREP_SCRATCH", raising=False)
     configuration, located = config.load(str(path), remote)
     with pytest.raises(ConfigurationError, match="'scratch' is missing; expected a folder that all nodes share"):
-        plan.check(configuration, located)
+        contract.check(configuration, located)
 
 
 @pytest.mark.parametrize("where", ["output", "stages.1.paths"])

@@ -10,7 +10,7 @@ import pytest
 
 from prep.corpus.arrow.documents import CHARSET, HEADERS, HTML
 from prep.corpus.errors import ConfigurationError
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 
 from .test_run import run_it
 
@@ -34,8 +34,8 @@ def over_table(folder: Path, columns: Mapping[str, object], stages: list[object]
 
 def remarks(path: Path) -> list[str]:
     configuration, located = config.load(str(path), ())
-    plan.check(configuration, located)
-    return [remark for remark in plan.remarks(configuration, 0) if "replaces" in remark]
+    contract.check(configuration, located)
+    return [remark for remark in contract.remarks(configuration, 0) if "replaces" in remark]
 
 
 def test_they_are_named_when_checking_and_at_the_end_of_a_run(tmp_path: Path) -> None:

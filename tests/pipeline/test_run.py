@@ -16,7 +16,7 @@ import pyarrow.parquet as pq
 import pytest
 
 from prep.corpus.errors import RunError, TaskError
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.execution.tasks import Call
 from prep.pipeline.monitor.state import CONFIGURATION, LOCK
 from prep.pipeline.reports.progress import Progress
@@ -38,7 +38,7 @@ WHOLE: list[object] = ["shout", "short", "one_per_letter", "count", "needs"]
 
 def run_it(path: Path, *overrides: str) -> Result:
     configuration, located = config.load(str(path), overrides)
-    plan.check(configuration, located)
+    contract.check(configuration, located)
     return run(configuration, Progress(Terminal(quiet=True)))
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from prep.corpus.errors import ConfigurationError
 from prep.corpus.files.storage import read_json
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.results.ledger import LEDGER
 
 from .conftest import WritePipeline
@@ -126,7 +126,7 @@ def test_labels_are_joined_filtered_and_counted(
 )
 def test_what_cannot_work_is_found_before(write_pipeline: WritePipeline, stages: list[object], message: str) -> None:
     with pytest.raises(ConfigurationError) as caught:
-        plan.check(*config.load(str(write_pipeline(stages, TEXTS[:3]))))
+        contract.check(*config.load(str(write_pipeline(stages, TEXTS[:3]))))
     assert message in str(caught.value)
 
 
@@ -151,7 +151,7 @@ def test_labels_that_do_not_fit_are_named(write_pipeline: WritePipeline, tmp_pat
     def complaint(take: object) -> str:
         labels = {"paths": str(tmp_path / "labels.jsonl")}
         with pytest.raises(ConfigurationError) as caught:
-            plan.check(*config.load(str(write_pipeline([{"join": {"labels": labels, "take": take}}], TEXTS[:3]))))
+            contract.check(*config.load(str(write_pipeline([{"join": {"labels": labels, "take": take}}], TEXTS[:3]))))
         return str(caught.value)
 
     (tmp_path / "labels.jsonl").write_text('{"id": "0-0", "text": "a", "score": 1}\n')

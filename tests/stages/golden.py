@@ -26,7 +26,7 @@ import yaml
 
 from prep.corpus.arrow.documents import REJECTED
 from prep.corpus.files.storage import sha256
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.fingerprint import library_version
 from prep.pipeline.plan import GlobalStep, PassStep
 from prep.pipeline.reports.progress import Progress
@@ -155,7 +155,7 @@ def _load(pipeline: Pipeline, folder: Path) -> config.Configuration:
     path = folder / "pipeline.yaml"
     path.write_text(yaml.safe_dump({"output": str(folder), "workers": 1, "stages": pipeline}, sort_keys=False))
     configuration, located = config.load(str(path))
-    plan.check(configuration, located)
+    contract.check(configuration, located)
     return configuration
 
 

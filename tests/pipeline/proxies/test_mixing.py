@@ -10,7 +10,7 @@ import yaml
 from typer.testing import CliRunner
 
 from prep.corpus.shards.shards import ShardReader
-from prep.pipeline import config, plan
+from prep.pipeline import config, contract
 from prep.pipeline.cli import app
 from prep.pipeline.mixing.answer import FitAnswer
 from prep.pipeline.mixing.design import design, earlier_mixtures, uniform, unseen, within
@@ -179,7 +179,7 @@ def test_check_accepts_the_fragment(fitted: Fitted, tmp_path: Path) -> None:
     whole["stages"] += [{"tokenizer": {"vocabulary": 300}}, {"pack": {"length": 32, **fragment}}]
     path = tmp_path / "mixed.yaml"
     path.write_text(yaml.safe_dump(whole))
-    plan.check(*config.load(str(path)))
+    contract.check(*config.load(str(path)))
 
 
 def test_a_new_source_reuses_the_mixtures_that_were_tried(fitted: Fitted, write_corpus: WriteCorpus) -> None:

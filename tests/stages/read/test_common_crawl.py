@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from prep.corpus.errors import StorageError
 from prep.corpus.files.retrying import StorageAccess, storage_access
 from prep.pipeline.config import load
-from prep.pipeline.plan import check
+from prep.pipeline.contract import check
 from prep.pipeline.reports.progress import Progress
 from prep.pipeline.reports.terminal import Terminal
 from prep.pipeline.run import run

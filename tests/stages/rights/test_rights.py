@@ -10,7 +10,7 @@ from pydantic import ValidationError
 from prep.corpus.arrow.documents import HEADERS, HTML, URL
 from prep.corpus.errors import ConfigurationError
 from prep.pipeline.config import load
-from prep.pipeline.plan import check
+from prep.pipeline.contract import check
 from prep.stages.rights.licences import licence_name, licence_of_link
 from prep.stages.rights.rights import Rights
 from prep.stages.stage import CheckContext
